@@ -1,0 +1,374 @@
+"""Contract of every table: its columns, their meaning, and what must hold in every row.
+
+`check(TABLE, frame)` returns the frame unchanged or refuses it, naming table, rule, extent and
+first offender. The `meaning` of each column is also the data dictionary of the exports.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pandas as pd
+from pandas.api import types
+
+from clv.errors import IntegrityError
+
+TEXT, INTEGER, NUMBER, DATE = "text", "integer", "number", "date"
+
+_IS_KIND: dict[str, Callable[[pd.Series], bool]] = {
+    TEXT: types.is_string_dtype,
+    INTEGER: types.is_integer_dtype,
+    NUMBER: types.is_float_dtype,
+    DATE: types.is_datetime64_any_dtype,
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """What one column holds."""
+
+    kind: str
+    meaning: str
+    nullable: bool = False
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A sentence that is true of every good row, and the test that finds the bad ones."""
+
+    broken: str
+    offenders: Callable[[pd.DataFrame], pd.Series]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table's name, columns in order, key (unique together) and rules."""
+
+    name: str
+    columns: dict[str, Column]
+    key: tuple[str, ...]
+    rules: tuple[Rule, ...] = ()
+
+
+def check(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return `frame` if it fulfils `table`; raise `IntegrityError` naming the first thing that is wrong."""
+    _check_columns(table, frame)
+    for name, column in table.columns.items():
+        _refuse(table, frame, f"{name} is missing", frame[name].isna() & (not column.nullable))
+    if table.key:
+        _refuse(table, frame, f"{', '.join(table.key)} repeats", frame.duplicated(list(table.key)))
+    for rule in table.rules:
+        _refuse(table, frame, rule.broken, rule.offenders(frame))
+    return frame
+
+
+def dictionary(table: Table) -> pd.DataFrame:
+    """Return the data dictionary of `table`: one row per column with its kind and meaning."""
+    rows = [(name, column.kind, column.meaning) for name, column in table.columns.items()]
+    return pd.DataFrame(rows, columns=["column", "kind", "meaning"])
+
+
+def _check_columns(table: Table, frame: pd.DataFrame) -> None:
+    missing = [name for name in table.columns if name not in frame.columns]
+    unknown = [str(name) for name in frame.columns if name not in table.columns]
+    if missing or unknown:
+        raise IntegrityError(f"{table.name}: columns missing: {missing or 'none'}; columns unknown: {unknown or 'none'}.")
+    for name, column in table.columns.items():
+        if not _IS_KIND[column.kind](frame[name]):
+            raise IntegrityError(f"{table.name}: column {name} must be {column.kind}, found {frame[name].dtype}.")
+
+
+def _refuse(table: Table, frame: pd.DataFrame, broken: str, offends: pd.Series) -> None:
+    if not offends.any():
+        return
+    row = frame[offends].iloc[0]
+    first = ", ".join(f"{name} {row[name]}" for name in (table.key or tuple(table.columns)[:1]))
+    raise IntegrityError(f"{table.name}: {broken} in {int(offends.sum())} rows (first: {first}).")
+
+
+def _below_zero(name: str) -> Rule:
+    return Rule(f"{name} is below zero", lambda frame: frame[name] < 0)
+
+
+def _unordered(*names: str) -> Rule:
+    def offenders(frame: pd.DataFrame) -> pd.Series:
+        # Closed forms and simulated limits meet up to rounding.
+        gaps = [frame[low] > frame[high] * (1 + 1e-9) + 1e-9 for low, high in zip(names, names[1:], strict=False)]
+        return pd.concat(gaps, axis=1).any(axis=1)
+
+    return Rule(f"{' <= '.join(names)} does not hold", offenders)
+
+
+def _outside_unit(*names: str) -> Rule:
+    return Rule(
+        f"{' or '.join(names)} lies outside [0, 1]",
+        lambda frame: ((frame[list(names)] < -1e-12) | (frame[list(names)] > 1 + 1e-12)).any(axis=1),
+    )
+
+
+_CUSTOMER = Column(TEXT, "customer identifier, exactly as in the log")
+_HISTORY = {
+    "customer_id": _CUSTOMER,
+    "frequency": Column(INTEGER, "repeat purchases: days with a purchase after the first one (x)"),
+    "recency": Column(NUMBER, "weeks from the first to the last purchase (t_x)"),
+    "T": Column(NUMBER, "weeks from the first purchase to the end of the period"),
+    "monetary_value": Column(NUMBER, "mean amount of the repeat purchases, 0 if there is none"),
+}
+_HISTORY_RULES = (
+    _below_zero("frequency"),
+    _below_zero("recency"),
+    _below_zero("monetary_value"),
+    Rule("recency exceeds T", lambda frame: frame["recency"] > frame["T"]),
+    Rule("recency and frequency disagree", lambda frame: (frame["frequency"] > 0) != (frame["recency"] > 0)),
+)
+
+TRANSACTIONS = Table(
+    "transactions",
+    {
+        "customer_id": _CUSTOMER,
+        "date": Column(DATE, "day of purchase"),
+        "amount": Column(NUMBER, "money spent that day, net of refunds"),
+    },
+    key=("customer_id", "date"),
+    rules=(_below_zero("amount"),),
+)
+
+REJECTED = Table(
+    "rejected",
+    {
+        "record": Column(INTEGER, "number of the record in the source, the first one after the header is 1"),
+        "column": Column(TEXT, "column of the source that breaks the rule"),
+        "rule": Column(TEXT, "name of the rule"),
+        "value": Column(TEXT, "what stood there", nullable=True),
+        "amount": Column(NUMBER, "money left out with this row", nullable=True),
+    },
+    key=("record",),
+)
+
+LEDGER = Table(
+    "ledger",
+    {
+        "line": Column(TEXT, "what happened to these rows: rows in the source, kept, a rule's name, set aside"),
+        "meaning": Column(TEXT, "the same in words"),
+        "rows": Column(INTEGER, "number of rows"),
+        "amount": Column(NUMBER, "money in these rows, after refunds were taken off their purchases"),
+    },
+    key=("line",),
+)
+
+TRUTH = Table(
+    "truth",
+    {
+        "customer_id": _CUSTOMER,
+        "purchase_rate_weekly": Column(NUMBER, "true purchases per week while a customer"),
+        "dropout_probability": Column(NUMBER, "true probability of leaving after each purchase"),
+        "mean_spend": Column(NUMBER, "true mean amount of a purchase"),
+        "alive": Column(INTEGER, "1 if still a customer at the end of observation"),
+        "future_purchases": Column(INTEGER, "purchases made within the horizon"),
+        "future_value": Column(NUMBER, "discounted value of those purchases, times gross margin"),
+    },
+    key=("customer_id",),
+    rules=(_outside_unit("dropout_probability"), _below_zero("future_value")),
+)
+
+RFM = Table(
+    "rfm",
+    _HISTORY
+    | {
+        "first_purchase": Column(DATE, "day of the first purchase"),
+        "purchases": Column(INTEGER, "days with a purchase, the first one included"),
+        "mean_amount": Column(NUMBER, "mean amount of all purchases, the first one included"),
+        "revenue": Column(NUMBER, "money spent so far"),
+        "r_score": Column(INTEGER, "recency score, 5 = bought most recently"),
+        "f_score": Column(INTEGER, "frequency score, 5 = buys most often"),
+        "m_score": Column(INTEGER, "monetary score, 5 = spends most per purchase"),
+    },
+    key=("customer_id",),
+    rules=_HISTORY_RULES,
+)
+
+CALIBRATION = Table(
+    "calibration",
+    {name: column for name, column in RFM.columns.items() if not name.endswith("_score")},
+    key=("customer_id",),
+    rules=_HISTORY_RULES,
+)
+
+HOLDOUT = Table(
+    "holdout",
+    {
+        "customer_id": _CUSTOMER,
+        "actual_purchases": Column(INTEGER, "days with a purchase after the calibration end"),
+        "actual_value": Column(NUMBER, "discounted amounts of those purchases, times gross margin"),
+    },
+    key=("customer_id",),
+    rules=(_below_zero("actual_purchases"), _below_zero("actual_value")),
+)
+
+WEEKLY_PURCHASES = Table(
+    "weekly_purchases",
+    {
+        "week": Column(INTEGER, "weeks since the first purchase of all"),
+        "period": Column(TEXT, "calibration or holdout"),
+        "repeat_purchases": Column(INTEGER, "repeat purchases in that week of customers known at the calibration end"),
+    },
+    key=("week", "period"),
+)
+
+CUSTOMERS = Table(
+    "customers",
+    _HISTORY
+    | {
+        "p_alive": Column(NUMBER, "probability of still being a customer; 1 by construction at frequency 0"),
+        "p_purchase": Column(NUMBER, "probability of at least one purchase within the horizon"),
+        "expected_purchases": Column(NUMBER, "posterior mean number of purchases within the horizon"),
+        "purchases_lower": Column(NUMBER, "lower limit of the realised number of purchases"),
+        "purchases_upper": Column(NUMBER, "upper limit of the realised number of purchases"),
+        "expected_spend": Column(NUMBER, "expected amount of the next purchase"),
+        "clv_mean": Column(NUMBER, "posterior mean value within the horizon (closed form)"),
+        "clv_median": Column(NUMBER, "median of the realised value"),
+        "clv_lower": Column(NUMBER, "lower limit of the realised value: what this customer will actually bring"),
+        "clv_upper": Column(NUMBER, "upper limit of the realised value: what this customer will actually bring"),
+        "expected_clv_lower": Column(NUMBER, "lower limit of the expected value: parameter uncertainty only"),
+        "expected_clv_upper": Column(NUMBER, "upper limit of the expected value: parameter uncertainty only"),
+        "p_top_decile": Column(NUMBER, "probability of a realised value above zero and among the top tenth"),
+        "rfm_segment": Column(TEXT, "named segment from the R and F scores"),
+        "value_tier": Column(TEXT, "tier by rank of clv_mean"),
+        "value_tier_probability": Column(NUMBER, "share of draws in which the customer falls into that tier"),
+        "cohort": Column(TEXT, "month of the first purchase"),
+    },
+    key=("customer_id",),
+    rules=(
+        *_HISTORY_RULES,
+        _outside_unit("p_alive", "p_purchase", "p_top_decile", "value_tier_probability"),
+        _unordered("clv_lower", "clv_median", "clv_upper"),
+        _unordered("purchases_lower", "purchases_upper"),
+        _unordered("expected_clv_lower", "expected_clv_upper"),
+        _below_zero("clv_mean"),
+    ),
+)
+
+_TOTAL = "joint draws of realised value, summed over the group within each draw"
+SEGMENTS = Table(
+    "segments",
+    {
+        "grouping": Column(TEXT, "base, rfm_segment, value_tier or cohort"),
+        "group": Column(TEXT, "name of the group"),
+        "customers": Column(INTEGER, "number of customers"),
+        "repeat_customers": Column(INTEGER, "customers with at least one repeat purchase"),
+        "revenue": Column(NUMBER, "money spent so far"),
+        "mean_p_alive": Column(NUMBER, "mean probability of still being a customer"),
+        "mean_p_purchase": Column(NUMBER, "mean probability of a purchase within the horizon"),
+        "expected_purchases": Column(NUMBER, "expected purchases of the group within the horizon"),
+        "purchases_lower": Column(NUMBER, "lower limit of the total number of purchases"),
+        "purchases_upper": Column(NUMBER, "upper limit of the total number of purchases"),
+        "clv_mean": Column(NUMBER, "expected value of the group: the sum of clv_mean"),
+        "clv_lower": Column(NUMBER, f"lower limit of the group's total: {_TOTAL}"),
+        "clv_upper": Column(NUMBER, f"upper limit of the group's total: {_TOTAL}"),
+        "clv_per_customer": Column(NUMBER, "clv_mean divided by the number of customers"),
+        "share_of_value": Column(NUMBER, "share of the base's expected value"),
+    },
+    key=("grouping", "group"),
+    rules=(
+        _unordered("clv_lower", "clv_upper"),
+        _unordered("purchases_lower", "purchases_upper"),
+        _outside_unit("mean_p_alive", "mean_p_purchase", "share_of_value"),
+    ),
+)
+
+COHORTS = Table(
+    "cohorts",
+    {
+        "cohort": Column(TEXT, "month of the first purchase"),
+        "month": Column(TEXT, "calendar month"),
+        "months_since": Column(INTEGER, "months since the cohort's first month"),
+        "status": Column(TEXT, "observed, split (observed part plus forecast rest) or forecast"),
+        "customers": Column(INTEGER, "customers in the cohort"),
+        "active": Column(NUMBER, "share of the cohort with a purchase in that month (mean of the draws)"),
+        "active_lower": Column(NUMBER, "lower limit of that share"),
+        "active_upper": Column(NUMBER, "upper limit of that share"),
+        "revenue": Column(NUMBER, "revenue in that month (mean of the draws)"),
+        "revenue_lower": Column(NUMBER, "lower limit of that revenue"),
+        "revenue_upper": Column(NUMBER, "upper limit of that revenue"),
+        "cumulative": Column(NUMBER, "revenue per customer since the first purchase"),
+        "cumulative_lower": Column(NUMBER, "lower limit, from joint draws"),
+        "cumulative_upper": Column(NUMBER, "upper limit, from joint draws"),
+    },
+    key=("cohort", "month"),
+    rules=(
+        _outside_unit("active", "active_lower", "active_upper"),
+        _unordered("active_lower", "active_upper"),
+        _unordered("revenue_lower", "revenue_upper"),
+        _unordered("cumulative_lower", "cumulative_upper"),
+    ),
+)
+
+BACKTEST = Table(
+    "backtest",
+    {
+        "origin": Column(DATE, "calibration end: the forecast saw nothing after this day"),
+        "customer_id": _CUSTOMER,
+        "frequency": _HISTORY["frequency"],
+        "recency": _HISTORY["recency"],
+        "T": _HISTORY["T"],
+        "monetary_value": _HISTORY["monetary_value"],
+        "actual_purchases": HOLDOUT.columns["actual_purchases"],
+        "actual_value": HOLDOUT.columns["actual_value"],
+        "expected_purchases": Column(NUMBER, "posterior mean number of purchases"),
+        "purchases_lower": Column(NUMBER, "lower limit of the realised number of purchases"),
+        "purchases_upper": Column(NUMBER, "upper limit of the realised number of purchases"),
+        "purchases_cdf_below": Column(NUMBER, "predictive probability of fewer purchases than happened"),
+        "purchases_cdf": Column(NUMBER, "predictive probability of as many purchases as happened, or fewer"),
+        "purchases_crps": Column(NUMBER, "continuous ranked probability score of the number of purchases"),
+        "clv_mean": Column(NUMBER, "posterior mean value"),
+        "expected_clv_lower": CUSTOMERS.columns["expected_clv_lower"],
+        "expected_clv_upper": CUSTOMERS.columns["expected_clv_upper"],
+        "clv_lower": Column(NUMBER, "lower limit of the realised value"),
+        "clv_upper": Column(NUMBER, "upper limit of the realised value"),
+        "value_cdf_below": Column(NUMBER, "predictive probability of less value than came"),
+        "value_cdf": Column(NUMBER, "predictive probability of as much value as came, or less"),
+        "value_crps": Column(NUMBER, "continuous ranked probability score of the value"),
+    },
+    key=("origin", "customer_id"),
+    rules=(
+        _unordered("purchases_lower", "purchases_upper"),
+        _unordered("clv_lower", "clv_upper"),
+        _unordered("purchases_cdf_below", "purchases_cdf"),
+        _unordered("value_cdf_below", "value_cdf"),
+    ),
+)
+
+TRACKING = Table(
+    "tracking",
+    {
+        "week": Column(INTEGER, "weeks since the first purchase of all"),
+        "period": Column(TEXT, "calibration or holdout"),
+        "actual": Column(NUMBER, "cumulative repeat purchases that happened"),
+        "expected": Column(NUMBER, "cumulative repeat purchases the model expects"),
+        "lower": Column(NUMBER, "lower limit of the total, from joint draws; in the holdout only", nullable=True),
+        "upper": Column(NUMBER, "upper limit of the total, from joint draws; in the holdout only", nullable=True),
+    },
+    key=("week",),
+)
+
+TOTAL_DRAWS = Table(
+    "total_draws",
+    {
+        "draw": Column(INTEGER, "number of the joint posterior draw"),
+        "value": Column(NUMBER, "realised value of all customers in that draw"),
+        "purchases": Column(NUMBER, "number of purchases of all customers in that draw"),
+    },
+    key=("draw",),
+    rules=(_below_zero("value"), _below_zero("purchases")),
+)
+
+CONCENTRATION = Table(
+    "concentration",
+    {
+        "customer_share": Column(NUMBER, "share of the customers, best expected value first"),
+        "value_share": Column(NUMBER, "share of the expected value they hold"),
+        "lower": Column(NUMBER, "lower limit of their share of the realised total, from joint draws"),
+        "upper": Column(NUMBER, "upper limit of their share of the realised total, from joint draws"),
+    },
+    key=("customer_share",),
+    rules=(_outside_unit("customer_share", "value_share", "lower", "upper"), _unordered("lower", "upper")),
+)
