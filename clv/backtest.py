@@ -1,0 +1,186 @@
+"""Scores of a forecast against held-out purchases: coverage, PIT, CRPS, calibration, naive baselines.
+
+The predictive distribution of each customer is its simulated draws. A customer's actual outcome y enters
+through F(y-) (share of draws below y) and F(y) (share at or below y); coverage and the randomised PIT
+follow from these two numbers. "Actual" is what happened after the calibration end, "predicted" what the
+model, fitted on the calibration part alone, said would happen.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import kstest
+
+from clv.predict import Calendar, Draws, Floats, Horizon, Integers, Totals, simulate
+from clv.value import expectations, realised_limits, tails
+
+LEVELS = (0.50, 0.80, 0.90, 0.94)
+_GROUPS_BY_FREQUENCY = 6
+
+
+def score(
+    customers: pd.DataFrame,
+    holdout: pd.DataFrame,
+    draws: Draws,
+    horizon: Horizon,
+    *,
+    origin: pd.Timestamp,
+    interval: float,
+    seed: int,
+    workers: int,
+    calendar: Calendar | None = None,
+) -> tuple[pd.DataFrame, Totals]:
+    """Return table BACKTEST and the joint totals of the same simulated futures.
+
+    Parameters
+    ----------
+    customers
+        Table CALIBRATION, summarised at `origin`.
+    holdout
+        Table HOLDOUT: what the same customers did within `horizon` after `origin`.
+    """
+    known = customers.merge(holdout, on="customer_id", how="left", validate="one_to_one")
+    actual_purchases, actual_value = (known[name].to_numpy(float) for name in ("actual_purchases", "actual_value"))
+
+    def summary(rows: slice, purchases: Integers, value: Floats) -> Floats:
+        return np.column_stack(
+            [
+                *_against(purchases, actual_purchases[rows], interval),
+                *_against(value, actual_value[rows], interval),
+            ]
+        )
+
+    parts, totals = simulate(
+        known, draws, horizon, summarise=summary, seed=seed, workers=workers, calendar=calendar
+    )
+    columns = [
+        *(f"purchases_{name}" for name in ("lower", "upper", "cdf_below", "cdf", "crps")),
+        *(f"{name}" for name in ("clv_lower", "clv_upper", "value_cdf_below", "value_cdf", "value_crps")),
+    ]
+    scored = pd.DataFrame(np.concatenate(parts), columns=columns, index=known.index)
+    expected = expectations(known, draws, horizon, interval=interval)
+    expected = expected[["expected_purchases", "clv_mean", "expected_clv_lower", "expected_clv_upper"]]
+    return pd.concat([known, scored, expected], axis=1).assign(origin=origin), totals
+
+
+def _against(draws: NDArray[Any], actual: Floats, interval: float) -> list[Floats]:
+    """Return lower limit, upper limit, F(y-), F(y) and CRPS of each row's draws against its actual outcome."""
+    lower, _, upper = realised_limits(draws, interval)
+    below = (draws < actual[:, None]).mean(axis=1)
+    at_most = (draws <= actual[:, None]).mean(axis=1)
+    return [lower, upper, below, at_most, crps(draws, actual)]
+
+
+def crps(draws: NDArray[Any], actual: Floats) -> Floats:
+    """Return the continuous ranked probability score of each row's draws: E|X - y| - E|X - X'| / 2, in the unit of y."""
+    ranked = np.sort(draws, axis=1)
+    n = ranked.shape[1]
+    spread = ranked @ (2.0 * np.arange(1, n + 1) - n - 1) / n**2
+    return np.abs(ranked - actual[:, None]).mean(axis=1) - spread
+
+
+def coverage(below: pd.Series, at_most: pd.Series, level: float) -> float:
+    """Return the share of customers whose outcome lies inside the central predictive interval (limits included)."""
+    lower, upper = tails(level)
+    return float(((at_most >= lower) & (below < upper)).mean())
+
+
+def randomised_pit(below: pd.Series, at_most: pd.Series, *, seed: int) -> Floats:
+    """Return F(y-) + U (F(y) - F(y-)): uniform on (0, 1) if and only if the forecast is calibrated."""
+    return (below + np.random.default_rng(seed).random(len(below)) * (at_most - below)).to_numpy()
+
+
+def pit_distance(below: pd.Series, at_most: pd.Series, *, seed: int) -> tuple[float, float]:
+    """Return the Kolmogorov-Smirnov distance of the randomised PIT from uniform, and its p-value."""
+    distance, p_value = kstest(randomised_pit(below, at_most, seed=seed), "uniform")
+    return float(distance), float(p_value)
+
+
+def slope(predicted: pd.Series, actual: pd.Series) -> float:
+    """Return the regression slope of actual on predicted: 1 if forecasts are neither too wide nor too narrow."""
+    return float(np.cov(predicted, actual)[0, 1] / np.var(predicted, ddof=1))
+
+
+def figures(table: pd.DataFrame, totals: Totals, *, horizon: Horizon, interval: float, seed: int) -> dict[str, Any]:
+    """Return the backtest's key figures, the ones the report states in words."""
+    days = int(round(horizon.weeks * 7))
+    return {
+        "origin": str(table["origin"].iloc[0].date()),
+        "horizon_weeks": days / 7,
+        "n_customers": len(table),
+        "purchases": _outcome(table, "purchases", "expected_purchases", totals.purchases[:, 0], interval, seed),
+        "value": _outcome(table, "value", "clv_mean", totals.value[:, 0], interval, seed)
+        | {"expectation_interval_coverage": _inside(table, "expected_clv_lower", "expected_clv_upper")},
+        "naive": _naive(table, horizon),
+    }
+
+
+def purchase_figures(
+    table: pd.DataFrame, totals: Totals, *, interval: float, seed: int
+) -> dict[str, Any]:
+    """Return the key figures of the number of purchases alone (no spend model needed)."""
+    return _outcome(table, "purchases", "expected_purchases", totals.purchases[:, 0], interval, seed)
+
+
+def _outcome(
+    table: pd.DataFrame, name: str, predicted: str, total: Floats, interval: float, seed: int
+) -> dict[str, Any]:
+    actual, below, at_most = table[f"actual_{name}"], table[f"{name}_cdf_below"], table[f"{name}_cdf"]
+    lower, upper = np.quantile(total, tails(interval))
+    distance, p_value = pit_distance(below, at_most, seed=seed)
+    return {
+        "actual": float(actual.sum()),
+        "forecast": {"mean": float(table[predicted].sum()), "lower": float(lower), "upper": float(upper)},
+        "inside": bool(lower <= actual.sum() <= upper),
+        "error": float(table[predicted].sum() / actual.sum() - 1) if actual.sum() else None,
+        "coverage": {f"{level:.2f}": coverage(below, at_most, level) for level in LEVELS},
+        "pit_distance": distance,
+        "pit_p_value": p_value,
+        "crps": float(table[f"{name}_crps"].mean()),
+        "mae": float((table[predicted] - actual).abs().mean()),
+        "rmse": float(np.sqrt(((table[predicted] - actual) ** 2).mean())),
+        "slope": slope(table[predicted], actual),
+    }
+
+
+def _naive(table: pd.DataFrame, horizon: Horizon) -> dict[str, float]:
+    """Return the errors of two forecasts without a model: everybody goes on as before; nobody buys again."""
+    going_on = table["frequency"] / table["T"].where(table["T"] > 0, np.inf) * horizon.weeks
+    actual = table["actual_purchases"]
+    return {
+        "past_rate_mae": float((going_on - actual).abs().mean()),
+        "past_rate_total": float(going_on.sum()),
+        "nobody_mae": float(actual.abs().mean()),
+    }
+
+
+def _inside(table: pd.DataFrame, lower: str, upper: str) -> float:
+    return float(table["actual_value"].between(table[lower], table[upper]).mean())
+
+
+def by_frequency(table: pd.DataFrame) -> pd.DataFrame:
+    """Return actual and predicted purchases per customer by calibration frequency 0, 1, ... 6 and more."""
+    group = table["frequency"].clip(upper=_GROUPS_BY_FREQUENCY)
+    means = table.groupby(group).agg(
+        customers=("customer_id", "size"),
+        actual=("actual_purchases", "mean"),
+        spread=("actual_purchases", "std"),
+        predicted=("expected_purchases", "mean"),
+    )
+    means["actual_error"] = 2 * means.pop("spread").fillna(0.0) / np.sqrt(means["customers"])
+    return means.reset_index()
+
+
+def by_predicted_value(table: pd.DataFrame, *, groups: int = 10) -> pd.DataFrame:
+    """Return actual and predicted value per customer by tenth of predicted value, lowest first."""
+    group = pd.qcut(table["clv_mean"].rank(method="first"), groups, labels=False) + 1
+    means = table.groupby(group.rename("decile")).agg(
+        customers=("customer_id", "size"),
+        actual=("actual_value", "mean"),
+        spread=("actual_value", "std"),
+        predicted=("clv_mean", "mean"),
+    )
+    means["actual_error"] = 2 * means.pop("spread").fillna(0.0) / np.sqrt(means["customers"])
+    return means.reset_index()

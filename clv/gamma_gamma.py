@@ -1,0 +1,68 @@
+"""Gamma-Gamma spend model in plain numpy: likelihood, expected spend, dependence of spend on frequency.
+
+Symbols (Fader & Hardie 2013, brucehardie.com/notes/025): each purchase of a customer is
+z ~ Gamma(p, rate nu), each customer's nu ~ Gamma(q, rate v). A history is `x` repeat purchases with
+mean `z_mean` (monetary_value). p and q have no unit, v has the log's currency.
+"""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import gammaln
+from scipy.stats import pearsonr, spearmanr
+
+Floats = NDArray[np.float64]
+
+
+def log_likelihood(x: ArrayLike, z_mean: ArrayLike, p: ArrayLike, q: ArrayLike, v: ArrayLike) -> Floats:
+    """Return the log-density of each customer's mean spend (note 025, eq. 1a); needs x > 0 and z_mean > 0."""
+    x, z_mean, p, q, v = (np.asarray(value, dtype=float) for value in (x, z_mean, p, q, v))
+    total = x * z_mean
+    return (
+        gammaln(p * x + q)
+        - gammaln(p * x)
+        - gammaln(q)
+        + q * np.log(v)
+        + p * x * np.log(total)
+        - np.log(z_mean)
+        - (p * x + q) * np.log(v + total)
+    )
+
+
+def expected_spend(x: ArrayLike, z_mean: ArrayLike, p: ArrayLike, q: ArrayLike, v: ArrayLike) -> Floats:
+    """Return E[amount of the next purchase]; infinite where p x + q <= 1 (the prior mean does not exist).
+
+    A weighted mean of the population's mean p v / (q - 1) and the customer's own: the more purchases
+    were seen, the more the own mean counts.
+    """
+    x, z_mean, p, q, v = (np.asarray(value, dtype=float) for value in (x, z_mean, p, q, v))
+    excess = p * x + q - 1
+    return np.where(excess > 0, p * (v + x * z_mean) / np.where(excess > 0, excess, 1.0), np.inf)
+
+
+def usable(customers: pd.DataFrame) -> pd.DataFrame:
+    """Return the customers the spend model can learn from: repeat purchases with a positive mean amount."""
+    return customers[(customers["frequency"] > 0) & (customers["monetary_value"] > 0)]
+
+
+def typical_order_value(customers: pd.DataFrame) -> float:
+    """Return the geometric mean of the repeat buyers' mean amounts: the scale on which priors are stated."""
+    return float(np.exp(np.log(usable(customers)["monetary_value"]).mean()))
+
+
+def dependence(customers: pd.DataFrame, *, seed: int, resamples: int = 500) -> pd.DataFrame:
+    """Measure how far spend depends on frequency among repeat buyers; the model assumes it does not.
+
+    Returns
+    -------
+    One row per measure (Pearson, Spearman) with value, lower and upper (90 % bootstrap limits).
+    """
+    x, z_mean = (usable(customers)[name].to_numpy(float) for name in ("frequency", "monetary_value"))
+    generator = np.random.default_rng(seed)
+    rows = [generator.integers(0, x.size, x.size) for _ in range(resamples)]
+    measures = {"Pearson": pearsonr, "Spearman": spearmanr}
+    table = []
+    for name, measure in measures.items():
+        limits = np.nanquantile([measure(x[row], z_mean[row])[0] for row in rows], [0.05, 0.95])
+        table.append((name, measure(x, z_mean)[0], *limits))
+    return pd.DataFrame(table, columns=["measure", "value", "lower", "upper"])

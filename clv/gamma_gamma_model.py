@@ -1,0 +1,81 @@
+"""Gamma-Gamma as a PyMC model: pymc-marketing's GammaGammaModel with priors on the scale of a typical order."""
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+import pytensor.tensor as pt
+from pymc_extras.prior import Prior
+from pymc_marketing.clv import GammaGammaModel
+
+from clv.gamma_gamma import typical_order_value, usable
+
+PARAMETERS = ["p", "q", "v"]
+
+
+class WeightedGammaGammaModel(GammaGammaModel):
+    """GammaGammaModel whose likelihood runs on distinct x and distinct totals x z, each with its weight.
+
+    Same posterior as upstream's one row per customer. Data enter as data, so one compiled model can be
+    refitted (`data_for`). All prediction methods of upstream work.
+    """
+
+    _model_type = "Gamma-Gamma Model (distinct histories)"
+
+    @property
+    def default_model_config(self) -> dict:
+        """Priors on the scale of a typical order: they mean the same in dollars and in cents."""
+        return {
+            # Regularity of one customer's amounts: coefficient of variation 1 / sqrt(p) between 0.2 and 1.4.
+            "p": Prior("LogNormal", mu=np.log(4.0), sigma=1.0),
+            # Similarity of customers: spread of their mean amounts from 0.3 to beyond any variance (q < 2).
+            "q": Prior("LogNormal", mu=np.log(3.5), sigma=0.75),
+            # Mean amount of the customer with average nu, p v / q, in typical orders: 1/7 to 7.
+            "relative_spend": Prior("LogNormal", mu=0.0, sigma=1.0),
+        }
+
+    def build_model(self, data: pd.DataFrame) -> None:
+        """Build the model on repeat buyers (frequency > 0, monetary_value > 0), one row per customer."""
+        self.data = data
+        config = self.model_config
+        with pm.Model() as self.model:
+            p = config["p"].create_variable("p")
+            q = config["q"].create_variable("q")
+            relative_spend = config["relative_spend"].create_variable("relative_spend")
+            relative_v = relative_spend * q / p
+            tables = {name: pm.Data(name, value) for name, value in data_for(data).items()}
+            pm.Deterministic("v", relative_v * tables["typical_order_value"])
+            pm.Potential("likelihood", _log_likelihood(tables, p, q, relative_v))
+
+
+def model(customers: pd.DataFrame, *, typical: float | None = None) -> WeightedGammaGammaModel:
+    """Return the built model for one row per customer; `typical` defaults to the data's own typical order value."""
+    built = WeightedGammaGammaModel()
+    repeat_buyers = usable(customers)
+    built.build_model(repeat_buyers.assign(typical_order_value=typical or typical_order_value(repeat_buyers)))
+    return built
+
+
+def data_for(repeat_buyers: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return the arrays that `repeat_buyers` (with column typical_order_value) put into the model's data containers."""
+    typical = repeat_buyers["typical_order_value"].iloc[0]
+    x = repeat_buyers["frequency"].to_numpy(float)
+    total = x * repeat_buyers["monetary_value"].to_numpy(float) / typical
+    x_values, x_customers = np.unique(x, return_counts=True)
+    totals, which = np.unique(total, return_inverse=True)
+    return {
+        "typical_order_value": np.asarray(typical, dtype=float),
+        "x": x_values,
+        "x_customers": x_customers.astype(float),
+        "total": totals,
+        "total_customers": np.bincount(which).astype(float),
+        "total_purchases": np.bincount(which, weights=x),
+    }
+
+
+def _log_likelihood(tables, p, q, v):  # type: ignore[no-untyped-def]
+    """Return the summed gamma_gamma.log_likelihood in typical orders, up to the constant -sum(ln z)."""
+    x, total = tables["x"], tables["total"]
+    by_frequency = pt.gammaln(p * x + q) - pt.gammaln(p * x) - pt.gammaln(q) + q * pt.log(v)
+    own, shared = tables["total_purchases"], tables["total_customers"]
+    by_total = p * own * pt.log(total) - (p * own + q * shared) * pt.log(v + total)
+    return pt.sum(tables["x_customers"] * by_frequency) + pt.sum(by_total)

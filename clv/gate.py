@@ -1,0 +1,138 @@
+"""Verdict on a posterior and what is said from it: PASS, WARN or FAIL, each check with figure and limit.
+
+Fails closed: a figure that is missing or not a number fails. Thresholds: R-hat and effective sample
+size (ESS) after Vehtari et al. 2021 (Bayesian Analysis 16(2)); no divergence at the first target
+acceptance, at most one in a thousand after the refit with smaller steps.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import arviz as az
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from clv import bgnbd
+from clv.errors import GateError
+
+PASS, WARN, FAIL = "PASS", "WARN", "FAIL"
+R_HAT_WARN, R_HAT_FAIL = 1.01, 1.05
+ESS_FAIL = 400
+DIVERGENT_SHARE_FAIL = 0.001
+# Both are means over customers, so a systematic sample of this many shows the same convergence.
+_TOTAL_CUSTOMERS = 1000
+
+
+@dataclass(frozen=True)
+class Check:
+    """One question asked of a posterior: what was found, the limit it was held against, the verdict."""
+
+    part: str
+    name: str
+    figure: float
+    limit: str
+    verdict: str
+    sentence: str
+
+
+def judge(part: str, posterior: xr.DataTree, *, chains: int, draws: int, derived: dict[str, xr.DataArray]) -> list[Check]:
+    """Return the checks of one posterior.
+
+    Parameters
+    ----------
+    part
+        Name of the posterior as the report's reader knows it.
+    derived
+        Scalars per draw, dims (chain, draw), that the report speaks of (expected total, mean spend).
+    """
+    scalars = posterior["posterior"].to_dataset().assign(derived)
+    shape = _shape(part, scalars, chains, draws)
+    if shape.verdict == FAIL:
+        return [shape]
+    return [shape, _r_hat(part, scalars), _ess(part, scalars), _divergences(part, posterior)]
+
+
+def verdict(checks: list[Check]) -> str:
+    """Return the worst verdict among the checks; FAIL if there is none."""
+    found = {check.verdict for check in checks}
+    return next((worst for worst in (FAIL, WARN, PASS) if worst in found), FAIL)
+
+
+def require(checks: list[Check]) -> pd.DataFrame:
+    """Return the checks as a table, or raise `GateError` with the sentences of those that failed."""
+    if verdict(checks) == FAIL:
+        failed = " ".join(check.sentence for check in checks if check.verdict == FAIL)
+        raise GateError(failed or "The posterior was not checked.")
+    return table(checks)
+
+
+def table(checks: list[Check]) -> pd.DataFrame:
+    """Return one row per check."""
+    return pd.DataFrame([asdict(check) for check in checks])
+
+
+def expected_total(posterior: xr.DataTree, customers: pd.DataFrame, horizon_weeks: float) -> xr.DataArray:
+    """Return the expected purchases per customer within the horizon, for every draw, dims (chain, draw)."""
+    sample = customers.iloc[:: max(1, len(customers) // _TOTAL_CUSTOMERS)]
+    histories = bgnbd.distinct_histories(sample)
+    group = posterior["posterior"].to_dataset()
+    parameters = [group[name].to_numpy()[..., None] for name in ("r", "alpha", "a", "b")]
+    history = [histories[name].to_numpy(float) for name in bgnbd.HISTORY]
+    expected, _ = bgnbd.purchase_integrals(horizon_weeks, *history, *parameters, discount=0.0)
+    weights = histories["customers"].to_numpy(float)
+    return xr.DataArray(expected @ weights / weights.sum(), coords=group["r"].coords, dims=group["r"].dims)
+
+
+def population_mean_spend(posterior: xr.DataTree) -> xr.DataArray:
+    """Return p v / (q - 1), the mean amount of a purchase in the population; infinite where q <= 1."""
+    group = posterior["posterior"].to_dataset()
+    return xr.where(group["q"] > 1, group["p"] * group["v"] / (group["q"] - 1), np.inf)
+
+
+def _shape(part: str, scalars: xr.Dataset, chains: int, draws: int) -> Check:
+    found = tuple(scalars.sizes[dim] for dim in ("chain", "draw"))
+    shares = {str(name): float(np.isfinite(scalars[name]).mean()) for name in scalars.data_vars}
+    name, finite = min(shares.items(), key=lambda share: share[1])
+    sentence = f"{part}: {found[0]} chains of {found[1]} draws, all finite."
+    if finite < 1.0:
+        sentence = f"{part}: {name} is not a finite number in {1 - finite:.1%} of the draws; these data support no such figure."
+    if found != (chains, draws):
+        sentence = f"{part}: {found[0]} chains of {found[1]} draws where {chains} of {draws} were asked for: run it again."
+    grade = PASS if found == (chains, draws) and finite == 1.0 else FAIL
+    return Check(part, "shape", finite, f"{chains} chains x {draws} draws, finite", grade, sentence)
+
+
+def _r_hat(part: str, scalars: xr.Dataset) -> Check:
+    name, worst = _extreme(az.rhat(scalars), largest=True)
+    grade = PASS if worst <= R_HAT_WARN else WARN if worst <= R_HAT_FAIL else FAIL
+    advice = "" if grade == PASS else " Sample longer: raise tune and draws."
+    sentence = f"{part}: the largest R-hat is {worst:.3f} ({name}); chains agree below {R_HAT_WARN}.{advice}"
+    return Check(part, "R-hat", worst, f"<= {R_HAT_WARN} (fails above {R_HAT_FAIL})", grade, sentence)
+
+
+def _ess(part: str, scalars: xr.Dataset) -> Check:
+    bulk, tail = (_extreme(az.ess(scalars, method=method), largest=False) for method in ("bulk", "tail"))
+    name, worst = min(bulk, tail, key=lambda found: found[1])
+    grade = PASS if worst >= ESS_FAIL else FAIL
+    advice = "" if grade == PASS else " Sample longer: raise draws."
+    sentence = f"{part}: the smallest effective sample size is {worst:,.0f} ({name}); at least {ESS_FAIL} are needed.{advice}"
+    return Check(part, "effective sample size", worst, f">= {ESS_FAIL}", grade, sentence)
+
+
+def _divergences(part: str, posterior: xr.DataTree) -> Check:
+    diverging = posterior["sample_stats"]["diverging"]
+    share = float(diverging.mean())
+    grade = PASS if share == 0 else WARN if share <= DIVERGENT_SHARE_FAIL else FAIL
+    sentence = f"{part}: {int(diverging.sum())} of {diverging.size:,} transitions diverged."
+    if grade == FAIL:
+        sentence += " The sampler cannot explore this posterior: check the data for customers unlike all others."
+    return Check(part, "divergences", share, f"0 (fails above {DIVERGENT_SHARE_FAIL:.1%})", grade, sentence)
+
+
+def _extreme(figures: xr.Dataset, *, largest: bool) -> tuple[str, float]:
+    """Return the name and value of the largest or smallest figure; one that is not a number comes first."""
+    values: dict[str, Any] = {str(name): float(figures[name]) for name in figures.data_vars}
+    unknown = [name for name, value in values.items() if np.isnan(value)]
+    name = unknown[0] if unknown else (max if largest else min)(values, key=values.__getitem__)
+    return name, values[name]

@@ -1,0 +1,64 @@
+"""Named groups of customers: RFM segments from the scores, value tiers from expected value, cohorts."""
+
+import numpy as np
+import pandas as pd
+
+# Tier -> share of the customers that stand in it or above it, best first.
+TIERS = {"Top 10 %": 0.10, "Next 20 %": 0.30, "Next 30 %": 0.60, "Remaining 40 %": 1.00}
+
+_CHAMPIONS, _LOYAL, _RISING = "Champions", "Loyal", "Potential loyalists"
+_NEW, _PROMISING, _ATTENTION = "New customers", "Promising", "Need attention"
+_SLEEPY, _AT_RISK, _DO_NOT_LOSE = "About to sleep", "At risk", "Do not lose"
+_HIBERNATING, _LOST = "Hibernating", "Lost"
+
+# Row: recency score 5 (bought last) to 1; column: frequency score 1 (seldom) to 5. Every cell has a name.
+SEGMENT_MAP = {
+    5: (_NEW, _RISING, _RISING, _CHAMPIONS, _CHAMPIONS),
+    4: (_PROMISING, _RISING, _RISING, _LOYAL, _CHAMPIONS),
+    3: (_SLEEPY, _SLEEPY, _ATTENTION, _LOYAL, _LOYAL),
+    2: (_HIBERNATING, _HIBERNATING, _AT_RISK, _AT_RISK, _DO_NOT_LOSE),
+    1: (_LOST, _LOST, _AT_RISK, _DO_NOT_LOSE, _DO_NOT_LOSE),
+}
+
+# Segment -> (who they are, what to do), in the order in which a reader wants them.
+ACTIONS = {
+    _CHAMPIONS: ("bought recently and buy often", "keep them: early access, service, no discounts"),
+    _LOYAL: ("buy often, not only long ago", "reward and cross-sell"),
+    _DO_NOT_LOSE: ("bought very often, then fell silent", "call or write personally, now"),
+    _AT_RISK: ("bought often, long ago", "win back with a reason to return"),
+    _RISING: ("recent, second purchases made", "offer the next purchase soon"),
+    _NEW: ("first purchase just made", "welcome; make the second purchase easy"),
+    _PROMISING: ("first purchase not long ago", "remind once; test an offer"),
+    _ATTENTION: ("middling in both", "limited-time offers"),
+    _SLEEPY: ("few purchases, getting long ago", "cheap reminders only"),
+    _HIBERNATING: ("few purchases, long ago", "no spending beyond the newsletter"),
+    _LOST: ("hardly bought, longest ago", "let go"),
+}
+
+
+def rfm_segment(customers: pd.DataFrame) -> pd.Series:
+    """Return each customer's segment name from r_score and f_score (1 to 5)."""
+    names = np.array([SEGMENT_MAP[r] for r in range(1, 6)], dtype=object)
+    found = names[customers["r_score"].to_numpy() - 1, customers["f_score"].to_numpy() - 1]
+    return pd.Series(found, index=customers.index, dtype="str")
+
+
+def value_tier(clv_mean: pd.Series) -> pd.Series:
+    """Return each customer's tier by rank of expected value; equal customers share a tier."""
+    standing = clv_mean.rank(ascending=False, method="average", pct=True)
+    names, shares = list(TIERS), list(TIERS.values())
+    return pd.Series(np.array(names, dtype=object)[np.searchsorted(shares, standing)], index=clv_mean.index, dtype="str")
+
+
+def cohort(first_purchase: pd.Series) -> pd.Series:
+    """Return each customer's acquisition cohort, the month of the first purchase, as YYYY-MM."""
+    return first_purchase.dt.strftime("%Y-%m").astype("str")
+
+
+def segment_grid(customers: pd.DataFrame) -> pd.DataFrame:
+    """Return customers, expected value and value per customer for each of the 25 cells of R and F scores."""
+    cells = pd.MultiIndex.from_product([range(1, 6), range(1, 6)], names=["r_score", "f_score"])
+    grid = customers.groupby(["r_score", "f_score"]).agg(customers=("clv_mean", "size"), clv=("clv_mean", "sum"))
+    grid = grid.reindex(cells, fill_value=0).reset_index()
+    grid["segment"] = rfm_segment(grid)
+    return grid.assign(clv_per_customer=grid["clv"] / grid["customers"].where(grid["customers"] > 0))

@@ -1,0 +1,285 @@
+"""Posterior draws to value: per customer, per group and in total, each with the interval it deserves.
+
+Three kinds of interval, never confused: *expected value* (closed form per draw, parameter uncertainty
+only), *realised value* (what one customer will actually bring), *total* (realised values summed over a
+group within each draw). Means come from closed forms, limits of realised values from simulation.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numba import njit
+from numpy.typing import NDArray
+
+from clv import bgnbd, gamma_gamma
+from clv.predict import Calendar, Draws, Floats, Groups, Horizon, Integers, Totals, simulate, spaced
+from clv.segments import TIERS
+
+# Closed forms are smooth in the draws: 400 of them leave a Monte-Carlo error of a twentieth of the posterior sd.
+EXPECTATION_DRAWS = 400
+_BLOCK_CUSTOMERS = 2048
+# Ranking within a draw reads a histogram of the values, 256 bins per doubling around the mean value.
+_BINS_PER_DOUBLING, _DOUBLINGS_BELOW, _DOUBLINGS_ABOVE = 256, 24, 16
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What a simulation leaves: tables for people, and the joint draws they were made from."""
+
+    customers: pd.DataFrame
+    groups: pd.DataFrame
+    totals: Totals
+    total_value: Floats
+    total_purchases: Floats
+
+
+def pair(bgnbd_posterior: xr.DataTree, spend_posterior: xr.DataTree | None, n: int) -> Draws:
+    """Return at most `n` joint draws of both models, evenly spaced over all chains.
+
+    The two posteriors are independent, so any pairing is a joint draw. Without a spend posterior the
+    values of a simulation mean nothing (purchases do not depend on them).
+    """
+    purchase = _flat(bgnbd_posterior, ["r", "alpha", "a", "b"], n)
+    size = len(purchase[0])
+    spend = _flat(spend_posterior, ["p", "q", "v"], n) if spend_posterior else [np.full(size, v) for v in (1.0, 2.0, 1.0)]
+    return Draws(*purchase, *spend)
+
+
+def _flat(posterior: xr.DataTree, names: list[str], n: int) -> list[Floats]:
+    group = posterior["posterior"].to_dataset()
+    # Draw-major, so that evenly spaced positions take every chain equally.
+    values = [group[name].transpose("draw", "chain").to_numpy().ravel().astype(float) for name in names]
+    return [value[spaced(value.size, n)] for value in values]
+
+
+def expectations(customers: pd.DataFrame, draws: Draws, horizon: Horizon, *, interval: float) -> pd.DataFrame:
+    """Return the closed-form columns of every customer: probabilities, expected purchases, spend and value.
+
+    `expected_clv_lower` and `expected_clv_upper` are limits of the *expected* value (parameter
+    uncertainty only); they shrink to nothing as customers grow and never say what one customer will bring.
+    """
+    draws = draws.thinned(EXPECTATION_DRAWS)
+    # Customers of one history stand together, so that each history is integrated once per block.
+    order = customers.sort_values(bgnbd.HISTORY, kind="stable").index.to_numpy()
+    blocks = [_expect_block(customers.loc[rows], draws, horizon, interval) for rows in _blocks(order)]
+    return pd.concat(blocks).loc[customers.index]
+
+
+def _blocks(order: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    for start in range(0, order.size, _BLOCK_CUSTOMERS):
+        yield order[start : start + _BLOCK_CUSTOMERS]
+
+
+def _expect_block(customers: pd.DataFrame, draws: Draws, horizon: Horizon, interval: float) -> pd.DataFrame:
+    which = customers.groupby(bgnbd.HISTORY, sort=False).ngroup().to_numpy()
+    first = customers[~customers.duplicated(bgnbd.HISTORY)]
+    history = [first[name].to_numpy(float) for name in bgnbd.HISTORY]
+    purchase = [getattr(draws, name)[:, None] for name in ("r", "alpha", "a", "b")]
+    spend = [getattr(draws, name)[:, None] for name in ("p", "q", "v")]
+    plain, discounted = bgnbd.purchase_integrals(
+        horizon.weeks, *history, *purchase, discount=horizon.discount_weekly
+    )
+    amount = gamma_gamma.expected_spend(customers["frequency"], customers["monetary_value"], *spend)
+    value = horizon.gross_margin * discounted[:, which] * amount
+    lower, upper = np.quantile(value, tails(interval), axis=0)
+    columns = {
+        "p_alive": bgnbd.probability_alive(*history, *purchase).mean(axis=0)[which],
+        "p_purchase": bgnbd.probability_purchase(horizon.weeks, *history, *purchase).mean(axis=0)[which],
+        "expected_purchases": plain.mean(axis=0)[which],
+        "expected_spend": amount.mean(axis=0),
+        "clv_mean": value.mean(axis=0),
+        "expected_clv_lower": lower,
+        "expected_clv_upper": upper,
+    }
+    return pd.DataFrame(columns, index=customers.index)
+
+
+def forecast(
+    customers: pd.DataFrame,
+    draws: Draws,
+    horizon: Horizon,
+    *,
+    interval: float,
+    seed: int,
+    workers: int,
+    groupings: list[str],
+    calendar: Calendar | None = None,
+) -> Forecast:
+    """Simulate every customer and return realised limits, membership probabilities and joint group totals.
+
+    Parameters
+    ----------
+    customers
+        RFM columns, `expectations` columns, value_tier and the columns named in `groupings`.
+    groupings
+        Columns whose groups get totals; "base" (everybody) is always the first group.
+    """
+    codes, labels = _group_codes(customers, groupings)
+    ranking = _Ranking(len(draws), scale=float(customers["clv_mean"].mean()) or 1.0)
+
+    def limits(rows: slice, purchases: Integers, value: Floats) -> Floats:
+        ranking.count(value)
+        return np.column_stack([*realised_limits(purchases, interval), *realised_limits(value, interval)])
+
+    options = {"seed": seed, "workers": workers}
+    parts, totals = simulate(customers, draws, horizon, summarise=limits, groups=codes, calendar=calendar, **options)
+    realised = np.concatenate(parts)
+    membership = _membership(customers["value_tier"], ranking)
+    shares, _ = simulate(customers, draws, horizon, summarise=membership, **options)
+    top, own = np.concatenate(shares).T
+    table = customers.assign(
+        purchases_lower=realised[:, 0],
+        purchases_upper=realised[:, 2],
+        clv_lower=realised[:, 3],
+        clv_median=realised[:, 4],
+        clv_upper=realised[:, 5],
+        p_top_decile=top,
+        value_tier_probability=own,
+    )
+    groups = _group_table(table, labels, totals, interval)
+    return Forecast(table, groups, totals, totals.value[:, 0], totals.purchases[:, 0])
+
+
+def realised_limits(values: NDArray[Any], interval: float) -> list[Floats]:
+    """Return lower limit, median and upper limit over draws (columns) of every row: order statistics, no interpolation."""
+    ranked = np.sort(values, axis=1).astype(float)
+    lower, upper = tails(interval)
+    positions = [max(int(np.ceil(share * ranked.shape[1])) - 1, 0) for share in (lower, 0.5, upper)]
+    return [ranked[:, position] for position in positions]
+
+
+def tails(interval: float) -> tuple[float, float]:
+    """Return the two probabilities that a central interval cuts off at."""
+    return (1 - interval) / 2, (1 + interval) / 2
+
+
+def monte_carlo_error(draws: Floats, probability: float) -> float:
+    """Return the standard error of a quantile over independent draws, from the neighbouring order statistics."""
+    spread = np.sqrt(probability * (1 - probability) / draws.size)
+    low, high = np.quantile(draws, np.clip([probability - spread, probability + spread], 0, 1))
+    return float(high - low) / 2
+
+
+class _Ranking:
+    """Where each draw's customers stand: a histogram of realised values per draw, filled chunk by chunk.
+
+    A bin is .3 % wide. Whole numbers are added, so the order of the chunks does not matter.
+    """
+
+    def __init__(self, draws: int, scale: float) -> None:
+        self._scale = scale
+        self._customers = 0
+        self._counts = np.zeros((draws, _BINS_PER_DOUBLING * (_DOUBLINGS_BELOW + _DOUBLINGS_ABOVE)), np.int32)
+        self._lock = Lock()
+
+    def count(self, value: Floats) -> None:
+        """Add a chunk's realised values (customers, draws)."""
+        with self._lock:
+            self._customers += value.shape[0]
+            _count_bins(value, self._scale, self._counts)
+
+    def threshold(self, top_share: float) -> Floats:
+        """Return per draw the value that `top_share` of the customers exceed; 0 where fewer have any."""
+        return self._scale * _read_threshold(self._counts, top_share * self._customers)
+
+    def share_without_value(self) -> Floats:
+        """Return per draw the share of customers who bring nothing."""
+        return 1 - self._counts.sum(axis=1) / self._customers
+
+
+@njit(nogil=True, cache=True)
+def _count_bins(value, scale, counts):  # type: ignore[no-untyped-def]
+    for i in range(value.shape[0]):
+        for d in range(value.shape[1]):
+            if value[i, d] > 0:
+                bin = int((np.log2(value[i, d] / scale) + _DOUBLINGS_BELOW) * _BINS_PER_DOUBLING)
+                counts[d, min(max(bin, 0), counts.shape[1] - 1)] += 1
+
+
+@njit(nogil=True, cache=True)
+def _read_threshold(counts, above):  # type: ignore[no-untyped-def]
+    """Return per row the position (in units of the scale) above which `above` values lie, 0 if there are not so many."""
+    out = np.zeros(counts.shape[0])
+    for d in range(counts.shape[0]):
+        passed, bin = 0, counts.shape[1]
+        while bin > 0 and passed < above:
+            bin -= 1
+            passed += counts[d, bin]
+        if passed >= above:
+            within = (passed - above) / max(counts[d, bin], 1)
+            out[d] = 2.0 ** ((bin + within) / _BINS_PER_DOUBLING - _DOUBLINGS_BELOW)
+    return out
+
+
+def _membership(tier: pd.Series, ranking: _Ranking) -> Any:
+    """Return the summary of a second pass: P(top decile) and P(own tier) of every customer."""
+    names = list(TIERS)
+    own = tier.map({name: code for code, name in enumerate(names)}).to_numpy()
+    thresholds = [ranking.threshold(TIERS[name]) for name in names[:-1]]
+    places_left = _places_without_value(ranking.share_without_value())
+    top_decile = ranking.threshold(0.10)
+
+    def shares(rows: slice, purchases: Integers, value: Floats) -> Floats:
+        drawn = np.full(value.shape, len(thresholds))
+        for code in reversed(range(len(thresholds))):
+            drawn[value > thresholds[code]] = code
+        mine = np.where(value > 0, drawn == own[rows][:, None], places_left[own[rows]])
+        return np.column_stack([(value > top_decile).mean(axis=1), mine.mean(axis=1)])
+
+    return shares
+
+
+def _places_without_value(share: Floats) -> Floats:
+    """Return (tiers, draws): the chance that a customer without value stands in each tier.
+
+    All of them tie; they share the places that the draw's buyers leave, from the bottom up.
+    """
+    ends = np.array([0.0, *TIERS.values()])[:, None]
+    overlap = np.clip(ends[1:], 1 - share, None) - np.clip(ends[:-1], 1 - share, None)
+    return overlap / np.where(share > 0, share, 1.0)
+
+
+def _group_codes(customers: pd.DataFrame, groupings: list[str]) -> tuple[Groups, list[tuple[str, str]]]:
+    codes, labels = [np.zeros(len(customers), np.int64)], [("base", "all customers")]
+    for grouping in groupings:
+        code, names = pd.factorize(customers[grouping], sort=True)
+        codes.append(code + len(labels))
+        labels += [(grouping, str(name)) for name in names]
+    return Groups(np.ascontiguousarray(np.column_stack(codes)), len(labels)), labels
+
+
+def _group_table(
+    customers: pd.DataFrame, labels: list[tuple[str, str]], totals: Totals, interval: float
+) -> pd.DataFrame:
+    """Return table SEGMENTS: sums of the means, limits from the joint totals."""
+    purchases = np.quantile(totals.purchases, tails(interval), axis=0)
+    value = np.quantile(totals.value, tails(interval), axis=0)
+    base_value = customers["clv_mean"].sum()
+    rows = []
+    for code, (grouping, group) in enumerate(labels):
+        members = customers if grouping == "base" else customers[customers[grouping] == group]
+        rows.append(
+            {
+                "grouping": grouping,
+                "group": group,
+                "customers": len(members),
+                "repeat_customers": int((members["frequency"] > 0).sum()),
+                "revenue": members["revenue"].sum(),
+                "mean_p_alive": members["p_alive"].mean(),
+                "mean_p_purchase": members["p_purchase"].mean(),
+                "expected_purchases": members["expected_purchases"].sum(),
+                "purchases_lower": purchases[0, code],
+                "purchases_upper": purchases[1, code],
+                "clv_mean": members["clv_mean"].sum(),
+                "clv_lower": value[0, code],
+                "clv_upper": value[1, code],
+                "clv_per_customer": members["clv_mean"].mean(),
+                "share_of_value": members["clv_mean"].sum() / base_value if base_value else 0.0,
+            }
+        )
+    return pd.DataFrame(rows)
