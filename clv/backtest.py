@@ -6,6 +6,7 @@ follow from these two numbers. "Actual" is what happened after the calibration e
 model, fitted on the calibration part alone, said would happen.
 """
 
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import kstest
 
-from clv.predict import Calendar, Draws, Floats, Horizon, Integers, Totals, simulate
+from clv import bgnbd
+from clv.predict import Calendar, Draws, Floats, Horizon, Integers, Totals, simulate, yearly_horizon
 from clv.value import expectations, realised_limits, tails
 
 LEVELS = (0.50, 0.80, 0.90, 0.94)
@@ -26,7 +28,7 @@ def score(
     draws: Draws,
     horizon: Horizon,
     *,
-    origin: pd.Timestamp,
+    origin: date,
     interval: float,
     seed: int,
     workers: int,
@@ -41,7 +43,8 @@ def score(
     holdout
         Table HOLDOUT: what the same customers did within `horizon` after `origin`.
     """
-    known = customers.merge(holdout, on="customer_id", how="left", validate="one_to_one")
+    history = customers[["customer_id", *bgnbd.HISTORY, "monetary_value"]]
+    known = history.merge(holdout, on="customer_id", how="left", validate="one_to_one")
     actual_purchases, actual_value = (known[name].to_numpy(float) for name in ("actual_purchases", "actual_value"))
 
     def summary(rows: slice, purchases: Integers, value: Floats) -> Floats:
@@ -52,9 +55,7 @@ def score(
             ]
         )
 
-    parts, totals = simulate(
-        known, draws, horizon, summarise=summary, seed=seed, workers=workers, calendar=calendar
-    )
+    parts, totals = simulate(known, draws, horizon, summarise=summary, seed=seed, workers=workers, calendar=calendar)
     columns = [
         *(f"purchases_{name}" for name in ("lower", "upper", "cdf_below", "cdf", "crps")),
         *(f"{name}" for name in ("clv_lower", "clv_upper", "value_cdf_below", "value_cdf", "value_crps")),
@@ -62,7 +63,7 @@ def score(
     scored = pd.DataFrame(np.concatenate(parts), columns=columns, index=known.index)
     expected = expectations(known, draws, horizon, interval=interval)
     expected = expected[["expected_purchases", "clv_mean", "expected_clv_lower", "expected_clv_upper"]]
-    return pd.concat([known, scored, expected], axis=1).assign(origin=origin), totals
+    return pd.concat([known, scored, expected], axis=1).assign(origin=pd.Timestamp(origin)), totals
 
 
 def _against(draws: NDArray[Any], actual: Floats, interval: float) -> list[Floats]:
@@ -74,7 +75,7 @@ def _against(draws: NDArray[Any], actual: Floats, interval: float) -> list[Float
 
 
 def crps(draws: NDArray[Any], actual: Floats) -> Floats:
-    """Return the continuous ranked probability score of each row's draws: E|X - y| - E|X - X'| / 2, in the unit of y."""
+    """Return the continuous ranked probability score of each row's draws, E|X - y| - E|X - X'| / 2, in y's unit."""
     ranked = np.sort(draws, axis=1)
     n = ranked.shape[1]
     spread = ranked @ (2.0 * np.arange(1, n + 1) - n - 1) / n**2
@@ -103,8 +104,12 @@ def slope(predicted: pd.Series, actual: pd.Series) -> float:
     return float(np.cov(predicted, actual)[0, 1] / np.var(predicted, ddof=1))
 
 
-def figures(table: pd.DataFrame, totals: Totals, *, horizon: Horizon, interval: float, seed: int) -> dict[str, Any]:
-    """Return the backtest's key figures, the ones the report states in words."""
+def figures(
+    table: pd.DataFrame, totals: Totals, *, horizon: Horizon, interval: float, seed: int
+) -> dict[str, Any] | None:
+    """Return the backtest's key figures, the ones the report states in words; None without a backtest."""
+    if table.empty:
+        return None
     days = int(round(horizon.weeks * 7))
     return {
         "origin": str(table["origin"].iloc[0].date()),
@@ -117,10 +122,10 @@ def figures(table: pd.DataFrame, totals: Totals, *, horizon: Horizon, interval: 
     }
 
 
-def purchase_figures(
-    table: pd.DataFrame, totals: Totals, *, interval: float, seed: int
-) -> dict[str, Any]:
-    """Return the key figures of the number of purchases alone (no spend model needed)."""
+def purchase_figures(table: pd.DataFrame, totals: Totals, *, interval: float, seed: int) -> dict[str, Any] | None:
+    """Return the key figures of the number of purchases alone (no spend model needed); None without a backtest."""
+    if table.empty:
+        return None
     return _outcome(table, "purchases", "expected_purchases", totals.purchases[:, 0], interval, seed)
 
 
@@ -184,3 +189,83 @@ def by_predicted_value(table: pd.DataFrame, *, groups: int = 10) -> pd.DataFrame
     )
     means["actual_error"] = 2 * means.pop("spread").fillna(0.0) / np.sqrt(means["customers"])
     return means.reset_index()
+
+
+def origin_day(calibration_end: date | None) -> date:
+    """Return the last day the backtest's forecast may see; without a backtest the first of all days, nobody's."""
+    return calibration_end or date.min
+
+
+def holdout_horizon(cut: date, last_day: date, *, discount_rate_annual: float, gross_margin: float) -> Horizon:
+    """Return the horizon of the backtest: from the cut to the last day; of no length without a backtest."""
+    weeks = (last_day - cut).days / 7 if cut > date.min else 0.0
+    return yearly_horizon(weeks, discount_rate_annual=discount_rate_annual, gross_margin=gross_margin)
+
+
+def holdout_weeks(customers: pd.DataFrame, calibration: pd.DataFrame) -> float:
+    """Return the weeks between the calibration end and the observation end, 0 without a backtest."""
+    return float(customers["T"].max() - calibration["T"].max()) if len(calibration) else 0.0
+
+
+def coverage_table(table: pd.DataFrame, outcome: str) -> pd.DataFrame:
+    """Return nominal level and reached coverage of "purchases" or "value"."""
+    below, at_most = table[f"{outcome}_cdf_below"], table[f"{outcome}_cdf"]
+    reached = [coverage(below, at_most, level) if len(table) else np.nan for level in LEVELS]
+    return pd.DataFrame({"level": LEVELS, "coverage": reached})
+
+
+def tracking(
+    weekly: pd.DataFrame, customers: pd.DataFrame, draws: Draws, totals: Totals, *, interval: float
+) -> pd.DataFrame:
+    """Return table TRACKING: cumulative repeat purchases week by week, actual against expected.
+
+    In the calibration the expectation is that of the fitted population; in the holdout it continues from the
+    actual level with the simulated futures of the same customers (calendar of weeks, one cohort).
+
+    Parameters
+    ----------
+    weekly
+        Table WEEKLY_PURCHASES.
+    customers
+        Table CALIBRATION.
+    totals
+        Of a simulation with `weekly_calendar`.
+    """
+    counts = weekly.assign(actual=weekly["repeat_purchases"].cumsum().astype(float))
+    past = counts[counts["period"] == "calibration"]
+    future = counts[counts["period"] == "holdout"]
+    start = past["actual"].iloc[-1] if len(past) else 0.0
+    paths = start + totals.period_purchases[:, 0, : len(future)].cumsum(axis=1)
+    lower, upper = np.quantile(paths, tails(interval), axis=0)
+    expected_past = _expected_repeat_purchases(customers, draws, len(past))
+    table = pd.concat([past.assign(expected=expected_past), future.assign(expected=paths.mean(axis=0))])
+    blank = np.full(len(past), np.nan)
+    table = table.assign(lower=[*blank, *lower], upper=[*blank, *upper])
+    # A week cut in two by the calibration end is shown once, as it stood when it was over.
+    table = table.drop_duplicates("week", keep="last")
+    return table[["week", "period", "actual", "expected", "lower", "upper"]].astype({"lower": float, "upper": float})
+
+
+def weekly_calendar(customers: pd.DataFrame, weekly: pd.DataFrame, horizon: Horizon) -> Calendar:
+    """Return the calendar that splits the holdout at the ends of the weeks of table WEEKLY_PURCHASES."""
+    weeks = weekly.loc[weekly["period"] == "holdout", "week"].to_numpy()
+    age = customers["T"].max() if len(customers) else 0.0
+    # Week w ends with day 7 w + 6 after the first purchase of all: a seventh short of w + 1 weeks.
+    ends = np.minimum(weeks + 1 - 1 / 7 - age, horizon.weeks)
+    edges = np.concatenate([[0.0], ends[:-1], [horizon.weeks]]) if len(weeks) else np.array([0.0, horizon.weeks])
+    return Calendar(edges, np.zeros(len(customers), np.int64), 1, np.zeros(len(customers), bool))
+
+
+def _expected_repeat_purchases(customers: pd.DataFrame, draws: Draws, weeks: int) -> Floats:
+    """Return the population's expected repeat purchases up to the end of each week since the first purchase of all."""
+    if customers.empty:
+        return np.zeros(0)
+    oldest = customers["T"].max()
+    starts, counts = np.unique(oldest - customers["T"].to_numpy(), return_counts=True)
+    ends = np.minimum(np.arange(1, weeks + 1) - 1 / 7, oldest)
+    ages = np.maximum(ends[:, None] - starts, 0.0)
+    distinct, which = np.unique(ages, return_inverse=True)
+    few = draws.thinned(100)
+    parameters = [getattr(few, name)[:, None] for name in ("r", "alpha", "a", "b")]
+    expected = bgnbd.purchase_integrals(distinct, 0.0, 0.0, 0.0, *parameters, discount=0.0)[0].mean(axis=0)
+    return expected[which.reshape(ages.shape)] @ counts

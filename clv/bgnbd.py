@@ -103,7 +103,8 @@ def purchase_integrals(
     columns = np.broadcast_arrays(*_floats(horizon, x, T, r, alpha, a, b))
     position, weight = _legendre(nodes)
     plain, discounted = np.empty((2, columns[0].size))
-    _integrate_rate(*(np.ascontiguousarray(c).ravel() for c in columns), discount, position, weight, plain, discounted)
+    flat = [np.ascontiguousarray(column).ravel() for column in columns]
+    _integrate_rate(*flat, discount, position, weight, plain, discounted)  # type: ignore[call-arg]
     alive, shape = probability_alive(x, t_x, T, r, alpha, a, b), columns[0].shape
     return alive * plain.reshape(shape), alive * discounted.reshape(shape)
 

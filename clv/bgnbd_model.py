@@ -38,13 +38,13 @@ class WeightedBetaGeoModel(BetaGeoModel):
             "dropout_covariate_cols": [],
         }
 
-    def build_model(self, data: pd.DataFrame) -> None:
+    def build_model(self, data: pd.DataFrame) -> None:  # type: ignore[override]
         """Build the model on distinct histories (frequency, recency, T, customers); time in the unit of T."""
         self._validate_rfm_data(data)
         self.data = data.assign(customer_id=np.arange(len(data)))
         config = self.model_config
         with pm.Model() as self.model:
-            x, t_x, T, customers = (pm.Data(name, column) for name, column in data_for(data).items())
+            x, t_x, T, customers = (pm.Data(name, column) for name, column in _containers(data).items())
             r = config["r"].create_variable("r")
             yearly_rate = config["yearly_rate"].create_variable("yearly_rate")
             phi = config["phi_dropout"].create_variable("phi_dropout")
@@ -64,8 +64,12 @@ def model(customers: pd.DataFrame, *, periods_per_year: float = WEEKS_PER_YEAR) 
     return built
 
 
-def data_for(histories: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Return the arrays that `histories` put into the model's data containers, by container name."""
+def data_for(customers: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return the arrays that one row per customer puts into the model's data containers, by container name."""
+    return _containers(distinct_histories(customers))
+
+
+def _containers(histories: pd.DataFrame) -> dict[str, np.ndarray]:
     return {name: histories[name].to_numpy(float) for name in [*HISTORY, "customers"]}
 
 

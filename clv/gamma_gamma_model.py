@@ -20,6 +20,7 @@ class WeightedGammaGammaModel(GammaGammaModel):
     """
 
     _model_type = "Gamma-Gamma Model (distinct histories)"
+    typical: float | None = None
 
     @property
     def default_model_config(self) -> dict:
@@ -33,7 +34,7 @@ class WeightedGammaGammaModel(GammaGammaModel):
             "relative_spend": Prior("LogNormal", mu=0.0, sigma=1.0),
         }
 
-    def build_model(self, data: pd.DataFrame) -> None:
+    def build_model(self, data: pd.DataFrame) -> None:  # type: ignore[override]
         """Build the model on repeat buyers (frequency > 0, monetary_value > 0), one row per customer."""
         self.data = data
         config = self.model_config
@@ -42,7 +43,7 @@ class WeightedGammaGammaModel(GammaGammaModel):
             q = config["q"].create_variable("q")
             relative_spend = config["relative_spend"].create_variable("relative_spend")
             relative_v = relative_spend * q / p
-            tables = {name: pm.Data(name, value) for name, value in data_for(data).items()}
+            tables = {name: pm.Data(name, value) for name, value in data_for(data, typical=self.typical).items()}
             pm.Deterministic("v", relative_v * tables["typical_order_value"])
             pm.Potential("likelihood", _log_likelihood(tables, p, q, relative_v))
 
@@ -50,14 +51,15 @@ class WeightedGammaGammaModel(GammaGammaModel):
 def model(customers: pd.DataFrame, *, typical: float | None = None) -> WeightedGammaGammaModel:
     """Return the built model for one row per customer; `typical` defaults to the data's own typical order value."""
     built = WeightedGammaGammaModel()
-    repeat_buyers = usable(customers)
-    built.build_model(repeat_buyers.assign(typical_order_value=typical or typical_order_value(repeat_buyers)))
+    built.typical = typical
+    built.build_model(usable(customers))
     return built
 
 
-def data_for(repeat_buyers: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Return the arrays that `repeat_buyers` (with column typical_order_value) put into the model's data containers."""
-    typical = repeat_buyers["typical_order_value"].iloc[0]
+def data_for(customers: pd.DataFrame, *, typical: float | None = None) -> dict[str, np.ndarray]:
+    """Return the arrays that one row per customer puts into the model's data containers, by container name."""
+    repeat_buyers = usable(customers)
+    typical = typical or typical_order_value(repeat_buyers)
     x = repeat_buyers["frequency"].to_numpy(float)
     total = x * repeat_buyers["monetary_value"].to_numpy(float) / typical
     x_values, x_customers = np.unique(x, return_counts=True)

@@ -15,8 +15,15 @@ import xarray as xr
 
 from clv import bgnbd
 from clv.errors import GateError
+from clv.sampling import Settings
 
 PASS, WARN, FAIL = "PASS", "WARN", "FAIL"
+PARTS = {
+    "bgnbd": "purchases, all data",
+    "bgnbd_calibration": "purchases, calibration",
+    "gamma_gamma": "spend, all data",
+    "gamma_gamma_calibration": "spend, calibration",
+}
 R_HAT_WARN, R_HAT_FAIL = 1.01, 1.05
 ESS_FAIL = 400
 DIVERGENT_SHARE_FAIL = 0.001
@@ -36,7 +43,9 @@ class Check:
     sentence: str
 
 
-def judge(part: str, posterior: xr.DataTree, *, chains: int, draws: int, derived: dict[str, xr.DataArray]) -> list[Check]:
+def judge(
+    part: str, posterior: xr.DataTree, *, chains: int, draws: int, derived: dict[str, xr.DataArray]
+) -> list[Check]:
     """Return the checks of one posterior.
 
     Parameters
@@ -51,6 +60,38 @@ def judge(part: str, posterior: xr.DataTree, *, chains: int, draws: int, derived
     if shape.verdict == FAIL:
         return [shape]
     return [shape, _r_hat(part, scalars), _ess(part, scalars), _divergences(part, posterior)]
+
+
+def judge_purchases(
+    posteriors: dict[str, xr.DataTree], parts: dict[str, pd.DataFrame], settings: Settings, *, horizon_weeks: float
+) -> list[Check]:
+    """Return the checks of BG/NBD posteriors, by name, each with the expected purchases of its part's customers."""
+    return [
+        check
+        for name, posterior in posteriors.items()
+        for check in judge(
+            PARTS[name],
+            posterior,
+            chains=settings.chains,
+            draws=settings.draws,
+            derived={"expected total": expected_total(posterior, parts[name], horizon_weeks)},
+        )
+    ]
+
+
+def judge_spend(posteriors: dict[str, xr.DataTree], settings: Settings) -> list[Check]:
+    """Return the checks of Gamma-Gamma posteriors, by name, each with the population's mean spend."""
+    return [
+        check
+        for name, posterior in posteriors.items()
+        for check in judge(
+            PARTS[name],
+            posterior,
+            chains=settings.chains,
+            draws=settings.draws,
+            derived={"population mean spend": population_mean_spend(posterior)},
+        )
+    ]
 
 
 def verdict(checks: list[Check]) -> str:
@@ -98,7 +139,9 @@ def _shape(part: str, scalars: xr.Dataset, chains: int, draws: int) -> Check:
     if finite < 1.0:
         sentence = f"{part}: {name} is not a finite number in {1 - finite:.1%} of the draws; these data support no such figure."
     if found != (chains, draws):
-        sentence = f"{part}: {found[0]} chains of {found[1]} draws where {chains} of {draws} were asked for: run it again."
+        sentence = (
+            f"{part}: {found[0]} chains of {found[1]} draws where {chains} of {draws} were asked for: run it again."
+        )
     grade = PASS if found == (chains, draws) and finite == 1.0 else FAIL
     return Check(part, "shape", finite, f"{chains} chains x {draws} draws, finite", grade, sentence)
 
@@ -116,7 +159,9 @@ def _ess(part: str, scalars: xr.Dataset) -> Check:
     name, worst = min(bulk, tail, key=lambda found: found[1])
     grade = PASS if worst >= ESS_FAIL else FAIL
     advice = "" if grade == PASS else " Sample longer: raise draws."
-    sentence = f"{part}: the smallest effective sample size is {worst:,.0f} ({name}); at least {ESS_FAIL} are needed.{advice}"
+    sentence = (
+        f"{part}: the smallest effective sample size is {worst:,.0f} ({name}); at least {ESS_FAIL} are needed.{advice}"
+    )
     return Check(part, "effective sample size", worst, f">= {ESS_FAIL}", grade, sentence)
 
 

@@ -9,6 +9,7 @@ discounted by exp(-delta t). So parameter, individual and process uncertainty ar
 Nothing of size customers x draws is ever held: each chunk is summarised where it is simulated.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ import numpy as np
 import pandas as pd
 from numba import njit
 from numpy.typing import NDArray
+
+from clv.bgnbd import WEEKS_PER_YEAR
 
 # Part of the result: another size spawns other random numbers. 2,048 customers x 1,000 draws are 25 MB.
 CHUNK_CUSTOMERS = 2048
@@ -55,6 +58,11 @@ class Horizon:
     weeks: float
     discount_weekly: float = 0.0
     gross_margin: float = 1.0
+
+
+def yearly_horizon(weeks: float, *, discount_rate_annual: float, gross_margin: float) -> Horizon:
+    """Return the horizon of a run's settings; an annual rate of .10 makes money a year from now worth 1 / 1.10."""
+    return Horizon(weeks, math.log1p(discount_rate_annual) / WEEKS_PER_YEAR, gross_margin)
 
 
 @dataclass(frozen=True)
@@ -132,7 +140,7 @@ def simulate(
     history = np.ascontiguousarray(customers[["frequency", "recency", "T", "monetary_value"]].to_numpy(float))
     parameters = np.column_stack([getattr(draws, name) for name in Draws.__dataclass_fields__])
     future = np.array([horizon.weeks, horizon.discount_weekly, horizon.gross_margin])
-    starts = range(0, n, CHUNK_CUSTOMERS)
+    starts = range(0, max(n, 1), CHUNK_CUSTOMERS)  # nobody is one empty chunk
     seeds = np.random.SeedSequence(seed).spawn(len(starts))
 
     def chunk(start: int, chunk_seed: np.random.SeedSequence) -> tuple[Any, Totals]:

@@ -1,10 +1,11 @@
 """Posterior of a model by the configured method: compiled once, drawn for as many data sets as wanted."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import xarray as xr
 
 # At nutpie's default of .8 a real log gave a divergence with every seed; .95 cures nearly all.
@@ -14,13 +15,14 @@ _STATISTICS = ["diverging", "energy", "depth", "maxdepth_reached", "n_steps", "s
 
 @dataclass(frozen=True)
 class Settings:
-    """How much to sample: `chains` times `draws` kept draws after `tune` discarded ones each."""
+    """How to sample: by `method`, `chains` times `draws` kept draws after `tune` discarded ones each."""
 
     chains: int
     draws: int
     tune: int
     seed: int
     workers: int = 2
+    method: str = "nuts"
 
 
 def compile_model(model: Any) -> Any:
@@ -46,6 +48,23 @@ def sample(
     return xr.DataTree.from_dict({group: trace[group].to_dataset()[kept] for group, kept in groups.items()})
 
 
+def sample_parts(
+    model: Any,
+    parts: Mapping[str, pd.DataFrame],
+    settings: Settings,
+    *,
+    names: list[str],
+    data_for: Callable[[pd.DataFrame], Mapping[str, np.ndarray]],
+) -> dict[str, xr.DataTree]:
+    """Return the posterior of each part's customers, compiled once; a part without customers has none."""
+    compiled = compile_model(model)
+    return {
+        part: sample(compiled, settings, names=names, data=data_for(customers))
+        for part, customers in parts.items()
+        if len(customers)
+    }
+
+
 def divergences(trace: xr.DataTree) -> int:
     """Return the number of divergent transitions after tuning."""
     return int(trace["sample_stats"]["diverging"].sum())
@@ -66,3 +85,11 @@ def _draw(compiled: Any, settings: Settings, target_accept: float) -> xr.DataTre
     )
     trace["posterior"].attrs.update(method="nuts", target_accept=target_accept)
     return trace
+
+
+def prior(model: Any, *, names: list[str], draws: int, seed: int) -> xr.Dataset:
+    """Return draws of `names` from the built model's prior, dim (draw)."""
+    import pymc as pm
+
+    values = pm.draw([model.model[name] for name in names], draws=draws, random_seed=seed)
+    return xr.Dataset({name: ("draw", value) for name, value in zip(names, values, strict=True)})

@@ -35,6 +35,9 @@ ACTIONS = {
     _LOST: ("hardly bought, longest ago", "let go"),
 }
 
+# Good customers who fell silent: what can still be lost.
+SLIPPING = (_DO_NOT_LOSE, _AT_RISK)
+
 
 def rfm_segment(customers: pd.DataFrame) -> pd.Series:
     """Return each customer's segment name from r_score and f_score (1 to 5)."""
@@ -47,12 +50,20 @@ def value_tier(clv_mean: pd.Series) -> pd.Series:
     """Return each customer's tier by rank of expected value; equal customers share a tier."""
     standing = clv_mean.rank(ascending=False, method="average", pct=True)
     names, shares = list(TIERS), list(TIERS.values())
-    return pd.Series(np.array(names, dtype=object)[np.searchsorted(shares, standing)], index=clv_mean.index, dtype="str")
+    return pd.Series(
+        np.array(names, dtype=object)[np.searchsorted(shares, standing)], index=clv_mean.index, dtype="str"
+    )
 
 
 def cohort(first_purchase: pd.Series) -> pd.Series:
     """Return each customer's acquisition cohort, the month of the first purchase, as YYYY-MM."""
     return first_purchase.dt.strftime("%Y-%m").astype("str")
+
+
+def in_order(groups: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    """Return the rows of `groups` in the order of `names`; groups nobody belongs to are absent."""
+    place = {name: position for position, name in enumerate(names)}
+    return groups.sort_values("group", key=lambda group: group.map(place), ignore_index=True)
 
 
 def segment_grid(customers: pd.DataFrame) -> pd.DataFrame:
@@ -62,3 +73,19 @@ def segment_grid(customers: pd.DataFrame) -> pd.DataFrame:
     grid = grid.reindex(cells, fill_value=0).reset_index()
     grid["segment"] = rfm_segment(grid)
     return grid.assign(clv_per_customer=grid["clv"] / grid["customers"].where(grid["customers"] > 0))
+
+
+def customer_map(customers: pd.DataFrame, *, steps: int = 12) -> pd.DataFrame:
+    """Return repeat customers binned by P(alive) and expected value: at most `steps` squared rows, no identifiers.
+
+    Returns
+    -------
+    p_alive_bin, value_bin (numbers), customers, p_alive and clv_mean (means of the bin).
+    """
+    repeat = customers[(customers["frequency"] > 0) & (customers["clv_mean"] > 0)]
+    bins = repeat.assign(
+        p_alive_bin=(repeat["p_alive"] * steps).astype("int64").clip(upper=steps - 1),
+        value_bin=np.floor(np.log2(repeat["clv_mean"])).astype("int64"),
+    ).groupby(["p_alive_bin", "value_bin"])
+    means = bins.agg(customers=("p_alive", "size"), p_alive=("p_alive", "mean"), clv_mean=("clv_mean", "mean"))
+    return means.reset_index()

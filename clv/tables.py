@@ -6,6 +6,7 @@ first offender. The `meaning` of each column is also the data dictionary of the 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import pandas as pd
 from pandas.api import types
@@ -71,7 +72,7 @@ def _check_columns(table: Table, frame: pd.DataFrame) -> None:
     missing = [name for name in table.columns if name not in frame.columns]
     unknown = [str(name) for name in frame.columns if name not in table.columns]
     if missing or unknown:
-        raise IntegrityError(f"{table.name}: columns missing: {missing or 'none'}; columns unknown: {unknown or 'none'}.")
+        raise IntegrityError(f"{table.name}: columns missing: {missing or 'none'}; unknown: {unknown or 'none'}.")
     for name, column in table.columns.items():
         if not _IS_KIND[column.kind](frame[name]):
             raise IntegrityError(f"{table.name}: column {name} must be {column.kind}, found {frame[name].dtype}.")
@@ -92,7 +93,7 @@ def _below_zero(name: str) -> Rule:
 def _unordered(*names: str) -> Rule:
     def offenders(frame: pd.DataFrame) -> pd.Series:
         # Closed forms and simulated limits meet up to rounding.
-        gaps = [frame[low] > frame[high] * (1 + 1e-9) + 1e-9 for low, high in zip(names, names[1:], strict=False)]
+        gaps = [frame[low] > frame[high] * (1 + 1e-9) + 1e-9 for low, high in pairwise(names)]
         return pd.concat(gaps, axis=1).any(axis=1)
 
     return Rule(f"{' <= '.join(names)} does not hold", offenders)

@@ -7,6 +7,7 @@ group within each draw). Means come from closed forms, limits of realised values
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -23,6 +24,7 @@ from clv.segments import TIERS
 # Closed forms are smooth in the draws: 400 of them leave a Monte-Carlo error of a twentieth of the posterior sd.
 EXPECTATION_DRAWS = 400
 _BLOCK_CUSTOMERS = 2048
+CONCENTRATION_STEPS = 20
 # Ranking within a draw reads a histogram of the values, 256 bins per doubling around the mean value.
 _BINS_PER_DOUBLING, _DOUBLINGS_BELOW, _DOUBLINGS_ABOVE = 256, 24, 16
 
@@ -45,9 +47,9 @@ def pair(bgnbd_posterior: xr.DataTree, spend_posterior: xr.DataTree | None, n: i
     values of a simulation mean nothing (purchases do not depend on them).
     """
     purchase = _flat(bgnbd_posterior, ["r", "alpha", "a", "b"], n)
-    size = len(purchase[0])
-    spend = _flat(spend_posterior, ["p", "q", "v"], n) if spend_posterior else [np.full(size, v) for v in (1.0, 2.0, 1.0)]
-    return Draws(*purchase, *spend)
+    if spend_posterior is None:
+        return Draws(*purchase, *np.repeat([[1.0], [2.0], [1.0]], purchase[0].size, axis=1))
+    return Draws(*purchase, *_flat(spend_posterior, ["p", "q", "v"], n))
 
 
 def _flat(posterior: xr.DataTree, names: list[str], n: int) -> list[Floats]:
@@ -71,7 +73,7 @@ def expectations(customers: pd.DataFrame, draws: Draws, horizon: Horizon, *, int
 
 
 def _blocks(order: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    for start in range(0, order.size, _BLOCK_CUSTOMERS):
+    for start in range(0, max(order.size, 1), _BLOCK_CUSTOMERS):
         yield order[start : start + _BLOCK_CUSTOMERS]
 
 
@@ -81,9 +83,7 @@ def _expect_block(customers: pd.DataFrame, draws: Draws, horizon: Horizon, inter
     history = [first[name].to_numpy(float) for name in bgnbd.HISTORY]
     purchase = [getattr(draws, name)[:, None] for name in ("r", "alpha", "a", "b")]
     spend = [getattr(draws, name)[:, None] for name in ("p", "q", "v")]
-    plain, discounted = bgnbd.purchase_integrals(
-        horizon.weeks, *history, *purchase, discount=horizon.discount_weekly
-    )
+    plain, discounted = bgnbd.purchase_integrals(horizon.weeks, *history, *purchase, discount=horizon.discount_weekly)
     amount = gamma_gamma.expected_spend(customers["frequency"], customers["monetary_value"], *spend)
     value = horizon.gross_margin * discounted[:, which] * amount
     lower, upper = np.quantile(value, tails(interval), axis=0)
@@ -126,11 +126,11 @@ def forecast(
         ranking.count(value)
         return np.column_stack([*realised_limits(purchases, interval), *realised_limits(value, interval)])
 
-    options = {"seed": seed, "workers": workers}
-    parts, totals = simulate(customers, draws, horizon, summarise=limits, groups=codes, calendar=calendar, **options)
+    pass_over = partial(simulate, customers, draws, horizon, seed=seed, workers=workers)
+    parts, totals = pass_over(summarise=limits, groups=codes, calendar=calendar)
     realised = np.concatenate(parts)
     membership = _membership(customers["value_tier"], ranking)
-    shares, _ = simulate(customers, draws, horizon, summarise=membership, **options)
+    shares, _ = pass_over(summarise=membership)
     top, own = np.concatenate(shares).T
     table = customers.assign(
         purchases_lower=realised[:, 0],
@@ -146,7 +146,7 @@ def forecast(
 
 
 def realised_limits(values: NDArray[Any], interval: float) -> list[Floats]:
-    """Return lower limit, median and upper limit over draws (columns) of every row: order statistics, no interpolation."""
+    """Return each row's lower limit, median and upper limit over its draws: order statistics, no interpolation."""
     ranked = np.sort(values, axis=1).astype(float)
     lower, upper = tails(interval)
     positions = [max(int(np.ceil(share * ranked.shape[1])) - 1, 0) for share in (lower, 0.5, upper)]
@@ -163,6 +163,41 @@ def monte_carlo_error(draws: Floats, probability: float) -> float:
     spread = np.sqrt(probability * (1 - probability) / draws.size)
     low, high = np.quantile(draws, np.clip([probability - spread, probability + spread], 0, 1))
     return float(high - low) / 2
+
+
+def value_rank(clv_mean: pd.Series) -> pd.Series:
+    """Return each customer's twentieth by expected value as text, "01" the best 5 %: the steps of `concentration`."""
+    standing = clv_mean.rank(ascending=False, method="first").to_numpy() - 1
+    steps = (standing * CONCENTRATION_STEPS // max(len(clv_mean), 1)).astype(int) + 1
+    return pd.Series([f"{step:02d}" for step in steps], index=clv_mean.index, dtype="str")
+
+
+def concentration(result: Forecast, *, interval: float) -> pd.DataFrame:
+    """Return table CONCENTRATION: what share of the value the best 5 %, 10 %, ... of the customers hold.
+
+    Customers are ranked by expected value, as one would rank them today; the limits come from the same
+    ranking's share of each draw's realised total. Needs the grouping `value_rank`.
+    """
+    steps = result.groups[result.groups["grouping"] == "value_rank"]
+    drawn = np.cumsum(result.totals.value[:, steps.index], axis=1)
+    everything = np.maximum(result.total_value, np.finfo(float).tiny)[:, None]
+    lower, upper = np.quantile(np.minimum(drawn / everything, 1.0), tails(interval), axis=0)
+    start = pd.DataFrame({"customer_share": [0.0], "value_share": [0.0], "lower": [0.0], "upper": [0.0]})
+    curve = pd.DataFrame(
+        {
+            "customer_share": steps["customers"].cumsum() / len(result.customers),
+            "value_share": steps["share_of_value"].cumsum().clip(upper=1.0),
+            "lower": lower,
+            "upper": upper,
+        }
+    )
+    return pd.concat([start, curve], ignore_index=True)
+
+
+def total_draws(result: Forecast) -> pd.DataFrame:
+    """Return table TOTAL_DRAWS: realised value and purchases of everybody, per joint posterior draw."""
+    draw = np.arange(len(result.total_value))
+    return pd.DataFrame({"draw": draw, "value": result.total_value, "purchases": result.total_purchases})
 
 
 class _Ranking:
@@ -203,7 +238,7 @@ def _count_bins(value, scale, counts):  # type: ignore[no-untyped-def]
 
 @njit(nogil=True, cache=True)
 def _read_threshold(counts, above):  # type: ignore[no-untyped-def]
-    """Return per row the position (in units of the scale) above which `above` values lie, 0 if there are not so many."""
+    """Return per row what `above` of its values exceed, in units of the scale; 0 if there are not so many."""
     out = np.zeros(counts.shape[0])
     for d in range(counts.shape[0]):
         passed, bin = 0, counts.shape[1]

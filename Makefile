@@ -1,0 +1,96 @@
+# Order and staleness: which notebook runs when. `make` alone lists what it can do.
+.DEFAULT_GOAL := help
+PARAMS ?= params/default.yaml
+OUTPUTS := $(or $(CLV_OUTPUTS),outputs)
+
+# `make report PYTHON=python` uses the environment that is active (conda); otherwise .venv is made and kept up to date.
+ifneq ($(origin PYTHON),command line)
+PYTHON := .venv/bin/python
+ENV := .venv/.stamp
+endif
+CLV := $(PYTHON) -m clv.run
+UV := $(shell uv --version >/dev/null 2>&1 && command -v uv || echo .uv/bin/uv)
+
+# -- what one can ask for ---------------------------------------------------------------------------------------------
+
+.PHONY: help env report lab smoke check test strip lock clean
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@echo '  Settings: PARAMS=params/default.yaml   RUN=name (clean)   PYTHON=python (use the active environment)   -j2'
+
+env: .venv/.stamp ## Set up .venv with the locked packages
+
+report: $(ENV) ## Run what has changed of the six notebooks for PARAMS, up to report.html
+	@$(CLV) prepare "$(PARAMS)"
+	@if $(MAKE) --no-print-directory -s -q $(OUTPUTS)/$(NAME)/manifest.json; \
+	then echo "$(OUTPUTS)/$(NAME)/report.html is up to date"; \
+	else $(MAKE) --no-print-directory $(OUTPUTS)/$(NAME)/manifest.json; fi
+
+lab: $(ENV) ## Open JupyterLab; with PARAMS on copies of that run's notebooks and artefacts
+	@$(if $(PARAMS_GIVEN),$(CLV) prepare "$(PARAMS)" && $(CLV) lab "$(NAME)")
+	@$(if $(PARAMS_GIVEN),CLV_OUTPUTS="$(LAB)/outputs") PYTHONPATH="$(CURDIR)" \
+	$(PYTHON) -m jupyterlab $(if $(PARAMS_GIVEN),"$(LAB)",notebooks)
+
+smoke: ## Make the small run that proves everything works (params/smoke.yaml)
+	@$(MAKE) --no-print-directory report PARAMS=params/smoke.yaml
+
+check: $(ENV) ## Lint, types and fast tests, under a minute
+	@$(PYTHON) -m ruff check -q .
+	@$(PYTHON) -m ruff format -q --check .
+	@$(PYTHON) -m mypy
+	@$(PYTHON) -m pytest -q -m "not slow"
+
+test: check ## Everything: check, slow tests, the smoke run, and its notebooks a second time
+	@$(PYTHON) -m pytest -q -m slow
+	@$(MAKE) --no-print-directory smoke
+	@rm -rf $(OUTPUTS)/.again && mkdir -p $(OUTPUTS)/.again && cp $(OUTPUTS)/smoke/notebooks/*.ipynb $(OUTPUTS)/.again
+	@CLV_OUTPUTS="$(abspath $(OUTPUTS))/.again/outputs" PYTHONPATH="$(CURDIR)" $(PYTHON) -m pytest -q \
+	-o filterwarnings=default -o addopts= -p no:cacheprovider --nbval-lax --nbval-current-env $(OUTPUTS)/.again
+	@rm -rf $(OUTPUTS)/.again
+
+strip: $(ENV) ## Remove outputs and metadata from notebooks/
+	@$(CLV) strip
+
+lock: | $(UV) ## Choose the newest allowed packages anew and write requirements.lock
+	@$(UV) lock -q --upgrade
+	@$(UV) export -q --all-groups --no-emit-project --no-annotate --no-header --format requirements.txt \
+	-o requirements.lock > /dev/null
+
+clean: ## Remove the outputs of RUN=name, or of all runs
+	@case "$(RUN)" in (*[!A-Za-z0-9_-]*) echo "RUN must be a run's name" >&2; exit 2;; esac
+	@rm -rf $(if $(RUN),"$(OUTPUTS)/$(RUN)",$(OUTPUTS)/*)
+
+# -- one run: an executed notebook is put in place last, so it is the stamp of all it wrote -----------------------------
+
+PARAMS_GIVEN := $(filter-out file,$(origin PARAMS))
+NAME := $(basename $(notdir $(PARAMS)))
+RAN := $(OUTPUTS)/$(NAME)/notebooks
+GIVEN := $(OUTPUTS)/$(NAME)/params
+LAB := $(abspath $(OUTPUTS)/$(NAME)/lab)
+CODE := $(shell find clv -name '*.py' -o -path 'clv/template/*')
+
+# `prepare` writes the parameters of each notebook and touches them only if they changed.
+$(RAN)/01_generate.ipynb:    $(GIVEN)/01.json
+$(RAN)/02_rfm.ipynb:         $(GIVEN)/02.json $(RAN)/01_generate.ipynb
+$(RAN)/03_bgnbd_bayes.ipynb: $(GIVEN)/03.json $(RAN)/02_rfm.ipynb
+$(RAN)/04_gamma_gamma.ipynb: $(GIVEN)/04.json $(RAN)/02_rfm.ipynb
+$(RAN)/05_segments.ipynb:    $(GIVEN)/05.json $(RAN)/03_bgnbd_bayes.ipynb $(RAN)/04_gamma_gamma.ipynb
+$(RAN)/06_report.ipynb:      $(GIVEN)/06.json $(RAN)/05_segments.ipynb
+
+$(RAN)/%.ipynb: notebooks/%.ipynb $(CODE)
+	@$(CLV) notebook $* $(NAME)
+
+$(OUTPUTS)/$(NAME)/manifest.json: $(RAN)/06_report.ipynb $(GIVEN)/run.json
+	@$(CLV) finish $(NAME)
+
+# -- the environment ----------------------------------------------------------------------------------------------------
+
+.uv/bin/uv:
+	@python3 -m venv .uv && .uv/bin/pip install -q uv || \
+	{ echo "uv could not be installed: Python needs its venv module (on Debian: apt install python3-venv)" >&2; exit 1; }
+
+.venv/.stamp: requirements.lock pyproject.toml .python-version | $(UV)
+	@$(UV) venv -q --allow-existing .venv
+	@$(UV) pip sync -q -p .venv/bin/python --require-hashes requirements.lock
+	@$(UV) pip install -q -p .venv/bin/python --no-deps --no-build-isolation -e .
+	@touch $@

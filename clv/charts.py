@@ -1,0 +1,588 @@
+"""Charts for readers: one plotly function per chart, finished table in, chart out, titled by its finding.
+
+A chart neither shows nor saves itself; `layout.meta["alt"]` is its alternative text. It is as wide as its page, on a
+light or a dark ground, and a finger that scrolls the page does not drag it. Colours are the roles of `clv.style`.
+"""
+
+import re
+from collections.abc import Sequence
+from itertools import pairwise
+from textwrap import wrap
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from clv.style import (
+    BAND,
+    MODEL,
+    MODEL_RAMP,
+    OBSERVED,
+    OBSERVED_RAMP,
+    QUIET,
+    REFERENCE,
+    fade,
+    futures,
+    short_number,
+)
+
+MOST_CELLS = 1_500  # of a heat map; charts stay below 2,000 marks
+MOST_LINES = 4
+MOST_POINTS = 300  # of one line
+MOST_SPREAD = 10_000  # largest over smallest value on a logarithmic axis
+BARS_IN_INTERVAL = 24
+TITLE_CHARACTERS, TITLE_LINE = 36, 20  # what fits into a line on a phone; its height in pixels
+AXIS_CHARACTERS = 38
+FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif'
+
+
+def chart_total(
+    draws: pd.DataFrame, mean: float, lower: float, upper: float, *, title: str, currency: str, interval: float
+) -> go.Figure:
+    """Show which totals the customers may bring; `draws` is table TOTAL_DRAWS, the rest its mean and limits."""
+    edges, shares = _histogram(draws["value"].to_numpy(), lower, upper)
+    figure = _chart(
+        title,
+        x=f"Value of all customers together ({currency})",
+        y="Share of the model's futures (%)",
+        alt=f"Histogram: {short_number(mean)} {currency} expected, "
+        f"{futures(interval)} between {short_number(lower)} and {short_number(upper)}.",
+    )
+    middle = (edges[:-1] + edges[1:]) / 2
+    inside = (middle > lower) & (middle < upper)
+    words = [f"{short_number(low)} to {short_number(high)}" for low, high in pairwise(edges)]
+    for chosen, colour, name in ((inside, BAND, futures(interval)), (~inside, fade(QUIET, 0.4), "the other futures")):
+        figure.add_bar(
+            x=middle[chosen],
+            y=shares[chosen],
+            width=np.diff(edges)[chosen],
+            marker={"color": colour},
+            name=name,
+            customdata=np.array(words)[chosen],
+            hovertemplate=f"%{{customdata}} {currency}<br>in %{{y:.1f}} % of the model's futures<extra></extra>",
+        )
+    _mark(figure, mean, f"expected: {short_number(mean)} {currency}")
+    figure.update_layout(bargap=0.04)
+    return figure
+
+
+def chart_concentration(concentration: pd.DataFrame, *, title: str, interval: float) -> go.Figure:
+    """Show how much of the value the best customers hold; `concentration` is table CONCENTRATION."""
+    table = 100 * _thinned(concentration)
+    figure = _chart(
+        title,
+        x="Customers, best expected value first (%)",
+        y="Share of the value (%)",
+        alt="Rising curve of the share of value held by the best customers, with its band.",
+    )
+    _add_band(figure, table["customer_share"], table["lower"], table["upper"], f"{futures(interval)}: realised value")
+    figure.add_scatter(
+        x=table["customer_share"],
+        y=table["value_share"],
+        mode="lines",
+        line={"color": MODEL, "width": 3},
+        name="expected value",
+        customdata=table[["lower", "upper"]],
+        hovertemplate="The best %{x:.0f} % of the customers hold<br>%{y:.0f} % of the expected value, and "
+        f"%{{customdata[0]:.0f}} to %{{customdata[1]:.0f}} %<br>of the realised value in {futures(interval)}"
+        "<extra></extra>",
+    )
+    _add_reference(figure, [0, 100], [0, 100], "if all customers were equal")
+    figure.update_xaxes(range=[0, 100])
+    figure.update_yaxes(range=[0, 102])
+    return figure
+
+
+def chart_groups(groups: pd.DataFrame, *, title: str, currency: str, interval: float) -> go.Figure:
+    """Show what each group will bring; `groups` are the rows of one grouping of table SEGMENTS, first on top."""
+    figure = _chart(
+        title,
+        x=f"Value of the group ({currency})",
+        y="",
+        alt="Bars of expected value per group with the range of its realised total.",
+        height=150 + 34 * len(groups),
+    )
+    details = groups[["customers", "clv_lower", "clv_upper", "clv_per_customer"]]
+    figure.add_bar(
+        y=groups["group"],
+        x=groups["clv_mean"],
+        orientation="h",
+        marker={"color": fade(BAND, 0.6)},
+        name="expected value",
+        customdata=details,
+        hovertemplate=f"%{{y}}: %{{customdata[0]:,}} customers<br>expected %{{x:,.0f}} {currency}, "
+        f"%{{customdata[3]:,.2f}} per customer<br>{futures(interval)}: "
+        "%{customdata[1]:,.0f} to %{customdata[2]:,.0f}<extra></extra>",
+    )
+    # Lines, not error bars: the mean of a skewed total may lie outside its limits.
+    figure.add_scatter(
+        y=np.repeat(groups["group"], 3),
+        x=np.column_stack([groups["clv_lower"], groups["clv_upper"], np.full(len(groups), np.nan)]).ravel(),
+        mode="lines+markers",
+        line={"color": MODEL, "width": 2.5},
+        marker={"symbol": "line-ns", "size": 10, "line": {"color": MODEL, "width": 2.5}},
+        name=f"{futures(interval)}: total of the group",
+        hoverinfo="skip",
+    )
+    _label_ends(figure, groups["clv_upper"], groups["group"], groups["clv_mean"].map(short_number))
+    figure.update_xaxes(range=[0, 1.02 * max(groups["clv_upper"].max(), groups["clv_mean"].max(), 1e-9)])
+    figure.update_layout(margin_r=52)
+    figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
+    return figure
+
+
+def chart_segment_grid(grid: pd.DataFrame, *, title: str, currency: str) -> go.Figure:
+    """Show where the value sits among recency and frequency scores.
+
+    Parameters
+    ----------
+    grid
+        r_score, f_score (1 to 5), segment, customers, clv, clv_per_customer (missing where nobody is).
+    """
+    figure = _chart(
+        title,
+        x="Frequency score (5 = buys most often)",
+        y="Recency score (5 = bought last)",
+        alt="Grid of five by five cells: segment, number of customers, and colour by value per customer.",
+        height=520,
+    )
+    cells = grid.sort_values(["r_score", "f_score"])
+    value = cells["clv_per_customer"].where(cells["customers"] > 0)
+    figure.add_heatmap(
+        x=np.arange(1, 6),
+        y=np.arange(1, 6),
+        z=value.to_numpy().reshape(5, 5),
+        zmin=0,
+        customdata=cells[["segment", "customers", "clv"]].to_numpy().reshape(5, 5, 3),
+        hovertemplate="%{customdata[0]}: %{customdata[1]:,} customers<br>expected %{z:,.2f} "
+        f"{currency} per customer,<br>%{{customdata[2]:,.0f}} {currency} together<extra></extra>",
+        hoverongaps=False,
+        colorscale=_scale(MODEL_RAMP),
+        colorbar=_colorbar(f"Expected value per customer ({currency})"),
+        xgap=3,
+        ygap=3,
+    )
+    figure.add_scatter(
+        x=cells["f_score"],
+        y=cells["r_score"],
+        mode="text",
+        text=[_cell_words(name, n) for name, n in zip(cells["segment"], cells["customers"], strict=True)],
+        textfont={"size": 10.5, "color": _ink(value)},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    figure.update_xaxes(range=[0.5, 5.5], dtick=1, showgrid=False, zeroline=False)
+    figure.update_yaxes(range=[0.5, 5.5], dtick=1, showgrid=False, zeroline=False)
+    return figure
+
+
+def chart_retention(cohorts: pd.DataFrame, *, title: str) -> go.Figure:
+    """Show which share of each cohort buys month by month; `cohorts` is table COHORTS.
+
+    Month 0 is left out: everybody bought then. What was seen and what is forecast differ in hue, not in scale.
+    """
+    rows, left_out = _newest(cohorts[cohorts["months_since"] > 0])
+    figure = _chart(
+        title,
+        x="Months since the first purchase. Colour: share of the cohort that buys; month 0 is 100 %",
+        y="Month of the first purchase" + (f" ({left_out} older ones left out)" if left_out else ""),
+        alt="Heat map of the share of each cohort that buys, observed months and forecast months.",
+        height=230 + 17 * max(rows["cohort"].nunique(), 9),
+    )
+    highest = max(100 * rows["active"].max(), 1e-9)
+    # Whole matrices with gaps: plotly cannot draw a triangle given as a list of cells.
+    active, seen = _matrix(rows, "active"), _matrix(rows, "status") == "observed"
+    told = rows.assign(status=rows["status"].map(_STATUS_WORDS))
+    words = np.dstack([_matrix(told, "month"), _matrix(told, "status")])
+    parts = ((seen, OBSERVED_RAMP, "observed", 0.0), (~seen, MODEL_RAMP, "forecast", 0.53))
+    for chosen, ramp, name, place in parts:
+        figure.add_heatmap(
+            x=active.columns,
+            y=active.index,
+            z=100 * active.where(chosen),
+            zmin=0,
+            zmax=highest,
+            colorscale=_scale(ramp),
+            colorbar=_colorbar(f"{name.capitalize()} (%)", x=place, length=0.47),
+            customdata=words,
+            hovertemplate="Cohort %{y}, month %{x} (%{customdata[0]}):<br>%{z:.1f} % of the cohort buy<br>"
+            "%{customdata[1]}<extra></extra>",
+            hoverongaps=False,
+            xgap=1,
+            ygap=1,
+            name=name,
+        )
+    figure.update_xaxes(showgrid=False, zeroline=False)
+    figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
+    return figure
+
+
+def chart_cumulative(cohorts: pd.DataFrame, *, title: str, currency: str, interval: float) -> go.Figure:
+    """Show what a customer of each cohort has brought and will bring; `cohorts` is table COHORTS.
+
+    Of many cohorts the oldest, the newest and evenly spaced ones between are drawn.
+    """
+    figure = _chart(
+        title,
+        x="Months since the first purchase",
+        y=f"Revenue per customer so far ({currency})",
+        alt="One rising line per cohort: solid where observed, dashed with a band where forecast.",
+        height=460,
+    )
+    names = sorted(cohorts["cohort"].unique())
+    chosen = [names[at] for at in np.unique(np.linspace(0, len(names) - 1, MOST_LINES).round().astype(int))]
+    drawn = [cohorts[cohorts["cohort"] == name].sort_values("months_since") for name in chosen]
+    for first, line in zip([True] + [False] * len(drawn), drawn, strict=False):
+        _add_cohort(figure, line, currency, interval, in_legend=first)
+    ends = pd.concat([line.tail(1) for line in drawn])
+    # Cohorts of neighbouring months end side by side, and so would their names.
+    close = np.ptp(ends["months_since"]) < 0.4 * ends["months_since"].max()
+    _label_ends(figure, ends["months_since"], ends["cumulative"], ends["cohort"], apart=0.055 if close else 0.0)
+    figure.update_xaxes(range=[0, max(cohorts["months_since"].max(), 1)])
+    figure.update_layout(margin_r=64)
+    figure.update_yaxes(rangemode="tozero")
+    return figure
+
+
+def chart_revenue(cohorts: pd.DataFrame, *, title: str, currency: str) -> go.Figure:
+    """Show revenue month by month, past and expected, of the customers won so far; `cohorts` is table COHORTS.
+
+    Means may be added over cohorts; limits may not, so there is no band.
+    """
+    figure = _chart(
+        title,
+        x="Month",
+        y=f"Revenue in the month ({currency})",
+        alt="Bars per month: observed revenue, then the revenue expected from the customers won so far.",
+    )
+    months = cohorts.groupby(["month", "status"], as_index=False)["revenue"].sum()
+    for status, colour in (("observed", OBSERVED), ("split", BAND), ("forecast", MODEL)):
+        part = months[months["status"] == status]
+        if part.empty:
+            continue
+        figure.add_bar(
+            x=part["month"],
+            y=part["revenue"],
+            marker={"color": colour},
+            name=_STATUS_WORDS[status],
+            hovertemplate=f"%{{x|%B %Y}}: %{{y:,.0f}} {currency}<br>{_STATUS_WORDS[status]}<extra></extra>",
+            xperiod="M1",
+            xperiodalignment="middle",
+        )
+    figure.update_layout(barmode="stack", bargap=0.12)
+    figure.update_xaxes(type="date", tickformat="%b<br>%Y", showgrid=False)
+    figure.update_yaxes(rangemode="tozero")
+    return figure
+
+
+def chart_customer_map(bins: pd.DataFrame, *, title: str, currency: str) -> go.Figure:
+    """Show repeat customers by how surely they are still there and what they are worth.
+
+    Parameters
+    ----------
+    bins
+        customers, p_alive and clv_mean of every bin (p_alive_bin, value_bin) that somebody is in.
+    """
+    figure = _chart(
+        title,
+        x="Probability of still being a customer (%)",
+        y=f"Expected value per customer ({currency}, log scale)",
+        alt="Bubbles by probability of still being a customer and expected value; area is the number of customers.",
+        height=460,
+    )
+    most = max(int(bins["customers"].max()), 1)
+    # Customers who are all but lost would stretch the scale without end: they stand at its foot.
+    place = bins["clv_mean"].clip(lower=max(bins["clv_mean"].max(), 1e-9) / MOST_SPREAD)
+    diameter = 46 * np.sqrt(bins["customers"] / most)
+    figure.add_scatter(
+        x=100 * bins["p_alive"],
+        y=place,
+        mode="markers+text",
+        marker={
+            "size": bins["customers"],
+            "sizemode": "area",
+            "sizeref": 2 * most / 46**2,
+            "sizemin": 3,
+            "color": fade(BAND, 0.55),
+            "line": {"color": MODEL, "width": 1.2},
+        },
+        text=[f"{n:,}" if size > 24 else "" for n, size in zip(bins["customers"], diameter, strict=True)],
+        textfont={"size": 10},
+        customdata=bins[["customers", "clv_mean"]],
+        hovertemplate="%{customdata[0]:,} repeat customers<br>%{x:.0f} % sure to be still there<br>expected value "
+        f"%{{customdata[1]:,.2f}} {currency} each<extra></extra>",
+        name="repeat customers; area: how many",
+        showlegend=True,
+    )
+    figure.update_xaxes(range=[-6, 106])
+    ticks = _log_ticks(place.min(), place.max())
+    figure.update_yaxes(type="log", tickvals=ticks, ticktext=[short_number(tick) for tick in ticks])
+    return figure
+
+
+def chart_tracking(tracking: pd.DataFrame, *, title: str, interval: float) -> go.Figure:
+    """Show whether repeat purchases came as forecast; `tracking` is table TRACKING."""
+    figure = _chart(
+        title,
+        x="Weeks since the first purchase of all",
+        y="Repeat purchases so far",
+        alt="Rising lines of actual and expected repeat purchases; after the cut a band.",
+    )
+    tracking = _thinned(tracking)
+    known = tracking[tracking["lower"].notna()]
+    _add_band(figure, known["week"], known["lower"], known["upper"], futures(interval))
+    for column, colour, name in (("expected", MODEL, "expected by the model"), ("actual", OBSERVED, "what happened")):
+        figure.add_scatter(
+            x=tracking["week"],
+            y=tracking[column],
+            mode="lines",
+            line={"color": colour, "width": 2.5},
+            name=name,
+            hovertemplate=f"Week %{{x}}: %{{y:,.0f}} repeat purchases<br>{name}<extra></extra>",
+        )
+    _mark(figure, tracking.loc[tracking["period"] == "calibration", "week"].max(), "forecast begins")
+    figure.update_yaxes(rangemode="tozero")
+    return figure
+
+
+def chart_backtest(table: pd.DataFrame, *, title: str, currency: str) -> go.Figure:
+    """Show whether the customers forecast to be valuable were so.
+
+    Parameters
+    ----------
+    table
+        decile (1 = lowest forecast), customers, actual and predicted (value per customer), actual_error (two
+        standard errors).
+    """
+    figure = _chart(
+        title,
+        x="Tenth of the customers by forecast value (1 = lowest)",
+        y=f"Value per customer ({currency})",
+        alt="Forecast bars and actual points for each tenth of the customers.",
+    )
+    figure.add_bar(
+        x=table["decile"],
+        y=table["predicted"],
+        marker={"color": fade(BAND, 0.6), "line": {"color": MODEL, "width": 1}},
+        name="expected by the model",
+        customdata=table["customers"],
+        hovertemplate=f"Tenth %{{x}}, %{{customdata:,}} customers:<br>forecast %{{y:,.2f}} {currency} each"
+        "<extra></extra>",
+    )
+    figure.add_scatter(
+        x=table["decile"],
+        y=table["actual"],
+        mode="markers",
+        marker={"color": OBSERVED, "size": 9},
+        error_y={"type": "data", "array": table["actual_error"], "color": OBSERVED, "thickness": 2, "width": 5},
+        name="what happened, ± 2 standard errors",
+        customdata=table["actual_error"],
+        hovertemplate=f"Tenth %{{x}}:<br>%{{y:,.2f}} ± %{{customdata:,.2f}} {currency} each happened<extra></extra>",
+    )
+    figure.update_xaxes(dtick=1, showgrid=False)
+    figure.update_yaxes(rangemode="tozero")
+    return figure
+
+
+_STATUS_WORDS = {
+    "observed": "observed",
+    "split": "begun: observed so far, rest forecast",
+    "forecast": "forecast, customers won so far",
+}
+
+
+def _add_cohort(figure: go.Figure, line: pd.DataFrame, currency: str, interval: float, *, in_legend: bool) -> None:
+    seen = line[line["status"] == "observed"]
+    # The forecast starts where the observation stops, so that the line is one.
+    ahead = pd.concat([seen.tail(1), line[line["status"] != "observed"]])
+    limits = (ahead["cumulative_lower"], ahead["cumulative_upper"])
+    _add_band(figure, ahead["months_since"], *limits, futures(interval), in_legend=in_legend)
+    cohort = line["cohort"].iloc[0]
+    parts = ((seen, OBSERVED, "solid", "observed"), (ahead, MODEL, "dash", "expected by the model"))
+    for part, colour, dash, name in parts:
+        figure.add_scatter(
+            x=part["months_since"],
+            y=part["cumulative"],
+            mode="lines",
+            line={"color": colour, "dash": dash, "width": 2},
+            name=name,
+            legendgroup=name,
+            showlegend=in_legend,
+            customdata=part["month"],
+            hovertemplate=f"Cohort {cohort}, month %{{x}} (%{{customdata}}):<br>%{{y:,.2f}} {currency} per customer"
+            f"<br>{name}<extra></extra>",
+        )
+
+
+def _chart(title: str, *, x: str, y: str, alt: str, height: int = 420) -> go.Figure:
+    # A number stays on the line of its unit.
+    lines = wrap(re.sub(r"(?<=\d) ", "\N{NO-BREAK SPACE}", title), TITLE_CHARACTERS)
+    axis: dict[str, Any] = {
+        "automargin": True,
+        "fixedrange": True,
+        "gridcolor": fade(QUIET, 0.22),
+        "zerolinecolor": fade(QUIET, 0.45),
+        "linecolor": fade(QUIET, 0.45),
+        "exponentformat": "B",
+    }
+    figure = go.Figure()
+    figure.update_layout(
+        template="none",
+        autosize=True,
+        height=height + TITLE_LINE * (len(lines) - 1),
+        title={
+            "text": "<br>".join(lines),
+            "font": {"size": 15, "weight": 600},
+            "x": 0,
+            "xref": "container",
+            "xanchor": "left",
+            "y": 1,
+            "yref": "paper",
+            "yanchor": "bottom",
+            # Plotly pads the first line; the others hang below it.
+            "pad": {"b": 26 + TITLE_LINE * (len(lines) - 1), "l": 4},
+        },
+        font={"family": FONT, "size": 13, "color": QUIET},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="rgba(0,0,0,0)",
+        margin={"l": 8, "r": 12, "t": 30 + TITLE_LINE * len(lines), "b": 8},
+        legend={"orientation": "h", "x": 0, "xref": "container", "y": 0, "yref": "container", "yanchor": "bottom"}
+        | {"traceorder": "normal"},
+        hoverlabel={"font": {"family": FONT, "size": 13}, "align": "left"},
+        dragmode=False,
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": fade(QUIET, 0.6), "remove": _BUTTONS_REMOVED},
+        meta={"alt": f"{title}{'' if title.endswith(('.', '?')) else '.'} {alt}"},
+        xaxis=axis | {"title": {"text": "<br>".join(wrap(x, AXIS_CHARACTERS)), "standoff": 8, "font": {"size": 13}}},
+        yaxis=axis | {"title": {"text": "<br>".join(wrap(y, AXIS_CHARACTERS)), "standoff": 8, "font": {"size": 13}}},
+    )
+    return figure
+
+
+# Nothing to drag, and nothing that offers to send the data away: what is left saves a picture.
+_BUTTONS_REMOVED = [
+    "zoom",
+    "pan",
+    "select",
+    "lasso",
+    "zoomIn",
+    "zoomOut",
+    "autoScale",
+    "resetScale",
+    "sendChartToCloud",
+]
+
+
+def _histogram(values: NDArray[np.float64], lower: float, upper: float) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return bin edges that meet both limits, and the share of values in every bin (%)."""
+    width = (upper - lower) / BARS_IN_INTERVAL or 1.0
+    # Beyond one interval's width on either side the outermost bars collect the rest.
+    before = min(int(np.ceil(max(lower - values.min(), 0) / width)), BARS_IN_INTERVAL)
+    after = min(int(np.ceil(max(values.max() - upper, 0) / width)) + 1, BARS_IN_INTERVAL)
+    edges = lower + width * np.arange(-before, BARS_IN_INTERVAL + after + 1)
+    counts = np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0]
+    return edges, 100 * counts / values.size
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    decades = range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)
+    steps = (1, 2, 5) if len(decades) <= 4 else (1,)
+    return [step * 10.0**decade for decade in decades for step in steps]
+
+
+def _thinned(table: pd.DataFrame) -> pd.DataFrame:
+    kept = np.unique(np.linspace(0, len(table) - 1, MOST_POINTS).round().astype(int))
+    return table.iloc[kept] if len(table) > MOST_POINTS else table
+
+
+def _matrix(rows: pd.DataFrame, column: str) -> pd.DataFrame:
+    return rows.pivot(index="cohort", columns="months_since", values=column).sort_index()
+
+
+def _newest(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Return the newest cohorts that fit into one heat map, and how many older ones do not."""
+    cells = rows.groupby("cohort").size().sort_index(ascending=False).cumsum()
+    kept = cells.index[cells <= MOST_CELLS]
+    return rows[rows["cohort"].isin(kept)], len(cells) - len(kept)
+
+
+def _add_band(
+    figure: go.Figure, x: pd.Series, lower: pd.Series, upper: pd.Series, name: str, *, in_legend: bool = True
+) -> None:
+    figure.add_scatter(
+        x=np.concatenate([x, x[::-1]]),
+        y=np.concatenate([upper, lower[::-1]]),
+        mode="lines",
+        line={"width": 0},
+        fill="toself",
+        fillcolor=fade(BAND, 0.28),
+        hoverinfo="skip",
+        name=name,
+        legendgroup=name,
+        showlegend=in_legend,
+    )
+
+
+def _add_reference(figure: go.Figure, x: Sequence[float], y: Sequence[float], name: str) -> None:
+    figure.add_scatter(
+        x=x, y=y, mode="lines", line={"color": REFERENCE, "dash": "dot", "width": 1.5}, name=name, hoverinfo="skip"
+    )
+
+
+def _mark(figure: go.Figure, x: float, words: str) -> None:
+    """Draw a labelled vertical line, its words above the panel."""
+    line = {"color": REFERENCE, "width": 2, "dash": "dash"}
+    figure.add_shape(type="line", x0=x, x1=x, y0=0, y1=1, yref="paper", line=line)
+    figure.add_annotation(
+        x=x, y=1, yref="paper", yanchor="bottom", text=words, showarrow=False, font={"color": REFERENCE, "size": 13}
+    )
+
+
+def _label_ends(figure: go.Figure, x: pd.Series, y: pd.Series, words: pd.Series, *, apart: float = 0.0) -> None:
+    """Write words to the right of points, number positions pushed apart by a share of the largest."""
+    places = _pushed_apart(y.to_numpy(), apart) if apart else y.to_numpy()
+    for at, place, text in zip(x, places, words, strict=True):
+        figure.add_annotation(
+            x=at, y=place, text=text, showarrow=False, xanchor="left", xshift=6, font={"color": QUIET, "size": 12}
+        )
+
+
+def _pushed_apart(places: NDArray[Any], apart: float) -> NDArray[np.float64]:
+    order = np.argsort(places)
+    steps = apart * max(float(np.max(places)), 1e-9) * np.arange(len(places))
+    moved = np.empty(len(places))
+    moved[order] = np.maximum.accumulate(places[order] - steps) + steps
+    return moved
+
+
+def _cell_words(segment: str, customers: int) -> str:
+    return "<br>".join([*wrap(segment, 10, break_long_words=False), f"<b>{customers:,}</b>" if customers else "nobody"])
+
+
+def _ink(value: pd.Series) -> list[str]:
+    """Return a colour legible on each cell of a heat map that runs from 0 to the largest value."""
+    strong = np.where(value > 0.55 * value.max(), "#ffffff", "#10202c")
+    return list(np.where(value.isna(), QUIET, strong))
+
+
+def _scale(colours: Sequence[str]) -> list[list[Any]]:
+    return [[at / (len(colours) - 1), colour] for at, colour in enumerate(colours)]
+
+
+def _colorbar(title: str, *, x: float = 0.0, length: float = 1.0) -> dict[str, Any]:
+    return {
+        "orientation": "h",
+        "title": {"text": title, "side": "bottom", "font": {"size": 12}},
+        "thickness": 10,
+        "ypad": 4,
+        "outlinewidth": 0,
+        "x": x,
+        "xanchor": "left",
+        "len": length,
+        "y": 0,
+        "yref": "container",
+        "yanchor": "bottom",
+        "exponentformat": "B",
+        "nticks": 4,
+    }

@@ -1,0 +1,38 @@
+"""The database the data rooms work in: one connection, and names and texts as SQL writes them."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import duckdb
+from duckdb import DuckDBPyConnection
+
+
+def connect() -> DuckDBPyConnection:
+    """Return an in-memory database that keeps row order, stays offline and spills to the system's temporary folder."""
+    settings: dict[str, str | bool | int | float | list[str]] = {
+        "preserve_insertion_order": True,
+        "autoinstall_known_extensions": False,
+        "temp_directory": str(Path(tempfile.gettempdir()) / f"clv-duckdb-{uuid4().hex}"),
+    }
+    con = duckdb.connect(config=settings)
+    con.execute("SET TimeZone = 'UTC'")
+    con.execute("SET enable_progress_bar = false")  # JupyterLab would show it as an output
+    return con
+
+
+def one(con: DuckDBPyConnection, query: str) -> Any:
+    """Return the single value of a query, None if there is no row."""
+    row = con.execute(query).fetchone()
+    return row[0] if row else None
+
+
+def quoted(name: str) -> str:
+    """Return a table or column name as SQL writes it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(value: str) -> str:
+    """Return a text as SQL writes it."""
+    return "'" + value.replace("'", "''") + "'"

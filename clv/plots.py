@@ -1,0 +1,533 @@
+"""Figures for analysts: one matplotlib function per figure, finished table in, figure out.
+
+A figure neither shows nor saves itself; its label is its alternative text, and it takes that text into the notebook.
+Colours are the roles of `clv.style`.
+"""
+
+import base64
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Colormap, LinearSegmentedColormap, LogNorm
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
+from numpy.typing import ArrayLike
+
+from clv.style import (
+    BAND,
+    MODEL,
+    MODEL_RAMP,
+    OBSERVED,
+    OBSERVED_RAMP,
+    OBSERVED_TINT,
+    PRIOR,
+    QUIET,
+    REFERENCE,
+    futures,
+    percent,
+    short_number,
+)
+
+SIZE_INCHES, DPI = (7.0, 3.8), 100
+PARAMETER_UNITS = {"alpha": "weeks", "v": "currency of the log"}
+PIT_BINS = 20
+MOST_PURCHASES = 10
+
+
+class DescribedFigure(Figure):
+    """A figure whose label is its alternative text: notebooks store it beside the picture."""
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
+        picture = io.BytesIO()
+        self.savefig(picture, format="png")
+        data = {"image/png": base64.b64encode(picture.getvalue()).decode(), "text/plain": self.get_label()}
+        return data, {"image/png": {"alt": self.get_label()}}
+
+
+def plot_weekly_activity(weekly: pd.DataFrame, *, currency: str) -> Figure:
+    """Show purchases and revenue week by week.
+
+    Parameters
+    ----------
+    weekly
+        date (of the week), purchases (count), revenue (currency).
+    """
+    alt = "Two lines over time: purchases above, revenue below."
+    figure, (top, bottom) = _panels("Purchases and revenue per week", alt, rows=2)
+    for axes, column, label in ((top, "purchases", "Purchases"), (bottom, "revenue", f"Revenue ({currency})")):
+        axes.plot(weekly["date"], weekly[column], color=OBSERVED, linewidth=1.5)
+        axes.fill_between(weekly["date"], weekly[column], color=OBSERVED, alpha=0.15, linewidth=0)
+        axes.set_ylabel(label)
+        axes.set_ylim(bottom=0)
+        axes.yaxis.set_major_formatter(FuncFormatter(_tick))
+        axes.yaxis.set_major_locator(MaxNLocator(4))
+    top.tick_params(labelbottom=False)
+    top.sharex(bottom)
+    locator = AutoDateLocator(maxticks=9)
+    bottom.xaxis.set_major_locator(locator)
+    bottom.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
+    bottom.set_xlabel("Week")
+    figure.align_ylabels()
+    return figure
+
+
+def plot_order_amounts(amounts: pd.Series, *, currency: str) -> Figure:
+    """Show how large purchases are; `amounts` are positive, in `currency`."""
+    figure, axes = _new(
+        "How much one purchase costs",
+        x=f"Amount of a purchase ({currency}, logarithmic scale)",
+        y="Purchases",
+        alt="Histogram on a logarithmic axis.",
+    )
+    axes.set_xscale("log")
+    edges = np.geomspace(amounts.min() / 1.05, amounts.max() * 1.05, 41)
+    axes.hist(amounts, bins=edges.tolist(), color=OBSERVED, edgecolor="white", linewidth=0.5)
+    _number_ticks(axes)
+    return figure
+
+
+def plot_recency_frequency(customers: pd.DataFrame) -> Figure:
+    """Show where customers stand in the plane the model works on; `customers` is table RFM."""
+    repeat = customers[customers["frequency"] > 0]
+    once, oldest = len(customers) - len(repeat), float(customers["T"].max())
+    figure, axes = _new(
+        "When repeat customers bought last, and how often",
+        x="Recency: from the first to the last purchase (weeks)",
+        y="Repeat purchases",
+        alt=f"Heat map of {len(repeat):,} repeat customers.",
+        note=f"Dashed: age of the oldest customer, {oldest:.0f} weeks. Not shown: {once:,} customers who bought once.",
+    )
+    most = max(int(repeat["frequency"].quantile(0.99)), 2) if len(repeat) else 2
+    edges = [np.linspace(0, oldest, 41), np.arange(0.5, most + 1)]
+    counts = np.histogram2d(repeat["recency"], repeat["frequency"].clip(upper=most), bins=edges)[0].T
+    seen = np.ma.masked_equal(counts, 0)
+    norm = LogNorm(1, max(counts.max(), 2))
+    mesh = axes.pcolormesh(edges[0], edges[1], seen, cmap=_ramp(OBSERVED_RAMP), norm=norm)
+    _bar(figure, axes, mesh, "Customers (log scale)", log=True)
+    axes.axvline(oldest, color=REFERENCE, linestyle="--")
+    ticks = np.unique(np.linspace(1, most, 8).round().astype(int))
+    axes.set_yticks(ticks, [f"{tick}+" if tick == most else f"{tick}" for tick in ticks])
+    return figure
+
+
+def plot_frequency_distribution(customers: pd.DataFrame) -> Figure:
+    """Show how many customers came back how often; `customers` is table RFM."""
+    counts = customers["frequency"].clip(upper=MOST_PURCHASES).value_counts()
+    shares = 100 * counts.reindex(range(MOST_PURCHASES + 1), fill_value=0) / len(customers)
+    figure, axes = _new(
+        "How often customers came back",
+        x="Repeat purchases",
+        y="Customers (%)",
+        alt=f"Bars: {shares.iloc[0]:.0f} % never came back.",
+    )
+    bars = axes.bar(_bins(MOST_PURCHASES), shares.to_numpy(), color=OBSERVED, width=0.8)
+    axes.bar_label(bars, fmt="{:.1f}", fontsize=9, padding=2, color=QUIET)
+    axes.margins(y=0.1)
+    return figure
+
+
+def plot_score_counts(grid: pd.DataFrame) -> Figure:
+    """Show how many customers have each pair of scores; `grid` has r_score, f_score, customers."""
+    figure, axes = _new(
+        "Customers by recency and frequency score",
+        x="Frequency score (5 = buys most often)",
+        y="Recency score (5 = bought last)",
+        alt="Grid of five by five counts.",
+        grid=False,
+    )
+    counts = grid.pivot(index="r_score", columns="f_score", values="customers").fillna(0)
+    mesh = axes.pcolormesh(
+        counts.columns, counts.index, counts, cmap=_ramp(OBSERVED_RAMP), edgecolor="white", linewidth=2, vmin=0
+    )
+    for row in grid.itertuples():
+        strong = row.customers > 0.45 * counts.to_numpy().max()
+        colour = "white" if strong else "#333333"
+        axes.text(row.f_score, row.r_score, f"{row.customers:,}", ha="center", va="center", color=colour)
+    _bar(figure, axes, mesh, "Customers")
+    axes.set_xticks(range(1, 6))
+    axes.set_yticks(range(1, 6))
+    return figure
+
+
+def plot_prior_predictive(table: pd.DataFrame, *, interval: float) -> Figure:
+    """Show what the priors alone allow beside what was observed.
+
+    Parameters
+    ----------
+    table
+        frequency (text bins), observed, lower, median, upper (shares of customers).
+    interval
+        Probability between lower and upper.
+    """
+    name = f"{percent(interval)} of what the priors allow, and median"
+    return _frequency_check(table, name, PRIOR, "Before fitting: do the priors allow what was observed?")
+
+
+def plot_posterior_predictive(table: pd.DataFrame, *, interval: float) -> Figure:
+    """Show whether the fitted model reproduces what was observed; arguments as `plot_prior_predictive`."""
+    name = f"{percent(interval)} of what the model would produce, and median"
+    return _frequency_check(table, name, MODEL, "After fitting: does the model reproduce what was observed?")
+
+
+def plot_prior_posterior(draws: pd.DataFrame, references: pd.DataFrame) -> Figure:
+    """Show what the data taught about each parameter, one panel each; the posterior decides what is in view.
+
+    Parameters
+    ----------
+    draws
+        parameter, source ("prior" or "posterior"), value.
+    references
+        parameter, value, name (for instance "truth"); may be empty.
+    """
+    names = list(draws["parameter"].unique())
+    columns = 2 if len(names) == 4 else len(names)
+    figure, panels = _panels(
+        "What the data taught: prior and posterior",
+        f"Densities of {', '.join(names)}.",
+        rows=-(-len(names) // columns),
+        columns=columns,
+    )
+    for axes, name in zip(panels, names, strict=True):
+        known = references[references["parameter"] == name]
+        _densities(axes, draws[draws["parameter"] == name], known)
+        axes.set_xlabel(f"{name} ({PARAMETER_UNITS.get(name, 'no unit')})")
+        axes.grid(False)
+        axes.set_yticks([])
+        axes.set_ylabel("Density")
+    _legend(figure, panels[0])
+    return figure
+
+
+def plot_alive_plane(plane: pd.DataFrame) -> Figure:
+    """Show the probability of still being a customer; `plane` has recency_weeks, frequency, value (0 to 1)."""
+    shares = plane.assign(value=100 * plane["value"])
+    return _plane(shares, "Who is still a customer?", "Probability of still being one (%)", 100.0)
+
+
+def plot_expected_plane(plane: pd.DataFrame, *, horizon_weeks: float) -> Figure:
+    """Show the expected purchases within the horizon; columns as `plot_alive_plane`, value in purchases."""
+    title = f"How many purchases to expect in the next {horizon_weeks:g} weeks?"
+    return _plane(plane, title, "Expected purchases", None)
+
+
+def plot_tracking(tracking: pd.DataFrame, *, interval: float) -> Figure:
+    """Show cumulative repeat purchases, actual and expected, across the cut; `tracking` is table TRACKING."""
+    figure, axes = _new(
+        "Repeat purchases: what happened, and what was expected",
+        x="Weeks since the first purchase of all",
+        y="Repeat purchases so far",
+        alt="Two rising lines, actual and expected; after the cut a band.",
+    )
+    known = tracking[tracking["lower"].notna()]
+    axes.fill_between(
+        known["week"], known["lower"], known["upper"], color=BAND, alpha=0.45, linewidth=0, label=futures(interval)
+    )
+    axes.plot(tracking["week"], tracking["expected"], color=MODEL, label="expected by the model")
+    axes.plot(tracking["week"], tracking["actual"], color=OBSERVED, label="what happened")
+    cut = tracking.loc[tracking["period"] == "calibration", "week"].max()
+    axes.axvline(cut, color=REFERENCE, linestyle="--", linewidth=1.2, label="calibration ends, forecast begins")
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_formatter(FuncFormatter(_tick))
+    _legend(figure, axes)
+    return figure
+
+
+def plot_by_frequency(table: pd.DataFrame) -> Figure:
+    """Show forecast and outcome by what customers had done before the cut.
+
+    Parameters
+    ----------
+    table
+        frequency, customers, actual, predicted (purchases per customer), actual_error (two standard errors);
+        the last frequency stands for itself and more.
+    """
+    figure, axes = _new(
+        "Purchases after the cut, by purchases before it",
+        x="Repeat purchases before the cut (number of customers below)",
+        y="Purchases per customer after it",
+        alt="Actual and predicted means by frequency.",
+    )
+    place = np.arange(len(table))
+    axes.errorbar(
+        place - 0.1,
+        table["actual"],
+        yerr=table["actual_error"],
+        fmt="o",
+        color=OBSERVED,
+        capsize=3,
+        label="what happened, ± 2 standard errors",
+    )
+    axes.plot(place + 0.1, table["predicted"], "D", color=MODEL, label="expected by the model")
+    labels = [f"{frequency}" for frequency in table["frequency"]]
+    labels[-1] += "+"
+    axes.set_xticks(place, [f"{label}\n{n:,}" for label, n in zip(labels, table["customers"], strict=True)])
+    axes.set_ylim(bottom=0)
+    _legend(figure, axes)
+    return figure
+
+
+def plot_coverage(table: pd.DataFrame) -> Figure:
+    """Show how often intervals kept their promise; `table` has level and coverage (shares)."""
+    figure, axes = _new(
+        "Do the intervals contain what happened?",
+        x="Promised: level of the interval (%)",
+        y="Kept: customers inside (%)",
+        alt="Points against the diagonal of a perfect forecast.",
+    )
+    lowest = 100 * min(table["level"].min(), table["coverage"].min()) - 5
+    axes.plot([lowest, 100], [lowest, 100], color=REFERENCE, linestyle="--", label="promise kept exactly")
+    axes.plot(100 * table["level"], 100 * table["coverage"], "o-", color=MODEL, label="this forecast")
+    for level, coverage in zip(table["level"], table["coverage"], strict=True):
+        axes.annotate(
+            f"{100 * coverage:.1f}",
+            (100 * level, 100 * coverage),
+            xytext=(0, 7),
+            textcoords="offset points",
+            ha="center",
+            fontsize=9,
+            color=MODEL,
+        )
+    axes.set_xlim(lowest, 102)
+    axes.set_ylim(lowest, 106)
+    _legend(figure, axes)
+    return figure
+
+
+def plot_pit(pit: ArrayLike) -> Figure:
+    """Show whether outcomes fall everywhere in their forecasts; `pit` are randomised PIT values in [0, 1]."""
+    values = np.asarray(pit, dtype=float)
+    figure, axes = _new(
+        "Where outcomes fall in their forecasts",
+        x="Place of the outcome in its forecast (randomised PIT, 0 = lowest)",
+        y="Customers (%)",
+        alt="Histogram that is flat when the forecast is calibrated.",
+    )
+    even = 100 / PIT_BINS
+    # Binomial scatter of one bin if the forecast is right, two standard errors.
+    scatter = 200 * np.sqrt((1 / PIT_BINS) * (1 - 1 / PIT_BINS) / values.size)
+    axes.hist(
+        values,
+        bins=np.linspace(0, 1, PIT_BINS + 1).tolist(),
+        weights=np.full(values.size, 100 / values.size),
+        color=OBSERVED_RAMP[0],
+        edgecolor=OBSERVED,
+        label="what happened",
+    )
+    axes.axhspan(even - scatter, even + scatter, color=REFERENCE, alpha=0.25, linewidth=0)
+    axes.axhline(even, color=REFERENCE, linestyle="--", label="calibrated forecast, ± 2 standard errors")
+    axes.set_xlim(0, 1)
+    _legend(figure, axes)
+    return figure
+
+
+def plot_spend_and_frequency(customers: pd.DataFrame, *, currency: str) -> Figure:
+    """Show whether those who buy often spend more per purchase; `customers` has frequency, monetary_value."""
+    repeat = customers[(customers["frequency"] > 0) & (customers["monetary_value"] > 0)]
+    most = min(7, int(repeat["frequency"].max()))
+    groups = [part["monetary_value"].to_numpy() for _, part in repeat.groupby(repeat["frequency"].clip(upper=most))]
+    labels = [f"{x}\n{len(group):,}" for x, group in zip(_bins(most)[-len(groups) :], groups, strict=True)]
+    figure, axes = _new(
+        "Spend per purchase, by number of purchases",
+        x="Repeat purchases (number of customers below)",
+        y=f"Mean amount of repeat\npurchases ({currency}, log scale)",
+        alt="One box per number of repeat purchases: quarters and median, whiskers over 90 % of the customers.",
+        note="Box: middle half of the customers; line: median; whiskers: 90 % of them.",
+    )
+    axes.boxplot(
+        groups,
+        whis=(5, 95),
+        showfliers=False,
+        patch_artist=True,
+        tick_labels=labels,
+        widths=0.55,
+        boxprops={"facecolor": OBSERVED_TINT, "edgecolor": OBSERVED},
+        medianprops={"color": "black", "linewidth": 1.6},
+        whiskerprops={"color": OBSERVED},
+        capprops={"color": OBSERVED},
+    )
+    axes.set_yscale("log")
+    _number_ticks(axes, "y")
+    return figure
+
+
+def plot_spend_check(table: pd.DataFrame, *, currency: str, interval: float) -> Figure:
+    """Show whether the spend model reproduces what repeat buyers spend on average.
+
+    Parameters
+    ----------
+    table
+        amount (left edges of the bins) and width in `currency`; observed, lower, median, upper (shares of buyers).
+    interval
+        Probability between lower and upper.
+    """
+    figure, axes = _new(
+        "Does the spend model reproduce what customers spend?",
+        x=f"Mean amount of a customer's repeat purchases ({currency}, logarithmic scale)",
+        y="Repeat buyers (%)",
+        alt="Observed histogram and the model's band.",
+    )
+    edges = [*table["amount"], table["amount"].iloc[-1] + table["width"].iloc[-1]]
+    limits = {name: 100 * table[name].to_numpy() for name in ("observed", "lower", "median", "upper")}
+    axes.stairs(limits["observed"], edges, fill=True, color=OBSERVED_TINT, label="observed")
+    axes.stairs(
+        limits["upper"],
+        edges,
+        baseline=limits["lower"],
+        fill=True,
+        color=BAND,
+        alpha=0.6,
+        label=f"{percent(interval)} of what the model would produce",
+    )
+    axes.stairs(limits["median"], edges, baseline=None, color=MODEL, linewidth=1.8, label="median of the model")
+    axes.set_xscale("log")
+    _number_ticks(axes)
+    _legend(figure, axes)
+    return figure
+
+
+def plot_shrinkage(table: pd.DataFrame, *, population_mean: float, currency: str) -> Figure:
+    """Show how far the model trusts a customer's own mean.
+
+    Parameters
+    ----------
+    table
+        monetary_value and expected_spend (currency), frequency.
+    population_mean
+        Expected amount of a purchase of a new customer.
+    """
+    figure, axes = _new(
+        "Few purchases: the model moves a customer towards the average",
+        x=f"Customer's own mean ({currency}, log scale)",
+        y=f"Expected spend ({currency}, log scale)",
+        alt="Scatter of own mean and expected spend; customers with many purchases lie near the diagonal.",
+    )
+    ends = [table["monetary_value"].min(), table["monetary_value"].max()]
+    axes.plot(ends, ends, color=REFERENCE, linestyle="--", label="own mean, fully trusted")
+    average = f"average customer: {population_mean:.3g} {currency}"
+    axes.axhline(population_mean, color=QUIET, linestyle=":", label=average)
+    ordered = table.sort_values("frequency")
+    most = max(int(ordered["frequency"].max()), 2)
+    points = axes.scatter(
+        ordered["monetary_value"],
+        ordered["expected_spend"],
+        c=ordered["frequency"],
+        s=14,
+        norm=LogNorm(1, most),
+        cmap=_ramp(MODEL_RAMP[1:]),
+        linewidth=0,
+    )
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    _number_ticks(axes)
+    _number_ticks(axes, "y")
+    _bar(figure, axes, points, "Repeat purchases", log=True)
+    _legend(figure, axes)
+    return figure
+
+
+def _frequency_check(table: pd.DataFrame, name: str, role: str, title: str) -> Figure:
+    figure, axes = _new(
+        title, x="Repeat purchases", y="Customers (%)", alt="Observed bars and the model's interval for each number."
+    )
+    median = 100 * table["median"]
+    reach = [median - 100 * table["lower"], 100 * table["upper"] - median]
+    axes.bar(table["frequency"], 100 * table["observed"], color=OBSERVED_TINT, width=0.8, label="observed")
+    axes.errorbar(
+        table["frequency"], median, yerr=reach, fmt="o", color=role, markersize=4.5, capsize=4, linewidth=2, label=name
+    )
+    axes.set_ylim(bottom=0)
+    _legend(figure, axes)
+    return figure
+
+
+def _densities(axes: Axes, draws: pd.DataFrame, known: pd.DataFrame) -> None:
+    values = {source: part["value"].to_numpy() for source, part in draws.groupby("source")}
+    low, high = np.quantile(values["posterior"], [0.002, 0.998])
+    for value in known["value"]:
+        low, high = min(low, value), max(high, value)
+    edges = np.linspace(low - 0.05 * (high - low), high + 0.05 * (high - low), 36)
+    for source, colour, opacity in (("prior", PRIOR, 0.35), ("posterior", MODEL, 0.25)):
+        # Shares of all draws, so that a prior that lies mostly out of view stays low.
+        density = np.histogram(values[source], edges)[0] / values[source].size / np.diff(edges)
+        axes.stairs(density, edges, fill=True, color=colour, alpha=opacity, label=source)
+        axes.stairs(density, edges, color=colour, linewidth=1.4)
+    for row in known.itertuples():
+        axes.axvline(row.value, color=REFERENCE, linestyle="--", linewidth=1.6, label=row.name)
+
+
+def _plane(plane: pd.DataFrame, title: str, meaning: str, highest: float | None) -> Figure:
+    figure, axes = _new(
+        title,
+        x="Recency: from the first to the last purchase (weeks)",
+        y="Repeat purchases",
+        alt=f"Heat map of {meaning} over recency and frequency.",
+        grid=False,
+    )
+    cells = plane.pivot(index="frequency", columns="recency_weeks", values="value")
+    mesh = axes.pcolormesh(
+        cells.columns, cells.index, cells, cmap=_ramp(MODEL_RAMP), vmin=0, vmax=highest, shading="nearest"
+    )
+    axes.yaxis.set_major_locator(MaxNLocator(10, integer=True))
+    _bar(figure, axes, mesh, meaning)
+    return figure
+
+
+def _new(title: str, *, x: str, y: str, alt: str, note: str = "", grid: bool = True) -> tuple[Figure, Axes]:
+    figure, (axes,) = _panels(title, f"{alt} {note}".strip())
+    axes.set_title(note, loc="left", fontsize=9, color=QUIET)
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    if not grid:
+        axes.grid(False)
+    return figure, axes
+
+
+def _panels(title: str, alt: str, *, rows: int = 1, columns: int = 1) -> tuple[Figure, list[Axes]]:
+    figure = DescribedFigure(figsize=SIZE_INCHES, dpi=DPI, layout="constrained")
+    figure.set_label(f"{title}{'' if title.endswith('?') else '.'} {alt}")
+    figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
+    panels: list[Axes] = list(figure.subplots(rows, columns, squeeze=False).ravel())
+    for axes in panels:
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(True, color="#e3e6e8", linewidth=0.8)
+        axes.set_axisbelow(True)
+    return figure, panels
+
+
+def _bar(figure: Figure, axes: Axes, drawn: ScalarMappable, label: str, *, log: bool = False) -> None:
+    bar = figure.colorbar(drawn, ax=axes, label=label)
+    bar.outline.set_visible(False)
+    if log:
+        _number_ticks(bar.ax, "y")
+
+
+def _legend(figure: Figure, axes: Axes) -> None:
+    # Below the panels, where no data can lie under it.
+    handles, labels = axes.get_legend_handles_labels()
+    columns = 2 if len(labels) == 4 else 3
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
+
+
+def _number_ticks(axes: Axes, which: str = "x") -> None:
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
+    axis.set_major_formatter(FuncFormatter(_tick))
+    axis.set_minor_locator(NullLocator())
+
+
+def _tick(value: float, _: int | None = None) -> str:
+    return short_number(value)
+
+
+def _bins(most: int) -> list[str]:
+    return [*map(str, range(most)), f"{most}+"]
+
+
+def _ramp(colours: Sequence[str]) -> Colormap:
+    return LinearSegmentedColormap.from_list("ramp", colours)

@@ -1,0 +1,329 @@
+"""Executes one notebook strictly and renders it: success means that everything ran and everything was written.
+
+    python -m clv.run prepare PARAMS.yaml      check the settings, hand each notebook its own
+    python -m clv.run notebook NN_name RUN     execute one notebook
+    python -m clv.run finish RUN               write the manifest of a complete run
+    python -m clv.run lab RUN                  copy notebooks and artefacts of a run, to experiment on
+    python -m clv.run strip                    remove outputs and metadata from notebooks/
+
+Exit codes: 0 done, 1 internal error, 2 input or parameters, 3 gate, 4 integrity, 5 busy, 130 interrupted.
+"""
+
+import argparse
+import fcntl
+import os
+import shutil
+import sys
+import time
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clv import artefacts, cells, errors, manifest, prepare
+from clv.artefacts import NOTEBOOKS, Run
+from clv.errors import BusyError, ClvError
+
+# Papermill, nbformat and the renderer take seconds to import: make calls `prepare` every time.
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+INTERRUPTED = 130
+REPORT = NOTEBOOKS[-1]
+# In a finished page nobody wants progress bars, or other packages' notes to their own developers.
+KERNEL_ENVIRONMENT = {
+    "TQDM_DISABLE": "1",
+    "PYTHONWARNINGS": "ignore::DeprecationWarning,ignore::PendingDeprecationWarning,ignore::FutureWarning",
+    "PYTHONHASHSEED": "0",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    "JUPYTER_PLATFORM_DIRS": "1",
+    "JUPYTER_PREFER_ENV_PATH": "1",
+}
+
+
+class NotebookError(ClvError):
+    """A notebook did not run to its end, or not as it must."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says and return the exit code; a refusal is printed as its one sentence."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.do(options)
+    except ClvError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted: what was finished stays, the next make continues", file=sys.stderr)
+        return INTERRUPTED
+    except Exception:
+        traceback.print_exc()
+        return ClvError.exit_code
+    return 0
+
+
+def run_notebook(source: Path, run: Run) -> None:
+    """Execute the notebook `source` for `run`; its results appear whole, and last the executed notebook itself."""
+    name = source.stem
+    with _only_maker(run, name):
+        parameters = {key: prepare.parameters(run, name)[key] for key in cells.declared(source)}
+        manifest.manifest_file(run).unlink(missing_ok=True)
+        clock, started = time.monotonic(), time.time_ns()
+        _announce(f"{name} ...", end="\r")
+        run.log("started", notebook=name)
+        try:
+            _make(source, run, parameters, started)
+        except BaseException as error:
+            reason = str(error) if isinstance(error, ClvError) else type(error).__name__
+            run.log("failed", notebook=name, reason=reason)
+            raise
+        seconds = time.monotonic() - clock
+        run.log("done", notebook=name, seconds=round(seconds, 1))
+        print(f"{name} ... {seconds:.0f} s", file=sys.stderr, flush=True)
+
+
+def _make(source: Path, run: Run, parameters: dict[str, Any], started: int) -> None:
+    name, settings = source.stem, prepare.parameters(run, prepare.SETTINGS)
+    stamp, failed = prepare.executed(run, name), _failed_page(run, name)
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    for abandoned in stamp.parent.glob(f".{name}.*.tmp.ipynb"):  # this process holds the lock: its maker was killed
+        abandoned.unlink()
+    unfinished = stamp.with_name(f".{name}.{os.getpid()}.tmp.ipynb")
+    wanted = prepare.expected(run, name, settings)
+    before = {file: _signature(file) for file in wanted}
+    try:
+        try:
+            _execute(source, unfinished, parameters)
+            notebook = _read(unfinished)
+            _require_clean(notebook, name)
+            _require_written(run, name, [file for file in wanted if _signature(file) in (None, before[file])])
+        except (ClvError, KeyboardInterrupt) as error:
+            _write_failed_page(unfinished, failed, run, name, error)
+            raise
+        _write_pages(notebook, run, name)
+        for file in prepare.unexpected(run, name, settings):
+            file.unlink(missing_ok=True)
+        _write_executed(notebook, unfinished, stamp, started)
+        failed.unlink(missing_ok=True)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _execute(source: Path, target: Path, parameters: dict[str, Any]) -> None:
+    """Let papermill execute, and turn what goes wrong into one sentence with the right exit code."""
+    import logging
+
+    from jupyter_client.kernelspec import NoSuchKernel
+    from nbclient.exceptions import DeadKernelError
+    from papermill import execute_notebook
+    from papermill.exceptions import PapermillExecutionError
+    from traitlets.config import Config
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)  # it warns of typed parameters it cannot parse
+    paths = [str(artefacts.root()), os.environ.get("PYTHONPATH", "")]
+    os.environ.update(KERNEL_ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(filter(None, paths))})
+    try:
+        execute_notebook(
+            *(str(path).replace("{", "{{").replace("}", "}}") for path in (source, target)),
+            parameters=parameters,
+            kernel_name="python3",
+            language="python",
+            progress_bar=False,
+            log_output=False,
+            cwd=str(source.parent),
+            # Otherwise ipykernel warns that its local connection is not encrypted.
+            config=Config({"KernelManager": {"transport_encryption": "auto"}}),
+        )
+    except PapermillExecutionError as error:
+        raise _from_kernel(source.stem, error) from error
+    except NoSuchKernel as error:
+        raise NotebookError("There is no python3 kernel in this environment: run `make env`.") from error
+    except DeadKernelError as error:
+        raise NotebookError(
+            f"{source.stem}: the kernel died, probably out of memory; lower predictive_draws and run again."
+        ) from error
+
+
+def _from_kernel(name: str, error: Any) -> ClvError:
+    kind = getattr(errors, error.ename, None)
+    if isinstance(kind, type) and issubclass(kind, ClvError):
+        return kind(error.evalue)
+    message = " ".join(error.evalue.split())
+    return NotebookError(f"{name}, cell [{error.exec_count}]: {error.ename}: {message[:300]}")
+
+
+def _require_clean(notebook: "NotebookNode", name: str) -> None:
+    # papermill reports success after sys.exit(0) in a cell, and when a kernel was killed between cells.
+    code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    for number, cell in enumerate(code, start=1):
+        if cell.execution_count is None or any(output.output_type == "error" for output in cell.outputs):
+            raise NotebookError(f"{name}: stopped before its end, at code cell {number} of {len(code)}.")
+        for output in cell.outputs:
+            if output.output_type == "stream" and output.name == "stderr":
+                last = output.text.strip().splitlines()[-1] if output.text.strip() else "an empty line"
+                raise NotebookError(f"{name}, cell [{cell.execution_count}] wrote a warning: {last[:300]}")
+
+
+def _require_written(run: Run, name: str, missing: list[Path]) -> None:
+    if missing:
+        files = ", ".join(file.relative_to(run.folder).as_posix() for file in missing)
+        raise NotebookError(f"{name}: ran to its end without writing {files}.")
+
+
+def _write_pages(notebook: "NotebookNode", run: Run, name: str) -> None:
+    from clv.html import render
+
+    page = render(notebook, title=name, show_code=name != REPORT, footer=f"Run {run.name}, notebook {name}")
+    for file in prepare.pages(run, name):
+        with artefacts.replacing(file) as unfinished:
+            unfinished.write_text(page, encoding="utf-8")
+
+
+def _write_executed(notebook: "NotebookNode", unfinished: Path, stamp: Path, started: int) -> None:
+    import nbformat
+
+    _forget_times_and_places(notebook, stamp)
+    nbformat.write(notebook, unfinished)
+    # What changed while the notebook ran is newer than this stamp, so make will run it again.
+    os.utime(unfinished, ns=(started, started))
+    os.replace(unfinished, stamp)
+
+
+def _forget_times_and_places(notebook: "NotebookNode", stamp: Path) -> None:
+    name, run = stamp.stem, stamp.parent.parent.name
+    notebook.metadata.papermill = {
+        "parameters": notebook.metadata.papermill.get("parameters", {}),
+        "input_path": f"notebooks/{name}.ipynb",
+        "output_path": f"outputs/{run}/notebooks/{name}.ipynb",
+    }
+    for number, cell in enumerate(notebook.cells):
+        tags = cell.metadata.get("tags")
+        cell.metadata = type(notebook.metadata)({"tags": tags} if tags else {})
+        cell.id = f"cell-{number}"  # papermill gives the injected cell a random one
+
+
+def _write_failed_page(unfinished: Path, failed: Path, run: Run, name: str, error: BaseException) -> None:
+    if not unfinished.exists():
+        return
+    from clv.html import render
+
+    alert = str(error) or "interrupted"
+    page = render(_read(unfinished), title=name, show_code=True, footer=f"Run {run.name}, notebook {name}", alert=alert)
+    with artefacts.replacing(failed) as file:
+        file.write_text(page, encoding="utf-8")
+    if isinstance(error, NotebookError):
+        error.args = (f"{error} See {artefacts.shown(failed)}.",)
+
+
+def _failed_page(run: Run, name: str) -> Path:
+    return run.folder / "failed" / f"{name[:2]}.html"
+
+
+def _read(file: Path) -> "NotebookNode":
+    import nbformat
+
+    return nbformat.read(file, as_version=4)
+
+
+def _signature(file: Path) -> tuple[int, int] | None:
+    return (file.stat().st_mtime_ns, file.stat().st_ino) if file.exists() else None
+
+
+@contextmanager
+def _only_maker(run: Run, name: str) -> Iterator[None]:
+    """Hold the lock of one notebook of one run; the system lets go of it when this process ends, however it ends."""
+    locks = run.folder / ".locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    with (locks / f"{name}.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            holder = lock.read().strip() or "unknown"
+            message = f"{run.name}: {name} is being made by process {holder} right now; wait for it or stop it."
+            raise BusyError(message) from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def _announce(text: str, end: str) -> None:
+    if sys.stderr.isatty():
+        print(text, end=end, file=sys.stderr, flush=True)
+
+
+def _notebooks() -> Path:
+    return artefacts.root() / "notebooks"
+
+
+def _do_prepare(options: argparse.Namespace) -> None:
+    prepare.prepare(options.params, _notebooks())
+
+
+def _do_notebook(options: argparse.Namespace) -> None:
+    run_notebook(_notebooks() / f"{options.name}.ipynb", Run(options.run))
+
+
+def _do_finish(options: argparse.Namespace) -> None:
+    run = Run(options.run)
+    with ExitStack() as locks:
+        for name in NOTEBOOKS:
+            locks.enter_context(_only_maker(run, name))
+        run_id = manifest.write_manifest(run)
+    run.log("finished", run_id=run_id)
+    print(f"{artefacts.shown(run.folder / 'report.html')} is ready (run id {run_id})", file=sys.stderr)
+
+
+def _do_lab(options: argparse.Namespace) -> None:
+    """Copy a run's notebooks, with its parameters, and its artefacts; what is done to them does not touch the run."""
+    from papermill import execute_notebook
+
+    run = Run(options.run)
+    lab = run.folder / "lab"
+    lab.mkdir(parents=True, exist_ok=True)
+    for name in NOTEBOOKS:
+        copy, parameters = lab / f"{name}.ipynb", prepare.parameters(run, name)
+        if copy.exists():
+            os.replace(copy, lab / f"{name}.previous.ipynb")
+        source = _notebooks() / f"{name}.ipynb"
+        paths = (str(path).replace("{", "{{").replace("}", "}}") for path in (source, copy))
+        chosen = {key: parameters[key] for key in cells.declared(source)}
+        execute_notebook(*paths, parameters=chosen, prepare_only=True, progress_bar=False, language="python")
+    for part in ("data", "posterior", "key_figures.json"):
+        _copy(run.folder / part, lab / "outputs" / run.name / part)
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, dirs_exist_ok=True)
+    elif source.exists():
+        shutil.copy2(source, target)
+
+
+def _do_strip(options: argparse.Namespace) -> None:
+    for notebook in sorted(_notebooks().glob("*.ipynb")):
+        if cells.strip(notebook):
+            print(f"stripped {notebook.name}", file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m clv.run", description=(__doc__ or "").splitlines()[0])
+    commands = parser.add_subparsers(required=True)
+    for name, do in {"prepare": _do_prepare, "notebook": _do_notebook, "finish": _do_finish, "lab": _do_lab}.items():
+        command = commands.add_parser(name)
+        command.set_defaults(do=do)
+        if name == "prepare":
+            command.add_argument("params", type=Path)
+        if name == "notebook":
+            command.add_argument("name", choices=NOTEBOOKS)
+        if name != "prepare":
+            command.add_argument("run")
+    commands.add_parser("strip").set_defaults(do=_do_strip)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

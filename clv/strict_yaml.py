@@ -1,0 +1,77 @@
+"""YAML without its surprises: a params file is read as plain words and numbers, or refused in one sentence."""
+
+import re
+from pathlib import Path
+from typing import Any, ClassVar
+
+import yaml
+
+from clv.errors import InputError
+
+MAX_BYTES = 64 * 1024
+
+
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Return what the file at `path` says as a mapping; an empty file is an empty mapping."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); copy params/default.yaml to begin.") from error
+    if len(raw) > MAX_BYTES:
+        raise InputError(f"{path}: has {len(raw)} bytes, a params file may have {MAX_BYTES}.")
+    try:
+        values = yaml.load(raw.decode("utf-8-sig"), Loader=_Loader)  # a SafeLoader that allows less
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-8 text (byte {error.start}).") from error
+    except yaml.YAMLError as error:
+        raise InputError(f"{path}: {_sentence(error)}") from error
+    except RecursionError as error:
+        raise InputError(f"{path}: is nested too deeply; params are flat.") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise InputError(f"{path}: must hold lines like `horizon_weeks: 52`, found {type(values).__name__}.")
+    return values
+
+
+def _sentence(error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or "cannot be read as YAML"
+    return f"line {mark.line + 1}: {problem}." if mark else f"{problem}."
+
+
+def _refusal(problem: str, culprit: Any) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=culprit.start_mark)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without its surprises: no aliases, no repeated keys, no `no` as false, `012` as ten or `12:30` as 750."""
+
+    yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}  # type: ignore[misc]
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """Refuse anchors and aliases, which can blow a small file up."""
+        event = self.peek_event()
+        if getattr(event, "anchor", None) is not None:
+            raise _refusal("anchors and aliases (& and *) are not read", event)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
+        """Refuse a key that stands twice, and one that is no word."""
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise _refusal("a key must be a word", key)
+            if key.value in seen:
+                raise _refusal(f"{key.value} stands here a second time", key)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+for _tag, _pattern, _first in (
+    ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
+    ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
+    ("int", r"[-+]?(0|[1-9][0-9]*)", list("-+0123456789")),
+    ("float", r"[-+]?[0-9]+\.[0-9]*([eE][-+]?[0-9]+)?", list("-+0123456789")),
+):
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_pattern})$"), _first)

@@ -1,0 +1,100 @@
+"""Typed parameters, histories, posteriors and futures for the tests of the mathematics; nothing here samples a posterior."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from clv.bgnbd import HISTORY
+from clv.predict import Draws, Horizon, simulate
+
+# Published maximum-likelihood estimates, CDNOW sample, weeks and dollars (Fader, Hardie & Lee 2005; note 025).
+CDNOW_PURCHASES = {"r": 0.2426, "alpha": 4.4136, "a": 0.7929, "b": 2.4259}
+CDNOW_SPEND = {"p": 6.2488, "q": 3.7446, "v": 15.448}
+CDNOW = CDNOW_PURCHASES | CDNOW_SPEND
+# Ten per cent a year, per week.
+DISCOUNT = float(np.log(1.10) * 7 / 365.25)
+COLUMNS = [*HISTORY, "monetary_value"]
+
+
+def oracle() -> pd.DataFrame:
+    """Return the committed values of the reference implementation; test_bgnbd says how they were made."""
+    return pd.read_csv(Path(__file__).parent / "oracle_values.csv")
+
+
+def customers(*rows: tuple[float, float, float, float]) -> pd.DataFrame:
+    """Return one customer per (frequency, recency, T, monetary_value)."""
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"frequency": "int64"})
+
+
+def fixed_draws(n: int, **parameters: float) -> Draws:
+    """Return `n` posterior draws that all say the same."""
+    return Draws(**{name: np.full(n, float(value)) for name, value in parameters.items()})
+
+
+def futures(histories: pd.DataFrame, draws: Draws, horizon: Horizon, *, seed: int = 1, **options):
+    """Return every simulated number of purchases and value, each (customers, draws), and the totals."""
+    parts, totals = simulate(
+        histories, draws, horizon, summarise=lambda rows, n, value: (n.copy(), value.copy()), seed=seed, **options
+    )
+    counts, values = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    return counts, values, totals
+
+
+def standard_errors(sample: np.ndarray, expected: np.ndarray | float) -> float:
+    """Return how many standard errors the mean of `sample` lies away from `expected` (per entry or one number)."""
+    gap = np.asarray(sample, dtype=float) - expected
+    return float(abs(gap.mean()) / (gap.std() / np.sqrt(gap.size)))
+
+
+def share_errors(found: float, expected: float, size: int) -> float:
+    """Return how many standard errors a share found among `size` lies away from the expected one."""
+    return float(abs(found - expected) / np.sqrt(max(expected * (1 - expected), 1 / size) / size))
+
+
+def lives(
+    n: int, *, age: float, weeks: float, discount: float, seed: int, **truth: float
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Tell `n` lives event by event, as the two papers tell the story, with none of their formulas.
+
+    Returns the history seen at `age` (frequency, recency, T, monetary_value) and what truly followed:
+    alive, purchases, value (discounted) in the next `weeks`.
+    """
+    rng = np.random.default_rng(seed)
+    rate = rng.gamma(truth["r"], 1 / truth["alpha"], n)
+    leave = rng.beta(truth["a"], truth["b"], n)
+    nu = rng.gamma(truth["q"], 1 / truth["v"], n)
+    seen, spent, last = np.zeros(n, int), np.zeros(n), np.zeros(n)
+    alive, later, value = np.ones(n, bool), np.zeros(n, int), np.zeros(n)
+    here, clock = np.arange(n), np.zeros(n)
+    while here.size:
+        clock[here] += rng.exponential(size=here.size) / rate[here]
+        here = here[clock[here] <= age + weeks]
+        amount = rng.gamma(truth["p"], size=here.size) / nu[here]
+        past = clock[here] <= age
+        now, then = here[past], here[~past]
+        seen[now] += 1
+        spent[now] += amount[past]
+        last[now] = clock[now]
+        later[then] += 1
+        value[then] += amount[~past] * np.exp(-discount * (clock[then] - age))
+        left = rng.random(here.size) < leave[here]
+        alive[here[left & past]] = False
+        here = here[~left]
+    history = pd.DataFrame(
+        {"frequency": seen, "recency": last, "T": float(age), "monetary_value": spent / np.maximum(seen, 1)}
+    )
+    return history, pd.DataFrame({"alive": alive, "purchases": later, "value": value})
+
+
+def posterior(diverging: int = 0, **values: np.ndarray) -> xr.DataTree:
+    """Return a posterior of arrays (chain, draw), with as many divergent transitions as asked for."""
+    shape = next(iter(values.values())).shape
+    flags = np.zeros(shape, bool)
+    flags.ravel()[:diverging] = True
+    groups = {
+        "posterior": xr.Dataset({name: (("chain", "draw"), value) for name, value in values.items()}),
+        "sample_stats": xr.Dataset({"diverging": (("chain", "draw"), flags)}),
+    }
+    return xr.DataTree.from_dict(groups)

@@ -1,0 +1,292 @@
+"""The readers' charts: what they are given is what they draw, titled by its finding, light enough for a page."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+
+from clv import charts, style
+
+DRAWS = pd.DataFrame({"draw": range(100), "value": np.arange(100.0), "purchases": np.arange(100.0)})
+CONCENTRATION = pd.DataFrame(
+    {
+        "customer_share": [0.1, 0.5, 1.0],
+        "value_share": [0.4, 0.8, 1.0],
+        "lower": [0.3, 0.7, 1.0],
+        "upper": [0.5, 0.9, 1.0],
+    }
+)
+GROUPS = pd.DataFrame(
+    {
+        "group": pd.Series(["Champions", "Lost"], dtype="str"),
+        "customers": [10, 400],
+        "clv_mean": [5_000.0, 700.0],
+        "clv_lower": [4_000.0, 500.0],
+        "clv_upper": [6_500.0, 650.0],  # a skewed total: the mean lies above the upper limit
+        "clv_per_customer": [500.0, 1.75],
+    }
+)
+GRID = pd.DataFrame(
+    [(r, f, "Do not lose", 0 if f == 2 else 10 * r) for r in range(1, 6) for f in range(1, 6)],
+    columns=["r_score", "f_score", "segment", "customers"],
+)
+GRID = GRID.assign(clv=GRID["customers"] * 3.0, clv_per_customer=np.where(GRID["customers"] > 0, 3.0, np.nan))
+BINS = pd.DataFrame({"customers": [1, 400], "p_alive": [0.1, 0.95], "clv_mean": [0.5, 120.0]})
+TRACKING = pd.DataFrame(
+    {
+        "week": [0, 1, 2, 3],
+        "period": ["calibration", "calibration", "holdout", "holdout"],
+        "actual": [1.0, 3.0, 4.0, 6.0],
+        "expected": [1.5, 2.5, 3.5, 4.5],
+        "lower": [np.nan, np.nan, 3.0, 3.5],
+        "upper": [np.nan, np.nan, 4.0, 5.5],
+    }
+)
+DECILES = pd.DataFrame(
+    {
+        "decile": [1, 2],
+        "customers": [50, 50],
+        "actual": [1.0, 9.0],
+        "predicted": [2.0, 8.0],
+        "actual_error": [0.5, 2.0],
+    }
+)
+
+
+def cohort_table(cohorts: int, ahead: int = 2) -> pd.DataFrame:
+    """Return monthly cohorts from January 2024, the last one's first month being half observed."""
+    months = pd.period_range("2024-01", periods=cohorts + ahead, freq="M")
+    rows = []
+    for first in range(cohorts):
+        for at in range(first, len(months)):
+            status = "observed" if at < cohorts - 1 else "split" if at == cohorts - 1 else "forecast"
+            reach = 0.0 if status == "observed" else 0.1
+            active, since = (1.0 if at == first else 0.25), at - first
+            rows.append(
+                {
+                    "cohort": str(months[first]),
+                    "month": str(months[at]),
+                    "months_since": since,
+                    "status": status,
+                    "customers": 20,
+                    "active": active,
+                    "revenue": 100.0,
+                    "cumulative": 5.0 * (since + 1),
+                    "cumulative_lower": 5.0 * (since + 1) - reach,
+                    "cumulative_upper": 5.0 * (since + 1) + reach,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+COHORTS = cohort_table(3)
+TITLE = "The best 10 % hold 40 % of the value"
+CHARTS = {
+    "total": lambda: charts.chart_total(DRAWS, 50.0, 10.0, 90.0, title=TITLE, currency="EUR", interval=0.8),
+    "concentration": lambda: charts.chart_concentration(CONCENTRATION, title=TITLE, interval=0.9),
+    "groups": lambda: charts.chart_groups(GROUPS, title=TITLE, currency="EUR", interval=0.9),
+    "segment_grid": lambda: charts.chart_segment_grid(GRID, title=TITLE, currency="EUR"),
+    "retention": lambda: charts.chart_retention(COHORTS, title=TITLE),
+    "cumulative": lambda: charts.chart_cumulative(COHORTS, title=TITLE, currency="EUR", interval=0.9),
+    "revenue": lambda: charts.chart_revenue(COHORTS, title=TITLE, currency="EUR"),
+    "customer_map": lambda: charts.chart_customer_map(BINS, title=TITLE, currency="EUR"),
+    "tracking": lambda: charts.chart_tracking(TRACKING, title=TITLE, interval=0.9),
+    "backtest": lambda: charts.chart_backtest(DECILES, title=TITLE, currency="EUR"),
+}
+
+
+def names(figure: go.Figure) -> list[str]:
+    return [trace.name for trace in figure.data if trace.name]
+
+
+def trace(figure: go.Figure, name: str) -> go.Scatter:
+    return next(trace for trace in figure.data if trace.name == name)
+
+
+def marks(figure: go.Figure) -> int:
+    sizes = [np.size(trace.z) if trace.type == "heatmap" else np.size(trace.x) for trace in figure.data]
+    return sum(sizes)
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_every_chart_says_its_finding_and_fits_its_page(name):
+    layout = CHARTS[name]().layout
+    assert layout.title.text.replace("<br>", " ").replace("\N{NO-BREAK SPACE}", " ") == TITLE
+    assert layout.meta["alt"].startswith(TITLE + ". ")
+    assert layout.width is None and layout.autosize
+    assert layout.paper_bgcolor == layout.plot_bgcolor == "rgba(0,0,0,0)"
+    assert layout.xaxis.title.text
+    assert layout.yaxis.title.text or name == "groups"  # group names need no title
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_no_chart_drags_under_a_finger_or_offers_to_send_data_away(name):
+    layout = CHARTS[name]().layout
+    assert layout.dragmode is False
+    assert layout.xaxis.fixedrange and layout.yaxis.fixedrange
+    assert "sendChartToCloud" in layout.modebar.remove
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_hovering_speaks_in_words(name):
+    for drawn in CHARTS[name]().data:
+        assert drawn.hoverinfo == "skip" or drawn.hovertemplate.endswith("<extra></extra>")
+
+
+@pytest.mark.parametrize(
+    "name", ["total", "groups", "segment_grid", "cumulative", "revenue", "customer_map", "backtest"]
+)
+def test_money_carries_its_currency(name):
+    figure = CHARTS[name]()
+    bars = [drawn.colorbar.title.text for drawn in figure.data if drawn.type == "heatmap"]
+    assert any(
+        "EUR" in (text or "") for text in (figure.layout.xaxis.title.text, figure.layout.yaxis.title.text, *bars)
+    )
+
+
+def test_every_public_function_is_tried():
+    assert {name.removeprefix("chart_") for name in vars(charts) if name.startswith("chart_")} == set(CHARTS)
+
+
+def test_no_customer_reaches_a_page():
+    known = DRAWS.assign(customer_id="ID-ada")
+    figure = charts.chart_total(known, 50.0, 10.0, 90.0, title=TITLE, currency="EUR", interval=0.8)
+    assert "ID-ada" not in figure.to_json()
+
+
+def test_a_long_title_is_broken_into_lines_that_fit_a_phone_and_keeps_numbers_with_units():
+    title = "In the test 1,882 repeat purchases came, 14 % more than the forecast of 1,653"
+    figure = charts.chart_tracking(TRACKING, title=title, interval=0.9)
+    lines = figure.layout.title.text.split("<br>")
+    assert max(map(len, lines)) <= 36
+    assert any("14\N{NO-BREAK SPACE}%" in line for line in lines)
+    assert figure.layout.height > CHARTS["tracking"]().layout.height
+
+
+def test_the_bars_of_the_total_meet_its_limits_and_add_up():
+    figure = CHARTS["total"]()
+    inside, outside = figure.data
+    assert inside.name == "80 % of the model's futures" and inside.marker.color == style.BAND
+    assert min(inside.x - inside.width / 2) == pytest.approx(10)
+    assert max(inside.x + inside.width / 2) == pytest.approx(90)
+    assert inside.y.sum() + outside.y.sum() == pytest.approx(100)
+    assert inside.y.sum() == pytest.approx(80)
+    assert figure.layout.annotations[0].text == "expected: 50 EUR"
+
+
+def test_a_total_with_a_far_tail_keeps_its_chart_small():
+    far = DRAWS.assign(value=np.where(DRAWS["draw"] == 99, 1e9, DRAWS["value"]))
+    figure = charts.chart_total(far, 50.0, 10.0, 90.0, title=TITLE, currency="EUR", interval=0.8)
+    assert marks(figure) <= 72
+    assert sum(drawn.y.sum() for drawn in figure.data) == pytest.approx(100)
+
+
+def test_a_total_that_is_certain_has_a_chart():
+    figure = charts.chart_total(DRAWS.assign(value=7.0), 7.0, 7.0, 7.0, title=TITLE, currency="EUR", interval=0.8)
+    assert sum(drawn.y.sum() for drawn in figure.data) == pytest.approx(100)
+
+
+def test_the_concentration_band_is_the_tables():
+    band = trace(CHARTS["concentration"](), "90 % of the model's futures: realised value")
+    assert list(band.y) == [50, 90, 100, 100, 70, 30]
+    assert list(band.x) == [10, 50, 100, 100, 50, 10]
+
+
+def test_a_curve_of_a_million_customers_is_thinned():
+    share = np.linspace(0, 1, 100_000)
+    table = pd.DataFrame({"customer_share": share, "value_share": share, "lower": share, "upper": share})
+    figure = charts.chart_concentration(table, title=TITLE, interval=0.9)
+    assert marks(figure) < 2_000
+    assert figure.data[1].x[-1] == 100
+
+
+def test_a_groups_range_is_drawn_where_it_is_even_if_the_mean_lies_outside():
+    figure = CHARTS["groups"]()
+    lines = trace(figure, "90 % of the model's futures: total of the group")
+    np.testing.assert_array_equal(lines.x, [4_000, 6_500, np.nan, 500, 650, np.nan])
+    assert list(trace(figure, "expected value").x) == [5_000, 700]
+    assert [note.text for note in figure.layout.annotations] == ["5k", "700"]
+
+
+def test_every_cell_of_the_segment_grid_is_named_also_where_nobody_is():
+    heat, text = CHARTS["segment_grid"]().data
+    assert len(text.text) == 25
+    assert text.text[0] == "Do not<br>lose<br><b>10</b>" and text.text[1] == "Do not<br>lose<br>nobody"
+    assert np.isnan(heat.z[:, 1]).all() and (heat.z[:, 0] == 3).all()
+
+
+def test_retention_leaves_month_zero_out_and_tells_forecast_from_seen():
+    observed, forecast = CHARTS["retention"]().data
+    assert list(observed.x) == [1, 2, 3, 4] and observed.zmax == forecast.zmax == 25
+    assert observed.colorscale != forecast.colorscale
+    # January's first month after is seen, its second half seen: that one counts as forecast.
+    np.testing.assert_array_equal(observed.z[0], [25, np.nan, np.nan, np.nan])
+    np.testing.assert_array_equal(forecast.z[0], [np.nan, 25, 25, 25])
+    assert list(forecast.customdata[0, 1]) == ["2024-03", "begun: observed so far, rest forecast"]
+
+
+def test_retention_of_many_cohorts_keeps_the_newest_and_says_how_many_are_missing():
+    figure = charts.chart_retention(cohort_table(60, ahead=12), title=TITLE)
+    drawn, cells = figure.data[0].y, sum(np.isfinite(heat.z).sum() for heat in figure.data)
+    assert drawn[-1] == "2028-12" and cells <= 1_500
+    assert f"({60 - len(drawn)} older ones left out)" in figure.layout.yaxis.title.text.replace("<br>", " ")
+
+
+def test_the_forecast_of_a_cohort_starts_where_the_observation_stops():
+    figure = CHARTS["cumulative"]()
+    seen, ahead = figure.data[1], figure.data[2]
+    assert (seen.x[-1], seen.y[-1]) == (ahead.x[0], ahead.y[0])
+    assert seen.line.dash == "solid" and ahead.line.dash == "dash"
+    np.testing.assert_allclose(figure.data[0].y[:4], [10, 15.1, 20.1, 25.1])  # the band's upper edge
+
+
+def test_of_many_cohorts_the_oldest_and_the_newest_are_drawn():
+    figure = charts.chart_cumulative(cohort_table(24), title=TITLE, currency="EUR", interval=0.9)
+    labels = [note.text for note in figure.layout.annotations]
+    assert labels[0] == "2024-01" and labels[-1] == "2025-12" and len(labels) == 4
+    assert sum(bool(drawn.showlegend) for drawn in figure.data) == 3
+
+
+def test_labels_of_lines_that_end_side_by_side_do_not_overlap():
+    moved = charts._pushed_apart(np.array([100.0, 99.0, 50.0]), 0.05)
+    assert moved == pytest.approx([104.0, 99.0, 50.0])
+
+
+def test_revenue_of_all_cohorts_adds_up_by_month():
+    figure = CHARTS["revenue"]()
+    assert names(figure) == ["observed", "begun: observed so far, rest forecast", "forecast, customers won so far"]
+    assert list(figure.data[0].y) == [100, 200] and list(figure.data[2].y) == [300, 300]
+    assert list(figure.data[0].x) == ["2024-01", "2024-02"]
+
+
+def test_the_area_of_a_bubble_is_its_customers():
+    marker = CHARTS["customer_map"]().data[0].marker
+    assert list(marker.size) == [1, 400] and marker.sizemode == "area"
+
+
+def test_customers_all_but_lost_do_not_stretch_the_map():
+    figure = charts.chart_customer_map(BINS.assign(clv_mean=[0.0, 120.0]), title=TITLE, currency="EUR")
+    assert figure.data[0].y[0] == 120 / 10_000
+    assert figure.data[0].customdata[0, 1] == 0  # hovering still tells the truth
+
+
+def test_the_tracking_band_is_the_tables_and_the_cut_is_marked():
+    figure = CHARTS["tracking"]()
+    band = trace(figure, "90 % of the model's futures")
+    assert list(band.x) == [2, 3, 3, 2] and list(band.y) == [4.0, 5.5, 3.5, 3.0]
+    assert figure.layout.shapes[0].x0 == 1
+    assert trace(figure, "what happened").line.color == style.OBSERVED
+
+
+def test_the_backtest_carries_its_standard_errors():
+    actual = trace(CHARTS["backtest"](), "what happened, ± 2 standard errors")
+    assert list(actual.error_y.array) == [0.5, 2.0]
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_charts_are_light_and_survive_json(name):
+    figure = CHARTS[name]()
+    assert marks(figure) <= 2_000
+    assert json.loads(figure.to_json())["layout"]["meta"]["alt"] == figure.layout.meta["alt"]

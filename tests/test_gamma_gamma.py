@@ -1,0 +1,101 @@
+"""What gamma_gamma promises: likelihood and expected spend, against the oracle, the story and cases by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from forecasts import CDNOW_SPEND, lives, oracle, standard_errors
+from scipy.integrate import quad
+
+from clv import gamma_gamma
+
+TABLE = oracle()
+SPEND = [TABLE[name].to_numpy() for name in ("p", "q", "v")]
+
+
+def test_expected_spend_is_the_oracles():
+    found = gamma_gamma.expected_spend(TABLE["frequency"], TABLE["monetary_value"], *SPEND)
+    np.testing.assert_allclose(found, TABLE["expected_spend"], rtol=1e-9)
+
+
+def test_the_likelihood_is_the_oracles():
+    repeat = (TABLE["frequency"] > 0).to_numpy()
+    x, z_mean = (TABLE[name][repeat] for name in ("frequency", "monetary_value"))
+    found = gamma_gamma.log_likelihood(x, z_mean, *(value[repeat] for value in SPEND))
+    # The oracle sums larger terms at x = 5000: they differ there by 1e-11.
+    np.testing.assert_allclose(found, TABLE["spend_log_likelihood"][repeat], rtol=1e-9)
+
+
+@pytest.mark.parametrize(("x", "p", "q", "v"), [(1, 6.25, 3.74, 15.4), (4, 0.8, 0.9, 2.0), (30, 2.0, 12.0, 300.0)])
+def test_the_likelihood_is_a_density_of_the_mean_amount(x, p, q, v):
+    def density(log_z: float) -> float:
+        return np.exp(gamma_gamma.log_likelihood(x, np.exp(log_z), p, q, v) + log_z)
+
+    middle = np.log(v * p / q)
+    total = sum(quad(density, middle + low, middle + low + 5, epsrel=1e-10)[0] for low in range(-50, 50, 5))
+    assert total == pytest.approx(1, abs=1e-8)
+
+
+def test_expected_spend_is_as_published():
+    # Hardie's spreadsheet for CDNOW, two decimals, at the unrounded estimates.
+    x, z_mean = [2, 1, 0, 7, 2], [22.35, 11.77, 0, 73.74, 25.55]
+    found = gamma_gamma.expected_spend(x, z_mean, 6.24880175, 3.74458868, 15.44775089)
+    np.testing.assert_allclose(found, [24.65, 18.91, 35.17, 71.46, 27.28], atol=2e-2)
+
+
+@pytest.mark.parametrize(("x", "low", "high"), [(1, 20, 22), (1, 80, 120), (2, 10, 14), (4, 60, 90)])
+def test_formulas_tell_the_next_amounts_of_customers_simulated_one_by_one(x, low, high):
+    truth = {"r": 2.0, "alpha": 6.0, "a": 0.5, "b": 9.0, "p": 3.0, "q": 5.0, "v": 40.0}
+    history, future = lives(200_000, age=12.0, weeks=6.0, discount=0.0, seed=7, **truth)
+    alike = (history["frequency"] == x) & history["monetary_value"].between(low, high) & (future["purchases"] > 0)
+    assert alike.sum() > 300
+    # Spend does not depend on how many purchases followed, so per purchase the expectation stays.
+    found = future["value"][alike] / future["purchases"][alike]
+    expected = gamma_gamma.expected_spend(x, history["monetary_value"][alike], *(truth[n] for n in ("p", "q", "v")))
+    assert standard_errors(found, expected) < 4
+    assert standard_errors(found, history["monetary_value"][alike].to_numpy()) > 4  # the own mean alone is wrong
+
+
+def test_many_purchases_are_believed_and_none_gives_the_population_mean():
+    p, q, v = CDNOW_SPEND.values()
+    assert gamma_gamma.expected_spend(0, 0, p, q, v) == pytest.approx(p * v / (q - 1), rel=1e-14)
+    assert gamma_gamma.expected_spend(1_000_000, 12.5, p, q, v) == pytest.approx(12.5, rel=1e-5)
+
+
+def test_a_mean_that_does_not_exist_is_infinite():
+    assert gamma_gamma.expected_spend(0, 0, 2.0, 1.0, 5.0) == np.inf
+    assert gamma_gamma.expected_spend(0, 0, 2.0, 0.8, 5.0) == np.inf
+    assert np.isfinite(gamma_gamma.expected_spend(1, 10, 2.0, 0.8, 5.0))
+
+
+def test_cents_are_a_hundred_times_dollars():
+    p, q, v = CDNOW_SPEND.values()
+    x, dollars = np.array([1, 3, 20]), np.array([11.77, 40.0, 2.5])
+    in_dollars = gamma_gamma.expected_spend(x, dollars, p, q, v)
+    np.testing.assert_allclose(gamma_gamma.expected_spend(x, 100 * dollars, p, q, 100 * v), 100 * in_dollars, rtol=1e-13)
+    likelihood = gamma_gamma.log_likelihood(x, dollars, p, q, v)
+    in_cents = gamma_gamma.log_likelihood(x, 100 * dollars, p, q, 100 * v)
+    np.testing.assert_allclose(in_cents + np.log(100), likelihood, rtol=1e-12)
+
+
+def shop() -> pd.DataFrame:
+    return pd.DataFrame({"frequency": [0, 1, 3, 2], "monetary_value": [0.0, 4.0, 0.0, 9.0]})
+
+
+def test_the_model_learns_from_repeat_buyers_who_paid_something():
+    assert gamma_gamma.usable(shop()).index.tolist() == [1, 3]
+
+
+def test_the_typical_order_is_the_geometric_mean():
+    assert gamma_gamma.typical_order_value(shop()) == pytest.approx(6.0)  # sqrt(4 x 9)
+
+
+def test_dependence_is_one_when_amounts_follow_frequency_and_repeats_with_the_seed():
+    frame = pd.DataFrame({"frequency": np.arange(1, 41), "monetary_value": 10.0 * np.arange(1, 41)})
+    table = gamma_gamma.dependence(frame, seed=3, resamples=50)
+    np.testing.assert_allclose(table[["value", "lower", "upper"]], 1.0)
+    assert table["measure"].tolist() == ["Pearson", "Spearman"]
+    noisy = frame.assign(monetary_value=np.random.default_rng(1).gamma(2, 10, 40))
+    first, again, other = (gamma_gamma.dependence(noisy, seed=seed, resamples=50) for seed in (3, 3, 4))
+    pd.testing.assert_frame_equal(first, again)
+    assert not first.equals(other)
+    assert (first["lower"] < 0).all() and (first["upper"] > 0).all()

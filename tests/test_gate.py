@@ -1,0 +1,146 @@
+"""What gate promises: it passes a good posterior, and stops each bad one with a sentence about that one thing."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from forecasts import CDNOW_PURCHASES, CDNOW_SPEND, customers, posterior
+
+from clv import bgnbd, gate
+from clv.errors import GateError
+
+SHAPE = (4, 1000)
+
+
+def good(**changed: np.ndarray) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(1)
+    return {name: value * rng.lognormal(0, 0.05, SHAPE) for name, value in CDNOW_PURCHASES.items()} | changed
+
+
+def judged(values: dict[str, np.ndarray], *, diverging: int = 0, derived: dict | None = None) -> dict[str, gate.Check]:
+    tree = posterior(diverging, **values)
+    checks = gate.judge("Purchases", tree, chains=4, draws=1000, derived=derived or {})
+    return {check.name: check for check in checks}
+
+
+def only_fault(checks: dict[str, gate.Check]) -> str:
+    (name,) = [name for name, check in checks.items() if check.verdict == gate.FAIL]
+    return name
+
+
+def test_a_good_posterior_passes_every_check():
+    checks = judged(good())
+    assert list(checks) == ["shape", "R-hat", "effective sample size", "divergences"]
+    assert {check.verdict for check in checks.values()} == {gate.PASS}
+    assert gate.verdict(list(checks.values())) == gate.PASS
+    assert gate.require(list(checks.values()))["figure"].notna().all()
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_one_value_that_is_not_finite_fails(bad):
+    values = good()
+    values["alpha"][2, 17] = bad
+    check = judged(values)["shape"]
+    assert check.verdict == gate.FAIL
+    assert "alpha is not a finite number" in check.sentence
+
+
+@pytest.mark.parametrize("shape", [(4, 999), (3, 1000), (4, 1)])
+def test_a_truncated_posterior_fails(shape):
+    values = {name: value[: shape[0], : shape[1]] for name, value in good().items()}
+    checks = judged(values)
+    assert only_fault(checks) == "shape"
+    assert "run it again" in checks["shape"].sentence
+
+
+@pytest.mark.parametrize(("shift", "grade"), [(0.0, gate.PASS), (0.25, gate.WARN), (1.0, gate.FAIL)])
+def test_chains_that_disagree_are_warned_about_and_then_fail(shift, grade):
+    values = good()
+    values["b"][0] += shift * values["b"].std()
+    check = judged(values)["R-hat"]
+    assert check.verdict == grade
+    assert "b" in check.sentence.split("(")[1]
+
+
+def test_slow_mixing_fails_for_want_of_effective_draws():
+    rng = np.random.default_rng(2)
+    slow = np.repeat(rng.normal(size=(4, 50)), 20, axis=1) + 1e-3 * rng.normal(size=SHAPE)  # 200 independent values
+    checks = judged(good(r=np.exp(0.05 * slow)))
+    assert checks["effective sample size"].verdict == gate.FAIL
+    assert checks["effective sample size"].figure < 400
+    assert "(r)" in checks["effective sample size"].sentence
+
+
+@pytest.mark.filterwarnings("ignore:invalid value encountered")  # R-hat of a constant is 0 / 0
+def test_a_chain_that_never_moves_fails():
+    values = good()
+    values["a"][:] = 0.79
+    verdicts = judged(values)
+    assert gate.FAIL in {check.verdict for check in verdicts.values()}
+
+
+@pytest.mark.parametrize(("diverging", "grade"), [(0, gate.PASS), (1, gate.WARN), (4, gate.WARN), (5, gate.FAIL)])
+def test_divergences_pass_at_none_and_fail_above_one_in_a_thousand(diverging, grade):
+    check = judged(good(), diverging=diverging)["divergences"]
+    assert check.verdict == grade
+    assert f"{diverging} of 4,000" in check.sentence
+
+
+def test_a_mean_spend_that_does_not_exist_fails():
+    rng = np.random.default_rng(1)
+    values = {name: value * rng.lognormal(0, 0.05, SHAPE) for name, value in CDNOW_SPEND.items()}
+    values["q"][1, 5] = 1.0
+    tree = posterior(**values)
+    derived = {"population mean spend": gate.population_mean_spend(tree)}
+    checks = gate.judge("Spend", tree, chains=4, draws=1000, derived=derived)
+    assert gate.verdict(checks) == gate.FAIL
+    with pytest.raises(GateError, match="population mean spend is not a finite number"):
+        gate.require(checks)
+
+
+def test_figures_derived_from_the_draws_are_judged_too():
+    values = good()
+    derived = xr.DataArray(values["r"] + np.array([[3.0], [0], [0], [0]]), dims=("chain", "draw"))
+    checks = judged(values, derived={"expected total": derived})
+    assert checks["R-hat"].verdict == gate.FAIL
+    assert "expected total" in checks["R-hat"].sentence
+
+
+@pytest.mark.parametrize("missing", ["bulk", "tail"])
+def test_a_figure_that_is_not_a_number_fails(monkeypatch, missing):
+    real = gate.az.ess
+    monkeypatch.setattr(
+        gate.az, "ess", lambda scalars, method: real(scalars, method=method) * (np.nan if method == missing else 1)
+    )
+    assert judged(good())["effective sample size"].verdict == gate.FAIL
+
+
+def test_no_checks_are_no_pass():
+    assert gate.verdict([]) == gate.FAIL
+    with pytest.raises(GateError, match="not checked"):
+        gate.require([])
+
+
+def test_the_worst_verdict_counts_and_only_failures_are_told():
+    checks = list(judged(good(), diverging=2).values())
+    assert gate.verdict(checks) == gate.WARN
+    assert len(gate.require(checks)) == 4
+    failing = list(judged(good(), diverging=9).values())
+    with pytest.raises(GateError) as stopped:
+        gate.require(failing)
+    assert "9 of 4,000 transitions diverged" in str(stopped.value)
+    assert "R-hat" not in str(stopped.value)
+
+
+def test_the_expected_total_is_the_mean_of_the_closed_form_over_customers():
+    values = {name: value[:2, :3] for name, value in good().items()}
+    shop = customers((0, 0.0, 20.0, 0.0), (2, 30.43, 38.86, 22.35), (2, 30.43, 38.86, 9.0))
+    found = gate.expected_total(posterior(**values), shop, 39.0)
+    assert found.dims == ("chain", "draw")
+    one = [value[1, 2] for value in values.values()]
+    each = bgnbd.expected_purchases(39.0, *(shop[name] for name in bgnbd.HISTORY), *one)
+    assert float(found[1, 2]) == pytest.approx(each.mean(), rel=1e-8)
+
+
+def test_the_population_mean_spend_is_the_closed_form():
+    values = {"p": np.array([[6.0, 6.0]]), "q": np.array([[4.0, 0.9]]), "v": np.array([[15.0, 15.0]])}
+    assert gate.population_mean_spend(posterior(**values)).values.tolist() == [[30.0, np.inf]]

@@ -1,0 +1,55 @@
+"""What segments promises: every cell has a name, equals share a tier, every tier has its share."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from clv import segments
+
+
+def test_every_cell_of_the_scores_has_a_segment_with_an_action():
+    cells = pd.DataFrame([(r, f) for r in range(1, 6) for f in range(1, 6)], columns=["r_score", "f_score"])
+    names = segments.rfm_segment(cells)
+    assert set(names) == set(segments.ACTIONS)
+    assert not names.str.contains("other", case=False).any()
+
+
+@pytest.mark.parametrize(
+    ("r_score", "f_score", "name"),
+    [(5, 5, "Champions"), (5, 1, "New customers"), (1, 5, "Do not lose"), (1, 1, "Lost"), (3, 3, "Need attention")],
+)
+def test_the_corners_are_called_what_they_are(r_score, f_score, name):
+    assert segments.rfm_segment(pd.DataFrame({"r_score": [r_score], "f_score": [f_score]})).tolist() == [name]
+
+
+def test_tiers_hold_their_share_of_the_customers():
+    clv = pd.Series(np.random.default_rng(1).permutation(200.0 + np.arange(200)))
+    tiers = segments.value_tier(clv)
+    assert tiers.value_counts().to_dict() == {
+        "Top 10 %": 20, "Next 20 %": 40, "Next 30 %": 60, "Remaining 40 %": 80
+    }  # fmt: skip
+    best = clv[tiers == "Top 10 %"].min()
+    assert best > clv[tiers != "Top 10 %"].max()
+
+
+def test_equal_customers_share_a_tier():
+    tiers = segments.value_tier(pd.Series([9.0] * 3 + [1.0] * 17, index=list("abcdefghijklmnopqrst")))
+    assert tiers["a"] == tiers["b"] == tiers["c"] == "Top 10 %"  # places 1 to 3 of 20, on average 2
+    assert set(tiers[3:]) == {"Next 30 %"}  # places 4 to 20 of 20, on average 12
+    assert tiers.index.tolist() == list("abcdefghijklmnopqrst")
+
+
+def test_a_cohort_is_the_month_of_the_first_purchase():
+    dates = pd.Series(pd.to_datetime(["2024-01-31", "2024-02-01", "2023-12-31"]))
+    assert segments.cohort(dates).tolist() == ["2024-01", "2024-02", "2023-12"]
+
+
+def test_the_grid_keeps_empty_cells_and_loses_nobody():
+    frame = pd.DataFrame({"r_score": [5, 5, 1], "f_score": [5, 5, 1], "clv_mean": [10.0, 30.0, 2.0]})
+    grid = segments.segment_grid(frame).set_index(["r_score", "f_score"])
+    assert len(grid) == 25
+    assert grid["customers"].sum() == 3
+    assert grid.loc[(5, 5), ["customers", "clv", "clv_per_customer"]].tolist() == [2, 40, 20]
+    assert grid.loc[(3, 1), "customers"] == 0
+    assert np.isnan(grid.loc[(3, 1), "clv_per_customer"])
+    assert grid.loc[(3, 1), "segment"] == "About to sleep"
