@@ -1,6 +1,6 @@
 """Customer lifetime value with honest uncertainty: the map of the package.
 
-Words      params, tables, errors      what may be said: settings, table contracts, refusals
+Words      params, tables, errors      what may be said: settings (with strict_yaml), contracts, refusals
 Data       sources, transactions       raw files to clean customer-days (with database, refunds)
            rfm, simulate               one row per customer; generated customers with known truth
 Maths      bgnbd, gamma_gamma          likelihoods and closed forms, in plain numpy
@@ -10,8 +10,10 @@ Maths      bgnbd, gamma_gamma          likelihoods and closed forms, in plain nu
 Engine     bgnbd_model, gamma_gamma_model, sampling, gate
                                        PyMC models, posteriors, the verdict
 Disk       artefacts, manifest         name, place and contract of every file of a run; their hashes
-Face       plots, charts, report       figures for analysts, charts for readers, words
-Run        run                         executes one notebook strictly and renders it
+Face       plots, charts, style        figures for analysts, charts for readers, their common colours
+           words, key_figures          how numbers are written; the figures a report speaks of
+           report, page_tables, html   sentences and titles; tables for people; the page
+Run        prepare, cells, run         settings to notebooks; one notebook executed strictly and rendered
 
 A module imports only from its own layer and the layers above it in this list.
 """

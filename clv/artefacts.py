@@ -144,7 +144,7 @@ class Run:
         return str(root() / Path(source).expanduser())
 
     def write_table(self, table: "Table", frame: "pd.DataFrame | None") -> None:
-        """Write `frame`, which must fulfil `table`; its columns are put in the contract's order. None: no such table."""
+        """Write `frame`, which must fulfil `table`; its columns go in the contract's order. None: no such table."""
         from clv import tables
 
         if frame is None:
@@ -180,7 +180,7 @@ class Run:
         return table.name
 
     def write_posterior(self, name: str, posterior: "xr.DataTree | None") -> None:
-        """Write the draws and the sampler's statistics, without customers, times or versions. None: no such posterior."""
+        """Write the draws and the sampler's statistics, without customers, times or versions. None: none."""
         if posterior is None:
             return self._remove(name)
         tree = _bare_posterior(name, posterior)

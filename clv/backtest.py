@@ -110,7 +110,7 @@ def figures(
     """Return the backtest's key figures, the ones the report states in words; None without a backtest."""
     if table.empty:
         return None
-    days = int(round(horizon.weeks * 7))
+    days = round(horizon.weeks * 7)
     return {
         "origin": str(table["origin"].iloc[0].date()),
         "horizon_weeks": days / 7,
@@ -209,9 +209,9 @@ def holdout_weeks(customers: pd.DataFrame, calibration: pd.DataFrame) -> float:
 
 def coverage_table(table: pd.DataFrame, outcome: str) -> pd.DataFrame:
     """Return nominal level and reached coverage of "purchases" or "value"."""
+    levels = LEVELS if len(table) else ()
     below, at_most = table[f"{outcome}_cdf_below"], table[f"{outcome}_cdf"]
-    reached = [coverage(below, at_most, level) if len(table) else np.nan for level in LEVELS]
-    return pd.DataFrame({"level": LEVELS, "coverage": reached})
+    return pd.DataFrame({"level": levels, "coverage": [coverage(below, at_most, level) for level in levels]})
 
 
 def tracking(

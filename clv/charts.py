@@ -23,6 +23,7 @@ from clv.style import (
     OBSERVED_RAMP,
     QUIET,
     REFERENCE,
+    WITHOUT_BACKTEST,
     fade,
     futures,
     short_number,
@@ -330,6 +331,8 @@ def chart_tracking(tracking: pd.DataFrame, *, title: str, interval: float) -> go
         y="Repeat purchases so far",
         alt="Rising lines of actual and expected repeat purchases; after the cut a band.",
     )
+    if tracking.empty:
+        return _blank(figure)
     tracking = _thinned(tracking)
     known = tracking[tracking["lower"].notna()]
     _add_band(figure, known["week"], known["lower"], known["upper"], futures(interval))
@@ -362,6 +365,8 @@ def chart_backtest(table: pd.DataFrame, *, title: str, currency: str) -> go.Figu
         y=f"Value per customer ({currency})",
         alt="Forecast bars and actual points for each tenth of the customers.",
     )
+    if table.empty:
+        return _blank(figure)
     figure.add_bar(
         x=table["decile"],
         y=table["predicted"],
@@ -458,6 +463,12 @@ def _chart(title: str, *, x: str, y: str, alt: str, height: int = 420) -> go.Fig
         yaxis=axis | {"title": {"text": "<br>".join(wrap(y, AXIS_CHARACTERS)), "standoff": 8, "font": {"size": 13}}},
     )
     return figure
+
+
+def _blank(figure: go.Figure) -> go.Figure:
+    """Say that there is nothing to draw."""
+    figure.update_layout(height=120, annotations=[{"text": WITHOUT_BACKTEST, "showarrow": False}])
+    return figure.update_xaxes(visible=False).update_yaxes(visible=False)
 
 
 # Nothing to drag, and nothing that offers to send the data away: what is left saves a picture.

@@ -13,8 +13,8 @@ from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
 from clv import tables
-from clv.predict import Calendar, Horizon, Totals
 from clv.database import quoted
+from clv.predict import Calendar, Horizon, Totals
 
 DAYS_PER_WEEK = 7
 OBSERVED, SPLIT, FORECAST = "observed", "split", "forecast"

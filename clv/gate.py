@@ -133,16 +133,18 @@ def population_mean_spend(posterior: xr.DataTree) -> xr.DataArray:
 
 def _shape(part: str, scalars: xr.Dataset, chains: int, draws: int) -> Check:
     found = tuple(scalars.sizes[dim] for dim in ("chain", "draw"))
-    shares = {str(name): float(np.isfinite(scalars[name]).mean()) for name in scalars.data_vars}
-    name, finite = min(shares.items(), key=lambda share: share[1])
+    unusable = {str(name): int((~np.isfinite(scalars[name])).sum()) for name in scalars.data_vars}
+    name, lost = max(unusable.items(), key=lambda item: item[1])
+    size = found[0] * found[1]
+    finite = 1 - lost / size
     sentence = f"{part}: {found[0]} chains of {found[1]} draws, all finite."
-    if finite < 1.0:
-        sentence = f"{part}: {name} is not a finite number in {1 - finite:.1%} of the draws; these data support no such figure."
+    if lost:
+        sentence = f"{part}: {name} is not a finite number in {lost:,} of {size:,} draws: these data support none."
     if found != (chains, draws):
         sentence = (
             f"{part}: {found[0]} chains of {found[1]} draws where {chains} of {draws} were asked for: run it again."
         )
-    grade = PASS if found == (chains, draws) and finite == 1.0 else FAIL
+    grade = PASS if found == (chains, draws) and not lost else FAIL
     return Check(part, "shape", finite, f"{chains} chains x {draws} draws, finite", grade, sentence)
 
 
@@ -155,8 +157,11 @@ def _r_hat(part: str, scalars: xr.Dataset) -> Check:
 
 
 def _ess(part: str, scalars: xr.Dataset) -> Check:
-    bulk, tail = (_extreme(az.ess(scalars, method=method), largest=False) for method in ("bulk", "tail"))
-    name, worst = min(bulk, tail, key=lambda found: found[1])
+    sizes = xr.merge(
+        az.ess(scalars, method=method).rename({name: f"{name}, {method}" for name in scalars.data_vars})
+        for method in ("bulk", "tail")
+    )
+    name, worst = _extreme(sizes, largest=False)
     grade = PASS if worst >= ESS_FAIL else FAIL
     advice = "" if grade == PASS else " Sample longer: raise draws."
     sentence = (

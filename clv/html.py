@@ -10,9 +10,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from typing import Any
+from xml.etree import ElementTree
 
 import jinja2
-from latex2mathml.converter import convert as mathml
+from latex2mathml.converter import convert_to_element
 from markupsafe import Markup
 from nbconvert.filters import Highlight2HTML, strip_ansi
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
@@ -30,6 +31,7 @@ SAFE_TAGS = [
 SAFE_ATTRIBUTES = {"*": ["class", "style", "title"], "a": ["href"], "td": ["colspan", "rowspan"]} | {
     "th": ["colspan", "rowspan", "scope"]
 }
+_BLANK = r"(?:&nbsp;|\xa0)?"  # pandas' corner above the row numbers
 SAFE_STYLES = ["background-color", "color", "font-weight", "text-align", "white-space", "width"]
 
 
@@ -142,10 +144,10 @@ def _tidy_tables(content: str) -> str:
 def _without_row_numbers(table: str) -> str:
     numbers = re.findall(r"<tr[^>]*>\s*<th[^>]*>(\d+|\.\.\.)</th>", table)
     rows = len(re.findall(r"<tr\b", table.partition("<tbody")[2]))
-    one_blank_corner = len(re.findall(r"<tr[^>]*>\s*<th[^>]*></th>", table)) == 1
+    one_blank_corner = len(re.findall(rf"<tr[^>]*>\s*<th[^>]*>{_BLANK}</th>", table)) == 1
     if not numbers or len(numbers) != rows or numbers[0] != "0" or not one_blank_corner:
         return table
-    return re.sub(r"(<tr[^>]*>\s*)<th[^>]*>(\d+|\.\.\.|)</th>", r"\1", table)
+    return re.sub(rf"(<tr[^>]*>\s*)<th[^>]*>(\d+|\.\.\.|{_BLANK})</th>", r"\1", table)
 
 
 def _markdown(source: str, page: Page) -> Markup:
@@ -154,9 +156,14 @@ def _markdown(source: str, page: Page) -> Markup:
 
 def _math(tex: str, *, display: str) -> Markup:
     try:
-        return Markup(mathml(tex, display=display))
-    except Exception:  # whatever the converter cannot read, it cannot read in many ways; the reader sees the TeX
+        formula = convert_to_element(tex, display=display)
+    except Exception:  # what the converter cannot read, it cannot read in many ways; the reader sees the TeX
         return Markup("<code>{}</code>").format(tex)
+    # The converter's own text output does not escape: \text{<script>} would become a script.
+    for element in formula.iter():
+        element.text = html.unescape(element.text) if element.text else element.text
+        element.attrib.pop("href", None)
+    return Markup(ElementTree.tostring(formula, encoding="unicode"))
 
 
 class _Renderer(IPythonRenderer):

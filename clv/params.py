@@ -108,8 +108,8 @@ class Params(BaseModel):
     workers: int = Field(default=2, ge=1, le=256, description="Processor cores used; results do not depend on it.")
     typical_order_value: Positive | None = Field(
         default=None,
-        description="Money in a usual order, the scale of the spend prior; null: geometric mean of repeat buyers' means. Changed by those "
-        "who know better than a small log.",
+        description="Money in a usual order, the scale of the spend prior; null: geometric mean of repeat buyers' "
+        "means. Changed by those who know better than a small log.",
     )
     zero_amounts: Literal["visit", "drop"] = Field(
         default="visit", description="What an order of 0 is: a visit that counts, or nothing. Changed with the source."

@@ -6,7 +6,8 @@ Colours are the roles of `clv.style`.
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from clv.style import (
     PRIOR,
     QUIET,
     REFERENCE,
+    WITHOUT_BACKTEST,
     futures,
     percent,
     short_number,
@@ -48,6 +50,16 @@ class DescribedFigure(Figure):
         self.savefig(picture, format="png")
         data = {"image/png": base64.b64encode(picture.getvalue()).decode(), "text/plain": self.get_label()}
         return data, {"image/png": {"alt": self.get_label()}}
+
+
+def _blank_without_backtest(plot: Callable[..., Figure]) -> Callable[..., Figure]:
+    """Let a run without a backtest show a sentence where the figure would be."""
+
+    @wraps(plot)
+    def plot_or_blank(table: Any, **options: Any) -> Figure:
+        return plot(table, **options) if len(table) else _blank(WITHOUT_BACKTEST)
+
+    return plot_or_blank
 
 
 def plot_weekly_activity(weekly: pd.DataFrame, *, currency: str) -> Figure:
@@ -101,7 +113,7 @@ def plot_recency_frequency(customers: pd.DataFrame) -> Figure:
         x="Recency: from the first to the last purchase (weeks)",
         y="Repeat purchases",
         alt=f"Heat map of {len(repeat):,} repeat customers.",
-        note=f"Dashed: age of the oldest customer, {oldest:.0f} weeks. Not shown: {once:,} customers who bought once.",
+        note=f"Dashed: age of the oldest customer, {oldest:.0f} weeks. Not shown: {once:,} one-time buyers.",
     )
     most = max(int(repeat["frequency"].quantile(0.99)), 2) if len(repeat) else 2
     edges = [np.linspace(0, oldest, 41), np.arange(0.5, most + 1)]
@@ -216,6 +228,7 @@ def plot_expected_plane(plane: pd.DataFrame, *, horizon_weeks: float) -> Figure:
     return _plane(plane, title, "Expected purchases", None)
 
 
+@_blank_without_backtest
 def plot_tracking(tracking: pd.DataFrame, *, interval: float) -> Figure:
     """Show cumulative repeat purchases, actual and expected, across the cut; `tracking` is table TRACKING."""
     figure, axes = _new(
@@ -238,6 +251,7 @@ def plot_tracking(tracking: pd.DataFrame, *, interval: float) -> Figure:
     return figure
 
 
+@_blank_without_backtest
 def plot_by_frequency(table: pd.DataFrame) -> Figure:
     """Show forecast and outcome by what customers had done before the cut.
 
@@ -272,6 +286,7 @@ def plot_by_frequency(table: pd.DataFrame) -> Figure:
     return figure
 
 
+@_blank_without_backtest
 def plot_coverage(table: pd.DataFrame) -> Figure:
     """Show how often intervals kept their promise; `table` has level and coverage (shares)."""
     figure, axes = _new(
@@ -299,6 +314,7 @@ def plot_coverage(table: pd.DataFrame) -> Figure:
     return figure
 
 
+@_blank_without_backtest
 def plot_pit(pit: ArrayLike) -> Figure:
     """Show whether outcomes fall everywhere in their forecasts; `pit` are randomised PIT values in [0, 1]."""
     values = np.asarray(pit, dtype=float)
@@ -428,6 +444,13 @@ def plot_shrinkage(table: pd.DataFrame, *, population_mean: float, currency: str
     _number_ticks(axes, "y")
     _bar(figure, axes, points, "Repeat purchases", log=True)
     _legend(figure, axes)
+    return figure
+
+
+def _blank(sentence: str) -> Figure:
+    figure = DescribedFigure(figsize=(SIZE_INCHES[0], 0.6), dpi=DPI)
+    figure.set_label(sentence)
+    figure.text(0.01, 0.4, sentence, color=QUIET)
     return figure
 
 

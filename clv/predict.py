@@ -127,7 +127,7 @@ def simulate(
 ) -> tuple[list[Any], Totals]:
     """Simulate one future per customer and posterior draw; return each chunk's summary, in order, and the totals.
 
-    The same seed gives the same numbers for any number of workers.
+    The same seed gives the same numbers for any number of workers, and the same purchases whatever the spend model.
 
     Parameters
     ----------
@@ -146,8 +146,8 @@ def simulate(
     def chunk(start: int, chunk_seed: np.random.SeedSequence) -> tuple[Any, Totals]:
         rows = slice(start, min(start + CHUNK_CUSTOMERS, n))
         purchases, value, totals = _empty_results(rows.stop - rows.start, len(draws), groups.count, calendar)
-        _simulate_chunk(
-            np.random.Generator(np.random.PCG64(chunk_seed)),
+        _simulate_chunk(  # type: ignore[call-arg]
+            *(np.random.Generator(np.random.PCG64(seed)) for seed in chunk_seed.spawn(2)),
             history[rows],
             parameters,
             future,
@@ -196,7 +196,7 @@ def _in_order(task: Callable[..., Any], arguments: list[tuple[Any, ...]], worker
 
 @njit(nogil=True, cache=True)
 def _simulate_chunk(  # type: ignore[no-untyped-def]
-    rng, history, parameters, future, codes, edges, cohorts, seen,
+    rng, spend_rng, history, parameters, future, codes, edges, cohorts, seen,
     purchases, value, group_purchases, group_value, active, revenue, period_purchases,
 ):  # fmt: skip
     """Fill the result arrays for one chunk; arguments as in `simulate`, all arrays."""
@@ -214,14 +214,14 @@ def _simulate_chunk(  # type: ignore[no-untyped-def]
             if time > weeks:
                 continue
             leave = rng.beta(a, b + x)
-            nu = rng.standard_gamma(p * x + q) / (v + x * z_mean)
+            nu = spend_rng.standard_gamma(p * x + q) / (v + x * z_mean)
             period, last_active = 0, 0 if seen[i] else -1
             count, worth = 0, 0.0
             while time <= weeks:
-                amount = rng.standard_gamma(p) / nu
+                amount = spend_rng.standard_gamma(p) / nu
                 count += 1
                 worth += amount * np.exp(-discount * time)
-                while time > edges[period + 1]:
+                while period + 2 < edges.size and time > edges[period + 1]:
                     period += 1
                 revenue[d, cohorts[i], period] += amount
                 period_purchases[d, cohorts[i], period] += 1

@@ -12,8 +12,8 @@ import pandas as pd
 from duckdb import DuckDBPyConnection
 
 from clv import tables
-from clv.errors import InputError
 from clv.database import quoted
+from clv.errors import InputError
 
 DAYS_PER_WEEK = 7
 QUINTILES = 5

@@ -150,7 +150,7 @@ def generated_log(
     mess_share: float,
     generator: Generator,
 ) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
-    """Return the messy log and table `TRUTH` of a run that generates its customers, two times None for any other source."""
+    """Return the messy log and table `TRUTH` of a run that generates its customers; None, None for other sources."""
     if source != "generate":
         return None, None
     log, future = generate(

@@ -17,6 +17,9 @@ MODEL_RAMP = ("#e6f2fa", "#7fbce0", MODEL, "#00304d")
 # Where something else is drawn on top: the same role, lighter.
 OBSERVED_TINT = "#f5c79d"
 
+# What stands where a figure of the backtest would be.
+WITHOUT_BACKTEST = "This run has no backtest: calibration_end is null."
+
 
 def percent(share: float) -> str:
     """Return a share in words for labels: 0.9 is `90 %`."""

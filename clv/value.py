@@ -18,7 +18,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from clv import bgnbd, gamma_gamma
-from clv.predict import Calendar, Draws, Floats, Groups, Horizon, Integers, Totals, simulate, spaced
+from clv.predict import Calendar, Draws, Floats, Groups, Horizon, Integers, Totals, simulate
 from clv.segments import TIERS
 
 # Closed forms are smooth in the draws: 400 of them leave a Monte-Carlo error of a twentieth of the posterior sd.
@@ -54,9 +54,11 @@ def pair(bgnbd_posterior: xr.DataTree, spend_posterior: xr.DataTree | None, n: i
 
 def _flat(posterior: xr.DataTree, names: list[str], n: int) -> list[Floats]:
     group = posterior["posterior"].to_dataset()
-    # Draw-major, so that evenly spaced positions take every chain equally.
-    values = [group[name].transpose("draw", "chain").to_numpy().ravel().astype(float) for name in names]
-    return [value[spaced(value.size, n)] for value in values]
+    chains, draws = (group.sizes[dim] for dim in ("chain", "draw"))
+    number = np.arange(min(n, chains * draws))
+    # Every chain in turn, at evenly spaced draws.
+    chain, draw = number % chains, number * draws // number.size
+    return [group[name].transpose("chain", "draw").to_numpy()[chain, draw].astype(float) for name in names]
 
 
 def expectations(customers: pd.DataFrame, draws: Draws, horizon: Horizon, *, interval: float) -> pd.DataFrame:

@@ -41,7 +41,8 @@ def test_one_value_that_is_not_finite_fails(bad):
     values["alpha"][2, 17] = bad
     check = judged(values)["shape"]
     assert check.verdict == gate.FAIL
-    assert "alpha is not a finite number" in check.sentence
+    assert "alpha" in check.sentence
+    assert "finite" in check.sentence
 
 
 @pytest.mark.parametrize("shape", [(4, 999), (3, 1000), (4, 1)])
@@ -93,7 +94,7 @@ def test_a_mean_spend_that_does_not_exist_fails():
     derived = {"population mean spend": gate.population_mean_spend(tree)}
     checks = gate.judge("Spend", tree, chains=4, draws=1000, derived=derived)
     assert gate.verdict(checks) == gate.FAIL
-    with pytest.raises(GateError, match="population mean spend is not a finite number"):
+    with pytest.raises(GateError, match="population mean spend.*finite"):
         gate.require(checks)
 
 

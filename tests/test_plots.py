@@ -186,7 +186,7 @@ def test_the_last_frequency_stands_for_more():
 
 def test_a_base_without_repeat_customers_still_has_its_pictures():
     once = CUSTOMERS.assign(frequency=0, recency=0.0)
-    assert "Not shown: 5 customers who bought once" in words(plots.plot_recency_frequency(once))
+    assert "Not shown: 5 one-time buyers" in words(plots.plot_recency_frequency(once))
     assert plots.plot_frequency_distribution(once).axes[0].patches[0].get_height() == 100
 
 

@@ -1,0 +1,77 @@
+"""The figures a report speaks of, gathered once: the content of key_figures.json."""
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from clv import gate
+from clv.value import Forecast, monte_carlo_error, tails
+
+
+def collect(
+    forecast: Forecast,
+    *,
+    as_of: date,
+    source: str,
+    horizon_weeks: float,
+    discount_rate_annual: float,
+    gross_margin: float,
+    currency: str,
+    interval: float,
+    checks: list[gate.Check],
+    backtest: dict[str, Any] | None,
+    dependence: pd.DataFrame,
+    ledger: pd.DataFrame,
+) -> dict[str, Any]:
+    """Return the figures the report speaks of, ready for key_figures.json."""
+    customers, base = forecast.customers, forecast.groups.iloc[0]
+    lower, upper = tails(interval)
+    one_time = customers["frequency"] == 0
+    return {
+        "as_of": as_of.isoformat(),
+        "source": source,
+        "horizon_weeks": horizon_weeks,
+        "discount_rate_annual": discount_rate_annual,
+        "gross_margin": gross_margin,
+        "value_is": "revenue" if gross_margin == 1.0 else "margin",
+        "currency": currency,
+        "interval": interval,
+        "n_customers": len(customers),
+        "n_repeat_customers": int((~one_time).sum()),
+        "n_transactions": int(customers["purchases"].sum()),
+        "revenue": float(customers["revenue"].sum()),
+        "first_purchase": customers["first_purchase"].min().date().isoformat(),
+        "total_clv": _interval(base, "clv", forecast.total_value, lower, upper),
+        "expected_purchases": {
+            "mean": float(base["expected_purchases"]),
+            "lower": float(base["purchases_lower"]),
+            "upper": float(base["purchases_upper"]),
+        },
+        "share_buying": float(customers["p_purchase"].mean()),
+        "share_of_value_top_decile": share_of_best(customers["clv_mean"], 0.10),
+        "share_of_value_one_time_buyers": float(
+            customers.loc[one_time, "clv_mean"].sum() / customers["clv_mean"].sum()
+        ),
+        "dependence": {row.measure.lower(): float(row.value) for row in dependence.itertuples()},
+        "ledger": {row.line: {"rows": int(row.rows), "amount": float(row.amount)} for row in ledger.itertuples()},
+        "gate": {"verdict": gate.verdict(checks), "checks": gate.table(checks).to_dict("records")},
+        "backtest": backtest,
+    }
+
+
+def _interval(base: pd.Series, name: str, draws: np.ndarray, lower: float, upper: float) -> dict[str, float]:
+    return {
+        "mean": float(base[f"{name}_mean"]),
+        "lower": float(base[f"{name}_lower"]),
+        "upper": float(base[f"{name}_upper"]),
+        "lower_monte_carlo_error": monte_carlo_error(draws, lower),
+        "upper_monte_carlo_error": monte_carlo_error(draws, upper),
+    }
+
+
+def share_of_best(value: pd.Series, share: float) -> float:
+    """Return the share of the sum that the largest `share` of the values holds."""
+    best = value.nlargest(max(1, round(share * len(value))))
+    return float(best.sum() / value.sum())

@@ -1,0 +1,130 @@
+"""Tables as people read them: formatted text, words to the left, numbers to the right, nothing cut short."""
+
+from html import escape
+from typing import Any
+
+import pandas as pd
+from IPython.display import HTML
+
+from clv import segments, tables
+from clv.key_figures import share_of_best
+from clv.words import amount, count, percent
+
+
+def shown(table: pd.DataFrame) -> HTML:
+    """Return `table` as a page shows it: row names first, everything escaped."""
+    names = [name if isinstance(name, tuple) else (name,) for name in table.index]
+    cells = [[*map(str, name), *map(str, row)] for name, row in zip(names, table.to_numpy(), strict=True)]
+    header = [""] * table.index.nlevels + [str(column) for column in table.columns]
+    is_word = [not all(_is_number(row[place]) for row in cells) for place in range(len(header))]
+    lines = [_line("th", header, is_word), *(_line("td", row, is_word) for row in cells)]
+    return HTML(f"<table><thead>{lines[0]}</thead><tbody>{''.join(lines[1:])}</tbody></table>")
+
+
+def _line(tag: str, cells: list[str], is_word: list[bool]) -> str:
+    sides = ["left" if word else "right" for word in is_word]
+    written = (
+        f'<{tag} style="text-align: {side}">{escape(cell)}</{tag}>' for cell, side in zip(cells, sides, strict=True)
+    )
+    return f"<tr>{''.join(written)}</tr>"
+
+
+def _is_number(cell: str) -> bool:
+    return not cell or cell[0].isdigit() or (cell[0] in "-+<" and cell[1:2].isdigit())
+
+
+def readable(table: pd.DataFrame, *, decimals: int = 2) -> pd.DataFrame:
+    """Return `table` as text: days without a time, numbers with few decimals, nothing for what is missing."""
+
+    def written(cell: Any) -> str:
+        if pd.isna(cell):
+            return ""
+        if isinstance(cell, pd.Timestamp):
+            return f"{cell:%Y-%m-%d}"
+        return f"{cell:,.{decimals}f}" if isinstance(cell, float) else str(cell)
+
+    return table.map(written)
+
+
+def groups_table(groups: pd.DataFrame, *, currency: str, interval: float) -> pd.DataFrame:
+    """Return groups as people read them: formatted text, one row per group."""
+    return pd.DataFrame(
+        {
+            "Customers": groups["customers"].map(count),
+            f"Value ({currency})": groups["clv_mean"].map(amount),
+            f"{percent(interval)} interval of the total": [
+                f"{amount(row.clv_lower)} to {amount(row.clv_upper)}" for row in groups.itertuples()
+            ],
+            "Share of value": groups["share_of_value"].map(percent),
+            f"Per customer ({currency})": groups["clv_per_customer"].map(amount),
+            "Will buy": groups["mean_p_purchase"].map(percent),
+            f"Spent so far ({currency})": groups["revenue"].map(amount),
+        }
+    ).set_axis(groups["group"].rename(None), axis="index")
+
+
+def actions_table(groups: pd.DataFrame, *, currency: str) -> pd.DataFrame:
+    """Return, for each RFM segment that has customers: who they are, what they will bring, what to do."""
+    found = groups.set_index("group")
+    names = [name for name in segments.ACTIONS if name in found.index]
+    return pd.DataFrame(
+        {
+            "Who": [segments.ACTIONS[name][0] for name in names],
+            "Customers": [count(found.loc[name, "customers"]) for name in names],
+            f"Per customer ({currency})": [amount(found.loc[name, "clv_per_customer"]) for name in names],
+            "What to do": [segments.ACTIONS[name][1] for name in names],
+        },
+        index=names,
+    )
+
+
+def ledger_table(ledger: pd.DataFrame, currency: str) -> pd.DataFrame:
+    """Return the ledger as people read it."""
+    return pd.DataFrame(
+        {
+            "Rows": ledger["rows"].map(count),
+            f"Amount ({currency})": ledger["amount"].map("{:,.2f}".format),
+            "Meaning": ledger["meaning"],
+        }
+    ).set_axis(ledger["line"].rename(None), axis="index")
+
+
+def checks_table(checks: pd.DataFrame | list[dict[str, Any]]) -> pd.DataFrame:
+    """Return the checks of the posteriors, one row each."""
+    found = pd.DataFrame(checks)
+    return pd.DataFrame(
+        {
+            "Check": found["name"],
+            "Found": found["figure"].map("{:.4g}".format),
+            "Limit": found["limit"],
+            "Verdict": found["verdict"],
+        }
+    ).set_axis(found["part"].rename(None), axis="index")
+
+
+def shares_table(matrix: pd.DataFrame) -> pd.DataFrame:
+    """Return a matrix of shares in percent, blank where there is none."""
+    return matrix.map(lambda share: "" if pd.isna(share) else percent(share))
+
+
+def quality_table(customers: pd.DataFrame) -> pd.DataFrame:
+    """Return what decides how much these data can say."""
+    repeat = customers[customers["frequency"] > 0]
+    revenue = customers["revenue"]
+    rows = {
+        "Customers": count(len(customers)),
+        "With repeat purchases": f"{count(len(repeat))} ({percent(len(repeat) / len(customers))})",
+        "Longest history": f"{customers['T'].max():.0f} weeks",
+        "Median history": f"{customers['T'].median():.0f} weeks",
+        "Repeat buyers whose repeat purchases were all free": count((repeat["monetary_value"] == 0).sum()),
+        "Share of revenue from the best customer": percent(revenue.max() / revenue.sum()),
+        "Share of revenue from the best 1 %": percent(share_of_best(revenue, 0.01)),
+    }
+    return pd.DataFrame({"": rows})
+
+
+def data_dictionary() -> pd.DataFrame:
+    """Return the meaning of every column of the exported tables."""
+    exported = (tables.CUSTOMERS, tables.SEGMENTS, tables.COHORTS)
+    parts = [tables.dictionary(table).assign(table=table.name) for table in exported]
+    return pd.concat(parts, ignore_index=True)[["table", "column", "kind", "meaning"]]

@@ -1,0 +1,42 @@
+"""How numbers are written for people: money, counts, shares, days, ranges."""
+
+from datetime import date
+
+import numpy as np
+
+# Keeps a number and its unit on one line.
+_NBSP = "\u00a0"
+
+
+def money(value: float, currency: str) -> str:
+    """Return an amount as people say it: three significant digits, thousands separated, and the currency."""
+    return f"{amount(value)}{_NBSP}{currency}"
+
+
+def amount(value: float) -> str:
+    """Return an amount with three significant digits, at most two of them decimals."""
+    if not np.isfinite(value) or abs(value) < 0.005:
+        return f"{value:,.0f}"
+    digits = 2 - int(np.floor(np.log10(abs(value))))
+    return f"{round(value, digits):,.{min(max(digits, 0), 2)}f}"
+
+
+def count(value: float) -> str:
+    """Return a number of things, thousands separated."""
+    return f"{value:,.0f}"
+
+
+def percent(share: float) -> str:
+    """Return a share in whole percent, with one decimal below ten."""
+    return f"{share * 100:.{0 if abs(share) >= 0.0995 or share == 0 else 1}f}{_NBSP}%"
+
+
+def day(iso: str) -> str:
+    """Return a date as 30 September 1997."""
+    given = date.fromisoformat(iso)
+    return f"{given.day}{_NBSP}{given:%B}{_NBSP}{given.year}"
+
+
+def weeks(number: float) -> str:
+    """Return a length of time in weeks, with decimals only where there are some."""
+    return f"{number:.3g}{_NBSP}weeks" if number < 1000 else f"{number:,.0f}{_NBSP}weeks"

@@ -1,0 +1,182 @@
+"""The published customers: CDNOW's 1/10 sample, its estimates, and its 39-week holdout."""
+
+from datetime import date
+
+import numpy as np
+import pytest
+from forecasts import CDNOW_PURCHASES, CDNOW_SPEND
+from helpers import cdnow
+
+from clv import backtest, bgnbd, gamma_gamma, gate, rfm, value
+from clv.predict import Horizon
+
+CUT, END = date(1997, 9, 30), date(1998, 6, 30)
+NINE_MONTHS = Horizon(39.0)
+
+
+@pytest.fixture(scope="module")
+def shop():
+    return cdnow()
+
+
+@pytest.fixture(scope="module")
+def calibration(shop):
+    return rfm.summarise(shop, "transactions", period_end=CUT)
+
+
+@pytest.fixture(scope="module")
+def came(shop):
+    rules = {"calibration_end": CUT, "observation_end": END, "discount_weekly": 0.0, "gross_margin": 1.0}
+    return rfm.holdout(shop, "transactions", **rules)
+
+
+def test_the_likelihood_at_the_published_estimates_is_as_published(calibration):
+    repeat = gamma_gamma.usable(calibration)
+    purchases = bgnbd.log_likelihood(*(calibration[name] for name in bgnbd.HISTORY), **CDNOW_PURCHASES)
+    spend = gamma_gamma.log_likelihood(repeat["frequency"], repeat["monetary_value"], **CDNOW_SPEND)
+    assert purchases.sum() == pytest.approx(-9582.43, abs=0.01)
+    assert len(repeat) == 946
+    assert spend.sum() == pytest.approx(-4055.92, abs=0.01)
+
+
+def test_the_published_estimates_forecast_the_published_total(calibration, came):
+    history = [calibration[name] for name in bgnbd.HISTORY]
+    expected = bgnbd.expected_purchases(39.0, *history, **CDNOW_PURCHASES)
+    assert expected.sum() == pytest.approx(1653.4, abs=0.5)
+    actual = came["actual_purchases"]
+    assert (expected - actual).pipe(abs).mean() == pytest.approx(0.7855, abs=5e-4)
+    assert np.corrcoef(expected, actual)[0, 1] == pytest.approx(0.6256, abs=5e-4)
+
+
+@pytest.fixture(scope="module")
+def posteriors(shop, calibration):
+    """Return both models' posteriors of the calibration and of the whole log, 4 chains of 1,000 draws."""
+    from clv import bgnbd_model, gamma_gamma_model, sampling
+
+    settings = sampling.Settings(chains=4, draws=1000, tune=1000, seed=20260101)
+    parts = {"calibration": calibration, "everything": rfm.summarise(shop, "transactions", period_end=END)}
+    return {
+        (name, part): posterior
+        for name, module in (("purchases", bgnbd_model), ("spend", gamma_gamma_model))
+        for part, posterior in sampling.sample_parts(
+            module.model(calibration), parts, settings, names=module.PARAMETERS, data_for=module.data_for
+        ).items()
+    }
+
+
+@pytest.fixture(scope="module")
+def purchases(posteriors):
+    return posteriors["purchases", "calibration"]["posterior"].to_dataset()
+
+
+@pytest.fixture(scope="module")
+def spend(posteriors):
+    return posteriors["spend", "calibration"]["posterior"].to_dataset()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["r", "alpha"])
+def test_the_purchase_rate_is_within_ten_per_cent_of_the_published(purchases, name):
+    assert float(purchases[name].mean()) == pytest.approx(CDNOW_PURCHASES[name], rel=0.10)
+
+
+@pytest.mark.slow
+def test_the_chance_of_leaving_is_within_six_per_cent_of_the_published(purchases):
+    # a and b lie on a ridge; their share does not.
+    assert float((purchases["a"] / (purchases["a"] + purchases["b"])).mean()) == pytest.approx(0.2463, rel=0.06)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["p", "q", "v"])
+def test_spend_is_within_one_posterior_sd_of_the_published(spend, name):
+    assert abs(float(spend[name].mean()) - CDNOW_SPEND[name]) < float(spend[name].std())
+
+
+@pytest.mark.slow
+def test_every_posterior_passes_the_gate(posteriors):
+    for (model, part), posterior in posteriors.items():
+        derived = {"mean spend": gate.population_mean_spend(posterior)} if model == "spend" else {}
+        checks = gate.judge(f"{model} {part}", posterior, chains=4, draws=1000, derived=derived)
+        assert gate.verdict(checks) == gate.PASS, checks
+
+
+@pytest.mark.slow
+def test_more_of_the_same_customers_narrows_the_posterior(posteriors):
+    for model, name in (("purchases", "r"), ("spend", "q")):
+        before, after = (posteriors[model, part]["posterior"][name].std() for part in ("calibration", "everything"))
+        assert float(after) < float(before)
+
+
+@pytest.fixture(scope="module")
+def draws(posteriors):
+    parts = (posteriors[model, "calibration"] for model in ("purchases", "spend"))
+    return value.pair(*parts, 1000)
+
+
+@pytest.fixture(scope="module")
+def scored(calibration, came, draws):
+    options = {"origin": CUT, "interval": 0.94, "seed": 1, "workers": 2}
+    table, totals = backtest.score(calibration, came, draws, NINE_MONTHS, **options)
+    return table, backtest.figures(table, totals, horizon=NINE_MONTHS, interval=0.94, seed=1)
+
+
+@pytest.mark.slow
+def test_the_realised_value_lies_inside_its_interval_for_about_94_in_100(scored):
+    _, figures = scored
+    assert 0.92 <= figures["value"]["coverage"]["0.94"] <= 0.98
+    assert figures["value"]["pit_distance"] < 0.06  # .038 with near-flat priors
+    assert figures["value"]["expectation_interval_coverage"] < 0.05  # an interval of another kind
+
+
+@pytest.mark.slow
+def test_the_crps_of_counts_is_that_of_the_exact_predictive(scored):
+    _, figures = scored
+    assert figures["purchases"]["crps"] <= 0.52
+    assert figures["value"]["crps"] == pytest.approx(20.4, rel=0.03)
+    assert figures["purchases"]["crps"] < figures["purchases"]["mae"]
+    assert figures["purchases"]["mae"] < figures["naive"]["past_rate_mae"]
+    assert figures["naive"]["past_rate_mae"] == pytest.approx(1.02, abs=0.01)
+    assert figures["naive"]["nobody_mae"] == pytest.approx(0.7985, abs=1e-4)
+
+
+@pytest.mark.slow
+def test_the_total_is_the_models_and_misses_what_came(scored):
+    part = scored[1]["purchases"]
+    assert part["forecast"]["mean"] == pytest.approx(1653, rel=0.02)
+    assert part["actual"] == 1882
+    assert part["forecast"]["upper"] < 1882
+    assert not part["inside"]
+
+
+# --- the unit of time and of money
+
+
+@pytest.mark.slow
+def test_days_and_cents_give_every_customer_the_same_value(calibration, draws):
+    """Fitted again, same seed, with time in days and money in cents."""
+    from clv import bgnbd_model, gamma_gamma_model, sampling
+
+    other = calibration.assign(
+        recency=7 * calibration["recency"],
+        T=7 * calibration["T"],
+        monetary_value=100 * calibration["monetary_value"],
+    )
+    settings = sampling.Settings(chains=4, draws=1000, tune=1000, seed=20260101)
+    models = bgnbd_model.model(other, periods_per_year=365.25), gamma_gamma_model.model(other)
+    names = bgnbd_model.PARAMETERS, gamma_gamma_model.PARAMETERS
+    fitted = [sampling.sample(sampling.compile_model(m), settings, names=n) for m, n in zip(models, names, strict=True)]
+    in_days = value.pair(*fitted, 1000)
+    weeks = value.expectations(calibration, draws, Horizon(39.0, 0.002), interval=0.9)
+    days = value.expectations(other, in_days, Horizon(273.0, 0.002 / 7), interval=0.9)
+    np.testing.assert_allclose(days["clv_mean"], 100 * weeks["clv_mean"], rtol=0.01)
+    np.testing.assert_allclose(days["expected_purchases"], weeks["expected_purchases"], rtol=0.01)
+    totals = [_total(*given) for given in ((calibration, draws, 39.0), (other, in_days, 273.0))]
+    errors = np.hypot(totals[0].std() / np.sqrt(1000), totals[1].std() / 100 / np.sqrt(1000))
+    assert abs(totals[0].mean() - totals[1].mean() / 100) < 2 * errors
+
+
+def _total(customers, draws, horizon):
+    from clv.predict import simulate
+
+    _, totals = simulate(customers, draws, Horizon(horizon), summarise=lambda *_: None, seed=1, workers=2)
+    return totals.value[:, 0]

@@ -1,0 +1,46 @@
+"""The three lists of packages say the same, and the lock can be installed by anybody."""
+
+import re
+import tomllib
+
+import yaml
+
+from clv import __version__
+from clv.artefacts import root
+
+ON_CONDA_FORGE = {"duckdb": "python-duckdb"}  # the one package whose name differs there
+PROJECT = tomllib.loads((root() / "pyproject.toml").read_text(encoding="utf-8"))
+LOCK = (root() / "requirements.lock").read_text(encoding="utf-8")
+
+
+def split(requirement: str) -> tuple[str, str]:
+    """Return name and version range of a requirement."""
+    name, versions = re.fullmatch(r"([A-Za-z0-9-]+)(.*)", requirement).groups()
+    return name, versions
+
+
+def test_conda_and_pip_users_get_the_same_packages():
+    conda = yaml.safe_load((root() / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    pip = [split(requirement) for requirement in PROJECT["project"]["dependencies"]]
+    renamed = {ON_CONDA_FORGE.get(name, name): versions for name, versions in pip}
+    assert dict(map(split, conda)) == renamed | {"python": PROJECT["project"]["requires-python"]}
+
+
+def test_every_package_we_ask_for_is_locked():
+    locked = set(re.findall(r"^([a-z0-9._-]+)==", LOCK, flags=re.MULTILINE))
+    asked = PROJECT["project"]["dependencies"] + PROJECT["dependency-groups"]["dev"]
+    assert {split(requirement)[0].lower() for requirement in asked} <= locked
+
+
+def test_every_locked_package_has_a_hash_and_none_an_address():
+    pins = re.split(r"\n(?=\S)", LOCK.strip())
+    assert all("--hash=sha256:" in pin for pin in pins)
+    assert "://" not in LOCK
+
+
+def test_the_python_version_is_one_that_the_project_allows():
+    assert (root() / ".python-version").read_text().strip() in {"3.12", "3.13"}
+
+
+def test_the_citation_names_this_version():
+    assert yaml.safe_load((root() / "CITATION.cff").read_text(encoding="utf-8"))["version"] == __version__

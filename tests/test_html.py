@@ -1,0 +1,164 @@
+"""The page made from an executed notebook: readable, self-contained, and deaf to what stands in the data."""
+
+import re
+from html.parser import HTMLParser
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from clv.artefacts import root
+from clv.html import render
+
+PAYLOADS = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    '"><svg onload=alert(1)>',
+    "</script><script>alert(1)</script>",
+    "<a href='javascript:alert(1)'>x</a>",
+    "{{ 7 * 7 }}",
+]
+OUR_SCRIPTS = {(root() / "clv" / "template" / name).read_text().strip() for name in ("code.js", "charts.js")}
+
+
+class Live(HTMLParser):
+    """Finds what a browser would run: handlers, script addresses, and scripts that are not our template's."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.runs = False
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note handlers and script addresses."""
+        self.found += [f"{tag} {name}" for name, value in attrs if name.startswith("on") or is_script(value)]
+        self.runs = tag == "script" and dict(attrs).get("type") is None
+
+    def handle_data(self, data: str) -> None:
+        """Note the content of a script that is not ours."""
+        if self.runs and data.strip() not in OUR_SCRIPTS:
+            self.found.append(data)
+        self.runs = False
+
+
+def is_script(value: str | None) -> bool:
+    """Tell whether an attribute's value is a script's address."""
+    return (value or "").strip().lower().startswith("javascript:")
+
+
+def page(*cells: nbformat.NotebookNode, show_code: bool = True) -> str:
+    """Return the page of a notebook made of these cells."""
+    return render(new_notebook(cells=list(cells)), title="a title", show_code=show_code, footer="Run x")
+
+
+def shown(mime: str, content: object, **metadata: object) -> nbformat.NotebookNode:
+    """Return a code cell that showed something."""
+    return new_code_cell("show()", outputs=[new_output("display_data", {mime: content}, metadata=metadata)])
+
+
+def chart(title: str) -> dict[str, object]:
+    """Return a small plotly figure."""
+    return {"data": [{"type": "bar", "x": [title], "y": [1]}], "layout": {"title": {"text": title}}}
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_nothing_in_the_data_becomes_a_script(payload):
+    cells = [
+        new_markdown_cell(
+            f"# {payload}\n\n{payload} $x {payload}$ $\\text{{{payload}}}$ [{payload}](javascript:alert(1))"
+        ),
+        new_code_cell(payload, outputs=[new_output("stream", name="stdout", text=payload)]),
+        shown("text/html", f"<table><tr><td>{payload}</td></tr></table>"),
+        shown("text/markdown", payload),
+        shown("text/latex", f"$\\text{{{payload}}}$"),
+        shown("text/plain", payload),
+        shown("application/vnd.plotly.v1+json", chart(payload)),
+        shown("image/png", "QUJD", alt=payload),
+    ]
+    text = re.sub(r'<script type="text/plain".*?</script>', "", page(*cells), flags=re.DOTALL)
+    assert Live(text).found == []
+    assert "49" not in re.sub(r"<style>.*?</style>", "", text, flags=re.DOTALL)
+
+
+def test_the_check_for_scripts_finds_them():
+    assert Live("<script>alert(1)</script>").found == ["alert(1)"]
+    assert Live("<img src=x onerror=alert(1)>").found == ["img onerror"]
+    assert Live("<a href=' JavaScript:alert(1)'>x</a>").found == ["a href"]
+
+
+def test_the_page_asks_nobody_for_anything():
+    text = page(new_markdown_cell("# A\n\n$x$"), shown("application/vnd.plotly.v1+json", chart("a")))
+    assert "default-src 'none'" in text
+    ours = re.sub(r'<script type="text/plain".*?</script>', "", text, flags=re.DOTALL)
+    assert not re.findall(r"(?:src|href|url\()\s*=?[\"'(]?(?:https?:)?//", ours)
+
+
+def test_plotly_is_carried_once_and_only_when_there_is_a_chart():
+    with_two = page(*(shown("application/vnd.plotly.v1+json", chart(name)) for name in "ab"))
+    assert with_two.count('id="plotly-js"') == 1
+    assert 1_500_000 < len(with_two) < 3_500_000
+    assert len(page(new_markdown_cell("no chart"))) < 20_000
+
+
+def test_a_chart_is_named_by_its_title_and_says_why_it_may_be_missing():
+    text = page(shown("application/vnd.plotly.v1+json", chart("Value by <b>segment</b>")))
+    assert re.search(r'<figure class="chart" aria-label="Value by\s+segment\s*"', text)
+    assert "this chart is drawn by JavaScript" in text
+
+
+def test_formulas_are_set_and_prices_are_not():
+    text = page(new_markdown_cell(r"$\alpha$ costs $5 to $6, and $$P = \frac{1}{2}$$"))
+    assert text.count("<math") == 2
+    assert "costs $5 to $6, and" in text
+
+
+def test_a_formula_that_cannot_be_set_is_shown_as_it_is():
+    assert r"<code>\frac{</code>" in page(new_markdown_cell(r"$\frac{$"))
+
+
+def test_headings_have_ids_that_the_contents_reach():
+    text = page(new_markdown_cell("# A page\n## First\n## Second\n## Second\n"))
+    assert "<title>A page</title>" in text
+    targets = re.findall(r'<a href="#([^"]+)"', text)
+    assert targets == ["first", "second", "second-2"]
+    assert all(f'id="{target}"' in text for target in targets)
+
+
+def test_tables_lose_their_row_numbers_and_keep_their_names():
+    numbered = "<table><thead><tr><th></th><th>a</th></tr></thead><tbody><tr><th>0</th><td>1</td></tr></tbody></table>"
+    assert "<th>0</th>" not in page(shown("text/html", numbered))
+    assert "<th>ada</th>" in page(shown("text/html", numbered.replace("<th>0", "<th>ada")))
+
+
+def test_what_needs_its_own_style_sheet_is_shown_as_text():
+    output = new_output("display_data", {"text/html": "<style>x</style><div>looks</div>", "text/plain": "reads"})
+    text = page(new_code_cell("x", outputs=[output]))
+    assert "reads" in text
+    assert "looks" not in text
+
+
+def test_pictures_say_what_they_show():
+    assert 'alt="a line"' in page(shown("image/png", "QUJD", **{"image/png": {"alt": "a line"}}))
+    assert 'alt="Figure: Shape"' in page(new_markdown_cell("## Shape"), shown("image/png", "QUJD"))
+
+
+def test_code_is_open_for_analysts_and_behind_a_button_for_readers():
+    cell = new_code_cell("answer = 42")
+    assert '<details class="code" open>' in page(cell)
+    for_readers = page(cell, show_code=False)
+    assert '<details class="code folded" hidden>' in for_readers
+    assert '<button type="button" id="toggle-code"' in for_readers
+
+
+def test_the_parameters_shown_are_those_of_the_run():
+    declared = new_code_cell("seed: int = 1", metadata={"tags": ["parameters"]})
+    injected = new_code_cell("seed = 777", metadata={"tags": ["injected-parameters"]})
+    text = page(declared, injected)
+    assert "777" in text
+    assert "int" not in re.sub(r"<(style|meta|script).*?>.*?</\1>", "", text.partition("<main>")[2], flags=re.DOTALL)
+
+
+def test_colour_codes_of_the_terminal_are_removed():
+    stream = new_output("stream", name="stdout", text="\x1b[31mred\x1b[0m")
+    assert ">red</pre>" in page(new_code_cell("x", outputs=[stream]))

@@ -1,0 +1,149 @@
+"""The settings of a run: what is accepted, and the one sentence with which the rest is refused."""
+
+import json
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from clv import params
+from clv.artefacts import root
+from clv.errors import InputError
+
+
+@pytest.fixture
+def refused(tmp_path: Path):
+    """A function that returns the sentence with which a YAML text is refused, without the file's name."""
+
+    def sentence(text: str | bytes) -> str:
+        file = tmp_path / "x.yaml"
+        file.write_bytes(text if isinstance(text, bytes) else text.encode())
+        with pytest.raises(InputError) as refusal:
+            params.load(file)
+        return str(refusal.value).removeprefix(f"{file}: ")
+
+    return sentence
+
+
+@pytest.mark.parametrize("name", ["default", "cdnow", "smoke"])
+def test_the_params_files_that_ship_are_valid(name):
+    file = root() / "params" / f"{name}.yaml"
+    assert params.run_name(file) == name
+    assert params.load(file).calibration_end is not None
+
+
+def test_an_empty_file_means_the_defaults(tmp_path):
+    (tmp_path / "x.yaml").write_text("")
+    assert params.load(tmp_path / "x.yaml") == params.Params()
+
+
+def test_every_setting_says_who_changes_it():
+    assert all(field.description for field in params.Params.model_fields.values())
+
+
+def test_a_misspelt_key_is_answered_with_the_right_one(refused):
+    assert refused("disount_rate_annual: 0.1") == "unknown key disount_rate_annual; did you mean discount_rate_annual?"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "discount_rate_annual: 1e-3",
+            "discount_rate_annual is '1e-3', but must be a valid number "
+            "(YAML reads 1e-3 as text: write 0.001 without quotes).",
+        ),
+        (
+            "seed: 012",
+            "seed is '012', but must be a valid integer (YAML reads 012 as text: write 12 without quotes).",
+        ),
+        ("horizon_weeks: 52.0", "horizon_weeks is 52.0, but must be a valid integer."),
+        ("draws: true", "draws is True, but must be a valid integer."),
+        ("discount_rate_annual: -1", "discount_rate_annual is -1, but must be greater than or equal to 0."),
+        ("generate_r: .inf", "generate_r is '.inf', but must be a valid number."),
+        ("currency: usd", "currency is 'usd', but must be three capital letters like USD."),
+        ("method: laplace", "method is 'laplace', but must be 'nuts'."),
+        ("refunds: keep", "refunds is 'keep', but must be 'net', 'drop' or 'reject'."),
+        (
+            "calibration_end: 2025-02-30",
+            "calibration_end is '2025-02-30', but must be a day that exists, written like \"2025-06-30\".",
+        ),
+        (
+            "exclude_pattern: '['",
+            "exclude_pattern is '[', but must be a regular expression (unterminated character set at position 0).",
+        ),
+        (
+            "source: my.csv",
+            "columns must say which column of the file holds customer_id, date, amount.",
+        ),
+        (
+            "columns: {customer_id: a, date: a, amount: b}",
+            "columns is {'customer_id': 'a', 'date': 'a', 'amount': 'b'}, but uses one column of the file twice.",
+        ),
+        (
+            "observation_end: '2025-06-30'\ncalibration_end: '2025-06-30'",
+            "calibration_end (2025-06-30) must be before observation_end (2025-06-30).",
+        ),
+        ("draws: 200\nchains: 4", "predictive_draws (1000) must not exceed chains x draws (800)."),
+    ],
+)
+def test_nonsense_is_refused_in_one_sentence_naming_key_value_and_rule(refused, text, sentence):
+    assert refused(text) == sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("seed: 1\nseed: 2", "line 2: seed stands here a second time."),
+        ("columns: &a {}\nsource: *a", "line 1: anchors and aliases (& and *) are not read."),
+        ("- 1", "must hold lines like `horizon_weeks: 52`, found list."),
+        ("? [a]\n: b", "line 1: a key must be a word."),
+        ("[" * 5000, "is nested too deeply; params are flat."),
+        ("#" * 70_000, "has 70000 bytes, a params file may have 65536."),
+        (b"\xff\xfe", "is not UTF-8 text (byte 0)."),
+    ],
+)
+def test_yaml_that_could_surprise_is_refused(refused, text, sentence):
+    assert refused(text) == sentence
+
+
+def test_python_objects_in_yaml_are_refused(refused):
+    assert "could not determine a constructor" in refused("seed: !!python/object/apply:os.getcwd []")
+
+
+def test_a_password_in_the_source_is_not_repeated(refused):
+    sentence = refused("source: postgresql://bob:s3cret@host/db")
+    assert "s3cret" not in sentence
+    assert "addresses and connections are not read" in sentence
+
+
+def test_a_missing_file_is_one_sentence(tmp_path):
+    with pytest.raises(InputError, match="cannot be read"):
+        params.load(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("name", ["lab.yaml", "bench.yaml", "a b.yaml", "-x.yaml", "a.b.yaml", "x.txt", "é.yaml"])
+def test_a_name_that_cannot_be_a_folder_or_is_reserved_is_refused(name):
+    with pytest.raises(InputError):
+        params.run_name(Path("params") / name)
+
+
+def test_dates_may_stand_with_or_without_quotes(tmp_path):
+    (tmp_path / "x.yaml").write_text("observation_end: '2025-06-30'\ncalibration_end: 2025-01-31")
+    loaded = params.load(tmp_path / "x.yaml")
+    assert (loaded.observation_end, loaded.calibration_end) == (date(2025, 6, 30), date(2025, 1, 31))
+
+
+def test_generated_customers_are_observed_to_the_end_of_the_last_acquisition_month():
+    settings = params.Params(generate_start=date(2024, 1, 1), generate_acquisition_months=14)
+    assert settings.as_json()["observation_end"] == "2025-02-28"
+
+
+def test_cdnow_and_generated_logs_describe_themselves():
+    assert params.Params(source="cdnow").columns == {"customer_id": "id", "date": "date", "amount": "amount"}
+    assert params.Params().columns["order_id"] == "order_id"
+
+
+def test_settings_survive_json():
+    settings = params.Params().as_json()
+    assert json.loads(json.dumps(settings)) == settings
