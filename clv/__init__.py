@@ -9,11 +9,12 @@ Maths      bgnbd, gamma_gamma          likelihoods and closed forms, in plain nu
            segments, cohorts           named groups; monthly matrices
 Engine     bgnbd_model, gamma_gamma_model, sampling, gate
                                        PyMC models, posteriors, the verdict
-Disk       artefacts, manifest         name, place and contract of every file of a run; their hashes
+Disk       artefacts                   name, place and contract of every file of a run
 Face       plots, charts, style        figures for analysts, charts for readers, their common colours
            words, key_figures          how numbers are written; the figures a report speaks of
            report, page_tables, html   sentences and titles; tables for people; the page
 Run        prepare, cells, run         settings to notebooks; one notebook executed strictly and rendered
+           manifest                    hashes of all that a run read and left behind
 
 A module imports only from its own layer and the layers above it in this list.
 """

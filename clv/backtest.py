@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import kstest
 
 from clv import bgnbd
 from clv.predict import Calendar, Draws, Floats, Horizon, Integers, Totals, simulate, yearly_horizon
@@ -95,6 +94,8 @@ def randomised_pit(below: pd.Series, at_most: pd.Series, *, seed: int) -> Floats
 
 def pit_distance(below: pd.Series, at_most: pd.Series, *, seed: int) -> tuple[float, float]:
     """Return the Kolmogorov-Smirnov distance of the randomised PIT from uniform, and its p-value."""
+    from scipy.stats import kstest  # a second that only this costs
+
     distance, p_value = kstest(randomised_pit(below, at_most, seed=seed), "uniform")
     return float(distance), float(p_value)
 

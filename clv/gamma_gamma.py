@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
-from scipy.stats import pearsonr, spearmanr
 
 Floats = NDArray[np.float64]
 
@@ -57,6 +56,8 @@ def dependence(customers: pd.DataFrame, *, seed: int, resamples: int = 500) -> p
     -------
     One row per measure (Pearson, Spearman) with value, lower and upper (90 % bootstrap limits).
     """
+    from scipy.stats import pearsonr, spearmanr  # a second that only this costs
+
     x, z_mean = (usable(customers)[name].to_numpy(float) for name in ("frequency", "monetary_value"))
     generator = np.random.default_rng(seed)
     rows = [generator.integers(0, x.size, x.size) for _ in range(resamples)]

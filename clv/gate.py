@@ -8,7 +8,6 @@ acceptance, at most one in a thousand after the refit with smaller steps.
 from dataclasses import asdict, dataclass
 from typing import Any
 
-import arviz as az
 import numpy as np
 import pandas as pd
 import xarray as xr
@@ -149,6 +148,8 @@ def _shape(part: str, scalars: xr.Dataset, chains: int, draws: int) -> Check:
 
 
 def _r_hat(part: str, scalars: xr.Dataset) -> Check:
+    import arviz as az  # two seconds that only judging costs
+
     name, worst = _extreme(az.rhat(scalars), largest=True)
     grade = PASS if worst <= R_HAT_WARN else WARN if worst <= R_HAT_FAIL else FAIL
     advice = "" if grade == PASS else " Sample longer: raise tune and draws."
@@ -157,6 +158,8 @@ def _r_hat(part: str, scalars: xr.Dataset) -> Check:
 
 
 def _ess(part: str, scalars: xr.Dataset) -> Check:
+    import arviz as az
+
     sizes = xr.merge(
         az.ess(scalars, method=method).rename({name: f"{name}, {method}" for name in scalars.data_vars})
         for method in ("bulk", "tail")

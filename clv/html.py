@@ -21,6 +21,7 @@ from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbformat import NotebookNode
 
 PLOTLY = "application/vnd.plotly.v1+json"
+FOR_AUTHORS = "for-authors"  # tag of text that a page without code leaves out
 IMAGES = ("image/svg+xml", "image/png", "image/jpeg")
 SAFE_TAGS = [
     *("a", "abbr", "b", "blockquote", "br", "code", "details", "div", "em", "i", "mark", "p", "pre", "s", "small"),
@@ -59,7 +60,7 @@ class Page:
 def render(notebook: NotebookNode, *, title: str, show_code: bool, footer: str = "", alert: str = "") -> str:
     """Return the page of an executed notebook; without `show_code` its code appears only at the press of a button."""
     page = Page()
-    pieces = list(_pieces(notebook, page))
+    pieces = list(_pieces(notebook, page, show_code))
     return _template().render(
         title=next((text for level, _, text in page.headings if level == 1), title),
         pieces=pieces,
@@ -71,12 +72,13 @@ def render(notebook: NotebookNode, *, title: str, show_code: bool, footer: str =
     )
 
 
-def _pieces(notebook: NotebookNode, page: Page) -> Iterator[dict[str, Any]]:
+def _pieces(notebook: NotebookNode, page: Page, show_code: bool) -> Iterator[dict[str, Any]]:
     tags = [set(cell.metadata.get("tags", [])) for cell in notebook.cells]
     injected = any("injected-parameters" in cell_tags for cell_tags in tags)
     for cell, cell_tags in zip(notebook.cells, tags, strict=True):
         if cell.cell_type == "markdown":
-            yield {"text": _markdown(cell.source, page)}
+            if show_code or FOR_AUTHORS not in cell_tags:
+                yield {"text": _markdown(cell.source, page)}
         elif cell.cell_type == "code" and cell.source.strip() and not (injected and "parameters" in cell_tags):
             # Highlight2HTML escapes everything it colours.
             code = Markup(Highlight2HTML(pygments_lexer="python3")(cell.source))

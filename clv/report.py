@@ -110,7 +110,7 @@ def _forecast_and_actual(outcome: Figures, say: Callable[[float], str], what: st
     direction = "too low" if outcome["error"] < 0 else "too high"
     return (
         f"{say(forecast['mean'])} ({say(forecast['lower'])} to {say(forecast['upper'])}){what} were forecast and "
-        f"{say(outcome['actual'])} came ({percent(abs(outcome['error']))} {direction})"
+        f"{say(outcome['actual'])} came (forecast {percent(abs(outcome['error']))} {direction})"
     )
 
 

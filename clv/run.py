@@ -112,24 +112,21 @@ def _make(source: Path, run: Run, parameters: dict[str, Any], started: int) -> N
 
 def _execute(source: Path, target: Path, parameters: dict[str, Any]) -> None:
     """Let papermill execute, and turn what goes wrong into one sentence with the right exit code."""
-    import logging
-
+    # jsonschema would load this to check web addresses, which no notebook needs: half of 4.3 seconds before each start.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     from jupyter_client.kernelspec import NoSuchKernel
     from nbclient.exceptions import DeadKernelError
-    from papermill import execute_notebook
     from papermill.exceptions import PapermillExecutionError
     from traitlets.config import Config
 
-    logging.getLogger("papermill").setLevel(logging.ERROR)  # it warns of typed parameters it cannot parse
     paths = [str(artefacts.root()), os.environ.get("PYTHONPATH", "")]
     os.environ.update(KERNEL_ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(filter(None, paths))})
     try:
-        execute_notebook(
-            *(str(path).replace("{", "{{").replace("}", "}}") for path in (source, target)),
+        _papermill(
+            source,
+            target,
             parameters=parameters,
             kernel_name="python3",
-            language="python",
-            progress_bar=False,
             log_output=False,
             cwd=str(source.parent),
             # Otherwise ipykernel warns that its local connection is not encrypted.
@@ -143,6 +140,17 @@ def _execute(source: Path, target: Path, parameters: dict[str, Any]) -> None:
         raise NotebookError(
             f"{source.stem}: the kernel died, probably out of memory; lower predictive_draws and run again."
         ) from error
+
+
+def _papermill(source: Path, target: Path, **options: Any) -> None:
+    """Call papermill, which takes braces in a path for its own, and warns of typed parameters it cannot parse."""
+    import logging
+
+    from papermill import execute_notebook
+
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    source_path, target_path = (str(path).replace("{", "{{").replace("}", "}}") for path in (source, target))
+    execute_notebook(source_path, target_path, language="python", progress_bar=False, **options)
 
 
 def _from_kernel(name: str, error: Any) -> ClvError:
@@ -278,8 +286,6 @@ def _do_finish(options: argparse.Namespace) -> None:
 
 def _do_lab(options: argparse.Namespace) -> None:
     """Copy a run's notebooks, with its parameters, and its artefacts; what is done to them does not touch the run."""
-    from papermill import execute_notebook
-
     run = Run(options.run)
     lab = run.folder / "lab"
     lab.mkdir(parents=True, exist_ok=True)
@@ -288,9 +294,8 @@ def _do_lab(options: argparse.Namespace) -> None:
         if copy.exists():
             os.replace(copy, lab / f"{name}.previous.ipynb")
         source = _notebooks() / f"{name}.ipynb"
-        paths = (str(path).replace("{", "{{").replace("}", "}}") for path in (source, copy))
         chosen = {key: parameters[key] for key in cells.declared(source)}
-        execute_notebook(*paths, parameters=chosen, prepare_only=True, progress_bar=False, language="python")
+        _papermill(source, copy, parameters=chosen, prepare_only=True)
     for part in ("data", "posterior", "key_figures.json"):
         _copy(run.folder / part, lab / "outputs" / run.name / part)
 

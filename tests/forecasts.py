@@ -1,4 +1,4 @@
-"""Typed parameters, histories, posteriors and futures for the tests of the mathematics; nothing here samples a posterior."""
+"""Typed parameters, histories, posteriors and futures for the tests of the mathematics; nothing here fits a model."""
 
 from pathlib import Path
 

@@ -1,15 +1,20 @@
 """What backtest promises: scores worked by hand, and a verdict that passes the truth and fails planted errors."""
 
+from datetime import date
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
 from forecasts import DISCOUNT, fixed_draws
 from scipy.integrate import quad
 
-from clv import backtest, simulate
+from clv import backtest, bgnbd, simulate
 from clv.predict import Draws, Horizon, Totals
+from clv.predict import simulate as simulate_futures
 
-ORIGIN = pd.Timestamp("2025-06-30")
+ORIGIN = date(2025, 6, 30)
+TRUTH = {"r": 0.8, "alpha": 8.0, "a": 0.8, "b": 4.0, "p": 5.0, "q": 4.0, "v": 24.0}
 
 
 # --- by hand
@@ -32,7 +37,7 @@ def test_crps_is_the_integral_of_the_squared_distance_of_distribution_functions(
         return ((draws <= s).mean() - (actual <= s)) ** 2
 
     corners = np.unique([*draws, actual])
-    pieces = [quad(squared, low, high)[0] for low, high in zip(corners, corners[1:], strict=False)]
+    pieces = [quad(squared, low, high)[0] for low, high in pairwise(corners)]
     assert backtest.crps(draws[None, :], np.array([actual]))[0] == pytest.approx(sum(pieces), rel=1e-9)
 
 
@@ -115,9 +120,52 @@ def test_groups_by_value_go_from_the_lowest_to_the_highest_prediction():
     assert table["actual"].tolist() == [5, 35]
 
 
+def test_without_a_backtest_there_is_nothing_to_say():
+    assert backtest.origin_day(None) == date.min
+    assert backtest.holdout_horizon(date.min, date(2025, 1, 1), discount_rate_annual=0.1, gross_margin=1.0).weeks == 0
+    assert (
+        backtest.holdout_horizon(date(2025, 1, 1), date(2025, 1, 15), discount_rate_annual=0.1, gross_margin=1.0).weeks
+        == 2
+    )
+    nothing = pd.DataFrame({"value_cdf_below": [], "value_cdf": []})
+    assert backtest.figures(nothing, None, horizon=Horizon(0.0), interval=0.9, seed=1) is None
+
+
+def test_the_holdouts_first_week_ends_where_the_calendars_does():
+    # First purchase of all on day 0, calibration end on day 17 (a Thursday if day 0 is a Monday), holdout to day 30.
+    known = pd.DataFrame({"T": [17 / 7, 1.0]})
+    weekly = pd.DataFrame({"week": [0, 1, 2, 2, 3, 4], "period": ["calibration"] * 3 + ["holdout"] * 3})
+    calendar = backtest.weekly_calendar(known, weekly, Horizon(13 / 7))
+    # Days 18 to 20, 21 to 27, 28 to 30.
+    np.testing.assert_allclose(calendar.edges * 7, [0, 3, 10, 13], atol=1e-9)
+
+
+def test_tracking_goes_on_from_what_was_bought():
+    known = pd.DataFrame({"frequency": [3, 0], "recency": [2.0, 0.0], "T": [17 / 7, 1.0], "monetary_value": [1.0, 0.0]})
+    weekly = pd.DataFrame(
+        {
+            "week": [0, 1, 2, 2, 3, 4],
+            "period": ["calibration"] * 3 + ["holdout"] * 3,
+            "repeat_purchases": [1, 1, 1, 0, 2, 1],
+        }
+    )
+    draws, horizon = fixed_draws(2000, **TRUTH), Horizon(13 / 7)
+    calendar = backtest.weekly_calendar(known, weekly, horizon)
+    _, totals = simulate_futures(known, draws, horizon, summarise=lambda *_: None, seed=1, calendar=calendar)
+    table = backtest.tracking(weekly, known, draws, totals, interval=0.9).set_index("week")
+    assert table["actual"].tolist() == [1, 2, 3, 5, 6]
+    assert table["period"].tolist() == ["calibration"] * 2 + ["holdout"] * 3
+    assert table["lower"].isna().tolist() == [True, True, False, False, False]
+    population = [TRUTH[name] for name in ("r", "alpha", "a", "b")]
+    # Week 1 ends with day 13: the first customer is 13 days old, the second (from day 10) three.
+    new = bgnbd.expected_purchases([13 / 7, 3 / 7], 0, 0, 0, *population).sum()
+    assert table.loc[1, "expected"] == pytest.approx(new, rel=1e-8)
+    later = bgnbd.expected_purchases(13 / 7, *(known[name] for name in bgnbd.HISTORY), *population).sum()
+    assert table.loc[4, "expected"] == pytest.approx(3 + later, abs=4 * np.sqrt(3 * later / 2000))
+
+
 # --- a forecast made with the truth, and errors planted in it
 
-TRUTH = {"r": 0.8, "alpha": 8.0, "a": 0.8, "b": 4.0, "p": 5.0, "q": 4.0, "v": 24.0}
 HALF_YEAR = Horizon(26.0, DISCOUNT, 1.0)
 DRAWS = fixed_draws(200, **TRUTH)
 CUSTOMERS = 2500
@@ -170,7 +218,7 @@ def faster(factor: float) -> Horizon:
 def test_the_truth_passes_every_check(calibrated):
     table, _ = calibrated
     assert faults(table) == set()
-    assert table["origin"].eq(ORIGIN).all()
+    assert table["origin"].eq(pd.Timestamp(ORIGIN)).all()
     inside = table["actual_value"].between(table["clv_lower"], table["clv_upper"]).mean()
     assert inside == pytest.approx(backtest.coverage(table["value_cdf_below"], table["value_cdf"], 0.90))
 

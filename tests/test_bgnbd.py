@@ -4,7 +4,8 @@ oracle_values.csv was computed once with a separate reference implementation (nu
 p by a trapezoid rule on logit p, discounted ones by 200 Gauss-Legendre nodes, the distribution of value as a sum of
 beta-prime functions over the exact distribution of counts): ten histories under six populations, at one week's unit,
 discount ln(1.1) 7/365.25 a week. Corners: a = 1, a + b = 1, a = 1e-4, x = 0, x = 5000, T = 0, t_x = T. `value_at` is
-expected purchases times expected spend over 52 weeks; value_cdf_1 and _3 are P(undiscounted value <= that, three times that).
+expected purchases times expected spend over 52 weeks; value_cdf_1 and _3 are the probabilities of an undiscounted value
+up to that and up to three times that.
 """
 
 import numpy as np
@@ -85,7 +86,7 @@ def test_nothing_happens_where_the_textbook_formula_has_a_pole(a, b):
 
 @pytest.mark.parametrize("seed", range(20))
 def test_expected_purchases_equal_the_mean_over_dropout_chances(seed):
-    """E[X] = P(alive) E[(1 - (1 + p h / alpha')^-r') / p], p ~ Beta(a, b + x): another integral, by trapezes on logit p."""
+    """E[X] = P(alive) E[(1 - (1 + p h / alpha')^-r') / p], p ~ Beta(a, b + x): another integral, on logit p."""
     rng = np.random.default_rng(seed)
     r, alpha, a, b = np.exp(rng.normal([0, 2, -0.5, 0.5], [1.5, 1.5, 0.7, 0.7]))
     x, T, h = int(rng.choice([0, 1, 3, 12, 80])), 60 * rng.random(), float(rng.choice([4, 52, 260]))

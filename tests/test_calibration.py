@@ -1,4 +1,4 @@
-"""Fitted to customers whose truth is known: parameters recovered, futures inside their intervals, planted errors caught."""
+"""Fitted to customers whose truth is known: parameters come back, forecasts are calibrated, errors are caught."""
 
 from dataclasses import replace
 

@@ -1,5 +1,6 @@
 """What gate promises: it passes a good posterior, and stops each bad one with a sentence about that one thing."""
 
+import arviz
 import numpy as np
 import pytest
 import xarray as xr
@@ -68,7 +69,7 @@ def test_slow_mixing_fails_for_want_of_effective_draws():
     checks = judged(good(r=np.exp(0.05 * slow)))
     assert checks["effective sample size"].verdict == gate.FAIL
     assert checks["effective sample size"].figure < 400
-    assert "(r)" in checks["effective sample size"].sentence
+    assert "(r" in checks["effective sample size"].sentence
 
 
 @pytest.mark.filterwarnings("ignore:invalid value encountered")  # R-hat of a constant is 0 / 0
@@ -94,7 +95,7 @@ def test_a_mean_spend_that_does_not_exist_fails():
     derived = {"population mean spend": gate.population_mean_spend(tree)}
     checks = gate.judge("Spend", tree, chains=4, draws=1000, derived=derived)
     assert gate.verdict(checks) == gate.FAIL
-    with pytest.raises(GateError, match="population mean spend.*finite"):
+    with pytest.raises(GateError, match=r"population mean spend.*finite"):
         gate.require(checks)
 
 
@@ -108,9 +109,9 @@ def test_figures_derived_from_the_draws_are_judged_too():
 
 @pytest.mark.parametrize("missing", ["bulk", "tail"])
 def test_a_figure_that_is_not_a_number_fails(monkeypatch, missing):
-    real = gate.az.ess
+    real = arviz.ess
     monkeypatch.setattr(
-        gate.az, "ess", lambda scalars, method: real(scalars, method=method) * (np.nan if method == missing else 1)
+        arviz, "ess", lambda scalars, method: real(scalars, method=method) * (np.nan if method == missing else 1)
     )
     assert judged(good())["effective sample size"].verdict == gate.FAIL
 

@@ -162,3 +162,10 @@ def test_the_parameters_shown_are_those_of_the_run():
 def test_colour_codes_of_the_terminal_are_removed():
     stream = new_output("stream", name="stdout", text="\x1b[31mred\x1b[0m")
     assert ">red</pre>" in page(new_code_cell("x", outputs=[stream]))
+
+
+def test_text_for_authors_stays_out_of_a_page_without_code():
+    cell = new_markdown_cell("*Reads* nothing", metadata={"tags": ["for-authors"]})
+    book = new_notebook(cells=[new_markdown_cell("# Title"), cell])
+    assert "nothing" not in render(book, title="x", show_code=False)
+    assert "nothing" in render(book, title="x", show_code=True)

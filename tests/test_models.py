@@ -1,4 +1,4 @@
-"""What the PyMC models promise: the numpy likelihood, upstream's posterior, priors without a unit, upstream's methods."""
+"""What the PyMC models promise: the numpy likelihood, upstream's posterior and methods, priors without a unit."""
 
 import warnings
 
@@ -214,7 +214,8 @@ def typed():
     return {name: value * rng.lognormal(0, 0.05, (2, 5)) for name, value in values.items()}
 
 
-KNOWN = customers((0, 0.0, 20.0, 0.0), (2, 30.43, 38.86, 22.35), (26, 30.86, 31.0, 35.0)).assign(customer_id=list("abc"))
+KNOWN = customers((0, 0.0, 20.0, 0.0), (2, 30.43, 38.86, 22.35), (26, 30.86, 31.0, 35.0))
+KNOWN["customer_id"] = list("abc")
 
 
 def test_upstreams_predictions_work_on_our_purchase_model(shop, typed):

@@ -6,7 +6,7 @@ import pytest
 from forecasts import CDNOW, COLUMNS, DISCOUNT, customers, fixed_draws, futures, oracle, share_errors, standard_errors
 
 from clv import bgnbd, gamma_gamma
-from clv.predict import CHUNK_CUSTOMERS, Calendar, Draws, Groups, Horizon, spaced
+from clv.predict import CHUNK_CUSTOMERS, Calendar, Draws, Groups, Horizon, spaced, yearly_horizon
 
 YEAR = 52.0
 PARAMETERS = list(Draws.__dataclass_fields__)
@@ -121,6 +121,22 @@ def test_group_totals_are_sums_of_the_same_draws():
         np.testing.assert_array_equal(totals.purchases[:, group], counts[members].sum(axis=0))
 
 
+def test_purchases_do_not_depend_on_the_spend_model():
+    draws = posterior_draws(50)
+    cents = Draws(**{name: getattr(draws, name) * (100 if name == "v" else 1) for name in PARAMETERS})
+    dollars_counts, dollars, _ = futures(BASE, draws, Horizon(YEAR), seed=6)
+    counts, value, _ = futures(BASE.assign(monetary_value=100 * BASE["monetary_value"]), cents, Horizon(YEAR), seed=6)
+    np.testing.assert_array_equal(counts, dollars_counts)
+    np.testing.assert_allclose(value, 100 * dollars, rtol=1e-12)
+
+
+def test_a_calendar_that_ends_before_the_horizon_loses_nothing():
+    short = Calendar(np.array([0.0, 10.0, 20.0]), np.zeros(4, int), 1, np.zeros(4, bool))
+    counts, value, totals = futures(BASE, posterior_draws(50), Horizon(YEAR), seed=6, calendar=short)
+    np.testing.assert_allclose(totals.revenue.sum(axis=(1, 2)), value.sum(axis=0), rtol=1e-12)
+    np.testing.assert_array_equal(totals.period_purchases.sum(axis=(1, 2)), counts.sum(axis=0))
+
+
 def test_groups_and_calendars_do_not_disturb_the_random_numbers():
     draws = posterior_draws(50)
     calendar = Calendar(np.array([0.0, 10.0, YEAR]), np.array([0, 1, 0, 1]), 2, np.zeros(4, bool))
@@ -135,12 +151,13 @@ def test_periods_add_up_to_the_totals():
     edges = np.array([0.0, 3.5, 8.0, 30.0, YEAR])
     calendar = Calendar(edges, cohorts, 3, np.zeros(200, bool))
     groups = Groups(cohorts[:, None], 3)
-    counts, value, totals = futures(histories, draws, Horizon(YEAR), seed=7, groups=groups, calendar=calendar)
+    counts, _, totals = futures(histories, draws, Horizon(YEAR), seed=7, groups=groups, calendar=calendar)
     assert totals.revenue.shape == totals.active.shape == (60, 3, 4)
     np.testing.assert_allclose(totals.revenue.sum(axis=2), totals.value, rtol=1e-12)
     np.testing.assert_array_equal(totals.period_purchases.sum(axis=2), totals.purchases)
     assert (totals.active <= totals.period_purchases).all()
-    assert (totals.active.sum(axis=2) >= [[(counts[cohorts == c] > 0)[:, d].sum() for c in range(3)] for d in range(60)]).all()
+    buyers = np.column_stack([(counts[cohorts == cohort] > 0).sum(axis=0) for cohort in range(3)])
+    assert (totals.active.sum(axis=2) >= buyers).all()
 
 
 def test_period_purchases_follow_the_expected_rate():
@@ -182,6 +199,12 @@ def test_whoever_leaves_with_the_first_purchase_buys_once_and_pays_once():
     np.testing.assert_allclose(value, 0.25, rtol=1e-4)  # one unit of money, a thousandth of a week from now
     np.testing.assert_allclose(totals.revenue[:, :, 0], [[2.0, 1.0]] * 5, rtol=1e-4)  # before margin
     assert (totals.revenue[:, :, 1] == 0).all()
+
+
+def test_an_annual_rate_is_paid_after_a_year_of_days():
+    horizon = yearly_horizon(52.0, discount_rate_annual=0.10, gross_margin=0.4)
+    assert np.exp(-horizon.discount_weekly * 365.25 / 7) == pytest.approx(1 / 1.10, rel=1e-14)
+    assert (horizon.weeks, horizon.gross_margin) == (52.0, 0.4)
 
 
 def test_value_is_discounted_to_the_day():

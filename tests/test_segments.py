@@ -53,3 +53,18 @@ def test_the_grid_keeps_empty_cells_and_loses_nobody():
     assert grid.loc[(3, 1), "customers"] == 0
     assert np.isnan(grid.loc[(3, 1), "clv_per_customer"])
     assert grid.loc[(3, 1), "segment"] == "About to sleep"
+
+
+def test_groups_come_in_the_order_asked_for():
+    groups = pd.DataFrame({"group": ["b", "c", "a"], "customers": [2, 3, 1]})
+    assert segments.in_order(groups, ["a", "x", "b", "c"])["customers"].tolist() == [1, 2, 3]
+
+
+def test_the_customer_map_counts_repeat_customers_with_value():
+    frame = pd.DataFrame(
+        {"frequency": [0, 1, 2, 3], "p_alive": [1.0, 1.0, 0.1, 0.12], "clv_mean": [9.0, 5.0, 8.1, 9.9]}
+    )
+    table = segments.customer_map(frame, steps=4)
+    assert table["customers"].tolist() == [2, 1]
+    assert table["p_alive_bin"].tolist() == [0, 3]  # one who is surely alive stands in the last bin
+    np.testing.assert_allclose(table["clv_mean"], [9.0, 5.0])

@@ -1,0 +1,111 @@
+"""Scale must not matter: the same customers, logged in cents, are worth a hundred times the number, from file to total."""
+
+from dataclasses import replace
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from clv import gamma_gamma, predict, rfm, sources, transactions, value
+from clv.sampling import Settings
+
+END = date(1998, 6, 30)
+HORIZON = predict.yearly_horizon(52, discount_rate_annual=0.10, gross_margin=1.0)
+SETTINGS = Settings(chains=4, draws=1000, tune=1000, seed=20260101)
+CDNOW = transactions.SourceSettings(path=sources.CDNOW, columns=sources.CDNOW_COLUMNS, date_format="%Y-%m-%d")
+
+
+def customers_of(settings: transactions.SourceSettings) -> pd.DataFrame:
+    connection = transactions.connect()
+    transactions.read(connection, settings)
+    transactions.clean(connection, settings)
+    return rfm.summarise(connection, "transactions", period_end=END)
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory) -> dict[str, pd.DataFrame]:
+    """The CDNOW log as it ships, and a copy of the file in cents, each through reading, cleaning and summarising."""
+    in_cents = tmp_path_factory.mktemp("log") / "cents.csv"
+    log = pd.read_csv(sources.CDNOW, dtype=str)
+    cents = (log["amount"].astype(float) * 100).round().astype(int).astype(str)
+    log.assign(amount=cents).to_csv(in_cents, index=False)
+    return {"dollars": customers_of(CDNOW), "cents": customers_of(replace(CDNOW, path=in_cents))}
+
+
+@pytest.fixture(scope="module")
+def worth(logs) -> dict[str, tuple[pd.DataFrame, np.ndarray]]:
+    """Expected values per customer and joint totals of both logs, same seed."""
+    from clv import bgnbd_model, gamma_gamma_model, sampling
+
+    purchases = sampling.sample_parts(
+        bgnbd_model.model(logs["dollars"]),
+        {"all": logs["dollars"]},
+        SETTINGS,
+        names=bgnbd_model.PARAMETERS,
+        data_for=bgnbd_model.data_for,
+    )["all"]
+    found = {}
+    for unit, customers in logs.items():
+        spend = sampling.sample_parts(
+            gamma_gamma_model.model(customers),
+            {"all": customers},
+            SETTINGS,
+            names=gamma_gamma_model.PARAMETERS,
+            data_for=gamma_gamma_model.data_for,
+        )["all"]
+        draws = value.pair(purchases, spend, 1000)
+        expected = value.expectations(customers, draws, HORIZON, interval=0.9)
+        _, totals = predict.simulate(
+            customers, draws, HORIZON, summarise=lambda *_: None, seed=SETTINGS.seed, workers=2
+        )
+        found[unit] = expected, totals.value[:, 0]
+    return found
+
+
+def test_purchase_histories_do_not_depend_on_the_unit(logs):
+    pd.testing.assert_frame_equal(
+        logs["dollars"][["frequency", "recency", "T"]], logs["cents"][["frequency", "recency", "T"]]
+    )
+    assert gamma_gamma.typical_order_value(logs["cents"]) == pytest.approx(
+        100 * gamma_gamma.typical_order_value(logs["dollars"])
+    )
+
+
+@pytest.mark.slow
+def test_every_customer_is_worth_the_same_in_cents(worth):
+    dollars, cents = (worth[unit][0]["clv_mean"] for unit in ("dollars", "cents"))
+    np.testing.assert_allclose(cents / 100, dollars, rtol=0.01)
+
+
+@pytest.mark.slow
+def test_the_total_is_the_same_in_cents(worth):
+    dollars, cents = worth["dollars"][1], worth["cents"][1] / 100
+    error = np.hypot(dollars.std(), cents.std()) / np.sqrt(dollars.size)
+    assert abs(cents.mean() - dollars.mean()) < 2 * error
+    for probability in (0.05, 0.95):
+        error = value.monte_carlo_error(dollars, probability)
+        assert abs(np.quantile(cents, probability) - np.quantile(dollars, probability)) < 2 * error
+
+
+@pytest.mark.slow
+def test_upstreams_default_priors_would_not_pass(logs):
+    """Negative control: the modes under pymc-marketing's own priors value customers differently in the two units."""
+    from pymc_marketing.clv import GammaGammaModel
+
+    spend = {}
+    for unit, customers in logs.items():
+        repeat = gamma_gamma.usable(customers)
+        model = GammaGammaModel()
+        model.build_model(repeat[["customer_id", "frequency", "monetary_value"]])
+        mode = _mode(model.model)
+        spend[unit] = gamma_gamma.expected_spend(repeat["frequency"], repeat["monetary_value"], **mode)
+    apart = np.abs(spend["cents"] / 100 / spend["dollars"] - 1)
+    assert np.nanmax(np.where(np.isfinite(apart), apart, 1.0)) > 0.05
+
+
+def _mode(model) -> dict[str, float]:
+    import pymc as pm
+
+    mode = pm.find_MAP(model=model, progressbar=False)
+    return {name: float(mode[name]) for name in ("p", "q", "v")}

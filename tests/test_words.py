@@ -1,0 +1,45 @@
+"""Numbers are written as people say them."""
+
+import pytest
+
+from clv import words
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (69_044.06, "69,000"),
+        (1_234_567, "1,230,000"),
+        (999.6, "1,000"),
+        (184.4, "184"),
+        (34.04, "34.0"),
+        (7.18, "7.18"),
+        (0.384, "0.38"),
+        (0.0004, "0"),
+        (0, "0"),
+        (-1_653.4, "-1,650"),
+    ],
+)
+def test_amounts_have_three_digits(value, written):
+    assert words.amount(value) == written
+
+
+def test_money_stays_on_one_line_with_its_currency():
+    assert words.money(1_653.4, "EUR") == "1,650\u00a0EUR"
+
+
+@pytest.mark.parametrize(
+    ("share", "written"),
+    [(0.6281, "63"), (0.1, "10"), (0.0996, "10"), (0.066, "6.6"), (0.0004, "0.0"), (0, "0"), (1, "100")],
+)
+def test_small_shares_get_a_decimal(share, written):
+    assert words.percent(share) == f"{written}\u00a0%"
+
+
+def test_days_are_written_out():
+    assert words.day("1997-09-30").replace("\u00a0", " ") == "30 September 1997"
+
+
+@pytest.mark.parametrize(("number", "written"), [(52, "52"), (39.0, "39"), (26.142857, "26.1")])
+def test_weeks_have_decimals_only_if_needed(number, written):
+    assert words.weeks(number) == f"{written}\u00a0weeks"
