@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaln, expit, gammaln
 
 WEEKS_PER_YEAR = 365.25 / 7
-# Gauss-Legendre in ln(1 + speed s): 24 nodes reach 1e-12, 8 nodes 1e-9 of the integral.
+# Gauss-Legendre in ln(1 + speed s): 24 nodes reach 1e-12. 8 nodes reach 1e-10 for 99 %
+# of parameters drawn from the priors at 52 weeks, 4e-5 for the worst of 20,000.
 EXACT_NODES, FAST_NODES = 24, 8
 HISTORY = ["frequency", "recency", "T"]
 
@@ -103,7 +104,7 @@ def purchase_integrals(
     columns = np.broadcast_arrays(*_floats(horizon, x, T, r, alpha, a, b))
     position, weight = _legendre(nodes)
     plain, discounted = np.empty((2, columns[0].size))
-    flat = [np.ascontiguousarray(column).ravel() for column in columns]
+    flat = [np.array(column).ravel() for column in columns]
     _integrate_rate(*flat, discount, position, weight, plain, discounted)  # type: ignore[call-arg]
     alive, shape = probability_alive(x, t_x, T, r, alpha, a, b), columns[0].shape
     return alive * plain.reshape(shape), alive * discounted.reshape(shape)

@@ -27,7 +27,7 @@ R_HAT_WARN, R_HAT_FAIL = 1.01, 1.05
 ESS_FAIL = 400
 DIVERGENT_SHARE_FAIL = 0.001
 # Both are means over customers, so a systematic sample of this many shows the same convergence.
-_TOTAL_CUSTOMERS = 1000
+_TOTAL_CUSTOMERS = 200
 
 
 @dataclass(frozen=True)

@@ -312,3 +312,11 @@ def test_priors_put_customers_where_their_comments_say():
         (spend["relative_spend"], (1 / 7, 7)),
     ):
         np.testing.assert_allclose(np.quantile(prior_draws(prior), [0.025, 0.975]), limits, rtol=0.2)
+
+
+@pytest.mark.slow
+def test_a_stated_typical_order_reaches_the_prior_and_the_refit(repeat_buyers):
+    from clv import gamma_gamma_model
+
+    assert gamma_gamma_model.model(repeat_buyers, typical=7.0).model["typical_order_value"].get_value() == 7.0
+    assert gamma_gamma_model.data_for(repeat_buyers, typical=7.0)["typical_order_value"] == 7.0

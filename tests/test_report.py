@@ -120,8 +120,8 @@ def test_a_missed_backtest_is_a_warning_before_everything_else():
     assert said(report.banner(FIGURES)) == (
         "> **Take care.** The backtest missed. For the 39 weeks after 30 September 1997 1,653 (1,500 to 1,830) "
         "purchases were forecast and 1,882 came (forecast 12 % too low) and 60,100 (52,500 to 67,700) USD of value "
-        "were forecast and 71,000 came (forecast 15 % too low). The 90 % interval did not contain the outcome; expect errors of this "
-        "size in the totals of this report as well."
+        "were forecast and 71,000 came (forecast 15 % too low). The 90 % interval did not contain the "
+        "outcome; expect errors of this size in the totals of this report as well."
     )
 
 

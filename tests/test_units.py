@@ -1,4 +1,4 @@
-"""Scale must not matter: the same customers, logged in cents, are worth a hundred times the number, from file to total."""
+"""Scale must not matter: a log in cents makes the same customers worth a hundred times the number, to the total."""
 
 from dataclasses import replace
 from datetime import date
