@@ -119,6 +119,7 @@ def figures(
         "purchases": _outcome(table, "purchases", "expected_purchases", totals.purchases[:, 0], interval, seed),
         "value": _outcome(table, "value", "clv_mean", totals.value[:, 0], interval, seed)
         | {"expectation_interval_coverage": _inside(table, "expected_clv_lower", "expected_clv_upper")},
+        "best_tenth": by_predicted_value(table)[["predicted", "actual"]].iloc[-1].to_dict(),
         "naive": _naive(table, horizon),
     }
 

@@ -8,7 +8,7 @@ from IPython.display import HTML
 
 from clv import segments, tables
 from clv.key_figures import share_of_best
-from clv.words import amount, count, percent
+from clv.words import NBSP, amount, count, percent
 
 
 def shown(table: pd.DataFrame) -> HTML:
@@ -51,9 +51,9 @@ def groups_table(groups: pd.DataFrame, *, currency: str, interval: float) -> pd.
     return pd.DataFrame(
         {
             "Customers": groups["customers"].map(count),
-            f"Value ({currency})": groups["clv_mean"].map(amount),
+            f"Expected value ({currency})": groups["clv_mean"].map(amount),
             f"{percent(interval)} interval of the total": [
-                f"{amount(row.clv_lower)} to {amount(row.clv_upper)}" for row in groups.itertuples()
+                f"{amount(row.clv_lower)} to {amount(row.clv_upper)}".replace(" ", NBSP) for row in groups.itertuples()
             ],
             "Share of value": groups["share_of_value"].map(percent),
             f"Per customer ({currency})": groups["clv_per_customer"].map(amount),

@@ -372,6 +372,12 @@ def plot_spend_and_frequency(customers: pd.DataFrame, *, currency: str) -> Figur
     return figure
 
 
+def plot_spend_prior(table: pd.DataFrame, *, currency: str, interval: float) -> Figure:
+    """Show whether the priors allow what repeat buyers spend on average; `table` as in `plot_spend_check`."""
+    title = "Before fitting: do the priors allow what customers spend?"
+    return _spend(table, title, (PRIOR, PRIOR), "the priors allow", currency, interval)
+
+
 def plot_spend_check(table: pd.DataFrame, *, currency: str, interval: float) -> Figure:
     """Show whether the spend model reproduces what repeat buyers spend on average.
 
@@ -382,8 +388,15 @@ def plot_spend_check(table: pd.DataFrame, *, currency: str, interval: float) -> 
     interval
         Probability between lower and upper.
     """
+    title = "After fitting: does the model reproduce what customers spend?"
+    return _spend(table, title, (BAND, MODEL), "the model would produce", currency, interval)
+
+
+def _spend(
+    table: pd.DataFrame, title: str, colours: tuple[str, str], source: str, currency: str, interval: float
+) -> Figure:
     figure, axes = _new(
-        "Does the spend model reproduce what customers spend?",
+        title,
         x=f"Mean amount of a customer's repeat purchases ({currency}, logarithmic scale)",
         y="Repeat buyers (%)",
         alt="Observed histogram and the model's band.",
@@ -396,11 +409,11 @@ def plot_spend_check(table: pd.DataFrame, *, currency: str, interval: float) -> 
         edges,
         baseline=limits["lower"],
         fill=True,
-        color=BAND,
-        alpha=0.6,
-        label=f"{percent(interval)} of what the model would produce",
+        color=colours[0],
+        alpha=0.5,
+        label=f"{percent(interval)} of what {source}",
     )
-    axes.stairs(limits["median"], edges, baseline=None, color=MODEL, linewidth=1.8, label="median of the model")
+    axes.stairs(limits["median"], edges, baseline=None, color=colours[1], linewidth=1.8, label="median of that")
     axes.set_xscale("log")
     _number_ticks(axes)
     _legend(figure, axes)

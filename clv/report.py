@@ -137,8 +137,9 @@ def trust(figures: Figures) -> str:
         f"**Against no model.** The mean error was {purchases['mae']:.2f} purchases per customer; assuming that "
         f"everybody goes on as before gives {test['naive']['past_rate_mae']:.2f}, and that nobody buys again "
         f"{test['naive']['nobody_mae']:.2f}.",
-        f"**Ranking and spread.** For each {figures['currency']} by which two groups of customers were forecast to "
-        f"differ, they differed by {value['slope']:.2f}.",
+        f"**The best.** The tenth of the customers with the highest forecast was expected to bring "
+        f"{money(test['best_tenth']['predicted'], figures['currency'])} each and brought "
+        f"{money(test['best_tenth']['actual'], figures['currency'])}.",
     ]
     return "\n\n".join(paragraphs)
 
@@ -179,8 +180,8 @@ def left_out(ledger: pd.DataFrame, currency: str) -> str:
         f"Of {count(lines.loc['source', 'rows'])} rows of the log ({money(lines.loc['source', 'amount'], currency)}), "
         f"{count(lines.loc['kept', 'rows'])} were kept ({money(lines.loc['kept', 'amount'], currency)})."
     )
-    reasons = "; ".join(f"{count(row.rows)} {row.meaning}" for row in gone.itertuples() if row.rows)
-    return f"{kept} Left out: {reasons}." if reasons else f"{kept} Nothing was left out."
+    reasons = "; ".join(f"{count(row.rows)} ({row.meaning})" for row in gone.itertuples() if row.rows)
+    return f"{kept} Rows left out: {reasons}." if reasons else f"{kept} Nothing was left out."
 
 
 # --- titles that state the finding ---
@@ -227,7 +228,8 @@ def title_tracking(figures: Figures) -> str:
 def title_backtest(figures: Figures) -> str:
     if figures["backtest"] is None:
         return "No backtest in this run"
-    return f"For each {figures['currency']} of forecast difference, {figures['backtest']['value']['slope']:.2f} came"
+    best = figures["backtest"]["best_tenth"]
+    return f"The best tenth: {amount(best['predicted'])} forecast, {money(best['actual'], figures['currency'])} came"
 
 
 def title_customer_map(customers: pd.DataFrame) -> str:

@@ -5,12 +5,12 @@ from datetime import date
 import numpy as np
 
 # Keeps a number and its unit on one line.
-_NBSP = "\u00a0"
+NBSP = "\u00a0"
 
 
 def money(value: float, currency: str) -> str:
     """Return an amount as people say it: three significant digits, thousands separated, and the currency."""
-    return f"{amount(value)}{_NBSP}{currency}"
+    return f"{amount(value)}{NBSP}{currency}"
 
 
 def amount(value: float) -> str:
@@ -28,15 +28,15 @@ def count(value: float) -> str:
 
 def percent(share: float) -> str:
     """Return a share in whole percent, with one decimal below ten."""
-    return f"{share * 100:.{0 if abs(share) >= 0.0995 or share == 0 else 1}f}{_NBSP}%"
+    return f"{share * 100:.{0 if abs(share) >= 0.0995 or share == 0 else 1}f}{NBSP}%"
 
 
 def day(iso: str) -> str:
     """Return a date as 30 September 1997."""
     given = date.fromisoformat(iso)
-    return f"{given.day}{_NBSP}{given:%B}{_NBSP}{given.year}"
+    return f"{given.day}{NBSP}{given:%B}{NBSP}{given.year}"
 
 
 def weeks(number: float) -> str:
     """Return a length of time in weeks, with decimals only where there are some."""
-    return f"{number:.3g}{_NBSP}weeks" if number < 1000 else f"{number:,.0f}{_NBSP}weeks"
+    return f"{number:.3g}{NBSP}weeks" if number < 1000 else f"{number:,.0f}{NBSP}weeks"

@@ -93,6 +93,7 @@ FIGURES = {
     "pit": lambda: plots.plot_pit(np.linspace(0.005, 0.995, 100)),
     "spend_and_frequency": lambda: plots.plot_spend_and_frequency(CUSTOMERS, currency="EUR"),
     "spend_check": lambda: plots.plot_spend_check(SPEND, currency="EUR", interval=0.9),
+    "spend_prior": lambda: plots.plot_spend_prior(SPEND, currency="EUR", interval=0.9),
     "shrinkage": lambda: plots.plot_shrinkage(SHRINKAGE, population_mean=35.0, currency="EUR"),
 }
 
