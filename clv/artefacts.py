@@ -88,6 +88,8 @@ def source_files(source: str) -> list[Path]:
     if source == "cdnow":
         return [root() / "clv" / "data" / "cdnow.csv"]
     pattern = Path(source).expanduser()
+    if not pattern.name:
+        return []
     if pattern.is_absolute():
         found = Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor)))
     else:
@@ -187,11 +189,14 @@ class Run:
         with replacing(self.path(name)) as unfinished:
             tree.to_netcdf(unfinished, engine="h5netcdf")
 
-    def read_posterior(self, name: str, *, otherwise: str | None = None) -> "xr.DataTree":
-        """Return the posterior `name`, loaded, or the one called `otherwise` in a run that has no such posterior."""
+    def read_posteriors(self, *names: str) -> "dict[str, xr.DataTree]":
+        """Return the posteriors by name; the first must exist, the others only in a run with a backtest."""
+        return {name: self.read_posterior(name) for name in names if name == names[0] or self.path(name).exists()}
+
+    def read_posterior(self, name: str) -> "xr.DataTree":
+        """Return the posterior `name`, loaded."""
         import xarray as xr
 
-        name = otherwise if otherwise and not self.path(name).exists() else name
         with xr.open_datatree(self._existing(name), engine="h5netcdf") as tree:
             return tree.load()
 

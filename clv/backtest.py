@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from clv import bgnbd
 from clv.predict import Calendar, Draws, Floats, Horizon, Integers, Totals, simulate, yearly_horizon
-from clv.value import expectations, realised_limits, tails
+from clv.value import EXPECTATION_DRAWS, expectations, realised_limits, tails
 
 LEVELS = (0.50, 0.80, 0.90, 0.94)
 _GROUPS_BY_FREQUENCY = 6
@@ -105,6 +105,13 @@ def slope(predicted: pd.Series, actual: pd.Series) -> float:
     return float(np.cov(predicted, actual)[0, 1] / np.var(predicted, ddof=1))
 
 
+def slope_error(predicted: pd.Series, actual: pd.Series) -> float:
+    """Return the standard error of `slope`, whatever the spread of the outcomes (White 1980)."""
+    x = predicted - predicted.mean()
+    residual = actual - actual.mean() - slope(predicted, actual) * x
+    return float(np.sqrt(((x * residual) ** 2).sum()) / (x**2).sum())
+
+
 def figures(
     table: pd.DataFrame, totals: Totals, *, horizon: Horizon, interval: float, seed: int
 ) -> dict[str, Any] | None:
@@ -119,7 +126,7 @@ def figures(
         "purchases": _outcome(table, "purchases", "expected_purchases", totals.purchases[:, 0], interval, seed),
         "value": _outcome(table, "value", "clv_mean", totals.value[:, 0], interval, seed)
         | {"expectation_interval_coverage": _inside(table, "expected_clv_lower", "expected_clv_upper")},
-        "best_tenth": by_predicted_value(table)[["predicted", "actual"]].iloc[-1].to_dict(),
+        "worst_tenth": _worst_tenth(by_predicted_value(table)),
         "naive": _naive(table, horizon),
     }
 
@@ -143,13 +150,21 @@ def _outcome(
         "inside": bool(lower <= actual.sum() <= upper),
         "error": float(table[predicted].sum() / actual.sum() - 1) if actual.sum() else None,
         "coverage": {f"{level:.2f}": coverage(below, at_most, level) for level in LEVELS},
+        "coverage_of_interval": coverage(below, at_most, interval),
         "pit_distance": distance,
         "pit_p_value": p_value,
         "crps": float(table[f"{name}_crps"].mean()),
         "mae": float((table[predicted] - actual).abs().mean()),
         "rmse": float(np.sqrt(((table[predicted] - actual) ** 2).mean())),
         "slope": slope(table[predicted], actual),
+        "slope_error": slope_error(table[predicted], actual),
     }
+
+
+def _worst_tenth(tenths: pd.DataFrame) -> dict[str, float]:
+    """Return the tenth of the customers, by forecast value, in which forecast and actual lie furthest apart."""
+    gap = (tenths["actual"] - tenths["predicted"]).abs()
+    return tenths.loc[gap.idxmax(), ["decile", "predicted", "actual"]].to_dict()
 
 
 def _naive(table: pd.DataFrame, horizon: Horizon) -> dict[str, float]:
@@ -182,7 +197,8 @@ def by_frequency(table: pd.DataFrame) -> pd.DataFrame:
 
 def by_predicted_value(table: pd.DataFrame, *, groups: int = 10) -> pd.DataFrame:
     """Return actual and predicted value per customer by tenth of predicted value, lowest first."""
-    group = pd.qcut(table["clv_mean"].rank(method="first"), groups, labels=False) + 1
+    standing = table["clv_mean"].rank(method="first").to_numpy() - 1
+    group = pd.Series(1 + (standing * groups // max(len(table), 1)).astype(int), index=table.index)
     means = table.groupby(group.rename("decile")).agg(
         customers=("customer_id", "size"),
         actual=("actual_value", "mean"),
@@ -245,6 +261,7 @@ def tracking(
     table = table.assign(lower=[*blank, *lower], upper=[*blank, *upper])
     # A week cut in two by the calibration end is shown once, as it stood when it was over.
     table = table.drop_duplicates("week", keep="last")
+    table = table.assign(week=table["week"] + 1)  # counts are those at the end of a week
     return table[["week", "period", "actual", "expected", "lower", "upper"]].astype({"lower": float, "upper": float})
 
 
@@ -267,7 +284,7 @@ def _expected_repeat_purchases(customers: pd.DataFrame, draws: Draws, weeks: int
     ends = np.minimum(np.arange(1, weeks + 1) - 1 / 7, oldest)
     ages = np.maximum(ends[:, None] - starts, 0.0)
     distinct, which = np.unique(ages, return_inverse=True)
-    few = draws.thinned(100)
+    few = draws.thinned(EXPECTATION_DRAWS)
     parameters = [getattr(few, name)[:, None] for name in ("r", "alpha", "a", "b")]
     expected = bgnbd.purchase_integrals(distinct, 0.0, 0.0, 0.0, *parameters, discount=0.0)[0].mean(axis=0)
     return expected[which.reshape(ages.shape)] @ counts

@@ -182,9 +182,11 @@ def chart_segment_grid(grid: pd.DataFrame, *, title: str, currency: str) -> go.F
 def chart_retention(cohorts: pd.DataFrame, *, title: str) -> go.Figure:
     """Show which share of each cohort buys month by month; `cohorts` is table COHORTS.
 
-    Month 0 is left out: everybody bought then. What was seen and what is forecast differ in hue, not in scale.
+    Month 0 is left out: everybody bought then; so is a month that the horizon cuts.
+    What was seen and what is forecast differ in hue, not in scale.
     """
-    rows, left_out = _newest(cohorts[cohorts["months_since"] > 0])
+    whole = cohorts[(cohorts["months_since"] > 0) & (cohorts["status"] != "cut")]
+    rows, left_out = _newest(whole if len(whole) else cohorts)
     figure = _chart(
         title,
         x="Months since the first purchase. Colour: share of the cohort that buys; month 0 is 100 %",
@@ -243,37 +245,6 @@ def chart_cumulative(cohorts: pd.DataFrame, *, title: str, currency: str, interv
     _label_ends(figure, ends["months_since"], ends["cumulative"], ends["cohort"], apart=0.055 if close else 0.0)
     figure.update_xaxes(range=[0, max(cohorts["months_since"].max(), 1)])
     figure.update_layout(margin_r=64)
-    figure.update_yaxes(rangemode="tozero")
-    return figure
-
-
-def chart_revenue(cohorts: pd.DataFrame, *, title: str, currency: str) -> go.Figure:
-    """Show revenue month by month, past and expected, of the customers won so far; `cohorts` is table COHORTS.
-
-    Means may be added over cohorts; limits may not, so there is no band.
-    """
-    figure = _chart(
-        title,
-        x="Month",
-        y=f"Revenue in the month ({currency})",
-        alt="Bars per month: observed revenue, then the revenue expected from the customers won so far.",
-    )
-    months = cohorts.groupby(["month", "status"], as_index=False)["revenue"].sum()
-    for status, colour in (("observed", OBSERVED), ("split", BAND), ("forecast", MODEL)):
-        part = months[months["status"] == status]
-        if part.empty:
-            continue
-        figure.add_bar(
-            x=part["month"],
-            y=part["revenue"],
-            marker={"color": colour},
-            name=_STATUS_WORDS[status],
-            hovertemplate=f"%{{x|%B %Y}}: %{{y:,.0f}} {currency}<br>{_STATUS_WORDS[status]}<extra></extra>",
-            xperiod="M1",
-            xperiodalignment="middle",
-        )
-    figure.update_layout(barmode="stack", bargap=0.12)
-    figure.update_xaxes(type="date", tickformat="%b<br>%Y", showgrid=False)
     figure.update_yaxes(rangemode="tozero")
     return figure
 

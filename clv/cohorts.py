@@ -17,7 +17,7 @@ from clv.database import quoted
 from clv.predict import Calendar, Horizon, Totals
 
 DAYS_PER_WEEK = 7
-OBSERVED, SPLIT, FORECAST = "observed", "split", "forecast"
+OBSERVED, SPLIT, FORECAST, CUT = "observed", "split", "forecast", "cut"
 
 
 def observed(con: DuckDBPyConnection, transactions: str, *, observation_end: date) -> pd.DataFrame:
@@ -75,6 +75,7 @@ def continue_with(
     revenue_draws: NDArray[np.float64],
     observation_end: date,
     interval: float,
+    last_is_cut: bool = False,
 ) -> pd.DataFrame:
     """Return table `COHORTS`: the observed months of every cohort, then the simulated ones with their limits.
 
@@ -90,6 +91,8 @@ def continue_with(
         before the end of observation (a customer counts once), but its revenue is only what comes after it.
     interval
         Probability between lower and upper limit; the limits of `cumulative` come from sums within each draw.
+    last_is_cut
+        Whether the horizon ends within the last month, which then holds less than a month.
     """
     cohorts = observed_frame[["cohort", "customers"]].drop_duplicates().sort_values("cohort", ignore_index=True)
     _refuse_other_shape(active_draws, revenue_draws, (len(cohorts), len(months)))
@@ -107,7 +110,9 @@ def continue_with(
         "revenue": revenue,
         "cumulative": (before + np.cumsum(revenue, axis=2)) / customers,
     }
-    rows = pd.concat([_observed_rows(past), _simulated_rows(cohorts, months, future, is_split, interval)])
+    ahead = _simulated_rows(cohorts, months, future, is_split, interval)
+    ahead.loc[last_is_cut & (ahead["month"] == months[-1]), "status"] = CUT
+    rows = pd.concat([_observed_rows(past), ahead])
     rows = rows.sort_values(["cohort", "month"], ignore_index=True)[list(tables.COHORTS.columns)]
     return tables.check(tables.COHORTS, rows)
 
@@ -137,9 +142,12 @@ def forecast(
     """Return table `COHORTS`: the observed months of the log, continued by the totals simulated over `calendar`."""
     active = totals.active.copy()
     active[:, :, 0] += np.bincount(months.cohorts, weights=months.seen, minlength=months.count)
+    names, edges = month_edges(observation_end, horizon.weeks)
+    end = observation_end + timedelta(days=round(edges[-1] * DAYS_PER_WEEK))
     return continue_with(
         observed(con, transactions, observation_end=observation_end),
-        months=month_edges(observation_end, horizon.weeks)[0],
+        months=names,
+        last_is_cut=_is_split(end),
         active_draws=active,
         revenue_draws=totals.revenue,
         observation_end=observation_end,
@@ -147,9 +155,9 @@ def forecast(
     )
 
 
-def _is_split(observation_end: date) -> bool:
-    """Return whether the month of the observation end is not over."""
-    return (observation_end + timedelta(days=1)).month == observation_end.month
+def _is_split(day: date) -> bool:
+    """Return whether the month of `day` is not over with it."""
+    return (day + timedelta(days=1)).month == day.month
 
 
 def matrix(cohorts: pd.DataFrame, value: str) -> pd.DataFrame:

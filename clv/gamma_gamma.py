@@ -1,4 +1,4 @@
-"""Gamma-Gamma spend model in plain numpy: likelihood, expected spend, dependence of spend on frequency.
+"""Gamma-Gamma spend model in plain numpy: likelihood and expected spend.
 
 Symbols (Fader & Hardie 2013, brucehardie.com/notes/025): each purchase of a customer is
 z ~ Gamma(p, rate nu), each customer's nu ~ Gamma(q, rate v). A history is `x` repeat purchases with
@@ -47,23 +47,3 @@ def usable(customers: pd.DataFrame) -> pd.DataFrame:
 def typical_order_value(customers: pd.DataFrame) -> float:
     """Return the geometric mean of the repeat buyers' mean amounts: the scale on which priors are stated."""
     return float(np.exp(np.log(usable(customers)["monetary_value"]).mean()))
-
-
-def dependence(customers: pd.DataFrame, *, seed: int, resamples: int = 500) -> pd.DataFrame:
-    """Measure how far spend depends on frequency among repeat buyers; the model assumes it does not.
-
-    Returns
-    -------
-    One row per measure (Pearson, Spearman) with value, lower and upper (90 % bootstrap limits).
-    """
-    from scipy.stats import pearsonr, spearmanr  # a second that only this costs
-
-    x, z_mean = (usable(customers)[name].to_numpy(float) for name in ("frequency", "monetary_value"))
-    generator = np.random.default_rng(seed)
-    rows = [generator.integers(0, x.size, x.size) for _ in range(resamples)]
-    measures = {"Pearson": pearsonr, "Spearman": spearmanr}
-    table = []
-    for name, measure in measures.items():
-        limits = np.nanquantile([measure(x[row], z_mean[row])[0] for row in rows], [0.05, 0.95])
-        table.append((name, measure(x, z_mean)[0], *limits))
-    return pd.DataFrame(table, columns=["measure", "value", "lower", "upper"])

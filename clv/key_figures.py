@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clv import gate
+from clv import gate, segments
 from clv.value import Forecast, monte_carlo_error, tails
 
 
@@ -29,6 +29,7 @@ def collect(
     customers, base = forecast.customers, forecast.groups.iloc[0]
     lower, upper = tails(interval)
     one_time = customers["frequency"] == 0
+    slipping = segments.slipping(customers)
     return {
         "as_of": as_of.isoformat(),
         "source": source,
@@ -54,6 +55,11 @@ def collect(
         "share_of_value_one_time_buyers": float(
             customers.loc[one_time, "clv_mean"].sum() / customers["clv_mean"].sum()
         ),
+        "slipping": {
+            "customers": len(slipping),
+            "revenue": float(slipping["revenue"].sum()),
+            "clv_mean": float(slipping["clv_mean"].sum()),
+        },
         "dependence": {row.measure.lower(): float(row.value) for row in dependence.itertuples()},
         "ledger": {row.line: {"rows": int(row.rows), "amount": float(row.amount)} for row in ledger.itertuples()},
         "gate": {"verdict": gate.verdict(checks), "checks": gate.table(checks).to_dict("records")},

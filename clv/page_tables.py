@@ -58,24 +58,25 @@ def groups_table(groups: pd.DataFrame, *, currency: str, interval: float) -> pd.
             "Share of value": groups["share_of_value"].map(percent),
             f"Per customer ({currency})": groups["clv_per_customer"].map(amount),
             "Will buy": groups["mean_p_purchase"].map(percent),
-            f"Spent so far ({currency})": groups["revenue"].map(amount),
+            f"Revenue so far ({currency})": groups["revenue"].map(amount),
         }
     ).set_axis(groups["group"].rename(None), axis="index")
 
 
 def actions_table(groups: pd.DataFrame, *, currency: str) -> pd.DataFrame:
-    """Return, for each RFM segment that has customers: who they are, what they will bring, what to do."""
+    """Return, for each RFM segment that has customers: who they are, what to expect of them, what is usually done."""
     found = groups.set_index("group")
-    names = [name for name in segments.ACTIONS if name in found.index]
+    found = found.loc[[name for name in segments.ACTIONS if name in found.index]]
     return pd.DataFrame(
         {
-            "Who": [segments.ACTIONS[name][0] for name in names],
-            "Customers": [count(found.loc[name, "customers"]) for name in names],
-            f"Per customer ({currency})": [amount(found.loc[name, "clv_per_customer"]) for name in names],
-            "What to do": [segments.ACTIONS[name][1] for name in names],
-        },
-        index=names,
-    )
+            "Who": [segments.ACTIONS[name][0] for name in found.index],
+            "Customers": found["customers"].map(count),
+            "Still customers": found["mean_p_alive"].map(percent),
+            "Will buy": found["mean_p_purchase"].map(percent),
+            f"Expected value each ({currency})": found["clv_per_customer"].map(amount),
+            "Usually done": [segments.ACTIONS[name][1] for name in found.index],
+        }
+    ).rename_axis(None)
 
 
 def ledger_table(ledger: pd.DataFrame, currency: str) -> pd.DataFrame:

@@ -85,6 +85,8 @@ def plot_weekly_activity(weekly: pd.DataFrame, *, currency: str) -> Figure:
     bottom.xaxis.set_major_locator(locator)
     bottom.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
     bottom.set_xlabel("Week")
+    if len(weekly) == 1:  # an axis of no length cannot be ticked
+        bottom.set_xlim(weekly["date"].iloc[0] - pd.Timedelta("7D"), weekly["date"].iloc[0] + pd.Timedelta("7D"))
     figure.align_ylabels()
     return figure
 

@@ -30,7 +30,7 @@ def bottom_line(figures: Figures, groups: pd.DataFrame) -> str:
         f"{count(figures['expected_purchases']['mean'])} purchases "
         f"({count(figures['expected_purchases']['lower'])} to {count(figures['expected_purchases']['upper'])}).",
         f"The best tenth of the customers hold **{percent(figures['share_of_value_top_decile'])}** of that value.",
-        _where_most_is_at_stake(groups, currency),
+        _where_most_is_at_stake(figures, groups),
         _backtest_in_short(figures),
     ]
     return "\n".join(f"- {sentence}" for sentence in sentences if sentence)
@@ -41,22 +41,16 @@ def _discounting(figures: Figures) -> str:
     return f" (later money discounted at {percent(rate)} a year)" if rate else ""
 
 
-def _where_most_is_at_stake(groups: pd.DataFrame, currency: str) -> str:
-    """Name the most valuable segment, and the good customers who have fallen silent."""
-    named = groups[groups["grouping"] == "rfm_segment"]
+def _where_most_is_at_stake(figures: Figures, groups: pd.DataFrame) -> str:
+    """Name the most valuable segment, and the repeat customers who have probably left."""
+    named, currency, slipping = groups[groups["grouping"] == "rfm_segment"], figures["currency"], figures["slipping"]
     best = named.loc[named["clv_mean"].idxmax()]
-    sentence = (
-        f"Most is at stake with *{best['group']}*: {count(best['customers'])} customers will bring "
-        f"{money(best['clv_mean'], currency)}, {percent(best['share_of_value'])} of the value."
-    )
-    silent = named[named["group"].isin(segments.SLIPPING)]
-    if silent.empty:
-        return sentence
-    names = " and ".join(f"*{name}*" for name in silent["group"])
     return (
-        f"{sentence} {names} are {count(silent['customers'].sum())} customers who used to buy often and fell silent: "
-        f"they brought {money(silent['revenue'].sum(), currency)} so far and, as things go, will bring "
-        f"{money(silent['clv_mean'].sum(), currency)} more."
+        f"Most is at stake with *{best['group']}*: {count(best['customers'])} customers will bring "
+        f"{money(best['clv_mean'], currency)}, {percent(best['share_of_value'])} of the value. "
+        f"{count(slipping['customers'])} repeat customers have more likely left than not: they bought for "
+        f"{money(slipping['revenue'], currency)} so far, and {money(slipping['clv_mean'], currency)} of "
+        f"{figures['value_is']} is still expected from them."
     )
 
 
@@ -64,12 +58,16 @@ def _backtest_in_short(figures: Figures) -> str:
     test = figures["backtest"]
     if test is None:
         return "This forecast has **not** been tested on held-out data: the run has no calibration end."
-    purchases = test["purchases"]
-    verdict = "inside" if purchases["inside"] else "**outside**"
+    purchases, value = test["purchases"], test["value"]
+    inside = {(True, True): "both inside", (False, False): "both **outside**"}
+    verdict = inside.get((purchases["inside"], value["inside"]), "one of them **outside**")
     return (
-        f"Tested on the {weeks(test['horizon_weeks'])} after {day(test['origin'])}, the model forecast "
-        f"{count(purchases['forecast']['mean'])} purchases ({count(purchases['forecast']['lower'])} to "
-        f"{count(purchases['forecast']['upper'])}); {count(purchases['actual'])} came, {verdict} the interval."
+        f"Tested on the {weeks(test['horizon_weeks'])} after {day(test['origin'])}: "
+        f"{count(purchases['forecast']['mean'])} purchases worth "
+        f"{money(value['forecast']['mean'], figures['currency'])} "
+        f"were forecast, {count(purchases['actual'])} worth {money(value['actual'], figures['currency'])} came, "
+        f"{verdict} "
+        f"the {percent(figures['interval'])} interval."
     )
 
 
@@ -95,7 +93,7 @@ def _missed(figures: Figures) -> list[str]:
     if not purchases["inside"]:
         missed.append(_forecast_and_actual(purchases, lambda number: count(number), " purchases"))
     if not value["inside"]:
-        missed.append(_forecast_and_actual(value, lambda number: amount(number), f" {currency} of value"))
+        missed.append(_forecast_and_actual(value, lambda number: amount(number), f" {currency} of value (discounted)"))
     if not missed:
         return []
     return [
@@ -107,11 +105,17 @@ def _missed(figures: Figures) -> list[str]:
 
 def _forecast_and_actual(outcome: Figures, say: Callable[[float], str], what: str) -> str:
     forecast = outcome["forecast"]
-    direction = "too low" if outcome["error"] < 0 else "too high"
     return (
         f"{say(forecast['mean'])} ({say(forecast['lower'])} to {say(forecast['upper'])}){what} were forecast and "
-        f"{say(outcome['actual'])} came (forecast {percent(abs(outcome['error']))} {direction})"
+        f"{say(outcome['actual'])} came{_error(outcome)}"
     )
+
+
+def _error(outcome: Figures) -> str:
+    """Return how far the forecast was off, in brackets; nothing where nothing came."""
+    if outcome["error"] is None:
+        return ""
+    return f" (forecast {percent(abs(outcome['error']))} {'too low' if outcome['error'] < 0 else 'too high'})"
 
 
 def trust(figures: Figures) -> str:
@@ -119,27 +123,32 @@ def trust(figures: Figures) -> str:
     test = figures["backtest"]
     if test is None:
         return "There is no backtest: set `calibration_end` in the params file to hold the last months out."
-    value, level = test["value"], "0.90"
-    purchases = test["purchases"]
+    value, purchases, worst = test["value"], test["purchases"], test["worst_tenth"]
+    currency, level = figures["currency"], percent(figures["interval"])
     paragraphs = [
         f"**Test on held-out data.** The model was fitted on the purchases up to {day(test['origin'])} "
         f"and forecast the following {weeks(test['horizon_weeks'])} for the "
         f"{count(test['n_customers'])} customers known then.",
         f"**Totals.** {count(purchases['actual'])} purchases came where {count(purchases['forecast']['mean'])} were "
-        f"expected ({percent(figures['interval'])} interval {count(purchases['forecast']['lower'])} to "
-        f"{count(purchases['forecast']['upper'])}); they were worth {money(value['actual'], figures['currency'])} "
-        f"where {money(value['forecast']['mean'], figures['currency'])} were expected "
-        f"({money(value['forecast']['lower'], figures['currency'])} to "
-        f"{money(value['forecast']['upper'], figures['currency'])}).",
-        f"**Single customers.** The {percent(float(level))} interval of the realised value contained what came for "
-        f"{percent(value['coverage'][level])} of the customers. The interval of the *expected* value, which other "
-        f"tools print, contained it for {percent(value['expectation_interval_coverage'])}.",
-        f"**Against no model.** The mean error was {purchases['mae']:.2f} purchases per customer; assuming that "
+        f"expected ({level} interval {count(purchases['forecast']['lower'])} to "
+        f"{count(purchases['forecast']['upper'])}); discounted to that day they were worth "
+        f"{money(value['actual'], currency)} where {money(value['forecast']['mean'], currency)} were expected "
+        f"({money(value['forecast']['lower'], currency)} to {money(value['forecast']['upper'], currency)}).",
+        f"**Single customers.** The {level} interval of the realised value contained what came for "
+        f"{percent(value['coverage_of_interval'])} of the customers. The {level} interval of the *expected* value, "
+        f"which "
+        f"other tools print, contained it for {percent(value['expectation_interval_coverage'])}.",
+        f"**Against no model.** The mean absolute error was {purchases['mae']:.2f} purchases per customer; "
+        f"assuming that "
         f"everybody goes on as before gives {test['naive']['past_rate_mae']:.2f}, and that nobody buys again "
-        f"{test['naive']['nobody_mae']:.2f}.",
-        f"**The best.** The tenth of the customers with the highest forecast was expected to bring "
-        f"{money(test['best_tenth']['predicted'], figures['currency'])} each and brought "
-        f"{money(test['best_tenth']['actual'], figures['currency'])}.",
+        f"{test['naive']['nobody_mae']:.2f} (this error rewards forecasting zero; the intervals and totals above "
+        f"do not).",
+        f"**Where it was wrong.** Customers forecast to bring 1 {currency} more than others brought "
+        f"{value['slope']:.2f} {currency} more (± {value['slope_error']:.2f} standard error). The largest gap was "
+        f"in tenth "
+        f"{worst['decile']:.0f} of the customers by forecast: {money(worst['predicted'], currency)} each were "
+        f"expected, "
+        f"{money(worst['actual'], currency)} came.",
     ]
     return "\n\n".join(paragraphs)
 
@@ -154,7 +163,8 @@ def backtest_of_purchases(outcome: Figures | None, *, horizon_weeks: float, inte
         f"**{count(outcome['forecast']['mean'])}** ({percent(interval)} interval of the realised total: "
         f"{count(outcome['forecast']['lower'])} to {count(outcome['forecast']['upper'])}); what came {verdict} the "
         f"interval. The {percent(0.9)} interval of the single customer's count contained what came for "
-        f"{percent(outcome['coverage']['0.90'])} of the customers; the mean error was {outcome['mae']:.2f} purchases, "
+        f"{percent(outcome['coverage']['0.90'])} of the customers; the mean absolute error was "
+        f"{outcome['mae']:.2f} purchases, "
         f"the CRPS {outcome['crps']:.3f}."
     )
 
@@ -163,16 +173,19 @@ def dependence_in_words(dependence: pd.DataFrame) -> str:
     """Return what was measured of the model's assumption that spend does not depend on frequency."""
     rows = {row.measure: row for row in dependence.itertuples()}
     parts = [f"{name} {row.value:+.2f} ({row.lower:+.2f} to {row.upper:+.2f})" for name, row in rows.items()]
-    clear = any(row.lower > 0 or row.upper < 0 for row in rows.values())
+    clear = any(not row.lower <= row.value <= row.upper for row in rows.values())
     meaning = (
-        "Frequent buyers spend differently per purchase: totals stay nearly right, one-time buyers do not."
+        "Spend depends on frequency more than luck explains: values of customers with few purchases may be biased."
         if clear
-        else "No dependence can be told from chance."
+        else "That is what independence looks like."
     )
-    return f"Correlation of frequency and mean spend among repeat buyers: {'; '.join(parts)}, 90 % limits. {meaning}"
+    return (
+        "Correlation of frequency and mean spend among repeat buyers, in brackets what independence would show: "
+        f"{'; '.join(parts)}. {meaning}"
+    )
 
 
-def left_out(ledger: pd.DataFrame, currency: str) -> str:
+def left_out(ledger: pd.DataFrame, currency: str, *, purchases: int | None = None) -> str:
     """Return what became of the rows of the log, as one Markdown paragraph."""
     lines = ledger.set_index("line")
     gone = ledger[~ledger["line"].isin(["source", "kept"])]
@@ -180,8 +193,20 @@ def left_out(ledger: pd.DataFrame, currency: str) -> str:
         f"Of {count(lines.loc['source', 'rows'])} rows of the log ({money(lines.loc['source', 'amount'], currency)}), "
         f"{count(lines.loc['kept', 'rows'])} were kept ({money(lines.loc['kept', 'amount'], currency)})."
     )
+    if purchases is not None:
+        kept += f" They are {count(purchases)} purchases: what a customer buys on one day counts as one."
     reasons = "; ".join(f"{count(row.rows)} ({row.meaning})" for row in gone.itertuples() if row.rows)
-    return f"{kept} Rows left out: {reasons}." if reasons else f"{kept} Nothing was left out."
+    return f"{kept} Rows left out: {reasons}." if reasons else f"{kept} No row was left out."
+
+
+def check_in_words(table: pd.DataFrame, *, interval: float) -> str:
+    """Return how many bars of a predictive check lie outside their band, and how many would by luck."""
+    outside = int((~table["observed"].between(table["lower"], table["upper"])).sum())
+    luck = (1 - interval) * len(table)
+    return (
+        f"{outside} of {len(table)} observed shares lie outside their {percent(interval)} band; "
+        f"about {luck:.1g} would by luck."
+    )
 
 
 # --- titles that state the finding ---
@@ -221,21 +246,23 @@ def title_cumulative(cohorts: pd.DataFrame, currency: str) -> str:
 def title_tracking(figures: Figures) -> str:
     if figures["backtest"] is None:
         return "No backtest in this run"
-    error = figures["backtest"]["purchases"]["error"]
-    return f"Forecast of held-out purchases was {percent(abs(error))} too {'low' if error < 0 else 'high'}"
+    purchases = figures["backtest"]["purchases"]
+    return f"{count(purchases['forecast']['mean'])} purchases were forecast, {count(purchases['actual'])} came"
 
 
 def title_backtest(figures: Figures) -> str:
     if figures["backtest"] is None:
         return "No backtest in this run"
-    best = figures["backtest"]["best_tenth"]
-    return f"The best tenth: {amount(best['predicted'])} forecast, {money(best['actual'], figures['currency'])} came"
+    worst, currency = figures["backtest"]["worst_tenth"], figures["currency"]
+    return (
+        f"Largest gap in tenth {worst['decile']:.0f}: {amount(worst['predicted'])} forecast, "
+        f"{money(worst['actual'], currency)} came"
+    )
 
 
 def title_customer_map(customers: pd.DataFrame) -> str:
-    repeat = customers[customers["frequency"] > 0]
-    slipping = repeat[repeat["p_alive"] < 0.5]
-    return f"{percent(len(slipping) / max(len(repeat), 1))} of repeat customers have more likely left than not"
+    repeat = max(int((customers["frequency"] > 0).sum()), 1)
+    return f"{percent(len(segments.slipping(customers)) / repeat)} of repeat customers have more likely left than not"
 
 
 # --- the text report ---
@@ -266,7 +293,7 @@ def markdown_report(figures: Figures, groups: pd.DataFrame, ledger: pd.DataFrame
         "## How far to trust it",
         trust(figures),
         "## What was left out",
-        left_out(ledger, figures["currency"]),
+        left_out(ledger, figures["currency"], purchases=figures["n_transactions"]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -295,8 +322,8 @@ def cover(figures: Figures) -> str:
 def kept_in_words(same_day: int, repeats: int) -> str:
     """Return what was kept that a reader might ask about."""
     return (
-        f"{count(same_day)} rows were merged with another purchase of the same customer on the same day; "
-        f"{count(repeats)} kept rows repeat another one in customer, day and amount."
+        f"{count(same_day)} rows were merged with another purchase of the same customer on the same day, "
+        f"{count(repeats)} of them exact repeats."
     )
 
 

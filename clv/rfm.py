@@ -136,6 +136,24 @@ def require_repeat_customers(customers: pd.DataFrame) -> None:
         )
 
 
+def require_holdout(calibration: pd.DataFrame, *, cut: date | None, last_day: date) -> None:
+    """Refuse a calibration end that leaves nothing to learn from before it or nothing to test on after it."""
+    if cut is None:
+        return
+    if (last_day - cut).days < DAYS_PER_WEEK:
+        raise InputError(
+            f"calibration_end ({cut}) must lie at least a week before the last day of observation ({last_day}): "
+            "choose an earlier day, or null for no backtest."
+        )
+    repeat = int(((calibration["frequency"] > 0) & (calibration["monetary_value"] > 0)).sum())
+    if repeat < FEWEST_REPEAT_CUSTOMERS:
+        raise InputError(
+            f"Up to calibration_end ({cut}) only {repeat} of {len(calibration):,} customers made a repeat purchase "
+            f"with an "
+            f"amount; at least {FEWEST_REPEAT_CUSTOMERS} are needed: choose a later day, or null for no backtest."
+        )
+
+
 def score_counts(scored: pd.DataFrame) -> pd.DataFrame:
     """Return the number of customers in each of the 25 cells of r_score and f_score."""
     counts = scored.groupby(["r_score", "f_score"]).size()

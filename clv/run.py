@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 REPORT = NOTEBOOKS[-1]
+PAPERMILLS_MARKS = {"papermill-error-cell-tag"}
 # In a finished page nobody wants progress bars, or other packages' notes to their own developers.
 KERNEL_ENVIRONMENT = {
     "TQDM_DISABLE": "1",
@@ -169,8 +170,10 @@ def _require_clean(notebook: "NotebookNode", name: str) -> None:
             raise NotebookError(f"{name}: stopped before its end, at code cell {number} of {len(code)}.")
         for output in cell.outputs:
             if output.output_type == "stream" and output.name == "stderr":
-                last = output.text.strip().splitlines()[-1] if output.text.strip() else "an empty line"
-                raise NotebookError(f"{name}, cell [{cell.execution_count}] wrote a warning: {last[:300]}")
+                lines = output.text.strip().splitlines() or ["an empty line"]
+                # Python prints the warning, then the line of source that caused it.
+                told = next((line for line in lines if "Warning: " in line), lines[-1])
+                raise NotebookError(f"{name}, cell [{cell.execution_count}] wrote a warning: {told.strip()[-300:]}")
 
 
 def _require_written(run: Run, name: str, missing: list[Path]) -> None:
@@ -217,7 +220,10 @@ def _write_failed_page(unfinished: Path, failed: Path, run: Run, name: str, erro
     from clv.html import render
 
     alert = str(error) or "interrupted"
-    page = render(_read(unfinished), title=name, show_code=True, footer=f"Run {run.name}, notebook {name}", alert=alert)
+    notebook = _read(unfinished)
+    # papermill marks the failing cell with cells of its own, as HTML that a page shows as text.
+    notebook.cells = [cell for cell in notebook.cells if not set(cell.metadata.get("tags", [])) & PAPERMILLS_MARKS]
+    page = render(notebook, title=name, show_code=True, footer=f"Run {run.name}, notebook {name}", alert=alert)
     with artefacts.replacing(failed) as file:
         file.write_text(page, encoding="utf-8")
     if isinstance(error, NotebookError):

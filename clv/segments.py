@@ -20,23 +20,26 @@ SEGMENT_MAP = {
     1: (_LOST, _LOST, _AT_RISK, _DO_NOT_LOSE, _DO_NOT_LOSE),
 }
 
-# Segment -> (who they are, what to do), in the order in which a reader wants them.
+# Segment -> (who they are, what is usually done), in the order in which a reader wants them. Scores rank customers
+# against each other, so the words do too.
 ACTIONS = {
-    _CHAMPIONS: ("bought recently and buy often", "keep them: early access, service, no discounts"),
-    _LOYAL: ("buy often, not only long ago", "reward and cross-sell"),
-    _DO_NOT_LOSE: ("bought very often, then fell silent", "call or write personally, now"),
-    _AT_RISK: ("bought often, long ago", "win back with a reason to return"),
-    _RISING: ("recent, second purchases made", "offer the next purchase soon"),
-    _NEW: ("first purchase just made", "welcome; make the second purchase easy"),
-    _PROMISING: ("first purchase not long ago", "remind once; test an offer"),
+    _CHAMPIONS: ("among the most recent and most frequent buyers", "keep them: early access, service, no discounts"),
+    _LOYAL: ("more frequent than most, recent enough", "reward and cross-sell"),
+    _RISING: ("more recent than most, middling frequency", "offer the next purchase soon"),
+    _NEW: ("just bought, seldom so far", "welcome; make the second purchase easy"),
+    _PROMISING: ("bought lately, seldom so far", "remind once; test an offer"),
     _ATTENTION: ("middling in both", "limited-time offers"),
-    _SLEEPY: ("few purchases, getting long ago", "cheap reminders only"),
-    _HIBERNATING: ("few purchases, long ago", "no spending beyond the newsletter"),
-    _LOST: ("hardly bought, longest ago", "let go"),
+    _AT_RISK: ("more frequent than some, silent longer than most", "a reason to return, tested on a part first"),
+    _DO_NOT_LOSE: ("among the most frequent, silent for long", "ask personally; many have left already"),
+    _SLEEPY: ("seldom, getting long ago", "cheap reminders only"),
+    _HIBERNATING: ("seldom, longer ago than most", "the newsletter, nothing more"),
+    _LOST: ("seldom, longest ago", "nothing that costs money"),
 }
 
-# Good customers who fell silent: what can still be lost.
-SLIPPING = (_DO_NOT_LOSE, _AT_RISK)
+
+def slipping(customers: pd.DataFrame) -> pd.DataFrame:
+    """Return the repeat customers who have more likely left than not: P(alive) below one half."""
+    return customers[(customers["frequency"] > 0) & (customers["p_alive"] < 0.5)]
 
 
 def rfm_segment(customers: pd.DataFrame) -> pd.Series:

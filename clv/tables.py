@@ -161,7 +161,7 @@ TRUTH = Table(
     {
         "customer_id": _CUSTOMER,
         "purchase_rate_weekly": Column(NUMBER, "true purchases per week while a customer"),
-        "dropout_probability": Column(NUMBER, "true probability of leaving after each purchase"),
+        "dropout_probability": Column(NUMBER, "true probability of leaving after each repeat purchase"),
         "mean_spend": Column(NUMBER, "true mean amount of a purchase"),
         "alive": Column(INTEGER, "1 if still a customer at the end of observation"),
         "future_purchases": Column(INTEGER, "purchases made within the horizon"),
@@ -226,12 +226,17 @@ CUSTOMERS = Table(
         "purchases_upper": Column(NUMBER, "upper limit of the realised number of purchases"),
         "expected_spend": Column(NUMBER, "expected amount of the next purchase"),
         "clv_mean": Column(NUMBER, "posterior mean value within the horizon (closed form)"),
-        "clv_median": Column(NUMBER, "median of the realised value"),
+        "clv_median": Column(NUMBER, "median of the realised value; simulated, so known to a few percent"),
         "clv_lower": Column(NUMBER, "lower limit of the realised value: what this customer will actually bring"),
-        "clv_upper": Column(NUMBER, "upper limit of the realised value: what this customer will actually bring"),
+        "clv_upper": Column(
+            NUMBER, "upper limit of the realised value; simulated, ± 15 % for a rare buyer at 1,000 draws"
+        ),
         "expected_clv_lower": Column(NUMBER, "lower limit of the expected value: parameter uncertainty only"),
         "expected_clv_upper": Column(NUMBER, "upper limit of the expected value: parameter uncertainty only"),
-        "p_top_decile": Column(NUMBER, "probability of a realised value above zero and among the top tenth"),
+        "p_top_decile": Column(
+            NUMBER,
+            "probability of a realised value above zero and in the top tenth; sums to less than a tenth if fewer buy",
+        ),
         "rfm_segment": Column(TEXT, "named segment from the R and F scores"),
         "value_tier": Column(TEXT, "tier by rank of clv_mean"),
         "value_tier_probability": Column(NUMBER, "share of draws in which the customer falls into that tier"),
@@ -282,7 +287,10 @@ COHORTS = Table(
         "cohort": Column(TEXT, "month of the first purchase"),
         "month": Column(TEXT, "calendar month"),
         "months_since": Column(INTEGER, "months since the cohort's first month"),
-        "status": Column(TEXT, "observed, split (observed part plus forecast rest) or forecast"),
+        "status": Column(
+            TEXT,
+            "observed, split (observed part plus forecast rest), forecast, or cut (forecast, cut by the horizon)",
+        ),
         "customers": Column(INTEGER, "customers in the cohort"),
         "active": Column(NUMBER, "share of the cohort with a purchase in that month (mean of the draws)"),
         "active_lower": Column(NUMBER, "lower limit of that share"),
@@ -341,7 +349,7 @@ BACKTEST = Table(
 TRACKING = Table(
     "tracking",
     {
-        "week": Column(INTEGER, "weeks since the first purchase of all"),
+        "week": Column(INTEGER, "weeks since the first purchase of all, at the end of the week"),
         "period": Column(TEXT, "calibration or holdout"),
         "actual": Column(NUMBER, "cumulative repeat purchases that happened"),
         "expected": Column(NUMBER, "cumulative repeat purchases the model expects"),

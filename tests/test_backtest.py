@@ -157,11 +157,11 @@ def test_tracking_goes_on_from_what_was_bought():
     assert table["period"].tolist() == ["calibration"] * 2 + ["holdout"] * 3
     assert table["lower"].isna().tolist() == [True, True, False, False, False]
     population = [TRUTH[name] for name in ("r", "alpha", "a", "b")]
-    # Week 1 ends with day 13: the first customer is 13 days old, the second (from day 10) three.
+    # The second week ends with day 13: the first customer is 13 days old, the second (from day 10) three.
     new = bgnbd.expected_purchases([13 / 7, 3 / 7], 0, 0, 0, *population).sum()
-    assert table.loc[1, "expected"] == pytest.approx(new, rel=1e-8)
+    assert table.loc[2, "expected"] == pytest.approx(new, rel=1e-8)
     later = bgnbd.expected_purchases(13 / 7, *(known[name] for name in bgnbd.HISTORY), *population).sum()
-    assert table.loc[4, "expected"] == pytest.approx(3 + later, abs=4 * np.sqrt(3 * later / 2000))
+    assert table.loc[5, "expected"] == pytest.approx(3 + later, abs=4 * np.sqrt(3 * later / 2000))
 
 
 # --- a forecast made with the truth, and errors planted in it
@@ -270,3 +270,15 @@ def test_the_key_figures_say_what_the_table_says(shop, calibrated):
         assert part["crps"] < part["mae"]  # a distribution is worth more than its mean
     alone = backtest.purchase_figures(table, totals, interval=0.9, seed=1)
     assert alone == found["purchases"]
+
+
+def test_nobody_to_test_gives_empty_tables_and_no_figures(shop):
+    known, came = shop
+    table, totals = backtest.score(
+        known.head(0), came.head(0), DRAWS, Horizon(0.0), origin=date.min, interval=0.9, seed=1, workers=1
+    )
+    assert table.empty
+    assert backtest.figures(table, totals, horizon=Horizon(0.0), interval=0.9, seed=1) is None
+    assert backtest.by_predicted_value(table).empty
+    assert backtest.by_frequency(table).empty
+    assert backtest.coverage_table(table, "value").empty

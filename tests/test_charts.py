@@ -90,7 +90,6 @@ CHARTS = {
     "segment_grid": lambda: charts.chart_segment_grid(GRID, title=TITLE, currency="EUR"),
     "retention": lambda: charts.chart_retention(COHORTS, title=TITLE),
     "cumulative": lambda: charts.chart_cumulative(COHORTS, title=TITLE, currency="EUR", interval=0.9),
-    "revenue": lambda: charts.chart_revenue(COHORTS, title=TITLE, currency="EUR"),
     "customer_map": lambda: charts.chart_customer_map(BINS, title=TITLE, currency="EUR"),
     "tracking": lambda: charts.chart_tracking(TRACKING, title=TITLE, interval=0.9),
     "backtest": lambda: charts.chart_backtest(DECILES, title=TITLE, currency="EUR"),
@@ -135,9 +134,7 @@ def test_hovering_speaks_in_words(name):
         assert drawn.hoverinfo == "skip" or drawn.hovertemplate.endswith("<extra></extra>")
 
 
-@pytest.mark.parametrize(
-    "name", ["total", "groups", "segment_grid", "cumulative", "revenue", "customer_map", "backtest"]
-)
+@pytest.mark.parametrize("name", ["total", "groups", "segment_grid", "cumulative", "customer_map", "backtest"])
 def test_money_carries_its_currency(name):
     figure = CHARTS[name]()
     bars = [drawn.colorbar.title.text for drawn in figure.data if drawn.type == "heatmap"]
@@ -252,13 +249,6 @@ def test_of_many_cohorts_the_oldest_and_the_newest_are_drawn():
 def test_labels_of_lines_that_end_side_by_side_do_not_overlap():
     moved = charts._pushed_apart(np.array([100.0, 99.0, 50.0]), 0.05)
     assert moved == pytest.approx([104.0, 99.0, 50.0])
-
-
-def test_revenue_of_all_cohorts_adds_up_by_month():
-    figure = CHARTS["revenue"]()
-    assert names(figure) == ["observed", "begun: observed so far, rest forecast", "forecast, customers won so far"]
-    assert list(figure.data[0].y) == [100, 200] and list(figure.data[2].y) == [300, 300]
-    assert list(figure.data[0].x) == ["2024-01", "2024-02"]
 
 
 def test_the_area_of_a_bubble_is_its_customers():

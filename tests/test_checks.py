@@ -73,6 +73,20 @@ def test_shrinkage_pulls_towards_the_population(customers):
     assert ((pulled["expected_spend"] - mean).abs() <= (pulled["monetary_value"] - mean).abs() + 1e-9).all()
 
 
+def test_independent_spend_lies_within_what_independence_shows(customers):
+    table = checks.dependence(customers, draws(p=5.0, q=4.0, v=24.0), interval=0.98, seed=1)
+    assert table["measure"].tolist() == ["Pearson", "Spearman"]
+    assert table["value"].between(table["lower"], table["upper"]).all()
+    spearman = table.iloc[1]
+    assert (spearman["lower"] + spearman["upper"]) / 2 > 0.02  # not zero: a bare comparison with zero would be wrong
+
+
+def test_dependent_spend_does_not(customers):
+    dearer = customers.assign(monetary_value=customers["monetary_value"] * (1 + customers["frequency"]) ** 0.3)
+    table = checks.dependence(dearer, draws(p=5.0, q=4.0, v=24.0), interval=0.98, seed=1)
+    assert (table["value"] > table["upper"]).all()
+
+
 def test_references_are_the_truth_the_published_estimates_or_nothing():
     truth = {"r": 0.8, "alpha": 8.0}
     assert checks.references("generate", truth)["value"].tolist() == [0.8, 8.0]

@@ -88,15 +88,3 @@ def test_the_model_learns_from_repeat_buyers_who_paid_something():
 
 def test_the_typical_order_is_the_geometric_mean():
     assert gamma_gamma.typical_order_value(shop()) == pytest.approx(6.0)  # sqrt(4 x 9)
-
-
-def test_dependence_is_one_when_amounts_follow_frequency_and_repeats_with_the_seed():
-    frame = pd.DataFrame({"frequency": np.arange(1, 41), "monetary_value": 10.0 * np.arange(1, 41)})
-    table = gamma_gamma.dependence(frame, seed=3, resamples=50)
-    np.testing.assert_allclose(table[["value", "lower", "upper"]], 1.0)
-    assert table["measure"].tolist() == ["Pearson", "Spearman"]
-    noisy = frame.assign(monetary_value=np.random.default_rng(1).gamma(2, 10, 40))
-    first, again, other = (gamma_gamma.dependence(noisy, seed=seed, resamples=50) for seed in (3, 3, 4))
-    pd.testing.assert_frame_equal(first, again)
-    assert not first.equals(other)
-    assert (first["lower"] < 0).all() and (first["upper"] > 0).all()

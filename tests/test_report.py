@@ -14,6 +14,8 @@ def outcome(actual, mean, lower, upper, **more):
         "forecast": {"mean": mean, "lower": lower, "upper": upper},
         "inside": lower <= actual <= upper,
         "error": mean / actual - 1,
+        "coverage_of_interval": 0.93,
+        "slope_error": 0.09,
         "coverage": {"0.50": 0.79, "0.80": 0.89, "0.90": 0.93, "0.94": 0.95},
         "mae": 0.785,
         "crps": 0.51,
@@ -40,6 +42,7 @@ FIGURES = {
     "share_buying": 0.266,
     "share_of_value_top_decile": 0.628,
     "share_of_value_one_time_buyers": 0.08,
+    "slipping": {"customers": 430, "revenue": 31_300.0, "clv_mean": 2_680.0},
     "gate": {"verdict": "PASS", "checks": [{"verdict": "PASS", "sentence": "all is well"}]},
     "backtest": {
         "origin": "1997-09-30",
@@ -47,7 +50,7 @@ FIGURES = {
         "n_customers": 2357,
         "purchases": outcome(1882, 1653.0, 1500.0, 1830.0),
         "value": outcome(70_976.4, 60_116.0, 52_535.0, 67_667.0, expectation_interval_coverage=0.016),
-        "best_tenth": {"predicted": 145.3, "actual": 151.0},
+        "worst_tenth": {"decile": 8, "predicted": 16.8, "actual": 28.4},
         "naive": {"past_rate_mae": 1.02, "nobody_mae": 0.80},
     },
 }
@@ -104,13 +107,22 @@ def test_the_bottom_line_has_at_most_five_points():
     assert len(report.bottom_line(FIGURES, GROUPS).splitlines()) == 5
 
 
-def test_the_most_valuable_segment_and_the_silent_ones_are_named():
+def test_the_most_valuable_segment_and_those_who_probably_left_are_named():
     line = said(report.bottom_line(FIGURES, GROUPS)).splitlines()[3]
     assert line == (
-        "- Most is at stake with *Champions*: 521 customers will bring 53,100 USD, 77 % of the value. *At risk* are 84 "
-        "customers who used to buy often and fell silent: they brought 7,580 USD so far and, as things go, will bring "
-        "353 USD more."
+        "- Most is at stake with *Champions*: 521 customers will bring 53,100 USD, 77 % of the value. 430 repeat "
+        "customers have more likely left than not: they bought for 31,300 USD so far, and 2,680 USD of revenue is "
+        "still expected from them."
     )
+
+
+def test_the_bottom_line_tells_how_the_last_forecast_did_in_number_and_in_money():
+    assert said(report.bottom_line(FIGURES, GROUPS)).splitlines()[4] == (
+        "- Tested on the 39 weeks after 30 September 1997: 1,653 purchases worth 60,100 USD were forecast, 1,882 worth "
+        "71,000 USD came, both **outside** the 90 % interval."
+    )
+    one = report.bottom_line(changed(value={"inside": True}), GROUPS)
+    assert "one of them **outside**" in one
 
 
 def test_margin_is_not_called_revenue():
@@ -120,8 +132,9 @@ def test_margin_is_not_called_revenue():
 def test_a_missed_backtest_is_a_warning_before_everything_else():
     assert said(report.banner(FIGURES)) == (
         "> **Take care.** The backtest missed. For the 39 weeks after 30 September 1997 1,653 (1,500 to 1,830) "
-        "purchases were forecast and 1,882 came (forecast 12 % too low) and 60,100 (52,500 to 67,700) USD of value "
-        "were forecast and 71,000 came (forecast 15 % too low). The 90 % interval did not contain the "
+        "purchases were forecast and 1,882 came (forecast 12 % too low) and 60,100 (52,500 to 67,700) USD of "
+        "value (discounted) were forecast and 71,000 came (forecast 15 % too low). The 90 % interval did not "
+        "contain the "
         "outcome; expect errors of this size in the totals of this report as well."
     )
 
@@ -156,7 +169,8 @@ def test_trust_names_both_intervals_and_the_naive_forecasts():
     assert "1,882 purchases came where 1,653 were expected" in text
     assert "contained what came for 93 % of the customers" in text
     assert "contained it for 1.6 %" in text
-    assert "expected to bring 145 USD each and brought 151 USD" in text
+    assert "0.84 USD more (± 0.09 standard error)" in text
+    assert "tenth 8 of the customers by forecast: 16.8 USD each were expected, 28.4 USD came" in text
     assert "1.02" in text
     assert "0.80" in text
 
@@ -166,14 +180,28 @@ def test_what_was_left_out_is_said_with_its_reason():
         "Of 100 rows of the log (1,000 USD), 97 were kept (980 USD). Rows left out: 3 (no customer identifier)."
     )
     nothing = LEDGER.drop(index=1)
-    assert report.left_out(nothing, "USD").endswith("Nothing was left out.")
+    assert report.left_out(nothing, "USD").endswith("No row was left out.")
+    counted = said(report.left_out(nothing, "USD", purchases=90))
+    assert "They are 90 purchases: what a customer buys on one day counts as one." in counted
 
 
-def test_dependence_is_told_from_chance():
-    table = pd.DataFrame({"measure": ["Pearson"], "value": [0.11], "lower": [0.05], "upper": [0.17]})
-    assert "+0.11 (+0.05 to +0.17)" in report.dependence_in_words(table)
-    assert "one-time buyers do not" in report.dependence_in_words(table)
-    assert "No dependence" in report.dependence_in_words(table.assign(lower=-0.05))
+def test_dependence_is_held_against_what_independence_shows():
+    table = pd.DataFrame({"measure": ["Spearman"], "value": [0.21], "lower": [0.01], "upper": [0.10]})
+    assert "Spearman +0.21 (+0.01 to +0.10). Spend depends on frequency" in report.dependence_in_words(table)
+    assert report.dependence_in_words(table.assign(value=0.05)).endswith("That is what independence looks like.")
+
+
+def test_bars_outside_their_band_are_set_beside_luck():
+    table = pd.DataFrame({"observed": [0.5, 0.2], "lower": [0.4, 0.3], "upper": [0.6, 0.4]})
+    assert said(report.check_in_words(table, interval=0.9)) == (
+        "1 of 2 observed shares lie outside their 90 % band; about 0.2 would by luck."
+    )
+
+
+def test_a_holdout_without_purchases_is_still_reported():
+    nobody = changed(purchases={"actual": 0, "error": None}, value={"actual": 0.0, "error": None})
+    assert "were forecast and 0 came" in said(report.banner(nobody))
+    assert said(report.title_tracking(nobody)) == "1,653 purchases were forecast, 0 came"
 
 
 def test_the_text_report_holds_the_same_findings():

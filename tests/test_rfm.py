@@ -8,6 +8,7 @@ import pytest
 from helpers import cdnow, day, purchases, view
 
 from clv import rfm, tables
+from clv.errors import InputError
 
 CUT, END = date(1997, 9, 30), date(1998, 6, 30)
 
@@ -161,3 +162,18 @@ def test_following_ada_shows_what_each_purchase_does():
     assert steps["recency"].tolist() == [0, 2, 5, 5]
     assert steps["T"].tolist() == [0, 2, 5, 10]
     assert steps["monetary_value"].tolist() == [0, 15, 20, 20]
+
+
+def test_a_calibration_end_must_leave_something_on_both_sides():
+    calibration = rfm.summarise(cdnow(), "transactions", period_end=date(1997, 1, 8))
+    with pytest.raises(InputError, match="at least a week before the last day of observation"):
+        rfm.require_holdout(calibration, cut=date(1998, 6, 28), last_day=date(1998, 6, 30))
+    with pytest.raises(InputError, match=r"Up to calibration_end \(1997-01-08\) only \d+ of \d+ customers"):
+        rfm.require_holdout(calibration, cut=date(1997, 1, 8), last_day=date(1998, 6, 30))
+    rfm.require_holdout(calibration, cut=None, last_day=date(1998, 6, 30))
+
+
+def test_a_base_without_repeat_customers_is_refused():
+    few = rfm.summarise(cdnow(), "transactions", period_end=date(1997, 1, 8))
+    with pytest.raises(InputError, match="at least 30 are needed to learn how customers return and spend"):
+        rfm.require_repeat_customers(few)
