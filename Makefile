@@ -11,6 +11,9 @@ endif
 CLV := $(PYTHON) -m clv.run
 UV := $(shell uv --version >/dev/null 2>&1 && command -v uv || echo .uv/bin/uv)
 
+# Two tests at a time, those of one file in one process: they share fits.
+TWO := -n 2 --dist loadfile
+
 # -- what one can ask for ---------------------------------------------------------------------------------------------
 
 .PHONY: help env report lab smoke check test strip lock clean
@@ -38,11 +41,11 @@ check: $(ENV) ## Lint, types and fast tests, under a minute
 	@$(PYTHON) -m ruff check -q .
 	@$(PYTHON) -m ruff format -q --check .
 	@$(PYTHON) -m mypy
-	@$(PYTHON) -m pytest -q -m "not slow"
+	@$(PYTHON) -m pytest -q $(TWO) -m "not slow"
 
 test: check ## Everything: check, slow tests, the smoke run, and its notebooks a second time
-	@$(PYTHON) -m pytest -q -m slow
-	@$(MAKE) --no-print-directory smoke
+	@$(PYTHON) -m pytest -q $(TWO) -m slow
+	@$(MAKE) --no-print-directory -j2 smoke
 	@rm -rf $(OUTPUTS)/.again && mkdir -p $(OUTPUTS)/.again && cp $(OUTPUTS)/smoke/notebooks/*.ipynb $(OUTPUTS)/.again
 	@CLV_OUTPUTS="$(abspath $(OUTPUTS))/.again/outputs" PYTHONPATH="$(CURDIR)" $(PYTHON) -m pytest -q \
 	-o filterwarnings=default -o addopts= -p no:cacheprovider --nbval-lax --nbval-current-env $(OUTPUTS)/.again
