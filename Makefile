@@ -16,7 +16,7 @@ TWO := -n 2 --dist loadfile
 
 # -- what one can ask for ---------------------------------------------------------------------------------------------
 
-.PHONY: help env report lab smoke check test strip lock clean
+.PHONY: help env report lab smoke lint check test strip lock clean
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 	@echo '  Settings: PARAMS=params/default.yaml   RUN=name (clean)   PYTHON=python (use the active environment)   -j2'
@@ -37,14 +37,16 @@ lab: $(ENV) ## Open JupyterLab; with PARAMS on copies of that run's notebooks an
 smoke: ## Make the small run that proves everything works (params/smoke.yaml)
 	@$(MAKE) --no-print-directory report PARAMS=params/smoke.yaml
 
-check: $(ENV) ## Lint, types and fast tests, under a minute
+lint: $(ENV) ## Lint and types, of code and notebooks
 	@$(PYTHON) -m ruff check -q .
 	@$(PYTHON) -m ruff format -q --check .
 	@$(PYTHON) -m mypy
+
+check: lint ## Lint, types and fast tests, about a minute
 	@$(PYTHON) -m pytest -q $(TWO) -m "not slow"
 
-test: check ## Everything: check, slow tests, the smoke run, and its notebooks a second time
-	@$(PYTHON) -m pytest -q $(TWO) -m slow
+test: lint ## Everything: lint, all tests, the smoke run, and its notebooks a second time
+	@$(PYTHON) -m pytest -q $(TWO)
 	@$(MAKE) --no-print-directory -j2 smoke
 	@rm -rf $(OUTPUTS)/.again && mkdir -p $(OUTPUTS)/.again && cp $(OUTPUTS)/smoke/notebooks/*.ipynb $(OUTPUTS)/.again
 	@CLV_OUTPUTS="$(abspath $(OUTPUTS))/.again/outputs" PYTHONPATH="$(CURDIR)" $(PYTHON) -m pytest -q \

@@ -185,27 +185,27 @@ def _inside(table: pd.DataFrame, lower: str, upper: str) -> float:
 def by_frequency(table: pd.DataFrame) -> pd.DataFrame:
     """Return actual and predicted purchases per customer by calibration frequency 0, 1, ... 6 and more."""
     group = table["frequency"].clip(upper=_GROUPS_BY_FREQUENCY)
-    means = table.groupby(group).agg(
-        customers=("customer_id", "size"),
-        actual=("actual_purchases", "mean"),
-        spread=("actual_purchases", "std"),
-        predicted=("expected_purchases", "mean"),
-    )
-    means["actual_error"] = 2 * means.pop("spread").fillna(0.0) / np.sqrt(means["customers"])
-    return means.reset_index()
+    return _group_means(group, table["actual_purchases"], table["expected_purchases"])
 
 
 def by_predicted_value(table: pd.DataFrame, *, groups: int = 10) -> pd.DataFrame:
     """Return actual and predicted value per customer by tenth of predicted value, lowest first."""
     standing = table["clv_mean"].rank(method="first").to_numpy() - 1
-    group = pd.Series(1 + (standing * groups // max(len(table), 1)).astype(int), index=table.index)
-    means = table.groupby(group.rename("decile")).agg(
-        customers=("customer_id", "size"),
-        actual=("actual_value", "mean"),
-        spread=("actual_value", "std"),
-        predicted=("clv_mean", "mean"),
+    group = pd.Series(1 + (standing * groups // max(len(table), 1)).astype(int), index=table.index, name="decile")
+    return _group_means(group, table["actual_value"], table["clv_mean"])
+
+
+def _group_means(group: pd.Series, actual: pd.Series, predicted: pd.Series) -> pd.DataFrame:
+    """Return per group: customers, mean actual, mean predicted, and two standard errors of the mean actual."""
+    outcome = actual.groupby(group).agg(["size", "mean", "std"])
+    means = pd.DataFrame(
+        {
+            "customers": outcome["size"],
+            "actual": outcome["mean"],
+            "predicted": predicted.groupby(group).mean(),
+            "actual_error": 2 * outcome["std"].fillna(0.0) / np.sqrt(outcome["size"]),
+        }
     )
-    means["actual_error"] = 2 * means.pop("spread").fillna(0.0) / np.sqrt(means["customers"])
     return means.reset_index()
 
 

@@ -65,32 +65,22 @@ def judge_purchases(
     posteriors: dict[str, xr.DataTree], parts: dict[str, pd.DataFrame], settings: Settings, *, horizon_weeks: float
 ) -> list[Check]:
     """Return the checks of BG/NBD posteriors, by name, each with the expected purchases of its part's customers."""
-    return [
-        check
-        for name, posterior in posteriors.items()
-        for check in judge(
-            PARTS[name],
-            posterior,
-            chains=settings.chains,
-            draws=settings.draws,
-            derived={"expected total": expected_total(posterior, parts[name], horizon_weeks)},
-        )
-    ]
+    expected = {name: expected_total(posterior, parts[name], horizon_weeks) for name, posterior in posteriors.items()}
+    return _judge_each(posteriors, settings, "expected purchases per customer", expected)
 
 
 def judge_spend(posteriors: dict[str, xr.DataTree], settings: Settings) -> list[Check]:
     """Return the checks of Gamma-Gamma posteriors, by name, each with the population's mean spend."""
-    return [
-        check
-        for name, posterior in posteriors.items()
-        for check in judge(
-            PARTS[name],
-            posterior,
-            chains=settings.chains,
-            draws=settings.draws,
-            derived={"population mean spend": population_mean_spend(posterior)},
-        )
-    ]
+    spend = {name: population_mean_spend(posterior) for name, posterior in posteriors.items()}
+    return _judge_each(posteriors, settings, "population mean spend", spend)
+
+
+def _judge_each(
+    posteriors: dict[str, xr.DataTree], settings: Settings, scalar: str, values: dict[str, xr.DataArray]
+) -> list[Check]:
+    size = {"chains": settings.chains, "draws": settings.draws}
+    judged = (judge(PARTS[name], tree, derived={scalar: values[name]}, **size) for name, tree in posteriors.items())
+    return [check for checks in judged for check in checks]
 
 
 def verdict(checks: list[Check]) -> str:

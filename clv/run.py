@@ -130,6 +130,8 @@ def _execute(source: Path, target: Path, parameters: dict[str, Any]) -> None:
             kernel_name="python3",
             log_output=False,
             cwd=str(source.parent),
+            # A kernel that is told to stop would log that it was interrupted.
+            extra_arguments=["--log-level=CRITICAL"],
             # Otherwise ipykernel warns that its local connection is not encrypted.
             config=Config({"KernelManager": {"transport_encryption": "auto"}}),
         )
