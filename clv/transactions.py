@@ -21,7 +21,7 @@ from clv.sources import CDNOW, CDNOW_COLUMNS, ISO_DATE, SourceSettings, read
 
 __all__ = [
     "CDNOW", "CDNOW_COLUMNS", "ISO_DATE", "RULES", "Rule", "SourceSettings", "check_identity", "clean", "connect",
-    "exact_repeats", "frame", "observation_end", "read", "same_day_merges",
+    "exact_repeats", "frame", "read", "same_day_merges",
 ]  # fmt: skip
 
 SET_ASIDE, KEPT = "set_aside", "kept"
@@ -88,11 +88,6 @@ def clean(con: DuckDBPyConnection, settings: SourceSettings, *, today: date | No
     check_identity(con)
     _refuse_faults(con, settings)
     _refuse_nothing_left(con, settings)
-
-
-def observation_end(con: DuckDBPyConnection, settings: SourceSettings) -> date:
-    """Return the stated end of observation, or the last date in the clean data."""
-    return settings.observation_end or one(con, "SELECT max(date)::DATE FROM transactions")
 
 
 def same_day_merges(con: DuckDBPyConnection) -> int:

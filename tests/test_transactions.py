@@ -9,7 +9,7 @@ from helpers import COLUMNS, cdnow, cleaned, kept, ledger, rules, source, with_o
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clv import tables, transactions
+from clv import rfm, tables, transactions
 from clv.errors import InputError, IntegrityError
 
 # --- CDNOW --------------------------------------------------------------------------------------------------------
@@ -39,12 +39,12 @@ def test_cleaning_cdnow_keeps_every_row():
 
 
 def test_cdnow_is_observed_until_its_last_date():
-    assert transactions.observation_end(cdnow(), transactions.SourceSettings(transactions.CDNOW)) == date(1998, 6, 30)
+    assert rfm.last_day(cdnow(), "transactions", stated=None) == date(1998, 6, 30)
 
 
 def test_a_stated_observation_end_is_the_observation_end():
     stated = transactions.SourceSettings(transactions.CDNOW, observation_end=date(1998, 7, 5))
-    assert transactions.observation_end(cdnow(), stated) == date(1998, 7, 5)
+    assert rfm.last_day(cdnow(), "transactions", stated=stated.observation_end) == date(1998, 7, 5)
 
 
 # --- rules --------------------------------------------------------------------------------------------------------
