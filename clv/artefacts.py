@@ -228,12 +228,15 @@ class Run:
             frame.to_csv(unfinished, index=False, lineterminator="\n")
 
     def log(self, event: str, *, notebook: str | None = None, **fields: Any) -> None:
-        """Append one line to log.jsonl."""
+        """Append one line to log.jsonl, whole even if another runner does so at the same time."""
         self.folder.mkdir(parents=True, exist_ok=True)
         time = datetime.now(UTC).isoformat(timespec="seconds")
         line = json.dumps(plain({"time": time, "notebook": notebook, "event": event, **fields}, "log"))
-        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as log:
-            log.write(line + "\n")
+        log = os.open(self.folder / "log.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            os.write(log, f"{line}\n".encode())
+        finally:
+            os.close(log)
 
     def _write(self, path: Path, text: str) -> None:
         with replacing(path) as unfinished:

@@ -1,6 +1,7 @@
 """Files of a run: whole or not at all, checked both ways, and nothing in them that should not leave."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import duckdb
@@ -178,6 +179,14 @@ def test_the_log_is_one_json_line_per_event():
     lines = [json.loads(line) for line in (RUN.folder / "log.jsonl").read_text().splitlines()]
     assert [line["event"] for line in lines] == ["started", "done"]
     assert lines[1]["seconds"] == 1.5
+
+
+def test_two_runners_that_log_at_once_do_not_cut_each_others_lines():
+    reasons = [letter * 50_000 for letter in "abcdefgh"]
+    with ThreadPoolExecutor(len(reasons)) as pool:
+        list(pool.map(lambda reason: [RUN.log("failed", reason=reason) for _ in range(20)], reasons))
+    lines = [json.loads(line)["reason"] for line in (RUN.folder / "log.jsonl").read_text().splitlines()]
+    assert sorted(lines) == sorted(reasons * 20)
 
 
 def test_a_source_is_found_from_the_project_folder(monkeypatch, tmp_path):
