@@ -1,6 +1,7 @@
 """Customer lifetime value with honest uncertainty: the map of the package.
 
 Words      params, tables, errors      what may be said: settings (with strict_yaml), contracts, refusals
+           progress                    how far a notebook is
 Data       sources, transactions       raw files to clean customer-days (with database, refunds)
            rfm, simulate               one row per customer; generated customers with known truth
 Maths      bgnbd, gamma_gamma          likelihoods and closed forms, in plain numpy
@@ -14,7 +15,7 @@ Face       plots, charts, style        figures for analysts, charts for readers,
            words, key_figures          how numbers are written; the figures a report speaks of
            report, page_tables, html   sentences and titles; tables for people; the page
 Run        prepare, cells, run         settings to notebooks; one notebook executed strictly and rendered
-           manifest                    hashes of all that a run read and left behind
+           terminal, manifest          stages as they run; hashes of all that a run read and left behind
 
 A module imports only from its own layer and the layers above it in this list.
 """

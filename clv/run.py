@@ -12,6 +12,7 @@ Exit codes: 0 done, 1 internal error, 2 input or parameters, 3 gate, 4 integrity
 import argparse
 import fcntl
 import os
+import re
 import shutil
 import sys
 import time
@@ -21,9 +22,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clv import artefacts, cells, errors, manifest, prepare
+from clv import artefacts, cells, errors, manifest, prepare, progress
 from clv.artefacts import NOTEBOOKS, Run
 from clv.errors import BusyError, ClvError
+from clv.terminal import Follower, say
 
 # Papermill, nbformat and the renderer take seconds to import: make calls `prepare` every time.
 if TYPE_CHECKING:
@@ -46,6 +48,11 @@ KERNEL_ENVIRONMENT = {
 class NotebookError(ClvError):
     """A notebook did not run to its end, or not as it must."""
 
+    def __init__(self, sentence: str, quoted: str = "") -> None:
+        """End the sentence with what is quoted from the notebook, which may be about a customer."""
+        super().__init__(sentence + quoted)
+        self.unquoted = sentence + ("..." if quoted else "")
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says and return the exit code; a refusal is printed as its one sentence."""
@@ -53,10 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options.do(options)
     except ClvError as error:
-        print(error, file=sys.stderr)
+        say(str(error))
         return error.exit_code
     except KeyboardInterrupt:
-        print("interrupted: what was finished stays, the next make continues", file=sys.stderr)
+        say("interrupted: what was finished stays, the next make continues")
         return INTERRUPTED
     except Exception:
         traceback.print_exc()
@@ -71,17 +78,30 @@ def run_notebook(source: Path, run: Run) -> None:
         parameters = {key: prepare.parameters(run, name)[key] for key in cells.declared(source)}
         manifest.manifest_file(run).unlink(missing_ok=True)
         clock, started = time.monotonic(), time.time_ns()
-        _announce(f"{name} ...", end="\r")
         run.log("started", notebook=name)
+        follower = Follower(run, name)
         try:
-            _make(source, run, parameters, started)
+            with follower:
+                _make(source, run, parameters, started)
         except BaseException as error:
-            reason = str(error) if isinstance(error, ClvError) else type(error).__name__
-            run.log("failed", notebook=name, reason=reason)
+            spent = _spent(clock)
+            run.log("failed", notebook=name, reason=_reason(error), stage=follower.failed_in, **spent)
             raise
-        seconds = time.monotonic() - clock
-        run.log("done", notebook=name, seconds=round(seconds, 1))
-        print(f"{name} ... {seconds:.0f} s", file=sys.stderr, flush=True)
+        run.log("done", notebook=name, **_spent(clock))
+        say(f"{name} ... {time.monotonic() - clock:.0f} s")
+
+
+def _spent(clock: float) -> dict[str, float]:
+    return {"seconds": round(time.monotonic() - clock, 1), "peak_mib": progress.peak_mib(of_children=True)}
+
+
+def _reason(error: BaseException) -> str:
+    """Return why a notebook failed, for the log: without the rows and values that the sentence for people names."""
+    if isinstance(error, NotebookError):
+        return error.unquoted
+    if isinstance(error, ClvError):
+        return re.sub(r" \((first|found): .*\)", "", str(error), flags=re.DOTALL)
+    return type(error).__name__
 
 
 def _make(source: Path, run: Run, parameters: dict[str, Any], started: int) -> None:
@@ -161,7 +181,7 @@ def _from_kernel(name: str, error: Any) -> ClvError:
     if isinstance(kind, type) and issubclass(kind, ClvError):
         return kind(error.evalue)
     message = " ".join(error.evalue.split())
-    return NotebookError(f"{name}, cell [{error.exec_count}]: {error.ename}: {message[:300]}")
+    return NotebookError(f"{name}, cell [{error.exec_count}]: {error.ename}: ", quoted=message[:300])
 
 
 def _require_clean(notebook: "NotebookNode", name: str) -> None:
@@ -175,7 +195,8 @@ def _require_clean(notebook: "NotebookNode", name: str) -> None:
                 lines = output.text.strip().splitlines() or ["an empty line"]
                 # Python prints the warning, then the line of source that caused it.
                 told = next((line for line in lines if "Warning: " in line), lines[-1])
-                raise NotebookError(f"{name}, cell [{cell.execution_count}] wrote a warning: {told.strip()[-300:]}")
+                written = f"{name}, cell [{cell.execution_count}] wrote a warning: "
+                raise NotebookError(written, quoted=told.strip()[-300:])
 
 
 def _require_written(run: Run, name: str, missing: list[Path]) -> None:
@@ -263,11 +284,6 @@ def _only_maker(run: Run, name: str) -> Iterator[None]:
         lock.write(str(os.getpid()))
         lock.flush()
         yield
-
-
-def _announce(text: str, end: str) -> None:
-    if sys.stderr.isatty():
-        print(text, end=end, file=sys.stderr, flush=True)
 
 
 def _notebooks() -> Path:

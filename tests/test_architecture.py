@@ -12,13 +12,13 @@ import clv
 from clv.artefacts import root
 
 LAYERS = {
-    "words": "errors strict_yaml params tables",
+    "words": "errors strict_yaml progress params tables",
     "data": "database sources refunds transactions simulate rfm",
     "maths": "bgnbd gamma_gamma predict value backtest checks segments cohorts",
     "engine": "bgnbd_model gamma_gamma_model sampling origins gate",
     "disk": "artefacts",
     "face": "style plots charts words key_figures page_tables report html",
-    "run": "cells prepare manifest run",
+    "run": "cells prepare manifest terminal run",
 }
 DEPTH = {module: depth for depth, modules in enumerate(LAYERS.values()) for module in modules.split()}
 MODULES = sorted(path for path in (root() / "clv").glob("*.py") if not path.stem.startswith("__"))
@@ -27,7 +27,7 @@ READS_OR_WRITES = {
     *("open", "read_csv", "read_parquet", "to_csv", "to_parquet", "to_netcdf", "open_datatree", "from_netcdf"),
     *("read_text", "write_text", "read_bytes", "write_bytes", "write_html", "savez", "load_dataset"),
 }
-MAY_TOUCH_FILES = {"artefacts", "sources", "strict_yaml", "html", *LAYERS["run"].split()}
+MAY_TOUCH_FILES = {"artefacts", "sources", "strict_yaml", "html", "progress", *LAYERS["run"].split()}
 HEAVY = (
     "pandas",
     "numpy",

@@ -2,11 +2,15 @@
 
 import json
 import os
+import pty
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import termios
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import nbformat
@@ -140,17 +144,21 @@ def test_a_rerun_takes_the_manifest_away_first(make):
     assert not manifest.exists()
 
 
+def command(source: Path) -> list[str]:
+    """Hand the notebook `source` its settings; return the command that runs it in a process of its own."""
+    for key, content in ((source.stem, {"run": "toy"}), (prepare.SETTINGS, SETTINGS)):
+        prepare.parameter_file(TOY, key).parent.mkdir(parents=True, exist_ok=True)
+        prepare.parameter_file(TOY, key).write_text(json.dumps(content))
+    code = f"from clv import run; from pathlib import Path; run._notebooks = lambda: Path({str(source.parent)!r}); "
+    return [sys.executable, "-c", code + f"raise SystemExit(run.main(['notebook', {source.stem!r}, 'toy']))"]
+
+
 @pytest.mark.slow
 def test_ctrl_c_stops_soon_and_leaves_no_stamp(outputs, toy):
     running = outputs / "running"
     source = toy(NAME, f"import time; from pathlib import Path; Path({str(running)!r}).touch(); time.sleep(60)")
-    for key, content in ((NAME, {"run": "toy"}), (prepare.SETTINGS, SETTINGS)):
-        prepare.parameter_file(TOY, key).parent.mkdir(parents=True, exist_ok=True)
-        prepare.parameter_file(TOY, key).write_text(json.dumps(content))
-    code = f"from clv import run; from pathlib import Path; run._notebooks = lambda: Path({str(source.parent)!r}); "
-    command = [sys.executable, "-c", code + f"raise SystemExit(run.main(['notebook', {NAME!r}, 'toy']))"]
     with subprocess.Popen(
-        command,
+        command(source),
         cwd=artefacts.root(),
         stderr=subprocess.PIPE,
         # A background job of a shell ignores Ctrl-C, and hands that down.
@@ -163,7 +171,105 @@ def test_ctrl_c_stops_soon_and_leaves_no_stamp(outputs, toy):
         process.communicate(timeout=60)
     assert process.returncode == run.INTERRUPTED
     assert not prepare.executed(TOY, NAME).exists()
-    assert not list(outputs.rglob("*.tmp*"))
+    assert not list(outputs.rglob("*.tmp*")) + list(outputs.rglob("*.progress"))
+
+
+# -- progress ----------------------------------------------------------------------------------------------------------
+
+WORKS = """
+from clv import progress
+with progress.stage("counting sheep", of=4) as advance:
+    for _ in range(3):
+        time.sleep(0.5)
+        advance()
+"""
+
+
+def log() -> list[dict]:
+    """Return the events in the run's log; each line must be JSON."""
+    return [json.loads(line) for line in (TOY.folder / "log.jsonl").read_text().splitlines()]
+
+
+def on_terminal(source: Path, columns: int) -> str:
+    """Run the notebook `source` on a terminal of its own and return all that was written there."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, columns))
+    environment = os.environ | {"TERM": "xterm"}
+    with subprocess.Popen(
+        command(source), cwd=artefacts.root(), env=environment, stderr=theirs, start_new_session=True
+    ) as process:
+        os.close(theirs)
+        written = b""
+        with suppress(OSError):  # how Linux reports the end
+            while piece := os.read(ours, 1024):
+                written += piece
+    os.close(ours)
+    assert process.returncode == 0, written
+    return written.decode().replace("\r\n", "\n")
+
+
+@pytest.mark.slow
+def test_a_terminal_shows_stage_and_share_in_one_line_and_keeps_only_the_last_word(toy):
+    written = on_terminal(toy(NAME, writes(NAME), WORKS), columns=60)
+    shown = [line.removesuffix("\x1b[K") for line in written.split("\r")]
+    assert f"{NAME}  counting sheep  25 %" in shown
+    assert f"{NAME}  counting sheep  50 %" in shown
+    assert max(map(len, shown)) < 60
+    *overwritten, last = written.split("\n")[0].split("\r")
+    assert all(line.endswith("\x1b[K") for line in filter(None, overwritten))  # none leaves an end of a longer one
+    assert re.fullmatch(rf"\x1b\[K{NAME} \.\.\. \d+ s", last)
+    assert written.count("\n") == 1
+    assert written.endswith("\n")
+
+
+@pytest.mark.slow
+def test_without_a_terminal_and_in_the_executed_notebook_there_is_no_trace_of_progress(make, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    code, printed = make(writes(NAME), WORKS, "print('end')")
+    assert code == 0
+    assert re.fullmatch(rf"{NAME} \.\.\. \d+ s\n", printed)
+    executed = nbformat.read(prepare.executed(TOY, NAME), as_version=4)
+    assert [cell.outputs for cell in executed.cells if cell.get("outputs")] == [executed.cells[-1].outputs]
+    assert ".progress" not in prepare.executed(TOY, NAME).read_text()
+    assert not list(TOY.folder.rglob("*.progress"))
+
+
+@pytest.mark.slow
+def test_the_log_tells_stages_time_and_memory_of_what_ran(make):
+    make(writes(NAME), WORKS)
+    started, stage, done = log()
+    assert [event["event"] for event in (started, stage, done)] == ["started", "stage", "done"]
+    assert (stage["notebook"], stage["stage"]) == (NAME, "counting sheep")
+    assert 1.5 <= stage["seconds"] <= done["seconds"]
+    assert 10 < stage["peak_mib"] <= done["peak_mib"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("cell", "reason", "stage"),
+    [
+        ("1 / 0", "04_gamma_gamma, cell [3]: ZeroDivisionError: ...", None),
+        ("with stage('looking up'): {}['ada@example.org']", "04_gamma_gamma, cell [3]: KeyError: ...", "looking up"),
+        ("warnings.warn('ada@example.org')", "04_gamma_gamma, cell [3] wrote a warning: ...", None),
+        (
+            "with stage('checking'): raise IntegrityError('rfm: x < 0 in 1 rows (first: customer_id ada@example).')",
+            "rfm: x < 0 in 1 rows.",
+            "checking",
+        ),
+        (
+            "with stage('filling memory'): os.kill(os.getpid(), 9)",
+            "04_gamma_gamma: the kernel died, probably out of memory; lower predictive_draws and run again.",
+            "filling memory",
+        ),
+    ],
+)
+def test_the_log_tells_where_and_why_a_notebook_failed_but_of_no_customer(make, cell, reason, stage):
+    imports = "import os, warnings; from clv.progress import stage; from clv.errors import IntegrityError; "
+    make(f"{imports}\n{cell}", writes(NAME))
+    failed = log()[-1]
+    assert (failed["event"], failed["reason"], failed["stage"]) == ("failed", reason, stage)
+    assert failed["peak_mib"] > 10
+    assert "ada" not in (TOY.folder / "log.jsonl").read_text()
 
 
 def test_a_second_maker_of_one_notebook_is_turned_away_and_of_another_is_not(outputs):
