@@ -8,7 +8,7 @@ Maths      bgnbd, gamma_gamma          likelihoods and closed forms, in plain nu
            predict, value              every customer's simulated future; values with intervals
            backtest, checks            a forecast against what came; a model against its data
            segments, cohorts           named groups; monthly matrices
-Engine     bgnbd_model, gamma_gamma_model, sampling, gate
+Engine     bgnbd_model, gamma_gamma_model, laplace, sampling, gate
                                        PyMC models, posteriors, the verdict
 Disk       artefacts                   name, place and contract of every file of a run
 Face       plots, charts, style        figures for analysts, charts for readers, their common colours

@@ -20,6 +20,7 @@ class WeightedBetaGeoModel(BetaGeoModel):
     """
 
     _model_type = "BG/NBD (distinct histories)"
+    parameters = PARAMETERS
 
     @property
     def default_model_config(self) -> dict:
@@ -56,6 +57,10 @@ class WeightedBetaGeoModel(BetaGeoModel):
             b = pm.Deterministic("b", (1.0 - phi) * kappa)
             pm.Potential("likelihood", _log_likelihood(tables, r, alpha, a, b))
 
+    def data_for(self, customers: pd.DataFrame) -> dict[str, np.ndarray]:
+        """Return the arrays that one row per customer puts into the model's data containers, by container name."""
+        return _containers(distinct_histories(customers))
+
 
 def model(customers: pd.DataFrame, *, periods_per_year: float = WEEKS_PER_YEAR) -> WeightedBetaGeoModel:
     """Return the built model for one row per customer, with T in units of which a year has `periods_per_year`."""
@@ -64,27 +69,41 @@ def model(customers: pd.DataFrame, *, periods_per_year: float = WEEKS_PER_YEAR) 
     return built
 
 
-def data_for(customers: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Return the arrays that one row per customer puts into the model's data containers, by container name."""
-    return _containers(distinct_histories(customers))
-
-
 def _containers(histories: pd.DataFrame) -> dict[str, np.ndarray]:
-    tables = {name: histories[name].to_numpy(float) for name in [*HISTORY, "customers"]}
-    x, which = np.unique(tables["frequency"], return_inverse=True)
-    return tables | {"x": x, "x_customers": np.bincount(which, weights=tables["customers"])}
+    """Return distinct values of x, T and t_x with their weights, and for each repeat history where its values stand."""
+    customers = histories["customers"].to_numpy(float)
+    (x, x_of), (t_x, t_x_of), (T, T_of) = (
+        np.unique(histories[name].to_numpy(float), return_inverse=True) for name in HISTORY
+    )
+    repeat = x[x_of] > 0
+    return {
+        "x": x,
+        "x_customers": np.bincount(x_of, weights=customers),
+        "T": T,
+        "T_customers": np.bincount(T_of, weights=customers),
+        "T_purchases": np.bincount(T_of, weights=customers * x[x_of]),
+        "recency": t_x,
+        "repeat_customers": customers[repeat],
+        "repeat_x": x_of[repeat].astype(np.int32),
+        "repeat_T": T_of[repeat].astype(np.int32),
+        "repeat_recency": t_x_of[repeat].astype(np.int32),
+    }
 
 
 def _log_likelihood(tables, r, alpha, a, b):  # type: ignore[no-untyped-def]
     """Return the summed bgnbd.log_likelihood (same formula, held equal by a test).
 
-    The gamma functions need x alone, so they run on the few distinct x; only the rest needs whole histories.
+    Gamma functions and logarithms run on the few distinct x, T and t_x; what is left for each history of repeat buyers
+    is the odds of having left. One-time buyers have none.
     """
-    x = tables["x"]
+    x, still_there = tables["x"], pt.log(alpha + tables["T"])
     betaln_ratio = pt.gammaln(b + x) + pt.gammaln(a + b) - pt.gammaln(a + b + x) - pt.gammaln(b)
-    by_frequency = pt.gammaln(r + x) - pt.gammaln(r) + r * pt.log(alpha) + betaln_ratio
-    x, t_x, T = (tables[name] for name in HISTORY)
-    to_end, to_last = pt.log(alpha + T), pt.log(alpha + t_x)
-    log_odds = pt.log(a) - pt.log(b + pt.maximum(x, 1) - 1) + (r + x) * (to_end - to_last)
-    by_history = pt.switch(pt.gt(x, 0), pt.softplus(log_odds), 0.0) - (r + x) * to_end
-    return pt.sum(tables["x_customers"] * by_frequency) + pt.sum(tables["customers"] * by_history)
+    purchases = pt.gammaln(r + x) - pt.gammaln(r) + r * pt.log(alpha) + betaln_ratio
+    silence = still_there[tables["repeat_T"]] - pt.log(alpha + tables["recency"])[tables["repeat_recency"]]
+    left_at_once = pt.log(a) - pt.log(b + pt.maximum(x, 1) - 1)
+    log_odds = left_at_once[tables["repeat_x"]] + (r + x)[tables["repeat_x"]] * silence
+    return (
+        pt.sum(tables["x_customers"] * purchases)
+        - pt.sum((r * tables["T_customers"] + tables["T_purchases"]) * still_there)
+        + pt.sum(tables["repeat_customers"] * pt.softplus(log_odds))
+    )

@@ -20,6 +20,7 @@ class WeightedGammaGammaModel(GammaGammaModel):
     """
 
     _model_type = "Gamma-Gamma Model (distinct histories)"
+    parameters = PARAMETERS
     typical: float | None = None
 
     @property
@@ -43,9 +44,27 @@ class WeightedGammaGammaModel(GammaGammaModel):
             q = config["q"].create_variable("q")
             relative_spend = config["relative_spend"].create_variable("relative_spend")
             relative_v = relative_spend * q / p
-            tables = {name: pm.Data(name, value) for name, value in data_for(data, typical=self.typical).items()}
+            tables = {name: pm.Data(name, value) for name, value in self.data_for(data).items()}
             pm.Deterministic("v", relative_v * tables["typical_order_value"])
             pm.Potential("likelihood", _log_likelihood(tables, p, q, relative_v))
+
+    def data_for(self, customers: pd.DataFrame) -> dict[str, np.ndarray]:
+        """Return the arrays that one row per customer puts into the model's data containers, by container name."""
+        repeat_buyers = usable(customers)
+        typical = self.typical or typical_order_value(repeat_buyers)
+        x = repeat_buyers["frequency"].to_numpy(float)
+        total = x * repeat_buyers["monetary_value"].to_numpy(float) / typical
+        x_values, x_customers = np.unique(x, return_counts=True)
+        totals, which = np.unique(total, return_inverse=True)
+        return {
+            "typical_order_value": np.asarray(typical, dtype=float),
+            "purchases_log_total": np.asarray(x @ np.log(total)),
+            "x": x_values,
+            "x_customers": x_customers.astype(float),
+            "total": totals,
+            "total_customers": np.bincount(which).astype(float),
+            "total_purchases": np.bincount(which, weights=x),
+        }
 
 
 def model(customers: pd.DataFrame, *, typical: float | None = None) -> WeightedGammaGammaModel:
@@ -56,28 +75,10 @@ def model(customers: pd.DataFrame, *, typical: float | None = None) -> WeightedG
     return built
 
 
-def data_for(customers: pd.DataFrame, *, typical: float | None = None) -> dict[str, np.ndarray]:
-    """Return the arrays that one row per customer puts into the model's data containers, by container name."""
-    repeat_buyers = usable(customers)
-    typical = typical or typical_order_value(repeat_buyers)
-    x = repeat_buyers["frequency"].to_numpy(float)
-    total = x * repeat_buyers["monetary_value"].to_numpy(float) / typical
-    x_values, x_customers = np.unique(x, return_counts=True)
-    totals, which = np.unique(total, return_inverse=True)
-    return {
-        "typical_order_value": np.asarray(typical, dtype=float),
-        "x": x_values,
-        "x_customers": x_customers.astype(float),
-        "total": totals,
-        "total_customers": np.bincount(which).astype(float),
-        "total_purchases": np.bincount(which, weights=x),
-    }
-
-
 def _log_likelihood(tables, p, q, v):  # type: ignore[no-untyped-def]
     """Return the summed gamma_gamma.log_likelihood in typical orders, up to the constant -sum(ln z)."""
     x, total = tables["x"], tables["total"]
     by_frequency = pt.gammaln(p * x + q) - pt.gammaln(p * x) - pt.gammaln(q) + q * pt.log(v)
     own, shared = tables["total_purchases"], tables["total_customers"]
-    by_total = p * own * pt.log(total) - (p * own + q * shared) * pt.log(v + total)
-    return pt.sum(tables["x_customers"] * by_frequency) + pt.sum(by_total)
+    by_total = (p * own + q * shared) * pt.log(v + total)
+    return pt.sum(tables["x_customers"] * by_frequency) + p * tables["purchases_log_total"] - pt.sum(by_total)

@@ -2,7 +2,8 @@
 
 Fails closed: a figure that is missing or not a number fails. Thresholds: R-hat and effective sample
 size (ESS) after Vehtari et al. 2021 (Bayesian Analysis 16(2)); no divergence at the first target
-acceptance, at most one in a thousand after the refit with smaller steps.
+acceptance, at most one in a thousand after the refit with smaller steps; k-hat after Vehtari et al.
+2024 (JMLR 25(72)). Chains, R-hat and divergences are questions to NUTS, k-hat is one to importance sampling.
 """
 
 from dataclasses import asdict, dataclass
@@ -14,7 +15,8 @@ import xarray as xr
 
 from clv import bgnbd
 from clv.errors import GateError
-from clv.sampling import Settings
+from clv.laplace import K_HAT_LIMIT
+from clv.sampling import LAPLACE, Settings, method_of
 
 PASS, WARN, FAIL = "PASS", "WARN", "FAIL"
 PARTS = {
@@ -58,7 +60,11 @@ def judge(
     shape = _shape(part, scalars, chains, draws)
     if shape.verdict == FAIL:
         return [shape]
-    return [shape, _r_hat(part, scalars), _ess(part, scalars), _divergences(part, posterior)]
+    statistics = posterior["sample_stats"].to_dataset()
+    if method_of(posterior) == LAPLACE:
+        return [shape, _k_hat(part, statistics), _effective(part, "all", float(statistics["effective_draws"]))]
+    instead = [_taken_over(part, statistics)] if "laplace_k_hat" in statistics else []
+    return [shape, *instead, _r_hat(part, scalars), _ess(part, scalars), _divergences(part, statistics)]
 
 
 def judge_purchases(
@@ -100,6 +106,21 @@ def require(checks: list[Check]) -> pd.DataFrame:
 def table(checks: list[Check]) -> pd.DataFrame:
     """Return one row per check."""
     return pd.DataFrame([asdict(check) for check in checks])
+
+
+def summary(posterior: xr.DataTree, *, interval: float) -> pd.DataFrame:
+    """Return each parameter's mean, sd, central interval, Monte-Carlo error of the mean and effective sample size.
+
+    R-hat is there for NUTS only: draws by importance sampling have no chains that could disagree.
+    """
+    import arviz as az
+
+    options: dict[str, Any] = {"ci_prob": interval, "ci_kind": "eti", "round_to": 4}
+    if method_of(posterior) != LAPLACE:
+        return az.summary(posterior, **options)
+    effective = float(posterior["sample_stats"]["effective_draws"])
+    stats = az.summary(posterior, kind="stats", **options)
+    return stats.assign(mcse_mean=(stats["sd"] / np.sqrt(effective)).round(4), ess=round(effective))
 
 
 def expected_total(posterior: xr.DataTree, customers: pd.DataFrame, horizon_weeks: float) -> xr.DataArray:
@@ -154,7 +175,10 @@ def _ess(part: str, scalars: xr.Dataset) -> Check:
         az.ess(scalars, method=method).rename({name: f"{name}, {method}" for name in scalars.data_vars})
         for method in ("bulk", "tail")
     )
-    name, worst = _extreme(sizes, largest=False)
+    return _effective(part, *_extreme(sizes, largest=False))
+
+
+def _effective(part: str, name: str, worst: float) -> Check:
     grade = PASS if worst >= ESS_FAIL else FAIL
     advice = "" if grade == PASS else " Sample longer: raise draws."
     sentence = (
@@ -163,8 +187,26 @@ def _ess(part: str, scalars: xr.Dataset) -> Check:
     return Check(part, "effective sample size", worst, f">= {ESS_FAIL}", grade, sentence)
 
 
-def _divergences(part: str, posterior: xr.DataTree) -> Check:
-    diverging = posterior["sample_stats"]["diverging"]
+def _k_hat(part: str, statistics: xr.Dataset) -> Check:
+    k_hat = float(statistics["k_hat"])
+    grade = PASS if k_hat <= K_HAT_LIMIT else FAIL
+    advice = "" if grade == PASS else " Set method to nuts."
+    sentence = (
+        f"{part}: k-hat of the importance weights is {k_hat:.2f}; they can be relied on up to {K_HAT_LIMIT}.{advice}"
+    )
+    return Check(part, "k-hat", k_hat, f"<= {K_HAT_LIMIT}", grade, sentence)
+
+
+def _taken_over(part: str, statistics: xr.Dataset) -> Check:
+    k_hat = float(statistics["laplace_k_hat"])
+    sentence = (
+        f"{part}: importance sampling was tried first; its k-hat was {k_hat:.2f}, above {K_HAT_LIMIT}, so NUTS sampled."
+    )
+    return Check(part, "method", k_hat, f"NUTS above {K_HAT_LIMIT}", PASS, sentence)
+
+
+def _divergences(part: str, statistics: xr.Dataset) -> Check:
+    diverging = statistics["diverging"]
     share = float(diverging.mean())
     grade = PASS if share == 0 else WARN if share <= DIVERGENT_SHARE_FAIL else FAIL
     sentence = f"{part}: {int(diverging.sum())} of {diverging.size:,} transitions diverged."

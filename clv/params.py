@@ -93,7 +93,11 @@ class Params(BaseModel):
     interval: float = Field(
         default=0.90, ge=0.5, le=0.99, description="Probability inside every interval. Changed by careful readers."
     )
-    method: Literal["nuts"] = Field(default="nuts", description="How the posterior is found; only nuts for now.")
+    method: Literal["nuts", "laplace", "auto"] = Field(
+        default="auto",
+        description="How the posterior is found: by NUTS, by importance sampling around its mode (laplace), or by NUTS "
+        "up to 20,000 distinct histories and by the other beyond (auto). Changed by those who compare the two.",
+    )
     chains: int = Field(
         default=4, ge=4, le=16, description="Chains of the sampler; convergence is judged on 4. Rarely changed."
     )

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, LinearSegmentedColormap, LogNorm
@@ -215,6 +216,33 @@ def plot_prior_posterior(draws: pd.DataFrame, references: pd.DataFrame) -> Figur
         axes.set_yticks([])
         axes.set_ylabel("Density")
     _legend(figure, panels[0])
+    return figure
+
+
+def plot_draws(posterior: xr.DataTree) -> Figure:
+    """Show whether the draws can be trusted: chains that agree (NUTS), or weights that are even (importance sampling).
+
+    Parameters
+    ----------
+    posterior
+        As `sampling.sample` returns it.
+    """
+    statistics = posterior["sample_stats"].to_dataset()
+    if "weight" not in statistics:
+        return _chains(posterior)
+    figure, axes = _new(
+        "How evenly the draws count",
+        x="Draws, most important first (%)",
+        y="Share of the weight (%)",
+        alt="A curve close to the diagonal of equal weights.",
+    )
+    weights = np.sort(statistics["weight"].to_numpy().ravel())[::-1]
+    share = 100 * np.arange(1, weights.size + 1) / weights.size
+    axes.plot(share, 100 * weights.cumsum() / weights.sum(), color=MODEL, label="draws around the mode")
+    axes.plot([0, 100], [0, 100], color=REFERENCE, linestyle="--", label="all count the same")
+    axes.set_xlim(0, 100)
+    axes.set_ylim(0, 100)
+    _legend(figure, axes)
     return figure
 
 
@@ -459,6 +487,19 @@ def plot_shrinkage(table: pd.DataFrame, *, population_mean: float, currency: str
     _number_ticks(axes, "y")
     _bar(figure, axes, points, "Repeat purchases", log=True)
     _legend(figure, axes)
+    return figure
+
+
+def _chains(posterior: xr.DataTree) -> Figure:
+    """Return ArviZ's densities and ranks of every chain, a row per parameter."""
+    import arviz as az
+    import matplotlib.pyplot as plt
+
+    height = 0.5 + 1.5 * len(posterior["posterior"].to_dataset().data_vars)
+    drawn = az.plot_rank_dist(posterior, figure_kwargs={"figsize": (8, height), "FigureClass": DescribedFigure})
+    figure = drawn.viz["figure"].item()
+    plt.close(figure)  # shown once, by the cell that made it
+    figure.set_label("Densities and ranks of the chains, a row per parameter.")
     return figure
 
 

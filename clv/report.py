@@ -10,8 +10,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import xarray as xr
 
 from clv import bgnbd, gate, page_tables, segments
+from clv.sampling import LAPLACE, method_of
 from clv.words import amount, count, day, money, percent, weeks
 
 Figures = Mapping[str, Any]
@@ -334,6 +336,20 @@ def base_in_words(customers: pd.DataFrame, last_day: date) -> str:
         f"Up to {day(last_day.isoformat())} there are **{count(len(customers))}** customers with "
         f"{count(customers['purchases'].sum())} purchases; **{count(repeat.sum())}** ({percent(repeat.mean())}) "
         f"came back at least once, on average {customers.loc[repeat, 'frequency'].mean():.1f} times."
+    )
+
+
+def draws_in_words(posterior: xr.DataTree) -> str:
+    """Return what to look for in `plots.plot_draws` and `gate.summary`, by the method that gave the draws."""
+    if method_of(posterior) == LAPLACE:
+        return (
+            "These draws come from a multivariate t distribution around the posterior's mode, weighted by how well it "
+            "fits there and drawn again in proportion. Look for a curve close to the diagonal: then few draws are "
+            "thrown away. Below, `ess` says how many independent draws they are worth."
+        )
+    return (
+        "Left, one density per chain: chains that agree lie on top of each other. Right, the ranks of each chain among "
+        "all: lines near the middle; p above α says that they cannot be told from chance."
     )
 
 

@@ -15,7 +15,7 @@ LAYERS = {
     "words": "errors strict_yaml progress params tables",
     "data": "database sources refunds transactions simulate rfm",
     "maths": "bgnbd gamma_gamma predict value backtest checks segments cohorts",
-    "engine": "bgnbd_model gamma_gamma_model sampling origins gate",
+    "engine": "bgnbd_model gamma_gamma_model laplace sampling origins gate",
     "disk": "artefacts",
     "face": "style plots charts words key_figures page_tables report html",
     "run": "cells prepare manifest terminal run",

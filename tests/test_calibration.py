@@ -30,7 +30,7 @@ def posteriors(shop):
 
     settings = sampling.Settings(chains=4, draws=500, tune=500, seed=1)
     return [
-        sampling.sample(sampling.compile_model(module.model(shop)), settings, names=module.PARAMETERS)
+        sampling.sample(sampling.Compiled(module.model(shop)), shop, settings)
         for module in (bgnbd_model, gamma_gamma_model)
     ]
 

@@ -58,9 +58,7 @@ def posteriors(shop, calibration):
     return {
         (name, part): posterior
         for name, module in (("purchases", bgnbd_model), ("spend", gamma_gamma_model))
-        for part, posterior in sampling.sample_parts(
-            module.model(calibration), parts, settings, names=module.PARAMETERS, data_for=module.data_for
-        ).items()
+        for part, posterior in sampling.sample_parts(module.model(calibration), parts, settings).items()
     }
 
 
@@ -163,8 +161,7 @@ def test_days_and_cents_give_every_customer_the_same_value(calibration, draws):
     )
     settings = sampling.Settings(chains=4, draws=1000, tune=1000, seed=20260101)
     models = bgnbd_model.model(other, periods_per_year=365.25), gamma_gamma_model.model(other)
-    names = bgnbd_model.PARAMETERS, gamma_gamma_model.PARAMETERS
-    fitted = [sampling.sample(sampling.compile_model(m), settings, names=n) for m, n in zip(models, names, strict=True)]
+    fitted = [sampling.sample(sampling.Compiled(model), other, settings) for model in models]
     in_days = value.pair(*fitted, 1000)
     weeks = value.expectations(calibration, draws, Horizon(39.0, 0.002), interval=0.9)
     days = value.expectations(other, in_days, Horizon(273.0, 0.002 / 7), interval=0.9)

@@ -261,7 +261,7 @@ def test_a_compiled_model_can_be_given_other_customers(shop):
     from clv import bgnbd_model
 
     model = bgnbd_model.model(shop)
-    for name, values in bgnbd_model.data_for(shop.iloc[:100]).items():
+    for name, values in model.data_for(shop.iloc[:100]).items():
         model.model[name].set_value(values)
     found = likelihood(model, [purchase_point(model, *POINTS[0])])
     history = [shop[name].iloc[:100] for name in bgnbd.HISTORY]
@@ -318,5 +318,6 @@ def test_priors_put_customers_where_their_comments_say():
 def test_a_stated_typical_order_reaches_the_prior_and_the_refit(repeat_buyers):
     from clv import gamma_gamma_model
 
-    assert gamma_gamma_model.model(repeat_buyers, typical=7.0).model["typical_order_value"].get_value() == 7.0
-    assert gamma_gamma_model.data_for(repeat_buyers, typical=7.0)["typical_order_value"] == 7.0
+    model = gamma_gamma_model.model(repeat_buyers, typical=7.0)
+    assert model.model["typical_order_value"].get_value() == 7.0
+    assert model.data_for(repeat_buyers)["typical_order_value"] == 7.0

@@ -62,7 +62,7 @@ def test_a_misspelt_key_is_answered_with_the_right_one(refused):
         ("discount_rate_annual: -1", "discount_rate_annual is -1, but must be greater than or equal to 0."),
         ("generate_r: .inf", "generate_r is '.inf', but must be a valid number."),
         ("currency: usd", "currency is 'usd', but must be three capital letters like USD."),
-        ("method: laplace", "method is 'laplace', but must be 'nuts'."),
+        ("method: advi", "method is 'advi', but must be 'nuts', 'laplace' or 'auto'."),
         ("refunds: keep", "refunds is 'keep', but must be 'net', 'drop' or 'reject'."),
         (
             "calibration_end: 2025-02-30",

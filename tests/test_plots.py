@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
+from forecasts import posterior
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
@@ -74,6 +76,8 @@ SPEND = pd.DataFrame(
         "upper": [0.5, 0.7],
     }
 )
+WEIGHTS = np.random.default_rng(1).lognormal(0, 0.3, (4, 100))
+WEIGHED = xr.DataTree.from_dict({"sample_stats": xr.Dataset({"weight": (("chain", "draw"), WEIGHTS)})})
 SHRINKAGE = pd.DataFrame({"monetary_value": [10.0, 50], "expected_spend": [20.0, 45], "frequency": [1, 8]})
 
 FIGURES = {
@@ -85,6 +89,7 @@ FIGURES = {
     "prior_predictive": lambda: plots.plot_prior_predictive(CHECK, interval=0.9),
     "posterior_predictive": lambda: plots.plot_posterior_predictive(CHECK, interval=0.9),
     "prior_posterior": lambda: plots.plot_prior_posterior(DRAWS, TRUTH),
+    "draws": lambda: plots.plot_draws(WEIGHED),
     "alive_plane": lambda: plots.plot_alive_plane(PLANE),
     "expected_plane": lambda: plots.plot_expected_plane(PLANE, horizon_weeks=52),
     "tracking": lambda: plots.plot_tracking(TRACKING, interval=0.9),
@@ -118,6 +123,15 @@ def test_every_figure_names_its_axes_and_describes_itself_and_no_customer(name):
 def test_every_public_function_is_tried():
     public = {name.removeprefix("plot_") for name in vars(plots) if name.startswith("plot_")}
     assert public == set(FIGURES)
+
+
+@pytest.mark.slow  # ArviZ's plots alone take three seconds to import
+def test_chains_are_shown_by_parameter_and_described():
+    chains = {name: np.random.default_rng(1).normal(size=(4, 100)) for name in ("r", "alpha")}
+    figure = plots.plot_draws(posterior(**chains))
+    assert isinstance(figure, plots.DescribedFigure)
+    assert len(figure.axes) == 4
+    assert figure.get_label() == "Densities and ranks of the chains, a row per parameter."
 
 
 @pytest.mark.parametrize(

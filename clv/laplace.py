@@ -1,0 +1,162 @@
+"""Posterior by importance sampling around its mode: exact in the limit like NUTS, and far faster with few parameters.
+
+Find the mode, draw from a multivariate t there, move and scale it once by the weighted moments of those draws,
+draw again, smooth the importance ratios (Pareto-smoothed importance sampling, Vehtari et al. 2024, JMLR 25(72)) and
+resample in proportion. The fitted tail index k-hat tells whether that worked: above `K_HAT_LIMIT` it did not.
+Points lie on the unconstrained scale a sampler moves on, shape (points, dimensions).
+"""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+K_HAT_LIMIT = 0.7
+# Tails heavier than the posterior's keep every ratio bounded; at 7 degrees the ratios stay even all the same.
+DEGREES_OF_FREEDOM = 7
+PILOT_DRAWS = 1000
+_NEWTON_STEPS, _LONGEST_STEP = 20, 3.0
+_NOWHERE = -1e100  # a log-density of minus infinity that can still be subtracted
+
+
+@dataclass(frozen=True)
+class Weighted:
+    """Equally likely posterior draws of the parameters, (draws, parameters), and how well they were found.
+
+    weights (draws,): relative weights of the draws they were chosen from, mean 1. effective: what those are worth.
+    """
+
+    parameters: Floats
+    weights: Floats
+    k_hat: float
+
+    @property
+    def effective(self) -> float:
+        """Return how many independent draws the weighted ones are worth (Kish)."""
+        return float(self.weights.sum() ** 2 / (self.weights**2).sum())
+
+
+class Density:
+    """A compiled PyMC model: log-density and parameters at any points, for any data, without compiling again."""
+
+    def __init__(self, model: Any, names: list[str]) -> None:
+        from pymc.pytensorf import compile as compile_graph
+        from pymc.pytensorf import join_nonshared_inputs
+
+        values = model.replace_rvs_by_values([model[name] for name in names])
+        start = model.initial_point()
+        wanted = [model.logp(), *values]
+        wanted, point = join_nonshared_inputs(start, wanted, model.value_vars)
+        with model:
+            compiled = compile_graph([point], wanted, mode="NUMBA")
+        self._at_each = _loop(compiled.vm.jit_fn)
+        self._containers = compiled.get_shared()
+        self._width = len(wanted)
+        self.start = np.concatenate([np.ravel(start[variable.name]) for variable in model.value_vars]).astype(float)
+
+    def at(self, points: Floats, data: Mapping[str, NDArray[Any]], workers: int = 2) -> tuple[Floats, Floats]:
+        """Return the log-density (points,), -inf where there is none, and the parameters (points, parameters)."""
+        tables = tuple(
+            np.asarray(data.get(container.name, container.get_value(borrow=True)), dtype=container.dtype)
+            for container in self._containers
+        )
+        points = np.ascontiguousarray(points)
+        found = np.empty((len(points), self._width))
+        if len(points) < workers:  # nothing to share
+            self._at_each(points, found, *tables)
+        else:
+            parts = [slice(start, None, workers) for start in range(workers)]
+            with ThreadPoolExecutor(workers) as pool:
+                list(pool.map(lambda part: self._at_each(points[part], found[part], *tables), parts))
+        return np.where(np.isnan(found[:, 0]), -np.inf, found[:, 0]), found[:, 1:]
+
+
+def sample(density: Density, data: Mapping[str, NDArray[Any]], *, draws: int, seed: Any, workers: int = 1) -> Weighted:
+    """Return `draws` posterior draws for `data`; `seed` is whatever `numpy.random.default_rng` takes."""
+    from scipy.stats import multivariate_t
+
+    generator = np.random.default_rng(seed)
+    centre, spread = _mode(density, data)
+    for size in (PILOT_DRAWS, draws):
+        proposal = multivariate_t(centre, spread, df=DEGREES_OF_FREEDOM, allow_singular=True)
+        points = np.atleast_2d(proposal.rvs(size, random_state=generator))
+        log_density, parameters = density.at(points, data, workers)
+        weights, k_hat = _smoothed(log_density - proposal.logpdf(points))
+        centre, spread = _moments(points, weights)
+    chosen = generator.permutation(_resampled(weights, generator))
+    return Weighted(parameters[chosen], weights * draws, k_hat)
+
+
+def _loop(log_density: Any) -> Any:
+    from numba import njit
+
+    @njit(nogil=True)
+    def at_each(points, found, *tables):  # type: ignore[no-untyped-def]
+        for i in range(points.shape[0]):
+            values = log_density(points[i], *tables)
+            for k in range(len(values)):  # assigning the row at once takes numba three seconds to compile
+                found[i, k] = values[k][()]
+
+    return at_each
+
+
+def _mode(density: Density, data: Mapping[str, NDArray[Any]]) -> tuple[Floats, Floats]:
+    """Return the mode, and the covariance of the normal distribution with the same curvature there."""
+    from scipy.optimize import minimize
+
+    def surprise(point: Floats) -> float:
+        return -float(density.at(point[None], data)[0][0])
+
+    found = minimize(surprise, density.start, method="BFGS", jac="3-point")
+    # With thousands of customers BFGS stops early and guesses the curvature badly: Newton's steps put both right.
+    centre, axes = found.x, np.linalg.cholesky(found.hess_inv)
+    for _ in range(_NEWTON_STEPS):
+        step, stretch = _newton(density, data, centre, axes)
+        centre, axes = centre + axes @ step, axes @ stretch
+        if np.abs(step).max() < 0.1 and np.abs(stretch @ stretch.T - np.eye(step.size)).max() < 0.1:
+            break
+    return centre, axes @ axes.T
+
+
+def _newton(density: Density, data: Mapping[str, NDArray[Any]], centre: Floats, axes: Floats) -> tuple[Floats, Floats]:
+    """Return Newton's step from `centre` and the change of `axes` that makes the curvature one, both in units of axes.
+
+    Differences over half a unit either way: once the units are posterior sds, the shape where the draws will lie.
+    """
+    size = centre.size
+    half, signs = 0.5 * np.eye(size), np.array([(1, 1), (1, -1), (-1, 1), (-1, -1)])
+    corners = signs[:, 0, None, None, None] * half[:, None] + signs[:, 1, None, None, None] * half[None]
+    values = np.maximum(density.at(centre + corners.reshape(-1, size) @ axes.T, data)[0], _NOWHERE)
+    up, mixed, mixed_too, down = values.reshape(4, size, size)
+    slope = np.diag(up - down) / 2
+    strength, directions = np.linalg.eigh(-(up - mixed - mixed_too + down))
+    strength = np.maximum(np.abs(strength), 0.01)
+    step = directions @ (directions.T @ slope / strength)
+    return step.clip(-_LONGEST_STEP, _LONGEST_STEP), directions / np.sqrt(strength)
+
+
+def _smoothed(log_ratios: Floats) -> tuple[Floats, float]:
+    """Return weights that sum to 1, their largest ones smoothed, and k-hat."""
+    from arviz_stats.base import array_stats
+
+    log_weights, k_hat = array_stats.psislw(-log_ratios)
+    return np.exp(log_weights), float(k_hat)
+
+
+def _moments(points: Floats, weights: Floats) -> tuple[Floats, Floats]:
+    """Return centre and spread of the t distribution with the mean and covariance of the weighted points."""
+    centre = weights @ points
+    covariance = (points - centre).T * weights @ (points - centre)
+    return centre, covariance * (DEGREES_OF_FREEDOM - 2) / DEGREES_OF_FREEDOM
+
+
+def _resampled(weights: Floats, generator: Generator) -> NDArray[np.int64]:
+    """Return positions drawn in proportion to the weights, each as often as expected up to one (systematic)."""
+    ticks = (np.arange(weights.size) + generator.random()) / weights.size
+    return np.searchsorted(np.cumsum(weights), ticks * weights.sum()).clip(max=weights.size - 1)

@@ -1,0 +1,131 @@
+"""What sampling promises: both methods give the same posterior of one model, compiled once, for any customers."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from forecasts import CDNOW, lives
+
+from clv import gate, laplace, sampling
+from clv.sampling import Compiled, Settings
+
+pytestmark = pytest.mark.slow  # importing pymc_marketing alone takes eight seconds
+
+
+def base(n: int, seed: int, **changed: float) -> pd.DataFrame:
+    return lives(n, age=39.0, weeks=0.0, discount=0.0, seed=seed, **(CDNOW | changed))[0]
+
+
+def settings(method: str, **changed: int) -> Settings:
+    return Settings(**({"chains": 4, "draws": 1000, "tune": 1000, "seed": 1, "method": method} | changed))
+
+
+@pytest.fixture(scope="module")
+def compiled() -> dict[str, Compiled]:
+    """Both models, built on customers that no test fits."""
+    from clv import bgnbd_model, gamma_gamma_model
+
+    return {module.__name__: Compiled(module.model(base(50, 9))) for module in (bgnbd_model, gamma_gamma_model)}
+
+
+@pytest.fixture(scope="module", params=["clv.bgnbd_model", "clv.gamma_gamma_model"])
+def each(request, compiled) -> Compiled:
+    return compiled[request.param]
+
+
+def logarithms(posterior, names: list[str]) -> np.ndarray:
+    return np.log([posterior["posterior"][name].to_numpy().ravel() for name in names])
+
+
+def test_laplace_agrees_with_a_long_run_of_nuts(each):
+    """On the log scale: means within a tenth of a posterior sd, sds within ten per cent."""
+    customers, names = base(2400, 1), each.model.parameters
+    long = logarithms(sampling.sample(each, customers, settings("nuts", draws=10_000)), names)
+    quick = sampling.sample(each, customers, settings("laplace"))
+    assert sampling.method_of(quick) == "laplace"
+    drawn = logarithms(quick, names)
+    assert (np.abs(drawn.mean(axis=1) - long.mean(axis=1)) < 0.1 * long.std(axis=1)).all()
+    np.testing.assert_allclose(drawn.std(axis=1), long.std(axis=1), rtol=0.10)
+
+
+def test_data_are_data_and_not_constants_of_the_compiled_model(each):
+    """The density for other customers is that of a model built on them."""
+    customers, point = base(300, 2), each.density.start + np.random.default_rng(1).normal(size=(5, 1)) / 4
+    rebuilt = Compiled(type(each.model)())
+    rebuilt.model.build_model(_as_built(each.model, customers))
+    found, expected = each.density.at(point, each.model.data_for(customers)), rebuilt.density.at(point, {})
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
+def _as_built(model, customers: pd.DataFrame) -> pd.DataFrame:
+    from clv.bgnbd import distinct_histories
+    from clv.gamma_gamma import usable
+
+    return distinct_histories(customers) if "alpha" in model.parameters else usable(customers)
+
+
+def test_the_compiled_density_is_the_models_own(each):
+    """Up to rounding, and it hands back the parameters that belong to a point."""
+    points = each.density.start + np.random.default_rng(2).normal(size=(4, each.density.start.size)) / 3
+    log_density, parameters = each.density.at(points, {})
+    model = each.model.model
+    expected = model.compile_logp()
+    wanted = model.replace_rvs_by_values([model[name] for name in each.model.parameters])
+    values = model.compile_fn(wanted, inputs=model.value_vars, on_unused_input="ignore")
+    for point, found, drawn in zip(points, log_density, parameters, strict=True):
+        named = {variable.name: np.asarray(at) for variable, at in zip(model.value_vars, point, strict=True)}
+        assert found == pytest.approx(float(expected(named)), rel=1e-12)
+        np.testing.assert_allclose(drawn, values(named), rtol=1e-12)
+
+
+def test_importance_sampling_gives_the_same_draws_with_any_number_of_workers(each):
+    customers = base(300, 3)
+    drawn = [sampling.sample(each, customers, settings("laplace", workers=workers)) for workers in (1, 2, 3)]
+    for other in drawn[1:]:
+        for group in ("posterior", "sample_stats"):
+            assert drawn[0][group].to_dataset().identical(other[group].to_dataset())
+
+
+def test_the_two_models_do_not_share_random_numbers(compiled):
+    """Their draws are paired as if independent, also with one seed for both."""
+    drawn = [
+        sampling.sample(model, base(2400, 1), settings("laplace"))["posterior"].to_dataset()
+        for model in compiled.values()
+    ]
+    for one in drawn[0].data_vars:
+        for other in drawn[1].data_vars:
+            assert abs(np.corrcoef(drawn[0][one].values.ravel(), drawn[1][other].values.ravel())[0, 1]) < 0.08
+
+
+def test_nuts_takes_over_where_importance_sampling_fails(compiled, monkeypatch):
+    monkeypatch.setattr(laplace, "K_HAT_LIMIT", -5.0)
+    posterior = sampling.sample(compiled["clv.gamma_gamma_model"], base(800, 4), settings("laplace"))
+    assert sampling.method_of(posterior) == "nuts"
+    monkeypatch.undo()
+    checks = gate.judge_spend({"gamma_gamma": posterior}, settings("laplace"))
+    (said,) = [check.sentence for check in checks if check.name == "method"]
+    assert said.startswith("spend, all data: importance sampling was tried first; its k-hat was ")
+    assert said.endswith("above 0.7, so NUTS sampled.")
+    assert gate.verdict(checks) == gate.PASS
+
+
+def test_auto_takes_nuts_for_few_histories_and_importance_sampling_for_many(compiled, monkeypatch):
+    model, customers = compiled["clv.bgnbd_model"], base(800, 4)
+    assert sampling.method_of(sampling.sample(model, customers, settings("auto", draws=100, tune=100))) == "nuts"
+    monkeypatch.setattr(sampling, "MOST_HISTORIES_FOR_NUTS", 100)
+    assert sampling.method_of(sampling.sample(model, customers, settings("auto"))) == "laplace"
+
+
+def test_a_loyal_base_is_fitted_though_likelihood_alone_would_send_b_to_infinity(compiled):
+    loyal = base(500, 5, r=2.0, a=1e-6, b=1.0)
+    posterior = sampling.sample(compiled["clv.bgnbd_model"], loyal, settings("laplace"))
+    assert sampling.method_of(posterior) == "laplace"
+    leaving = posterior["posterior"]["a"] / (posterior["posterior"]["a"] + posterior["posterior"]["b"])
+    assert float(leaving.quantile(0.95)) < 0.01
+
+
+def test_a_posterior_by_importance_sampling_passes_the_gate_and_shows_k_hat_where_r_hat_stood(compiled):
+    posterior = sampling.sample(compiled["clv.bgnbd_model"], base(800, 4), settings("laplace"))
+    checks = gate.judge_purchases({"bgnbd": posterior}, {"bgnbd": base(800, 4)}, settings("laplace"), horizon_weeks=52)
+    assert [check.name for check in checks] == ["shape", "k-hat", "effective sample size"]
+    assert gate.verdict(checks) == gate.PASS
