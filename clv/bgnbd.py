@@ -101,13 +101,30 @@ def purchase_integrals(
     integrated over (0, horizon) and multiplied by P(alive). Finite at a = 1 and a + b = 1, where the
     textbook formula (2005 paper, eq. 10) divides by zero. x = T = 0 gives a new customer.
     """
+    plain, discounted = alive_integrals(horizon, x, T, r, alpha, a, b, discount=discount, nodes=nodes)
+    alive = probability_alive(x, t_x, T, r, alpha, a, b)
+    return alive * plain, alive * discounted
+
+
+def alive_integrals(
+    horizon: ArrayLike,
+    x: ArrayLike,
+    T: ArrayLike,
+    r: ArrayLike,
+    alpha: ArrayLike,
+    a: ArrayLike,
+    b: ArrayLike,
+    *,
+    discount: float,
+    nodes: int = FAST_NODES,
+) -> tuple[Floats, Floats]:
+    """Return the two `purchase_integrals` of a customer known to be alive: then the last purchase says nothing more."""
     columns = np.broadcast_arrays(*_floats(horizon, x, T, r, alpha, a, b))
     position, weight = _legendre(nodes)
     plain, discounted = np.empty((2, columns[0].size))
     flat = [np.array(column).ravel() for column in columns]
     _integrate_rate(*flat, discount, position, weight, plain, discounted)  # type: ignore[call-arg]
-    alive, shape = probability_alive(x, t_x, T, r, alpha, a, b), columns[0].shape
-    return alive * plain.reshape(shape), alive * discounted.reshape(shape)
+    return plain.reshape(columns[0].shape), discounted.reshape(columns[0].shape)
 
 
 def distinct_histories(customers: pd.DataFrame) -> pd.DataFrame:

@@ -1,12 +1,14 @@
 """Exact simulation of every customer's future from posterior draws, in chunks of customers.
 
-For one customer and one posterior draw: alive with P(alive); then lambda ~ Gamma(r + x, alpha + T) and
-p ~ Beta(a, b + x), independent; purchases at exponential gaps until the horizon ends or, after one of
-them, the customer leaves (probability p); amounts ~ Gamma(p_spend, rate nu) with one
-nu ~ Gamma(p_spend x + q, v + x z) per customer and draw. Value is gross margin times the sum of amounts
-discounted by exp(-delta t). So parameter, individual and process uncertainty are all in every draw.
+For one customer and one posterior draw, with r' = r + x and alpha' = alpha + T: the first purchase of somebody alive comes
+after t with P(t > s) = (alpha' / (alpha' + s))^r' (the rate averaged over its Gamma(r', alpha')); alive with P(alive);
+given t the rate is lambda ~ Gamma(r' + 1, alpha' + t), and further purchases follow at exponential gaps. The dropout
+probability is averaged over its Beta(a, b + x): the customer leaves with the k-th purchase with probability
+a / (a + b + x + k - 1). Amounts ~ Gamma(p_spend, rate nu) with one
+nu ~ Gamma(p_spend x + q, v + x z) per customer and draw. Value is gross margin times the sum of amounts discounted by
+exp(-delta t). So parameter, individual and process uncertainty are all in every draw.
 
-Nothing of size customers x draws is ever held: each chunk is summarised where it is simulated.
+Nothing of size customers x draws is ever held: a chunk is simulated in blocks, each summarised where it is simulated.
 """
 
 import math
@@ -21,13 +23,19 @@ import pandas as pd
 from numba import njit
 from numpy.typing import NDArray
 
+from clv import progress
 from clv.bgnbd import WEEKS_PER_YEAR
 
-# Part of the result: another size spawns other random numbers. 2,048 customers x 1,000 draws are 25 MB.
+# Part of the result: another size spawns other random numbers.
 CHUNK_CUSTOMERS = 2048
+# No part of the result: a chunk's blocks use its generators in turn. Two megabytes stay in a core's cache.
+BLOCK_BYTES = 2 * 2**20
+_BYTES_PER_FUTURE = 12
+
+_HISTORY = ["frequency", "recency", "T", "monetary_value"]
 
 Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+Integers = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True)
@@ -102,10 +110,15 @@ class Totals:
     period_purchases: Floats
 
     def plus(self, other: "Totals") -> "Totals":
+        """Return the sums of both."""
         return Totals(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
 
+    def by_draw(self) -> "Totals":
+        """Return the totals with their last dimension, the draws, first."""
+        return Totals(*(np.moveaxis(getattr(self, name), -1, 0) for name in self.__dataclass_fields__))
 
-# Gets the chunk's rows and its simulated (rows, draws) purchases and values; what it returns is kept.
+
+# Gets some rows and their simulated (rows, draws) purchases and values, to use up; what it returns is kept.
 Summarise = Callable[[slice, Integers, Floats], Any]
 
 
@@ -124,64 +137,76 @@ def simulate(
     workers: int = 1,
     groups: Groups | None = None,
     calendar: Calendar | None = None,
+    block_bytes: int = BLOCK_BYTES,
 ) -> tuple[list[Any], Totals]:
-    """Simulate one future per customer and posterior draw; return each chunk's summary, in order, and the totals.
+    """Simulate one future per customer and posterior draw; return each block's summary, in order, and the totals.
 
-    The same seed gives the same numbers for any number of workers, and the same purchases whatever the spend model.
+    The same seed gives the same numbers for any number of workers and any size of the blocks, and the same purchases
+    whatever the spend model.
 
     Parameters
     ----------
     customers
         frequency, recency, T (weeks), monetary_value: one row per customer, their order is part of the seed.
+    block_bytes
+        Memory per worker for the futures of one block.
     """
     n = len(customers)
     groups = groups or Groups(np.zeros((n, 1), np.int64), 1)
     calendar = calendar or Calendar(np.array([0.0, np.inf]), np.zeros(n, np.int64), 1, np.zeros(n, bool))
-    history = np.ascontiguousarray(customers[["frequency", "recency", "T", "monetary_value"]].to_numpy(float))
+    history = np.column_stack([customers[name].to_numpy(float) for name in _HISTORY])
     parameters = np.column_stack([getattr(draws, name) for name in Draws.__dataclass_fields__])
     future = np.array([horizon.weeks, horizon.discount_weekly, horizon.gross_margin])
+    size = max(block_bytes // (len(draws) * _BYTES_PER_FUTURE), 1)
     starts = range(0, max(n, 1), CHUNK_CUSTOMERS)  # nobody is one empty chunk
     seeds = np.random.SeedSequence(seed).spawn(len(starts))
 
-    def chunk(start: int, chunk_seed: np.random.SeedSequence) -> tuple[Any, Totals]:
-        rows = slice(start, min(start + CHUNK_CUSTOMERS, n))
-        purchases, value, totals = _empty_results(rows.stop - rows.start, len(draws), groups.count, calendar)
-        _simulate_chunk(  # type: ignore[call-arg]
-            *(np.random.Generator(np.random.PCG64(seed)) for seed in chunk_seed.spawn(2)),
-            history[rows],
-            parameters,
-            future,
-            groups.codes[rows],
-            calendar.edges,
-            calendar.cohorts[rows],
-            calendar.seen[rows],
-            purchases,
-            value,
-            totals.purchases,
-            totals.value,
-            totals.active,
-            totals.revenue,
-            totals.period_purchases,
-        )
-        return summarise(rows, purchases, value), totals
+    def chunk(start: int, chunk_seed: np.random.SeedSequence) -> tuple[list[Any], Totals]:
+        generators = [np.random.Generator(np.random.PCG64(seed)) for seed in chunk_seed.spawn(2)]
+        totals = _no_totals(len(draws), groups.count, calendar)
+        found = []
+        for rows in _blocks(start, min(start + CHUNK_CUSTOMERS, n), size):
+            shape = (rows.stop - rows.start, len(draws))
+            purchases, value = np.zeros(shape, np.int32), np.zeros(shape)
+            _simulate_block(  # type: ignore[call-arg]
+                *generators,
+                history[rows],
+                parameters,
+                future,
+                groups.codes[rows],
+                calendar.edges,
+                calendar.cohorts[rows],
+                calendar.seen[rows],
+                purchases,
+                value,
+                *(getattr(totals, name) for name in Totals.__dataclass_fields__),
+            )
+            found.append(summarise(rows, purchases, value))
+        return found, totals
 
     summaries, total = [], None
-    for summary, totals in _in_order(chunk, list(zip(starts, seeds, strict=True)), workers):
-        summaries.append(summary)
-        total = totals if total is None else total.plus(totals)
+    with progress.stage("simulating futures", of=len(starts)) as advance:
+        for found, totals in in_order(chunk, list(zip(starts, seeds, strict=True)), workers):
+            summaries += found
+            total = totals if total is None else total.plus(totals)
+            advance()
     assert total is not None
-    return summaries, total
+    return summaries, total.by_draw()
 
 
-def _empty_results(n: int, draws: int, groups: int, calendar: Calendar) -> tuple[Integers, Floats, Totals]:
-    by_group, by_period = (draws, groups), (draws, calendar.count, calendar.edges.size - 1)
-    totals = Totals(
-        np.zeros(by_group), np.zeros(by_group), np.zeros(by_period), np.zeros(by_period), np.zeros(by_period)
-    )
-    return np.zeros((n, draws), np.int64), np.zeros((n, draws)), totals
+def _blocks(start: int, stop: int, size: int) -> Iterator[slice]:
+    """Yield the rows from `start` to `stop` in blocks; no rows are one empty block."""
+    for first in range(start, max(stop, start + 1), size):
+        yield slice(first, min(first + size, stop))
 
 
-def _in_order(task: Callable[..., Any], arguments: list[tuple[Any, ...]], workers: int) -> Iterator[Any]:
+def _no_totals(draws: int, groups: int, calendar: Calendar) -> Totals:
+    """Return zeros, draws last: what one customer adds to lies together."""
+    by_group, by_period = (groups, draws), (calendar.count, calendar.edges.size - 1, draws)
+    return Totals(*(np.zeros(shape) for shape in (by_group, by_group, by_period, by_period, by_period)))
+
+
+def in_order(task: Callable[..., Any], arguments: list[tuple[Any, ...]], workers: int) -> Iterator[Any]:
     """Yield task(*arguments) in order with `workers` threads, at most two results per thread waiting."""
     if workers == 1:
         yield from (task(*given) for given in arguments)
@@ -194,44 +219,47 @@ def _in_order(task: Callable[..., Any], arguments: list[tuple[Any, ...]], worker
             running += [pool.submit(task, *given) for given in islice(todo, 1)]
 
 
-@njit(nogil=True, cache=True)
-def _simulate_chunk(  # type: ignore[no-untyped-def]
+@njit(nogil=True, cache=True, error_model="numpy")
+def _simulate_block(  # type: ignore[no-untyped-def]
     rng, spend_rng, history, parameters, future, codes, edges, cohorts, seen,
     purchases, value, group_purchases, group_value, active, revenue, period_purchases,
 ):  # fmt: skip
-    """Fill the result arrays for one chunk; arguments as in `simulate`, all arrays."""
+    """Fill the result arrays for one block of customers; arguments as in `simulate`, all arrays, draws last."""
     weeks, discount, margin = future
     for i in range(history.shape[0]):
         x, t_x, T, z_mean = history[i]
         for d in range(parameters.shape[0]):
             r, alpha, a, b, p, q, v = parameters[d]
+            shape, rate = r + x, alpha + T
+            patience = rng.standard_exponential()
+            # More than the bound: more than the logarithm too. Most customers need no more than this to be told apart.
+            if patience * rate > shape * weeks or patience > shape * np.log1p(weeks / rate):
+                continue
             if x > 0:
-                odds_left = a / (b + x - 1) * ((alpha + T) / (alpha + t_x)) ** (r + x)
+                odds_left = a / (b + x - 1) * np.exp(shape * np.log(rate / (alpha + t_x)))
                 if rng.random() * (1 + odds_left) >= 1:
                     continue
-            rate = rng.standard_gamma(r + x) / (alpha + T)
-            time = rng.standard_exponential() / rate if rate > 0 else np.inf
-            if time > weeks:
-                continue
-            leave = rng.beta(a, b + x)
+            time = rate * np.expm1(patience / shape)
+            purchase_rate = rng.standard_gamma(shape + 1) / (rate + time)
             nu = spend_rng.standard_gamma(p * x + q) / (v + x * z_mean)
             period, last_active = 0, 0 if seen[i] else -1
-            count, worth = 0, 0.0
+            count, worth, staying = 0, 0.0, a + b + x
             while time <= weeks:
                 amount = spend_rng.standard_gamma(p) / nu
-                count += 1
                 worth += amount * np.exp(-discount * time)
                 while period + 2 < edges.size and time > edges[period + 1]:
                     period += 1
-                revenue[d, cohorts[i], period] += amount
-                period_purchases[d, cohorts[i], period] += 1
+                revenue[cohorts[i], period, d] += amount
+                period_purchases[cohorts[i], period, d] += 1
                 if period > last_active:
-                    active[d, cohorts[i], period] += 1
+                    active[cohorts[i], period, d] += 1
                     last_active = period
-                if rng.random() < leave:
+                if rng.random() * (staying + count) < a:
+                    count += 1
                     break
-                time += rng.standard_exponential() / rate
+                count += 1
+                time += rng.standard_exponential() / purchase_rate
             purchases[i, d], value[i, d] = count, margin * worth
             for g in range(codes.shape[1]):
-                group_purchases[d, codes[i, g]] += count
-                group_value[d, codes[i, g]] += margin * worth
+                group_purchases[codes[i, g], d] += count
+                group_value[codes[i, g], d] += margin * worth

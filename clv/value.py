@@ -5,7 +5,6 @@ only), *realised value* (what one customer will actually bring), *total* (realis
 group within each draw). Means come from closed forms, limits of realised values from simulation.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock
@@ -17,16 +16,18 @@ import xarray as xr
 from numba import njit
 from numpy.typing import NDArray
 
-from clv import bgnbd, gamma_gamma
-from clv.predict import Calendar, Draws, Floats, Groups, Horizon, Integers, Totals, simulate
+from clv import bgnbd, gamma_gamma, progress
+from clv.predict import Calendar, Draws, Floats, Groups, Horizon, Integers, Totals, in_order, simulate
 from clv.segments import TIERS
 
 # Closed forms are smooth in the draws: 400 of them leave a Monte-Carlo error of a twentieth of the posterior sd.
 EXPECTATION_DRAWS = 400
 _BLOCK_CUSTOMERS = 2048
 CONCENTRATION_STEPS = 20
-# Ranking within a draw reads a histogram of the values, 256 bins per doubling around the mean value.
-_BINS_PER_DOUBLING, _DOUBLINGS_BELOW, _DOUBLINGS_ABOVE = 256, 24, 16
+# Ranking within a draw reads a histogram of the values: a number's exponent and first 9 binary digits are its bin, so
+# bins are .1 to .2 % wide. From 16 doublings below the mean value to 6 above: a tenth of the customers cannot all have
+# more than ten times the mean.
+_DIGITS, _DOUBLINGS_BELOW, _DOUBLINGS_ABOVE = 9, 16, 6
 
 
 @dataclass(frozen=True)
@@ -61,44 +62,61 @@ def _flat(posterior: xr.DataTree, names: list[str], n: int) -> list[Floats]:
     return [group[name].transpose("chain", "draw").to_numpy()[chain, draw].astype(float) for name in names]
 
 
-def expectations(customers: pd.DataFrame, draws: Draws, horizon: Horizon, *, interval: float) -> pd.DataFrame:
+def expectations(
+    customers: pd.DataFrame, draws: Draws, horizon: Horizon, *, interval: float, workers: int = 1
+) -> pd.DataFrame:
     """Return the closed-form columns of every customer: probabilities, expected purchases, spend and value.
 
     `expected_clv_lower` and `expected_clv_upper` are limits of the *expected* value (parameter
     uncertainty only); they shrink to nothing as customers grow and never say what one customer will bring.
     """
     draws = draws.thinned(EXPECTATION_DRAWS)
-    # Customers of one history stand together, so that each history is integrated once per block.
-    order = customers.sort_values(bgnbd.HISTORY, kind="stable").index.to_numpy()
-    blocks = [_expect_block(customers.loc[rows], draws, horizon, interval) for rows in _blocks(order)]
-    return pd.concat(blocks).loc[customers.index]
+    # Customers of one history stand together, so that what depends on the history alone is computed once per block.
+    order = np.lexsort([customers[name].to_numpy() for name in ("recency", "T", "frequency")])
+    sorted_customers = customers[[*bgnbd.HISTORY, "monetary_value"]].iloc[order]
+    starts = range(0, max(len(order), 1), _BLOCK_CUSTOMERS)
 
+    def block(start: int) -> pd.DataFrame:
+        return _expect_block(sorted_customers.iloc[start : start + _BLOCK_CUSTOMERS], draws, horizon, interval)
 
-def _blocks(order: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    for start in range(0, max(order.size, 1), _BLOCK_CUSTOMERS):
-        yield order[start : start + _BLOCK_CUSTOMERS]
+    with progress.stage("expected values", of=len(starts)) as advance:
+        blocks = []
+        for found in in_order(block, [(start,) for start in starts], workers):
+            blocks.append(found)
+            advance()
+    place = np.empty(len(order), np.int64)
+    place[order] = np.arange(len(order))
+    return pd.concat(blocks).iloc[place]
 
 
 def _expect_block(customers: pd.DataFrame, draws: Draws, horizon: Horizon, interval: float) -> pd.DataFrame:
-    which = customers.groupby(bgnbd.HISTORY, sort=False).ngroup().to_numpy()
-    first = customers[~customers.duplicated(bgnbd.HISTORY)]
-    history = [first[name].to_numpy(float) for name in bgnbd.HISTORY]
     purchase = [getattr(draws, name)[:, None] for name in ("r", "alpha", "a", "b")]
     spend = [getattr(draws, name)[:, None] for name in ("p", "q", "v")]
-    plain, discounted = bgnbd.purchase_integrals(horizon.weeks, *history, *purchase, discount=horizon.discount_weekly)
+    history, which = _distinct(customers, bgnbd.HISTORY)
+    ages, of_age = _distinct(customers, ["frequency", "T"])
+    alive = bgnbd.probability_alive(*history, *purchase)
+    integrals = bgnbd.alive_integrals(horizon.weeks, *ages, *purchase, discount=horizon.discount_weekly)
+    plain, discounted = (integral[:, of_age] * alive[:, which] for integral in integrals)
     amount = gamma_gamma.expected_spend(customers["frequency"], customers["monetary_value"], *spend)
-    value = horizon.gross_margin * discounted[:, which] * amount
+    value = horizon.gross_margin * discounted * amount
     lower, upper = np.quantile(value, tails(interval), axis=0)
     columns = {
-        "p_alive": bgnbd.probability_alive(*history, *purchase).mean(axis=0)[which],
+        "p_alive": alive.mean(axis=0)[which],
         "p_purchase": bgnbd.probability_purchase(horizon.weeks, *history, *purchase).mean(axis=0)[which],
-        "expected_purchases": plain.mean(axis=0)[which],
+        "expected_purchases": plain.mean(axis=0),
         "expected_spend": amount.mean(axis=0),
         "clv_mean": value.mean(axis=0),
         "expected_clv_lower": lower,
         "expected_clv_upper": upper,
     }
     return pd.DataFrame(columns, index=customers.index)
+
+
+def _distinct(customers: pd.DataFrame, names: list[str]) -> tuple[list[Floats], Integers]:
+    """Return the distinct values of the columns, and for each customer where its own stand."""
+    first = customers[~customers.duplicated(names)]
+    which = customers.groupby(names, sort=False).ngroup().to_numpy()
+    return [first[name].to_numpy(float) for name in names], which
 
 
 def forecast(
@@ -149,10 +167,10 @@ def forecast(
 
 def realised_limits(values: NDArray[Any], interval: float) -> list[Floats]:
     """Return each row's lower limit, median and upper limit over its draws: order statistics, no interpolation."""
-    ranked = np.sort(values, axis=1).astype(float)
+    ranked = np.sort(values, axis=1)
     lower, upper = tails(interval)
     positions = [max(int(np.ceil(share * ranked.shape[1])) - 1, 0) for share in (lower, 0.5, upper)]
-    return [ranked[:, position] for position in positions]
+    return [ranked[:, position].astype(float) for position in positions]
 
 
 def tails(interval: float) -> tuple[float, float]:
@@ -203,72 +221,103 @@ def total_draws(result: Forecast) -> pd.DataFrame:
 
 
 class _Ranking:
-    """Where each draw's customers stand: a histogram of realised values per draw, filled chunk by chunk.
+    """Where each draw's customers stand: a histogram of realised values per draw, filled block by block.
 
-    A bin is .3 % wide. Whole numbers are added, so the order of the chunks does not matter.
+    Whole numbers are added, so the order of the blocks does not matter.
     """
 
     def __init__(self, draws: int, scale: float) -> None:
-        self._scale = scale
+        self._lowest = int(_keys(np.array([scale]))[0]) - (_DOUBLINGS_BELOW << _DIGITS)
         self._customers = 0
-        self._counts = np.zeros((draws, _BINS_PER_DOUBLING * (_DOUBLINGS_BELOW + _DOUBLINGS_ABOVE)), np.int32)
+        self._counts = np.zeros((draws, (_DOUBLINGS_BELOW + _DOUBLINGS_ABOVE) << _DIGITS), np.int32)
         self._lock = Lock()
 
     def count(self, value: Floats) -> None:
-        """Add a chunk's realised values (customers, draws)."""
+        """Add a block's realised values (customers, draws)."""
+        keys = _keys(value)
         with self._lock:
             self._customers += value.shape[0]
-            _count_bins(value, self._scale, self._counts)
+            _count_bins(keys, self._lowest, self._counts)
 
     def threshold(self, top_share: float) -> Floats:
         """Return per draw the value that `top_share` of the customers exceed; 0 where fewer have any."""
-        return self._scale * _read_threshold(self._counts, top_share * self._customers)
+        above = top_share * self._customers
+        bins, within = _bins_at(self._counts, above)
+        low, high = _edge(self._lowest + bins), _edge(self._lowest + bins + 1)
+        return np.where(bins >= 0, low + within * (high - low), 0.0)
+
+    @property
+    def draws(self) -> int:
+        """Return the number of draws."""
+        return self._counts.shape[0]
 
     def share_without_value(self) -> Floats:
         """Return per draw the share of customers who bring nothing."""
         return 1 - self._counts.sum(axis=1) / self._customers
 
 
-@njit(nogil=True, cache=True)
-def _count_bins(value, scale, counts):  # type: ignore[no-untyped-def]
-    for i in range(value.shape[0]):
-        for d in range(value.shape[1]):
-            if value[i, d] > 0:
-                bin = int((np.log2(value[i, d] / scale) + _DOUBLINGS_BELOW) * _BINS_PER_DOUBLING)
-                counts[d, min(max(bin, 0), counts.shape[1] - 1)] += 1
+def _keys(value: Floats) -> NDArray[np.int64]:
+    """Return exponent and first digits of every number: as ordered as the numbers; 0 for 0."""
+    return np.ascontiguousarray(value).view(np.int64) >> (52 - _DIGITS)
+
+
+def _edge(keys: NDArray[np.int64]) -> Floats:
+    """Return the smallest number that has each key."""
+    return (keys << (52 - _DIGITS)).view(np.float64)
 
 
 @njit(nogil=True, cache=True)
-def _read_threshold(counts, above):  # type: ignore[no-untyped-def]
-    """Return per row what `above` of its values exceed, in units of the scale; 0 if there are not so many."""
-    out = np.zeros(counts.shape[0])
+def _count_bins(keys, lowest, counts):  # type: ignore[no-untyped-def]
+    for d in range(keys.shape[1]):  # one draw's counts at a time stay in the cache
+        for i in range(keys.shape[0]):
+            if keys[i, d] > 0:
+                counts[d, min(max(keys[i, d] - lowest, 0), counts.shape[1] - 1)] += 1
+
+
+@njit(nogil=True, cache=True)
+def _bins_at(counts, above):  # type: ignore[no-untyped-def]
+    """Return per row the bin that `above` of its values reach and how far up in it; bin -1 if there are not so many."""
+    bins, within = np.zeros(counts.shape[0], np.int64), np.zeros(counts.shape[0])
     for d in range(counts.shape[0]):
         passed, bin = 0, counts.shape[1]
         while bin > 0 and passed < above:
             bin -= 1
             passed += counts[d, bin]
-        if passed >= above:
-            within = (passed - above) / max(counts[d, bin], 1)
-            out[d] = 2.0 ** ((bin + within) / _BINS_PER_DOUBLING - _DOUBLINGS_BELOW)
-    return out
+        bins[d] = bin if passed >= above else -1
+        within[d] = (passed - above) / max(counts[d, bin], 1)
+    return bins, within
 
 
 def _membership(tier: pd.Series, ranking: _Ranking) -> Any:
     """Return the summary of a second pass: P(top decile) and P(own tier) of every customer."""
     names = list(TIERS)
     own = tier.map({name: code for code, name in enumerate(names)}).to_numpy()
-    thresholds = [ranking.threshold(TIERS[name]) for name in names[:-1]]
+    # What a draw's value must exceed, and must not, for each tier; the last tier holds what is left.
+    floors = np.array([*(ranking.threshold(TIERS[name]) for name in names[:-1]), np.zeros(ranking.draws)])
+    ceilings = np.array([np.full(ranking.draws, np.inf), *floors[:-1]])
     places_left = _places_without_value(ranking.share_without_value())
     top_decile = ranking.threshold(0.10)
 
     def shares(rows: slice, purchases: Integers, value: Floats) -> Floats:
-        drawn = np.full(value.shape, len(thresholds))
-        for code in reversed(range(len(thresholds))):
-            drawn[value > thresholds[code]] = code
-        mine = np.where(value > 0, drawn == own[rows][:, None], places_left[own[rows]])
-        return np.column_stack([(value > top_decile).mean(axis=1), mine.mean(axis=1)])
+        found = np.empty((len(value), 2))
+        _count_members(value, own[rows], floors, ceilings, places_left, top_decile, found)
+        return found
 
     return shares
+
+
+@njit(nogil=True, cache=True)
+def _count_members(value, own, floors, ceilings, places_left, top_decile, found):  # type: ignore[no-untyped-def]
+    """Fill `found` (customers, 2) with the shares of draws above `top_decile` and in the customer's own tier."""
+    for i in range(value.shape[0]):
+        top, mine, tier = 0, 0.0, own[i]
+        for d in range(value.shape[1]):
+            if value[i, d] > 0:
+                top += value[i, d] > top_decile[d]
+                mine += (value[i, d] > floors[tier, d]) & (value[i, d] <= ceilings[tier, d])
+            else:
+                mine += places_left[tier, d]
+        found[i, 0], found[i, 1] = top / value.shape[1], mine / value.shape[1]
 
 
 def _places_without_value(share: Floats) -> Floats:
