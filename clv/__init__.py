@@ -5,7 +5,7 @@ Words      params, tables, errors      what may be said: settings (with strict_y
 Data       sources, transactions       raw files to clean customer-days (with database, refunds)
            rfm, simulate               one row per customer; generated customers with known truth
 Maths      bgnbd, gamma_gamma          likelihoods and closed forms, in plain numpy
-           predict, value              every customer's simulated future; values with intervals
+           predict, value, memory      every customer's simulated future; values with intervals
            backtest, checks            a forecast against what came; a model against its data
            segments, cohorts           named groups; monthly matrices
 Engine     bgnbd_model, gamma_gamma_model, laplace, sampling, gate

@@ -8,11 +8,17 @@ from uuid import uuid4
 import duckdb
 from duckdb import DuckDBPyConnection
 
+SHARE_OF_MEMORY = 0.4  # the rest is for what is read from the database
 
-def connect() -> DuckDBPyConnection:
-    """Return an in-memory database that keeps row order, stays offline and spills to the system's temporary folder."""
+
+def connect(*, memory_gib: float = 4.0) -> DuckDBPyConnection:
+    """Return an in-memory database that keeps row order, stays offline and spills to the system's temporary folder.
+
+    It takes `SHARE_OF_MEMORY` of `memory_gib`, what the whole process may use.
+    """
     settings: dict[str, str | bool | int | float | list[str]] = {
         "preserve_insertion_order": True,
+        "memory_limit": f"{round(SHARE_OF_MEMORY * memory_gib * 1024)}MiB",
         "autoinstall_known_extensions": False,
         "temp_directory": str(Path(tempfile.gettempdir()) / f"clv-duckdb-{uuid4().hex}"),
     }

@@ -110,6 +110,13 @@ class Params(BaseModel):
     )
     seed: int = Field(default=20260101, ge=0, le=2**32 - 1, description="Root of all randomness. Changed to see luck.")
     workers: int = Field(default=2, ge=1, le=256, description="Processor cores used; results do not depend on it.")
+    memory_gib: float = Field(
+        default=4.0,
+        ge=1,
+        le=4096,
+        description="Memory one notebook may use; results do not depend on it. Raised for more than two million "
+        "customers, lowered on a small machine.",
+    )
     typical_order_value: Positive | None = Field(
         default=None,
         description="Money in a usual order, the scale of the spend prior; null: geometric mean of repeat buyers' "

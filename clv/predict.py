@@ -1,9 +1,9 @@
 """Exact simulation of every customer's future from posterior draws, in chunks of customers.
 
-For one customer and one posterior draw, with r' = r + x and alpha' = alpha + T: the first purchase of somebody alive comes
-after t with P(t > s) = (alpha' / (alpha' + s))^r' (the rate averaged over its Gamma(r', alpha')); alive with P(alive);
-given t the rate is lambda ~ Gamma(r' + 1, alpha' + t), and further purchases follow at exponential gaps. The dropout
-probability is averaged over its Beta(a, b + x): the customer leaves with the k-th purchase with probability
+For one customer and one posterior draw, with r' = r + x and alpha' = alpha + T: the first purchase of somebody alive
+comes after t with P(t > s) = (alpha' / (alpha' + s))^r', the rate averaged over its Gamma(r', alpha'); alive with
+P(alive); given t the rate is lambda ~ Gamma(r' + 1, alpha' + t), and further purchases follow at exponential gaps. The
+dropout probability is averaged over its Beta(a, b + x): the customer leaves with the k-th purchase with probability
 a / (a + b + x + k - 1). Amounts ~ Gamma(p_spend, rate nu) with one
 nu ~ Gamma(p_spend x + q, v + x z) per customer and draw. Value is gross margin times the sum of amounts discounted by
 exp(-delta t). So parameter, individual and process uncertainty are all in every draw.

@@ -339,6 +339,11 @@ def base_in_words(customers: pd.DataFrame, last_day: date) -> str:
     )
 
 
+def memory_in_words(needed_gib: float, memory_gib: float) -> str:
+    """Return how much memory the run needs beside how much it may use."""
+    return f"The hungriest of them needs about {needed_gib:.1f} GiB of memory; memory_gib allows {memory_gib:g}."
+
+
 def draws_in_words(posterior: xr.DataTree) -> str:
     """Return what to look for in `plots.plot_draws` and `gate.summary`, by the method that gave the draws."""
     if method_of(posterior) == LAPLACE:

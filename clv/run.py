@@ -161,7 +161,7 @@ def _execute(source: Path, target: Path, parameters: dict[str, Any]) -> None:
         raise NotebookError("There is no python3 kernel in this environment: run `make env`.") from error
     except DeadKernelError as error:
         raise NotebookError(
-            f"{source.stem}: the kernel died, probably out of memory; lower predictive_draws and run again."
+            f"{source.stem}: the kernel died, probably out of memory; lower memory_gib or predictive_draws."
         ) from error
 
 

@@ -14,7 +14,7 @@ from clv.artefacts import root
 LAYERS = {
     "words": "errors strict_yaml progress params tables",
     "data": "database sources refunds transactions simulate rfm",
-    "maths": "bgnbd gamma_gamma predict value backtest checks segments cohorts",
+    "maths": "bgnbd gamma_gamma predict value backtest checks segments cohorts memory",
     "engine": "bgnbd_model gamma_gamma_model laplace sampling origins gate",
     "disk": "artefacts",
     "face": "style plots charts words key_figures page_tables report html",

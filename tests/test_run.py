@@ -90,7 +90,7 @@ def test_a_stamp_is_as_old_as_the_start_so_that_changes_during_a_run_are_noticed
         ("import sys; sys.exit(0)", 1, "04_gamma_gamma: stopped before its end, at code cell 3 of 4."),
         ("import sys; print('odd', file=sys.stderr)", 1, "04_gamma_gamma, cell [3] wrote a warning: odd"),
         ("import warnings; warnings.warn('odd')", 1, "UserWarning: odd"),
-        ("import os; os.kill(os.getpid(), 9)", 1, "the kernel died, probably out of memory; lower predictive_draws"),
+        ("import os; os.kill(os.getpid(), 9)", 1, "the kernel died, probably out of memory; lower memory_gib"),
         ("from clv.errors import InputError; raise InputError('No buyers.')", 2, "No buyers."),
         ("from clv.errors import GateError; raise GateError('R-hat is 1.2.')", 3, "R-hat is 1.2."),
         ("from clv.errors import IntegrityError; raise IntegrityError('Gone.')", 4, "Gone."),
@@ -258,7 +258,7 @@ def test_the_log_tells_stages_time_and_memory_of_what_ran(make):
         ),
         (
             "with stage('filling memory'): os.kill(os.getpid(), 9)",
-            "04_gamma_gamma: the kernel died, probably out of memory; lower predictive_draws and run again.",
+            "04_gamma_gamma: the kernel died, probably out of memory; lower memory_gib or predictive_draws.",
             "filling memory",
         ),
     ],

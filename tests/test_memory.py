@@ -1,0 +1,46 @@
+"""What memory promises: a run that needs more than it may use is refused in a sentence, before anything is fitted."""
+
+import pandas as pd
+import pytest
+
+from clv import memory
+from clv.errors import InputError
+
+OPTIONS = {"draws": 1000, "horizon_weeks": 52, "workers": 2}
+
+
+def customers(n: int, months: int = 24) -> pd.DataFrame:
+    first = pd.date_range("2024-01-01", periods=months, freq="MS")
+    return pd.DataFrame({"first_purchase": first[[i % months for i in range(n)]]})
+
+
+def test_a_million_customers_need_half_of_the_default():
+    assert memory.needed_gib(1_000_000, cohorts=24, **OPTIONS) == pytest.approx(2.0, abs=0.2)
+
+
+def test_memory_grows_with_customers_plus_draws_and_not_with_their_product():
+    def needed(n: int, draws: int) -> float:
+        return memory.needed_gib(n, cohorts=24, **(OPTIONS | {"draws": draws}))
+
+    more_customers = needed(100_000, 1000) - needed(50_000, 1000)
+    assert more_customers == pytest.approx(needed(100_000, 20_000) - needed(50_000, 20_000))
+    assert more_customers < 0.1
+
+
+def test_a_run_that_fits_is_told_what_it_needs():
+    assert memory.require(customers(1000), memory_gib=4, **OPTIONS) < 1
+
+
+def test_a_run_that_does_not_fit_is_refused_with_what_to_change():
+    with pytest.raises(InputError) as refused:
+        memory.require(customers(500_000), memory_gib=1, **OPTIONS)
+    assert str(refused.value) == (
+        "500,000 customers with 1,000 predictive_draws need about 1.3 GiB of memory, more than memory_gib (1): "
+        "raise it, or lower predictive_draws (0.1 GiB of it)."
+    )
+
+
+def test_the_database_keeps_to_its_share():
+    from clv.database import connect, one
+
+    assert one(connect(memory_gib=2.0), "SELECT current_setting('memory_limit')") == "819.0 MiB"
