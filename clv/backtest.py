@@ -54,7 +54,8 @@ def score(
             ]
         )
 
-    parts, totals = simulate(known, draws, horizon, summarise=summary, seed=seed, workers=workers, calendar=calendar)
+    options: dict[str, Any] = {"seed": seed, "workers": workers, "stage": "simulating the holdout"}
+    parts, totals = simulate(known, draws, horizon, summarise=summary, calendar=calendar, **options)
     columns = [
         *(f"purchases_{name}" for name in ("lower", "upper", "cdf_below", "cdf", "crps")),
         *(f"{name}" for name in ("clv_lower", "clv_upper", "value_cdf_below", "value_cdf", "value_crps")),

@@ -147,15 +147,13 @@ def _shape(part: str, scalars: xr.Dataset, chains: int, draws: int) -> Check:
     name, lost = max(unusable.items(), key=lambda item: item[1])
     size = found[0] * found[1]
     finite = 1 - lost / size
-    sentence = f"{part}: {found[0]} chains of {found[1]} draws, all finite."
+    sentence = f"{part}: {found[0]} x {found[1]} draws, all finite."
     if lost:
         sentence = f"{part}: {name} is not a finite number in {lost:,} of {size:,} draws: these data support none."
     if found != (chains, draws):
-        sentence = (
-            f"{part}: {found[0]} chains of {found[1]} draws where {chains} of {draws} were asked for: run it again."
-        )
+        sentence = f"{part}: {found[0]} x {found[1]} draws where {chains} x {draws} were asked for: run it again."
     grade = PASS if found == (chains, draws) and not lost else FAIL
-    return Check(part, "shape", finite, f"{chains} chains x {draws} draws, finite", grade, sentence)
+    return Check(part, "shape", finite, f"{chains} x {draws} draws, finite", grade, sentence)
 
 
 def _r_hat(part: str, scalars: xr.Dataset) -> Check:

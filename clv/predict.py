@@ -138,6 +138,7 @@ def simulate(
     groups: Groups | None = None,
     calendar: Calendar | None = None,
     block_bytes: int = BLOCK_BYTES,
+    stage: str = "simulating futures",
 ) -> tuple[list[Any], Totals]:
     """Simulate one future per customer and posterior draw; return each block's summary, in order, and the totals.
 
@@ -150,6 +151,8 @@ def simulate(
         frequency, recency, T (weeks), monetary_value: one row per customer, their order is part of the seed.
     block_bytes
         Memory per worker for the futures of one block.
+    stage
+        What the terminal calls it.
     """
     n = len(customers)
     groups = groups or Groups(np.zeros((n, 1), np.int64), 1)
@@ -185,7 +188,7 @@ def simulate(
         return found, totals
 
     summaries, total = [], None
-    with progress.stage("simulating futures", of=len(starts)) as advance:
+    with progress.stage(stage, of=len(starts)) as advance:
         for found, totals in in_order(chunk, list(zip(starts, seeds, strict=True)), workers):
             summaries += found
             total = totals if total is None else total.plus(totals)

@@ -150,7 +150,7 @@ def forecast(
     parts, totals = pass_over(summarise=limits, groups=codes, calendar=calendar)
     realised = np.concatenate(parts)
     membership = _membership(customers["value_tier"], ranking)
-    shares, _ = pass_over(summarise=membership)
+    shares, _ = pass_over(summarise=membership, stage="ranking futures")
     top, own = np.concatenate(shares).T
     table = customers.assign(
         purchases_lower=realised[:, 0],
