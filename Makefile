@@ -16,7 +16,7 @@ TWO := -n 2 --dist loadfile
 
 # -- what one can ask for ---------------------------------------------------------------------------------------------
 
-.PHONY: help env report lab smoke lint check test strip lock clean
+.PHONY: help env report lab smoke lint check test bench strip lock clean
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
 	@echo '  Settings: PARAMS=params/default.yaml   RUN=name (clean)   PYTHON=python (use the active environment)   -j2'
@@ -52,6 +52,9 @@ test: lint ## Everything: lint, all tests, the smoke run, and its notebooks a se
 	@CLV_OUTPUTS="$(abspath $(OUTPUTS))/.again/outputs" PYTHONPATH="$(CURDIR)" $(PYTHON) -m pytest -q \
 	-o filterwarnings=default -o addopts= -p no:cacheprovider --nbval-lax --nbval-current-env $(OUTPUTS)/.again
 	@rm -rf $(OUTPUTS)/.again
+
+bench: $(ENV) ## Measure against pymc-marketing, and with up to a million customers, about half an hour
+	@PYTHONPATH="$(CURDIR)" $(PYTHON) tests/bench.py --folder "$(OUTPUTS)/bench"
 
 strip: $(ENV) ## Remove outputs and metadata from notebooks/
 	@$(CLV) strip

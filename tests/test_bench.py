@@ -1,0 +1,120 @@
+"""What `make bench` says: ratios and tables follow from the figures, and a small run leaves all three files."""
+
+import json
+
+import bench
+import pytest
+
+from clv.artefacts import root
+
+MACHINE = {
+    **{"processor": "Abacus", "cores": 2, "memory_gib": 24.0, "python": "3.13.0"},
+    **dict.fromkeys(bench.PACKAGES, "1.0"),
+}
+FIT = {
+    "pymc_marketing": {"first_seconds": 20.0, "further_seconds": 10.0},
+    "nuts": {"first_seconds": 10.0, "further_seconds": 5.0},
+    "laplace": {"first_seconds": 4.0, "further_seconds": 0.1},
+}
+
+
+def test_a_ratio_is_their_time_over_ours():
+    assert bench.ratios({"fit": {"purchases": FIT}}) == {
+        "laplace_first_fit": 5.0,
+        "laplace_further_fit": 100.0,
+        "nuts_first_fit": 2.0,
+        "nuts_further_fit": 2.0,
+    }
+
+
+def test_what_was_not_measured_on_both_sides_has_no_ratio():
+    assert bench.ratios({"scoring": {"error": "RuntimeError"}, "rfm": {"ours": {"seconds": 1.0}}}) == {}
+
+
+def test_every_ratio_has_a_label():
+    assert list(bench.RATIO_LABELS) == list(bench.RATIOS)
+
+
+def test_a_table_has_numbers_to_the_right_and_dashes_where_nothing_was_measured():
+    rows = [{"what": "theirs", "seconds": 12.345}, {"what": "ours", "seconds": 0.01234, "rows": 1_234_567}]
+    assert bench.table(rows, {"what": "what", "seconds": "s", "rows": "rows"}).splitlines() == [
+        "| what | s | rows |",
+        "| --- | --: | --: |",
+        "| theirs | 12.3 | – |",
+        "| ours | 0.0123 | 1,234,567 |",
+    ]
+
+
+def line(notebook: str, event: str, seconds: float, peak_mib: int, **stage: str) -> str:
+    return json.dumps({"notebook": notebook, "event": event, "seconds": seconds, "peak_mib": peak_mib, **stage})
+
+
+def test_seconds_of_fitting_and_scoring_are_sums_of_stages():
+    """Sampling happens within fitting, so it does not count a second time; the peak is the largest of any notebook."""
+    found = bench.from_log(
+        [
+            json.dumps({"notebook": "03_bgnbd_bayes", "event": "started"}),
+            line("03_bgnbd_bayes", "stage", 4.0, 500, stage="sampling by NUTS"),
+            line("03_bgnbd_bayes", "stage", 5.0, 500, stage="fitting bgnbd"),
+            line("03_bgnbd_bayes", "stage", 2.0, 500, stage="fitting bgnbd_calibration"),
+            line("03_bgnbd_bayes", "done", 10.0, 600),
+            line("05_segments", "stage", 0.5, 700, stage="expected values"),
+            line("05_segments", "stage", 3.0, 700, stage="simulating futures"),
+            line("05_segments", "done", 9.0, 700),
+            json.dumps({"notebook": None, "event": "finished"}),
+        ]
+    )
+    assert found == {
+        "fit_seconds": 7.0,
+        "scoring_seconds": 3.5,
+        "peak_mib": 700,
+        "notebooks": {
+            "03_bgnbd_bayes": {"seconds": 10.0, "peak_mib": 600},
+            "05_segments": {"seconds": 9.0, "peak_mib": 700},
+        },
+    }
+
+
+def test_an_error_names_no_place():
+    told = "OSError: '/home/ada/clv/outputs/bench/log.parquet' from https://registry.example/simple is 3/4 full"
+    assert bench.without_places(told) == "OSError: 'log.parquet' from ... is 3/4 full"
+
+
+def test_a_failed_item_is_said_on_the_page_and_the_others_stay():
+    rows = [{"customers": 1000, "transactions": 3986, "pipeline_seconds": 61.5, "peak_mib": 640}]
+    figures = {"machine": MACHINE, "date": "2026-01-01", "rfm": {"error": "ValueError: no"}, "scaling": rows}
+    page = bench.page(figures | {"ratios": {}})
+    assert "## Log to customers\n\nNot measured: ValueError: no\n" in page
+    assert "| 1,000 | 3,986 | – | – | 61.5 | 640 |" in page
+
+
+def test_a_failed_item_fails_the_bench_and_the_others_are_measured(tmp_path, monkeypatch):
+    def fail(work, largest):
+        raise ValueError(f"nothing in {work}/log.parquet")
+
+    monkeypatch.setitem(bench.ITEMS, "fit", fail)
+    monkeypatch.setitem(bench.ITEMS, "rfm", lambda work, largest: {"agreement": {"customers": largest}})
+    monkeypatch.setattr(bench, "write", lambda figures, folder: written.append(figures))
+    written: list[dict] = []
+    assert bench.main(["--only", "fit", "rfm", "--largest", "7", "--folder", str(tmp_path)]) == 1
+    assert written[0]["fit"] == {"error": "ValueError: nothing in log.parquet"}
+    assert written[0]["rfm"] == {"agreement": {"customers": 7}}
+
+
+@pytest.mark.slow
+def test_a_small_bench_leaves_figures_page_and_picture(tmp_path, monkeypatch):
+    quick = {"method": "laplace", "draws": 250, "predictive_draws": 200, "calibration_end": None}
+    monkeypatch.setattr(bench, "SETTINGS", bench.SETTINGS | quick)
+    assert bench.main(["--only", "rfm", "scaling", "--largest", "800", "--folder", str(tmp_path)]) == 0
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["bench.json", "bench.md", "bench.png"]
+    told = (tmp_path / "bench.json").read_text()
+    figures = json.loads(told)
+    (row,) = figures["scaling"]
+    assert all(row[key] > 0 for key in bench.SCALING_COLUMNS)
+    assert all(side[key] > 0 for side in (figures["rfm"]["pymc_marketing"], figures["rfm"]["ours"]) for key in side)
+    assert figures["ratios"]["rfm"] > 0
+    assert figures["rfm"]["agreement"]["customers_with_other_frequency"] == 0
+    assert figures["rfm"]["agreement"]["largest_difference_days"] < 1e-6
+    for text in (told, (tmp_path / "bench.md").read_text()):
+        assert str(root()) not in text
+        assert str(tmp_path) not in text
