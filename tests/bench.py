@@ -81,12 +81,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.measure:
         print("\n" + json.dumps(_measure(options.measure, json.loads(options.given))))
         return 0
-    figures: dict[str, Any] = {"machine": machine(), "date": date.today().isoformat()}
+    figures: dict[str, Any] = {"machine": machine(), "date": date.today().isoformat(), "busy_cores_of_others": {}}
     work = options.folder / "work"
     shutil.rmtree(work, ignore_errors=True)
     try:
         for item in options.only:
+            clock, busy = time.perf_counter(), _busy_seconds_of_others()
             figures[item] = _attempt(ITEMS[item], work.resolve(), options.largest)
+            others = (_busy_seconds_of_others() - busy) / (time.perf_counter() - clock)
+            figures["busy_cores_of_others"][item] = max(others, 0.0)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     figures = _rounded(figures | {"ratios": ratios(figures)})
@@ -117,6 +120,15 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         **{name: metadata.version(name) for name in PACKAGES},
     }
+
+
+def _busy_seconds_of_others() -> float:
+    """Return the processor seconds all others have used or taken since the machine started, 0 if it does not say."""
+    ticks = [int(count) for count in _text("/proc/stat").partition("\n")[0].split()[1:9]]
+    if not ticks:
+        return 0.0
+    _, _, _, idle, waiting, *_ = ticks
+    return (sum(ticks) - idle - waiting) / os.sysconf("SC_CLK_TCK") - sum(os.times()[:4])
 
 
 # -- items: each is a table of what its processes measured ----------------------------------------------------------
@@ -321,7 +333,7 @@ def _fitter(model: str, method: str, first: Any) -> Callable[[Any], Any]:
 
 
 def _upstream(model: str, customers: Any) -> Any:
-    """Return pymc-marketing's model fitted as its documentation does it, by its fastest sampler."""
+    """Return pymc-marketing's model fitted as its documentation does it, by nutpie as ours is."""
     from pymc_marketing.clv import BetaGeoModel, GammaGammaModel
 
     from clv.gamma_gamma import usable
@@ -638,12 +650,16 @@ def _opening(figures: Mapping[str, Any]) -> str:
         f"# How fast, measured {figures['date']}",
         f"""By `make bench` on one machine in one run: {host["processor"]}, {host["cores"]} cores,
         {host["memory_gib"]:.0f} GiB; Python {host["python"]}, {versions}. Everything measured ran alone in a fresh
-        process; imports are not counted.""",
+        process; imports are not counted. Meanwhile other processes kept busy, in cores: {_others(figures)}.""",
         "![Ratios to pymc-marketing, and growth with customers](bench.png)",
         """How many times as long pymc-marketing takes. In scoring it is asked for expected values, this project for
         simulated futures and all that follows from them, which is more.""",
         table(rows, {"what": "what", "ratio": "times as long"}),
     )
+
+
+def _others(figures: Mapping[str, Any]) -> str:
+    return ", ".join(f"{cores:.1f} ({TITLES[item].lower()})" for item, cores in figures["busy_cores_of_others"].items())
 
 
 def _fit_page(found: Mapping[str, Any]) -> str:

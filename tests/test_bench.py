@@ -82,9 +82,11 @@ def test_an_error_names_no_place():
 
 def test_a_failed_item_is_said_on_the_page_and_the_others_stay():
     rows = [{"customers": 1000, "transactions": 3986, "pipeline_seconds": 61.5, "peak_mib": 640}]
-    figures = {"machine": MACHINE, "date": "2026-01-01", "rfm": {"error": "ValueError: no"}, "scaling": rows}
-    page = bench.page(figures | {"ratios": {}})
+    measured = {"rfm": {"error": "ValueError: no"}, "scaling": rows}
+    about = {"machine": MACHINE, "date": "2026-01-01", "busy_cores_of_others": {"rfm": 0.04, "scaling": 1.26}}
+    page = bench.page(about | measured | {"ratios": {}})
     assert "## Log to customers\n\nNot measured: ValueError: no\n" in page
+    assert "kept busy, in cores: 0.0 (log to customers), 1.3 (growing customer bases).\n" in page
     assert "| 1,000 | 3,986 | – | – | 61.5 | 640 |" in page
 
 
