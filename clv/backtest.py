@@ -46,8 +46,10 @@ def score(
     known = history.merge(holdout, on="customer_id", how="left", validate="one_to_one")
     actual_purchases, actual_value = (known[name].to_numpy(float) for name in ("actual_purchases", "actual_value"))
 
-    def summary(rows: slice, purchases: Integers, value: Floats) -> Floats:
-        return np.column_stack(
+    against = np.empty((len(known), 10))
+
+    def keep(rows: slice, purchases: Integers, value: Floats) -> None:
+        against[rows] = np.column_stack(
             [
                 *_against(purchases, actual_purchases[rows], interval),
                 *_against(value, actual_value[rows], interval),
@@ -55,12 +57,12 @@ def score(
         )
 
     options: dict[str, Any] = {"seed": seed, "workers": workers, "stage": "simulating the holdout"}
-    parts, totals = simulate(known, draws, horizon, summarise=summary, calendar=calendar, **options)
+    _, totals = simulate(known, draws, horizon, summarise=keep, calendar=calendar, **options)
     columns = [
         *(f"purchases_{name}" for name in ("lower", "upper", "cdf_below", "cdf", "crps")),
         *(f"{name}" for name in ("clv_lower", "clv_upper", "value_cdf_below", "value_cdf", "value_crps")),
     ]
-    scored = pd.DataFrame(np.concatenate(parts), columns=columns, index=known.index)
+    scored = pd.DataFrame(against, columns=columns, index=known.index)
     expected = expectations(known, draws, horizon, interval=interval, workers=workers)
     expected = expected[["expected_purchases", "clv_mean", "expected_clv_lower", "expected_clv_upper"]]
     return pd.concat([known, scored, expected], axis=1).assign(origin=pd.Timestamp(origin)), totals

@@ -157,7 +157,6 @@ def simulate(
     n = len(customers)
     groups = groups or Groups(np.zeros((n, 1), np.int64), 1)
     calendar = calendar or Calendar(np.array([0.0, np.inf]), np.zeros(n, np.int64), 1, np.zeros(n, bool))
-    history = np.column_stack([customers[name].to_numpy(float) for name in _HISTORY])
     parameters = np.column_stack([getattr(draws, name) for name in Draws.__dataclass_fields__])
     future = np.array([horizon.weeks, horizon.discount_weekly, horizon.gross_margin])
     size = max(block_bytes // (len(draws) * _BYTES_PER_FUTURE), 1)
@@ -166,14 +165,15 @@ def simulate(
 
     def chunk(start: int, chunk_seed: np.random.SeedSequence) -> tuple[list[Any], Totals]:
         generators = [np.random.Generator(np.random.PCG64(seed)) for seed in chunk_seed.spawn(2)]
+        history = customers.iloc[start : start + CHUNK_CUSTOMERS][_HISTORY].to_numpy(float)
         totals = _no_totals(len(draws), groups.count, calendar)
         found = []
-        for rows in _blocks(start, min(start + CHUNK_CUSTOMERS, n), size):
+        for rows in blocks(start, min(start + CHUNK_CUSTOMERS, n), size):
             shape = (rows.stop - rows.start, len(draws))
             purchases, value = np.zeros(shape, np.int32), np.zeros(shape)
             _simulate_block(  # type: ignore[call-arg]
                 *generators,
-                history[rows],
+                history[rows.start - start : rows.stop - start],
                 parameters,
                 future,
                 groups.codes[rows],
@@ -197,7 +197,7 @@ def simulate(
     return summaries, total.by_draw()
 
 
-def _blocks(start: int, stop: int, size: int) -> Iterator[slice]:
+def blocks(start: int, stop: int, size: int) -> Iterator[slice]:
     """Yield the rows from `start` to `stop` in blocks; no rows are one empty block."""
     for first in range(start, max(stop, start + 1), size):
         yield slice(first, min(first + size, stop))

@@ -349,8 +349,8 @@ def draws_in_words(posterior: xr.DataTree) -> str:
     if method_of(posterior) == LAPLACE:
         return (
             "These draws come from a multivariate t distribution around the posterior's mode, weighted by how well it "
-            "fits there and drawn again in proportion. Look for a curve that leaves the diagonal gently: one that leaps "
-            "up at the left would say that few draws carry all the weight. In the table, `ess` says how many "
+            "fits there and drawn again in proportion. Look for a curve that leaves the diagonal gently: one that "
+            "leaps up at the left would say that few draws carry all the weight. In the table, `ess` says how many "
             "independent draws they are worth."
         )
     return (

@@ -5,6 +5,7 @@ only), *realised value* (what one customer will actually bring), *total* (realis
 group within each draw). Means come from closed forms, limits of realised values from simulation.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock
@@ -17,12 +18,16 @@ from numba import njit
 from numpy.typing import NDArray
 
 from clv import bgnbd, gamma_gamma, progress
-from clv.predict import Calendar, Draws, Floats, Groups, Horizon, Integers, Totals, in_order, simulate
+from clv.predict import Calendar, Draws, Floats, Groups, Horizon, Integers, Totals, blocks, in_order, simulate
 from clv.segments import TIERS
 
 # Closed forms are smooth in the draws: 400 of them leave a Monte-Carlo error of a twentieth of the posterior sd.
 EXPECTATION_DRAWS = 400
 _BLOCK_CUSTOMERS = 2048
+_EXPECTATIONS = [
+    *("p_alive", "p_purchase", "expected_purchases", "expected_spend"),
+    *("clv_mean", "expected_clv_lower", "expected_clv_upper"),
+]
 CONCENTRATION_STEPS = 20
 # Ranking within a draw reads a histogram of the values: a number's exponent and first 9 binary digits are its bin, so
 # bins are .1 to .2 % wide. From 16 doublings below the mean value to 6 above: a tenth of the customers cannot all have
@@ -71,25 +76,23 @@ def expectations(
     uncertainty only); they shrink to nothing as customers grow and never say what one customer will bring.
     """
     draws = draws.thinned(EXPECTATION_DRAWS)
+    history = customers[[*bgnbd.HISTORY, "monetary_value"]]
     # Customers of one history stand together, so that what depends on the history alone is computed once per block.
-    order = np.lexsort([customers[name].to_numpy() for name in ("recency", "T", "frequency")])
-    sorted_customers = customers[[*bgnbd.HISTORY, "monetary_value"]].iloc[order]
-    starts = range(0, max(len(order), 1), _BLOCK_CUSTOMERS)
+    order = np.lexsort([history[name].to_numpy() for name in ("recency", "T", "frequency")])
+    found = np.empty((len(_EXPECTATIONS), len(customers)))
 
-    def block(start: int) -> pd.DataFrame:
-        return _expect_block(sorted_customers.iloc[start : start + _BLOCK_CUSTOMERS], draws, horizon, interval)
+    def block(rows: slice) -> None:
+        found[:, order[rows]] = _expect_block(history.iloc[order[rows]], draws, horizon, interval)
 
-    with progress.stage("expected values", of=len(starts)) as advance:
-        blocks = []
-        for found in in_order(block, [(start,) for start in starts], workers):
-            blocks.append(found)
+    rows = list(blocks(0, len(customers), _BLOCK_CUSTOMERS))
+    with progress.stage("expected values", of=len(rows)) as advance:
+        for _ in in_order(block, [(part,) for part in rows], workers):
             advance()
-    place = np.empty(len(order), np.int64)
-    place[order] = np.arange(len(order))
-    return pd.concat(blocks).iloc[place]
+    return pd.DataFrame(dict(zip(_EXPECTATIONS, found, strict=True)), index=customers.index, copy=False)
 
 
-def _expect_block(customers: pd.DataFrame, draws: Draws, horizon: Horizon, interval: float) -> pd.DataFrame:
+def _expect_block(customers: pd.DataFrame, draws: Draws, horizon: Horizon, interval: float) -> list[Floats]:
+    """Return the columns `_EXPECTATIONS`."""
     purchase = [getattr(draws, name)[:, None] for name in ("r", "alpha", "a", "b")]
     spend = [getattr(draws, name)[:, None] for name in ("p", "q", "v")]
     history, which = _distinct(customers, bgnbd.HISTORY)
@@ -100,16 +103,15 @@ def _expect_block(customers: pd.DataFrame, draws: Draws, horizon: Horizon, inter
     amount = gamma_gamma.expected_spend(customers["frequency"], customers["monetary_value"], *spend)
     value = horizon.gross_margin * discounted * amount
     lower, upper = np.quantile(value, tails(interval), axis=0)
-    columns = {
-        "p_alive": alive.mean(axis=0)[which],
-        "p_purchase": bgnbd.probability_purchase(horizon.weeks, *history, *purchase).mean(axis=0)[which],
-        "expected_purchases": plain.mean(axis=0),
-        "expected_spend": amount.mean(axis=0),
-        "clv_mean": value.mean(axis=0),
-        "expected_clv_lower": lower,
-        "expected_clv_upper": upper,
-    }
-    return pd.DataFrame(columns, index=customers.index)
+    return [
+        alive.mean(axis=0)[which],
+        bgnbd.probability_purchase(horizon.weeks, *history, *purchase).mean(axis=0)[which],
+        plain.mean(axis=0),
+        amount.mean(axis=0),
+        value.mean(axis=0),
+        lower,
+        upper,
+    ]
 
 
 def _distinct(customers: pd.DataFrame, names: list[str]) -> tuple[list[Floats], Integers]:
@@ -139,30 +141,33 @@ def forecast(
     groupings
         Columns whose groups get totals; "base" (everybody) is always the first group.
     """
-    codes, labels = _group_codes(customers, groupings)
+    groups, labels = _groups(customers, groupings)
     ranking = _Ranking(len(draws), scale=float(customers["clv_mean"].mean()) or 1.0)
+    limits, shares = np.empty((len(customers), 6)), np.empty((len(customers), 2))
 
-    def limits(rows: slice, purchases: Integers, value: Floats) -> Floats:
+    def keep_limits(rows: slice, purchases: Integers, value: Floats) -> None:
         ranking.count(value)
-        return np.column_stack([*realised_limits(purchases, interval), *realised_limits(value, interval)])
+        limits[rows] = np.column_stack([*realised_limits(purchases, interval), *realised_limits(value, interval)])
 
     pass_over = partial(simulate, customers, draws, horizon, seed=seed, workers=workers)
-    parts, totals = pass_over(summarise=limits, groups=codes, calendar=calendar)
-    realised = np.concatenate(parts)
+    _, totals = pass_over(summarise=keep_limits, groups=groups, calendar=calendar)
     membership = _membership(customers["value_tier"], ranking)
-    shares, _ = pass_over(summarise=membership, stage="ranking futures")
-    top, own = np.concatenate(shares).T
+
+    def keep_shares(rows: slice, purchases: Integers, value: Floats) -> None:
+        shares[rows] = membership(rows, value)
+
+    pass_over(summarise=keep_shares, stage="ranking futures")
     table = customers.assign(
-        purchases_lower=realised[:, 0],
-        purchases_upper=realised[:, 2],
-        clv_lower=realised[:, 3],
-        clv_median=realised[:, 4],
-        clv_upper=realised[:, 5],
-        p_top_decile=top,
-        value_tier_probability=own,
+        purchases_lower=limits[:, 0],
+        purchases_upper=limits[:, 2],
+        clv_lower=limits[:, 3],
+        clv_median=limits[:, 4],
+        clv_upper=limits[:, 5],
+        p_top_decile=shares[:, 0],
+        value_tier_probability=shares[:, 1],
     )
-    groups = _group_table(table, labels, totals, interval)
-    return Forecast(table, groups, totals, totals.value[:, 0], totals.purchases[:, 0])
+    by_group = _group_table(table, groups, labels, totals, interval)
+    return Forecast(table, by_group, totals, totals.value[:, 0], totals.purchases[:, 0])
 
 
 def realised_limits(values: NDArray[Any], interval: float) -> list[Floats]:
@@ -288,17 +293,17 @@ def _bins_at(counts, above):  # type: ignore[no-untyped-def]
     return bins, within
 
 
-def _membership(tier: pd.Series, ranking: _Ranking) -> Any:
-    """Return the summary of a second pass: P(top decile) and P(own tier) of every customer."""
+def _membership(tier: pd.Series, ranking: _Ranking) -> Callable[[slice, Floats], Floats]:
+    """Return what a second pass asks of its values: every customer's P(top decile) and P(own tier)."""
     names = list(TIERS)
-    own = tier.map({name: code for code, name in enumerate(names)}).to_numpy()
+    own = tier.map({name: code for code, name in enumerate(names)}).to_numpy(np.int8)
     # What a draw's value must exceed, and must not, for each tier; the last tier holds what is left.
     floors = np.array([*(ranking.threshold(TIERS[name]) for name in names[:-1]), np.zeros(ranking.draws)])
     ceilings = np.array([np.full(ranking.draws, np.inf), *floors[:-1]])
     places_left = _places_without_value(ranking.share_without_value())
     top_decile = ranking.threshold(0.10)
 
-    def shares(rows: slice, purchases: Integers, value: Floats) -> Floats:
+    def shares(rows: slice, value: Floats) -> Floats:
         found = np.empty((len(value), 2))
         _count_members(value, own[rows], floors, ceilings, places_left, top_decile, found)
         return found
@@ -330,42 +335,40 @@ def _places_without_value(share: Floats) -> Floats:
     return overlap / np.where(share > 0, share, 1.0)
 
 
-def _group_codes(customers: pd.DataFrame, groupings: list[str]) -> tuple[Groups, list[tuple[str, str]]]:
-    codes, labels = [np.zeros(len(customers), np.int64)], [("base", "all customers")]
+def _groups(customers: pd.DataFrame, groupings: list[str]) -> tuple[Groups, pd.DataFrame]:
+    """Return the groups and their names, grouping and group: everybody, then those of each grouping, sorted."""
+    codes, names = [np.zeros(len(customers), np.int16)], [("base", "all customers")]
     for grouping in groupings:
-        code, names = pd.factorize(customers[grouping], sort=True)
-        codes.append(code + len(labels))
-        labels += [(grouping, str(name)) for name in names]
-    return Groups(np.ascontiguousarray(np.column_stack(codes)), len(labels)), labels
+        code, found = pd.factorize(customers[grouping], sort=True)
+        codes.append(code.astype(np.int16) + len(names))
+        names += [(grouping, str(name)) for name in found]
+    labels = pd.DataFrame(names, columns=["grouping", "group"], dtype="str")
+    return Groups(np.column_stack(codes), len(names)), labels
 
 
 def _group_table(
-    customers: pd.DataFrame, labels: list[tuple[str, str]], totals: Totals, interval: float
+    customers: pd.DataFrame, groups: Groups, labels: pd.DataFrame, totals: Totals, interval: float
 ) -> pd.DataFrame:
     """Return table SEGMENTS: sums of the means, limits from the joint totals."""
-    purchases = np.quantile(totals.purchases, tails(interval), axis=0)
-    value = np.quantile(totals.value, tails(interval), axis=0)
-    base_value = customers["clv_mean"].sum()
-    rows = []
-    for code, (grouping, group) in enumerate(labels):
-        members = customers if grouping == "base" else customers[customers[grouping] == group]
-        rows.append(
-            {
-                "grouping": grouping,
-                "group": group,
-                "customers": len(members),
-                "repeat_customers": int((members["frequency"] > 0).sum()),
-                "revenue": members["revenue"].sum(),
-                "mean_p_alive": members["p_alive"].mean(),
-                "mean_p_purchase": members["p_purchase"].mean(),
-                "expected_purchases": members["expected_purchases"].sum(),
-                "purchases_lower": purchases[0, code],
-                "purchases_upper": purchases[1, code],
-                "clv_mean": members["clv_mean"].sum(),
-                "clv_lower": value[0, code],
-                "clv_upper": value[1, code],
-                "clv_per_customer": members["clv_mean"].mean(),
-                "share_of_value": members["clv_mean"].sum() / base_value if base_value else 0.0,
-            }
-        )
-    return pd.DataFrame(rows)
+
+    def total(column: pd.Series) -> Floats:
+        counts = (np.bincount(codes, weights=column, minlength=groups.count) for codes in groups.codes.T)
+        return np.sum(list(counts), axis=0)
+
+    size, clv_mean = total(pd.Series(1, index=customers.index)), total(customers["clv_mean"])
+    purchases, value = (np.quantile(draws, tails(interval), axis=0) for draws in (totals.purchases, totals.value))
+    return labels.assign(
+        customers=size.astype("int64"),
+        repeat_customers=total(customers["frequency"] > 0).astype("int64"),
+        revenue=total(customers["revenue"]),
+        mean_p_alive=total(customers["p_alive"]) / size,
+        mean_p_purchase=total(customers["p_purchase"]) / size,
+        expected_purchases=total(customers["expected_purchases"]),
+        purchases_lower=purchases[0],
+        purchases_upper=purchases[1],
+        clv_mean=clv_mean,
+        clv_lower=value[0],
+        clv_upper=value[1],
+        clv_per_customer=clv_mean / size,
+        share_of_value=clv_mean / clv_mean[0] if clv_mean[0] else 0.0,
+    )
