@@ -146,3 +146,45 @@ def test_the_expected_total_is_the_mean_of_the_closed_form_over_customers():
 def test_the_population_mean_spend_is_the_closed_form():
     values = {"p": np.array([[6.0, 6.0]]), "q": np.array([[4.0, 0.9]]), "v": np.array([[15.0, 15.0]])}
     assert gate.population_mean_spend(posterior(**values)).values.tolist() == [[30.0, np.inf]]
+
+
+def weighted(k_hat: float, effective: float) -> list[gate.Check]:
+    """Return the checks of a posterior by importance sampling."""
+    tree = posterior(**good())
+    statistics = {
+        "weight": (("chain", "draw"), np.ones(SHAPE)),
+        "k_hat": ((), k_hat),
+        "effective_draws": ((), effective),
+    }
+    tree["sample_stats"] = xr.DataTree(xr.Dataset(statistics))
+    return gate.judge("Purchases", tree, chains=4, draws=1000, derived={})
+
+
+def test_importance_sampling_is_judged_by_its_weights_alone():
+    checks = weighted(0.3, 3400.0)
+    assert [check.name for check in checks] == ["shape", "k-hat", "effective sample size"]
+    assert gate.verdict(checks) == gate.PASS
+
+
+@pytest.mark.parametrize(
+    ("k_hat", "effective", "fault"),
+    [
+        (0.71, 3400.0, "k-hat"),
+        (np.nan, 3400.0, "k-hat"),
+        (np.inf, 3400.0, "k-hat"),
+        (0.3, 399.0, "effective sample size"),
+    ],
+)
+def test_weights_that_cannot_be_relied_on_fail(k_hat, effective, fault):
+    assert only_fault({check.name: check for check in weighted(k_hat, effective)}) == fault
+
+
+def test_the_summary_of_weighted_draws_has_no_r_hat():
+    tree = posterior(**good())
+    assert "r_hat" in gate.summary(tree, interval=0.9)
+    tree["sample_stats"]["k_hat"] = 0.1
+    tree["sample_stats"]["effective_draws"] = 2500.0
+    table = gate.summary(tree, interval=0.9)
+    assert "r_hat" not in table
+    np.testing.assert_allclose(table["mcse_mean"], table["sd"] / 50, atol=1e-4)
+    assert (table["ess"] == 2500).all()

@@ -128,6 +128,15 @@ def test_pairing_keeps_the_parameters_of_one_draw_together():
     np.testing.assert_array_equal(draws.p, draws.v)
 
 
+def test_pairing_takes_every_chain_from_its_first_draw_to_its_last():
+    numbers = np.arange(100.0).reshape(2, 50)
+    tree = posterior(**{name: numbers for name in CDNOW_PURCHASES})
+    assert sorted(value.pair(tree, None, 100).r) == list(numbers.ravel())
+    some = value.pair(tree, None, 20).r
+    assert (some < 50).sum() == 10
+    assert some.min() < 5 and some.max() >= 95
+
+
 def test_purchases_can_be_forecast_without_a_spend_model():
     draws = value.pair(chains([*CDNOW_PURCHASES], 2, 50), None, 40)
     assert np.isfinite([draws.p, draws.q, draws.v]).all()
