@@ -57,7 +57,7 @@ def score(
         )
 
     options: dict[str, Any] = {"seed": seed, "workers": workers, "stage": "simulating the holdout"}
-    _, totals = simulate(known, draws, horizon, summarise=keep, calendar=calendar, **options)
+    totals = simulate(known, draws, horizon, keep=keep, calendar=calendar, **options)
     columns = [
         *(f"purchases_{name}" for name in ("lower", "upper", "cdf_below", "cdf", "crps")),
         *(f"{name}" for name in ("clv_lower", "clv_upper", "value_cdf_below", "value_cdf", "value_crps")),

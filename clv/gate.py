@@ -19,6 +19,7 @@ from clv.laplace import K_HAT_LIMIT
 from clv.sampling import LAPLACE, Settings, method_of
 
 PASS, WARN, FAIL = "PASS", "WARN", "FAIL"
+TAKEN_OVER = "NUTS took over"
 PARTS = {
     "bgnbd": "purchases, all data",
     "bgnbd_calibration": "purchases, calibration",
@@ -200,7 +201,7 @@ def _taken_over(part: str, statistics: xr.Dataset) -> Check:
     sentence = (
         f"{part}: importance sampling was tried first; its k-hat was {k_hat:.2f}, above {K_HAT_LIMIT}, so NUTS sampled."
     )
-    return Check(part, "method", k_hat, f"NUTS above {K_HAT_LIMIT}", PASS, sentence)
+    return Check(part, TAKEN_OVER, k_hat, f"NUTS above {K_HAT_LIMIT}", PASS, sentence)
 
 
 def _divergences(part: str, statistics: xr.Dataset) -> Check:

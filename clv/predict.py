@@ -118,8 +118,9 @@ class Totals:
         return Totals(*(np.moveaxis(getattr(self, name), -1, 0) for name in self.__dataclass_fields__))
 
 
-# Gets some rows and their simulated (rows, draws) purchases and values, to use up; what it returns is kept.
-Summarise = Callable[[slice, Integers, Floats], Any]
+# Gets some rows and their simulated (rows, draws) purchases and values, and keeps of them what it wants; it may
+# overwrite them. Called from several threads, each time with other rows.
+Keep = Callable[[slice, Integers, Floats], None]
 
 
 def spaced(size: int, n: int) -> Integers:
@@ -132,15 +133,15 @@ def simulate(
     draws: Draws,
     horizon: Horizon,
     *,
-    summarise: Summarise,
     seed: int,
+    keep: Keep | None = None,
     workers: int = 1,
     groups: Groups | None = None,
     calendar: Calendar | None = None,
     block_bytes: int = BLOCK_BYTES,
     stage: str = "simulating futures",
-) -> tuple[list[Any], Totals]:
-    """Simulate one future per customer and posterior draw; return each block's summary, in order, and the totals.
+) -> Totals:
+    """Simulate one future per customer and posterior draw, show each block of them to `keep`, and return the totals.
 
     The same seed gives the same numbers for any number of workers and any size of the blocks, and the same purchases
     whatever the spend model.
@@ -163,11 +164,10 @@ def simulate(
     starts = range(0, max(n, 1), CHUNK_CUSTOMERS)  # nobody is one empty chunk
     seeds = np.random.SeedSequence(seed).spawn(len(starts))
 
-    def chunk(start: int, chunk_seed: np.random.SeedSequence) -> tuple[list[Any], Totals]:
+    def chunk(start: int, chunk_seed: np.random.SeedSequence) -> Totals:
         generators = [np.random.Generator(np.random.PCG64(seed)) for seed in chunk_seed.spawn(2)]
         history = customers.iloc[start : start + CHUNK_CUSTOMERS][_HISTORY].to_numpy(float)
         totals = _no_totals(len(draws), groups.count, calendar)
-        found = []
         for rows in blocks(start, min(start + CHUNK_CUSTOMERS, n), size):
             shape = (rows.stop - rows.start, len(draws))
             purchases, value = np.zeros(shape, np.int32), np.zeros(shape)
@@ -184,17 +184,16 @@ def simulate(
                 value,
                 *(getattr(totals, name) for name in Totals.__dataclass_fields__),
             )
-            found.append(summarise(rows, purchases, value))
-        return found, totals
+            if keep:
+                keep(rows, purchases, value)
+        return totals
 
-    summaries, total = [], None
+    total = _no_totals(len(draws), groups.count, calendar)
     with progress.stage(stage, of=len(starts)) as advance:
-        for found, totals in in_order(chunk, list(zip(starts, seeds, strict=True)), workers):
-            summaries += found
-            total = totals if total is None else total.plus(totals)
+        for totals in in_order(chunk, list(zip(starts, seeds, strict=True)), workers):
+            total = total.plus(totals)
             advance()
-    assert total is not None
-    return summaries, total.by_draw()
+    return total.by_draw()
 
 
 def blocks(start: int, stop: int, size: int) -> Iterator[slice]:

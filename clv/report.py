@@ -344,19 +344,25 @@ def memory_in_words(needed_gib: float, memory_gib: float) -> str:
     return f"The hungriest of them needs about {needed_gib:.1f} GiB of memory; memory_gib allows {memory_gib:g}."
 
 
-def draws_in_words(posterior: xr.DataTree) -> str:
-    """Return what to look for in `plots.plot_draws` and `gate.summary`, by the method that gave the draws."""
+def draws_in_words(posterior: xr.DataTree, checks: list[gate.Check]) -> str:
+    """Return what to look for in `plots.plot_draws` and `gate.summary`, by the method that gave the draws.
+
+    Where NUTS took over from importance sampling, that comes first, in the sentences of `checks`.
+    """
+    instead = " ".join(check.sentence for check in checks if check.name == gate.TAKEN_OVER)
     if method_of(posterior) == LAPLACE:
-        return (
+        looks = (
             "These draws come from a multivariate t distribution around the posterior's mode, weighted by how well it "
             "fits there and drawn again in proportion. Look for a curve that leaves the diagonal gently: one that "
             "leaps up at the left would say that few draws carry all the weight. In the table, `ess` says how many "
             "independent draws they are worth."
         )
-    return (
-        "Left, one density per chain: chains that agree lie on top of each other. Right, the ranks of each chain among "
-        "all: lines near the middle; p above α says that they cannot be told from chance."
-    )
+    else:
+        looks = (
+            "Left, one density per chain: chains that agree lie on top of each other. Right, the ranks of each chain "
+            "among all: lines near the middle; p above α says that they cannot be told from chance."
+        )
+    return f"{instead} {looks}".strip()
 
 
 def histories_in_words(customers: pd.DataFrame) -> str:

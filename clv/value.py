@@ -150,13 +150,13 @@ def forecast(
         limits[rows] = np.column_stack([*realised_limits(purchases, interval), *realised_limits(value, interval)])
 
     pass_over = partial(simulate, customers, draws, horizon, seed=seed, workers=workers)
-    _, totals = pass_over(summarise=keep_limits, groups=groups, calendar=calendar)
+    totals = pass_over(keep=keep_limits, groups=groups, calendar=calendar)
     membership = _membership(customers["value_tier"], ranking)
 
     def keep_shares(rows: slice, purchases: Integers, value: Floats) -> None:
         shares[rows] = membership(rows, value)
 
-    pass_over(summarise=keep_shares, stage="ranking futures")
+    pass_over(keep=keep_shares, stage="ranking futures")
     table = customers.assign(
         purchases_lower=limits[:, 0],
         purchases_upper=limits[:, 2],

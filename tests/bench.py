@@ -417,12 +417,14 @@ def _simulation(folder: str) -> dict[str, Any]:
 
     from clv import predict, value
 
-    def limits(rows: slice, purchases: Any, worth: Any) -> Any:
-        found = (value.realised_limits(drawn, INTERVAL) for drawn in (purchases, worth))
-        return np.column_stack([column for columns in found for column in columns])
+    def score(customers: Any) -> None:
+        limits = np.empty((len(customers), 6))
 
-    def score(customers: Any) -> Any:
-        return predict.simulate(customers, draws, _year(), summarise=limits, seed=SEED, workers=WORKERS)
+        def keep(rows: slice, purchases: Any, worth: Any) -> None:
+            found = (value.realised_limits(drawn, INTERVAL) for drawn in (purchases, worth))
+            limits[rows] = np.column_stack([column for columns in found for column in columns])
+
+        predict.simulate(customers, draws, _year(), keep=keep, seed=SEED, workers=WORKERS)
 
     draws = _same_draws(folder)
     return _scored(score, _copies(), len(draws))

@@ -35,11 +35,13 @@ def fixed_draws(n: int, **parameters: float) -> Draws:
 
 def futures(histories: pd.DataFrame, draws: Draws, horizon: Horizon, *, seed: int = 1, **options):
     """Return every simulated number of purchases and value, each (customers, draws), and the totals."""
-    parts, totals = simulate(
-        histories, draws, horizon, summarise=lambda rows, n, value: (n.copy(), value.copy()), seed=seed, **options
-    )
-    counts, values = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    return counts, values, totals
+    counts, values = np.empty((2, len(histories), len(draws)))
+
+    def keep(rows: slice, purchases: np.ndarray, value: np.ndarray) -> None:
+        counts[rows], values[rows] = purchases, value
+
+    totals = simulate(histories, draws, horizon, keep=keep, seed=seed, **options)
+    return counts.astype(int), values, totals
 
 
 def standard_errors(sample: np.ndarray, expected: np.ndarray | float) -> float:

@@ -151,7 +151,7 @@ def test_tracking_goes_on_from_what_was_bought():
     )
     draws, horizon = fixed_draws(2000, **TRUTH), Horizon(13 / 7)
     calendar = backtest.weekly_calendar(known, weekly, horizon)
-    _, totals = simulate_futures(known, draws, horizon, summarise=lambda *_: None, seed=1, calendar=calendar)
+    totals = simulate_futures(known, draws, horizon, seed=1, calendar=calendar)
     table = backtest.tracking(weekly, known, draws, totals, interval=0.9).set_index("week")
     assert table["actual"].tolist() == [1, 2, 3, 5, 6]
     assert table["period"].tolist() == ["calibration"] * 2 + ["holdout"] * 3

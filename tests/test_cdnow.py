@@ -175,5 +175,4 @@ def test_days_and_cents_give_every_customer_the_same_value(calibration, draws):
 def _total(customers, draws, horizon):
     from clv.predict import simulate
 
-    _, totals = simulate(customers, draws, Horizon(horizon), summarise=lambda *_: None, seed=1, workers=2)
-    return totals.value[:, 0]
+    return simulate(customers, draws, Horizon(horizon), seed=1, workers=2).value[:, 0]

@@ -90,6 +90,18 @@ def test_the_number_of_workers_changes_nothing():
         np.testing.assert_array_equal(first[2].purchases, other[2].purchases)
 
 
+@pytest.mark.parametrize("block_bytes", [1, 12 * 20 * 7, 2**30])
+def test_the_size_of_the_blocks_changes_nothing(block_bytes):
+    """One customer at a time, seven, or a whole chunk: a limit of memory is no part of the result."""
+    histories, draws = many(CHUNK_CUSTOMERS + 4), posterior_draws(20)
+    calendar = Calendar(np.array([0.0, 10.0, YEAR]), np.arange(len(histories)) % 2, 2, np.zeros(len(histories), bool))
+    usual = futures(histories, draws, Horizon(YEAR, DISCOUNT), seed=5, calendar=calendar)
+    other = futures(histories, draws, Horizon(YEAR, DISCOUNT), seed=5, calendar=calendar, block_bytes=block_bytes)
+    for one, two in zip(usual[:2], other[:2], strict=True):
+        np.testing.assert_array_equal(one, two)
+    np.testing.assert_array_equal(usual[2].revenue, other[2].revenue)
+
+
 def test_another_seed_gives_another_future_and_the_same_seed_the_same():
     draws = posterior_draws(200)
     one, again, other = (futures(BASE, draws, Horizon(YEAR), seed=seed)[1] for seed in (1, 1, 2))

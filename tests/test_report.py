@@ -4,6 +4,7 @@ import copy
 
 import pandas as pd
 import pytest
+import xarray as xr
 
 from clv import page_tables, report, segments, tables
 
@@ -241,3 +242,24 @@ def test_every_segment_has_words_and_an_action():
 @pytest.mark.parametrize("cell", [float("nan"), pd.NaT, None])
 def test_what_is_missing_is_shown_as_nothing(cell):
     assert page_tables.readable(pd.DataFrame({"x": [cell, 1.0]}, dtype=object))["x"].tolist() == ["", "1.00"]
+
+
+def drawn(**statistics: float) -> xr.DataTree:
+    """Return a posterior of which only the way it was drawn matters."""
+    return xr.DataTree.from_dict({"sample_stats": xr.Dataset(statistics)})
+
+
+def test_what_to_look_for_depends_on_how_the_draws_were_found():
+    assert report.draws_in_words(drawn(k_hat=0.2), []) == (
+        "These draws come from a multivariate t distribution around the posterior's mode, weighted by how well it fits "
+        "there and drawn again in proportion. Look for a curve that leaves the diagonal gently: one that leaps up at "
+        "the left would say that few draws carry all the weight. In the table, `ess` says how many independent draws "
+        "they are worth."
+    )
+    assert report.draws_in_words(drawn(diverging=0.0), []).startswith("Left, one density per chain")
+
+
+def test_a_run_says_how_much_memory_it_needs():
+    assert report.memory_in_words(1.96, 4.0) == (
+        "The hungriest of them needs about 2.0 GiB of memory; memory_gib allows 4."
+    )

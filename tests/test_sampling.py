@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from forecasts import CDNOW, lives
 
-from clv import gate, laplace, sampling
+from clv import gate, laplace, report, sampling
 from clv.sampling import Compiled, Settings
 
 pytestmark = pytest.mark.slow  # importing pymc_marketing alone takes eight seconds
@@ -103,9 +103,10 @@ def test_nuts_takes_over_where_importance_sampling_fails(compiled, monkeypatch):
     assert sampling.method_of(posterior) == "nuts"
     monkeypatch.undo()
     checks = gate.judge_spend({"gamma_gamma": posterior}, settings("laplace"))
-    (said,) = [check.sentence for check in checks if check.name == "method"]
+    (said,) = [check.sentence for check in checks if check.name == gate.TAKEN_OVER]
     assert said.startswith("spend, all data: importance sampling was tried first; its k-hat was ")
     assert said.endswith("above 0.7, so NUTS sampled.")
+    assert report.draws_in_words(posterior, checks).startswith(f"{said} Left, one density per chain")
     assert gate.verdict(checks) == gate.PASS
 
 

@@ -48,8 +48,7 @@ def worth(logs) -> dict[str, tuple[pd.DataFrame, np.ndarray]]:
 
 
 def _worth(customers: pd.DataFrame, draws: predict.Draws) -> tuple[pd.DataFrame, np.ndarray]:
-    options = {"summarise": lambda *_: None, "seed": SETTINGS.seed, "workers": 2}
-    _, totals = predict.simulate(customers, draws, HORIZON, **options)
+    totals = predict.simulate(customers, draws, HORIZON, seed=SETTINGS.seed, workers=2)
     return value.expectations(customers, draws, HORIZON, interval=0.9), totals.value[:, 0]
 
 
