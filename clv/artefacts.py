@@ -332,7 +332,8 @@ def _bare_posterior(name: str, posterior: "xr.DataTree") -> "xr.DataTree":
 def _bare_group(name: str, group: "xr.Dataset") -> "xr.Dataset":
     if "customer_id" in group.variables or "customer_id" in group.dims:
         raise IntegrityError(f"posterior {name}: holds customer_id; a posterior is about the population only.")
-    kept = [key for key in group.data_vars if group[key].dims in (("chain", "draw"), ()) and group[key].dtype != object]
+    known = {"chain", "draw", "proposal"}
+    kept = [key for key in group.data_vars if known.issuperset(group[key].dims) and group[key].dtype != object]
     bare = group[kept].reset_coords(drop=True).drop_attrs()
     return bare.drop_encoding()
 

@@ -70,7 +70,10 @@ def model(customers: pd.DataFrame, *, periods_per_year: float = WEEKS_PER_YEAR) 
 
 
 def _containers(histories: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Return distinct values of x, T and t_x with their weights, and for each repeat history where its values stand."""
+    """Return distinct values of x, T and t_x with their weights, and for each repeat history where its values stand.
+
+    `more_than` counts the customers with more than 0, 1, 2 ... repeat purchases.
+    """
     customers = histories["customers"].to_numpy(float)
     (x, x_of), (t_x, t_x_of), (T, T_of) = (
         np.unique(histories[name].to_numpy(float), return_inverse=True) for name in HISTORY
@@ -78,7 +81,8 @@ def _containers(histories: pd.DataFrame) -> dict[str, np.ndarray]:
     repeat = x[x_of] > 0
     return {
         "x": x,
-        "x_customers": np.bincount(x_of, weights=customers),
+        "x_before_last": np.maximum(x - 1, 0.0),
+        "more_than": customers.sum() - np.bincount(x[x_of].astype(int), weights=customers).cumsum()[:-1],
         "T": T,
         "T_customers": np.bincount(T_of, weights=customers),
         "T_purchases": np.bincount(T_of, weights=customers * x[x_of]),
@@ -93,17 +97,19 @@ def _containers(histories: pd.DataFrame) -> dict[str, np.ndarray]:
 def _log_likelihood(tables, r, alpha, a, b):  # type: ignore[no-untyped-def]
     """Return the summed bgnbd.log_likelihood (same formula, held equal by a test).
 
-    Gamma functions and logarithms run on the few distinct x, T and t_x; what is left for each history of repeat buyers
-    is the odds of having left. One-time buyers have none.
+    Ratios of gamma functions are products over the purchases, so no large numbers cancel however far a draw lies out:
+    differences of gammaln gave such draws a likelihood made of rounding errors. Logarithms run on the few distinct x, T
+    and t_x; what is left for each history of repeat buyers is the odds of having left. One-time buyers have none.
     """
-    x, still_there = tables["x"], pt.log(alpha + tables["T"])
-    betaln_ratio = pt.gammaln(b + x) + pt.gammaln(a + b) - pt.gammaln(a + b + x) - pt.gammaln(b)
-    purchases = pt.gammaln(r + x) - pt.gammaln(r) + r * pt.log(alpha) + betaln_ratio
-    silence = still_there[tables["repeat_T"]] - pt.log(alpha + tables["recency"])[tables["repeat_recency"]]
-    left_at_once = pt.log(a) - pt.log(b + pt.maximum(x, 1) - 1)
-    log_odds = left_at_once[tables["repeat_x"]] + (r + x)[tables["repeat_x"]] * silence
+    x, more_than = tables["x"], tables["more_than"]
+    earlier = pt.arange(more_than.shape[0]).astype("float64")
+    purchases = pt.log(r + earlier) - pt.log(alpha) + pt.log1p(-a / (a + b + earlier))
+    silence = pt.log1p(tables["T"] / alpha)
+    since_last = silence[tables["repeat_T"]] - pt.log1p(tables["recency"] / alpha)[tables["repeat_recency"]]
+    left_at_once = pt.log(a) - pt.log(b + tables["x_before_last"])
+    log_odds = left_at_once[tables["repeat_x"]] + (r + x)[tables["repeat_x"]] * since_last
     return (
-        pt.sum(tables["x_customers"] * purchases)
-        - pt.sum((r * tables["T_customers"] + tables["T_purchases"]) * still_there)
+        pt.sum(more_than * purchases)
+        - pt.sum((r * tables["T_customers"] + tables["T_purchases"]) * silence)
         + pt.sum(tables["repeat_customers"] * pt.softplus(log_odds))
     )

@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
+from numpy.typing import NDArray
 
 from clv import bgnbd
 from clv.errors import GateError
 from clv.laplace import K_HAT_LIMIT
+from clv.predict import spaced
 from clv.sampling import LAPLACE, Settings, method_of
 
 PASS, WARN, FAIL = "PASS", "WARN", "FAIL"
@@ -126,14 +128,23 @@ def summary(posterior: xr.DataTree, *, interval: float) -> pd.DataFrame:
 
 def expected_total(posterior: xr.DataTree, customers: pd.DataFrame, horizon_weeks: float) -> xr.DataArray:
     """Return the expected purchases per customer within the horizon, for every draw, dims (chain, draw)."""
-    sample = customers.iloc[:: max(1, len(customers) // _TOTAL_CUSTOMERS)]
+    sample = customers.iloc[spaced(len(customers), _TOTAL_CUSTOMERS)]
     histories = bgnbd.distinct_histories(sample)
     group = posterior["posterior"].to_dataset()
-    parameters = [group[name].to_numpy()[..., None] for name in ("r", "alpha", "a", "b")]
+    parameters = [group[name].transpose("chain", "draw").to_numpy()[..., None] for name in ("r", "alpha", "a", "b")]
     history = [histories[name].to_numpy(float) for name in bgnbd.HISTORY]
-    expected, _ = bgnbd.purchase_integrals(horizon_weeks, *history, *parameters, discount=0.0)
-    weights = histories["customers"].to_numpy(float)
-    return xr.DataArray(expected @ weights / weights.sum(), coords=group["r"].coords, dims=group["r"].dims)
+    weights = histories["customers"].to_numpy(float) / len(sample)
+
+    def mean(*of_chain: NDArray[np.float64]) -> NDArray[np.float64]:
+        return bgnbd.purchase_integrals(horizon_weeks, *history, *of_chain, discount=0.0)[0] @ weights
+
+    # A thousand draws at a time: with all of them at once memory would grow with draws x customers.
+    parts = [slice(start, start + 1000) for start in range(0, group.sizes["draw"], 1000)]
+    expected = [
+        np.concatenate([mean(*(column[chain, part] for column in parameters)) for part in parts])
+        for chain in range(group.sizes["chain"])
+    ]
+    return xr.DataArray(expected, coords=group["r"].coords, dims=("chain", "draw"))
 
 
 def population_mean_spend(posterior: xr.DataTree) -> xr.DataArray:

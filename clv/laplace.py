@@ -1,7 +1,7 @@
 """Posterior by importance sampling around its mode: exact in the limit like NUTS, and far faster with few parameters.
 
-Find the mode, draw from a multivariate t there, move and scale it once by the weighted moments of those draws,
-draw again, smooth the importance ratios (Pareto-smoothed importance sampling, Vehtari et al. 2024, JMLR 25(72)) and
+Find the mode, draw from a multivariate t there, move and scale it twice by the weighted moments of its draws, draw
+again, smooth the importance ratios (Pareto-smoothed importance sampling, Vehtari et al. 2024, JMLR 25(72)) and
 resample in proportion. The fitted tail index k-hat tells whether that worked: above `K_HAT_LIMIT` it did not.
 Points lie on the unconstrained scale a sampler moves on, shape (points, dimensions).
 """
@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 
 K_HAT_LIMIT = 0.7
-# Tails heavier than the posterior's keep every ratio bounded; at 7 degrees the ratios stay even all the same.
-DEGREES_OF_FREEDOM = 7
-PILOT_DRAWS = 1000
-_NEWTON_STEPS, _LONGEST_STEP = 20, 3.0
+# Tails heavier than the posterior's keep the ratios bounded. Of 40 logs of 60,000 customers who buy seldom, the hardest
+# kind, k-hat was above .7 in 2 at 4 degrees and in 6 at 5; with one round of matching in most of them.
+DEGREES_OF_FREEDOM = 4
+PILOT_DRAWS = (1000, 2000)
+_NEWTON_STEPS, _FIRST_STEP = 60, 0.1
 _NOWHERE = -1e100  # a log-density of minus infinity that can still be subtracted
 
 
@@ -29,7 +30,8 @@ _NOWHERE = -1e100  # a log-density of minus infinity that can still be subtracte
 class Weighted:
     """Equally likely posterior draws of the parameters, (draws, parameters), and how well they were found.
 
-    weights (draws,): relative weights of the draws they were chosen from, mean 1. effective: what those are worth.
+    weights (draws,): relative weights of the draws they were chosen from, mean 1. effective: what those are worth;
+    choosing costs up to a fifth of it.
     """
 
     parameters: Floats
@@ -74,23 +76,26 @@ class Density:
             parts = [slice(start, None, workers) for start in range(workers)]
             with ThreadPoolExecutor(workers) as pool:
                 list(pool.map(lambda part: self._at_each(points[part], found[part], *tables), parts))
-        return np.where(np.isnan(found[:, 0]), -np.inf, found[:, 0]), found[:, 1:]
+        return np.where(np.isfinite(found[:, 0]), found[:, 0], -np.inf), found[:, 1:]
 
 
 def sample(density: Density, data: Mapping[str, NDArray[Any]], *, draws: int, seed: Any, workers: int = 1) -> Weighted:
-    """Return `draws` posterior draws for `data`; `seed` is whatever `numpy.random.default_rng` takes."""
+    """Return `draws` posterior draws for `data`; `seed` is whatever `numpy.random.default_rng` takes.
+
+    Where no mode is found, k-hat is infinite.
+    """
     from scipy.stats import multivariate_t
 
     generator = np.random.default_rng(seed)
-    centre, spread = _mode(density, data)
-    for size in (PILOT_DRAWS, draws):
+    centre, spread, found = _mode(density, data)
+    for size in (*PILOT_DRAWS, draws):
         proposal = multivariate_t(centre, spread, df=DEGREES_OF_FREEDOM, allow_singular=True)
         points = np.atleast_2d(proposal.rvs(size, random_state=generator))
         log_density, parameters = density.at(points, data, workers)
         weights, k_hat = _smoothed(log_density - proposal.logpdf(points))
         centre, spread = _moments(points, weights)
     chosen = generator.permutation(_resampled(weights, generator))
-    return Weighted(parameters[chosen], weights * draws, k_hat)
+    return Weighted(parameters[chosen], weights * draws, k_hat if found else np.inf)
 
 
 def _loop(log_density: Any) -> Any:
@@ -106,28 +111,31 @@ def _loop(log_density: Any) -> Any:
     return at_each
 
 
-def _mode(density: Density, data: Mapping[str, NDArray[Any]]) -> tuple[Floats, Floats]:
-    """Return the mode, and the covariance of the normal distribution with the same curvature there."""
-    from scipy.optimize import minimize
+def _mode(density: Density, data: Mapping[str, NDArray[Any]]) -> tuple[Floats, Floats, bool]:
+    """Return the mode, the covariance of the normal distribution with the same curvature there, and whether it is one.
 
-    def surprise(point: Floats) -> float:
-        return -float(density.at(point[None], data)[0][0])
-
-    found = minimize(surprise, density.start, method="BFGS", jac="3-point")
-    # With thousands of customers BFGS stops early and guesses the curvature badly: Newton's steps put both right.
-    centre, axes = found.x, np.linalg.cholesky(found.hess_inv)
+    Newton's method that only climbs, and by no more than a factor e in any parameter at a time. A line search that may
+    leap (BFGS) ends where rounding errors outweigh the likelihood: of 60 shops with few purchases 48 were lost to it.
+    """
+    centre, axes = density.start, _FIRST_STEP * np.eye(density.start.size)
     for _ in range(_NEWTON_STEPS):
-        step, stretch = _newton(density, data, centre, axes)
-        centre, axes = centre + axes @ step, axes @ stretch
-        if np.abs(step).max() < 0.1 and np.abs(stretch @ stretch.T - np.eye(step.size)).max() < 0.1:
+        step, strength, stretch = _newton(density, data, centre, axes)
+        move = axes @ step
+        shares = np.array([0.0, *0.5 ** np.arange(8)]) / max(np.abs(move).max(), 1.0)
+        tried = centre + shares[:, None] * move
+        centre, axes = tried[np.argmax(density.at(tried, data)[0])], axes @ stretch
+        if np.abs(step).max() < 0.1 and np.abs(strength - 1).max() < 0.1:
             break
-    return centre, axes @ axes.T
+    return centre, axes @ axes.T, bool(np.abs(step).max() < 1 and np.abs(np.log2(strength)).max() < 1)
 
 
-def _newton(density: Density, data: Mapping[str, NDArray[Any]], centre: Floats, axes: Floats) -> tuple[Floats, Floats]:
-    """Return Newton's step from `centre` and the change of `axes` that makes the curvature one, both in units of axes.
+def _newton(
+    density: Density, data: Mapping[str, NDArray[Any]], centre: Floats, axes: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Return Newton's step from `centre`, the curvatures, and what changes `axes` so that these become one.
 
-    Differences over half a unit either way: once the units are posterior sds, the shape where the draws will lie.
+    In units of axes, by differences over half a unit either way: once the units are posterior sds, that is the shape
+    where the draws will lie.
     """
     size = centre.size
     half, signs = 0.5 * np.eye(size), np.array([(1, 1), (1, -1), (-1, 1), (-1, -1)])
@@ -137,16 +145,18 @@ def _newton(density: Density, data: Mapping[str, NDArray[Any]], centre: Floats, 
     slope = np.diag(up - down) / 2
     strength, directions = np.linalg.eigh(-(up - mixed - mixed_too + down))
     strength = np.maximum(np.abs(strength), 0.01)
-    step = directions @ (directions.T @ slope / strength)
-    return step.clip(-_LONGEST_STEP, _LONGEST_STEP), directions / np.sqrt(strength)
+    return directions @ (directions.T @ slope / strength), strength, directions / np.sqrt(strength)
 
 
 def _smoothed(log_ratios: Floats) -> tuple[Floats, float]:
-    """Return weights that sum to 1, their largest ones smoothed, and k-hat."""
+    """Return weights that sum to 1, their largest ones smoothed, and k-hat; infinite where nothing can be judged."""
     from arviz_stats.base import array_stats
 
-    log_weights, k_hat = array_stats.psislw(-log_ratios)
-    return np.exp(log_weights), float(k_hat)
+    try:
+        log_weights, k_hat = array_stats.psislw(-log_ratios)
+    except ValueError:  # all tail values are the same: what counts is a handful of draws
+        return np.full(log_ratios.size, 1 / log_ratios.size), np.inf
+    return np.exp(log_weights), float(np.nan_to_num(k_hat, nan=np.inf))
 
 
 def _moments(points: Floats, weights: Floats) -> tuple[Floats, Floats]:

@@ -15,6 +15,7 @@ from clv.errors import InputError
 RUN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 RESERVED_NAMES = ("lab", "bench", "sbc")  # folders in outputs/ that are not runs
 REQUIRED_COLUMNS = ("customer_id", "date", "amount")
+FEWEST_WEIGHTED_DRAWS = 1000  # fewer are worth too little for the gate, whatever their weights
 KNOWN_COLUMNS = (*REQUIRED_COLUMNS, "order_id")
 
 # What the two sources that come with the project look like; a file of one's own is described in the YAML.
@@ -96,7 +97,8 @@ class Params(BaseModel):
     method: Literal["nuts", "laplace", "auto"] = Field(
         default="auto",
         description="How the posterior is found: by NUTS, by importance sampling around its mode (laplace), or by NUTS "
-        "up to 20,000 distinct histories and by the other beyond (auto). Changed by those who compare the two.",
+        "up to 20,000 distinct histories of repeat buyers and by the other beyond (auto). Changed by those who compare "
+        "the two.",
     )
     chains: int = Field(
         default=4, ge=4, le=16, description="Chains of the sampler; convergence is judged on 4. Rarely changed."
@@ -207,6 +209,9 @@ class Params(BaseModel):
         if self.predictive_draws > self.chains * self.draws:
             kept = self.chains * self.draws
             raise ValueError(f"predictive_draws ({self.predictive_draws}) must not exceed chains x draws ({kept})")
+        if self.method == "laplace" and self.chains * self.draws < FEWEST_WEIGHTED_DRAWS:
+            kept, needed = self.chains * self.draws, FEWEST_WEIGHTED_DRAWS
+            raise ValueError(f"method laplace needs chains x draws of at least {needed}, not {kept}")
         if self.source == "generate":
             self._check_generated_dates()
         return self

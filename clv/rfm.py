@@ -19,6 +19,8 @@ DAYS_PER_WEEK = 7
 QUINTILES = 5
 # Fewer tell the spend of customers apart by no more than chance.
 FEWEST_REPEAT_CUSTOMERS = 30
+# Mean amounts closer than this are one price, and the spend model's likelihood has no maximum.
+SAME_AMOUNT = 1e-6
 # Few enough purchases to follow by hand, enough to speak of a rhythm.
 REGULAR = (3, 6)
 
@@ -128,11 +130,17 @@ def last_day(con: DuckDBPyConnection, transactions: str, *, stated: date | None)
 
 def require_repeat_customers(customers: pd.DataFrame) -> None:
     """Refuse a base from which neither model could learn anything: fewer than `FEWEST_REPEAT_CUSTOMERS` came back."""
-    repeat = int(((customers["frequency"] > 0) & (customers["monetary_value"] > 0)).sum())
+    amounts = customers.loc[(customers["frequency"] > 0) & (customers["monetary_value"] > 0), "monetary_value"]
+    repeat = len(amounts)
     if repeat < FEWEST_REPEAT_CUSTOMERS:
         raise InputError(
             f"Only {repeat} of {len(customers):,} customers made a repeat purchase with an amount; at least "
             f"{FEWEST_REPEAT_CUSTOMERS} are needed to learn how customers return and spend: give a longer log."
+        )
+    if amounts.max() <= amounts.min() * (1 + SAME_AMOUNT):
+        raise InputError(
+            f"All {repeat:,} repeat customers spend {amounts.iloc[0]:,.2f} per purchase: without differences there is "
+            "nothing the spend model could learn, and a log with a single price is not supported."
         )
 
 

@@ -147,7 +147,7 @@ def _by_importance(compiled: Compiled, settings: Settings, data: Mapping[str, np
         name: (("chain", "draw"), column.reshape(shape)) for name, column in zip(names, found.parameters.T, strict=True)
     }
     statistics = {
-        "weight": (("chain", "draw"), found.weights.reshape(shape)),
+        "weight": ("proposal", found.weights),  # of what was drawn from, not of the draws that were kept
         "k_hat": ((), found.k_hat),
         "effective_draws": ((), found.effective),
     }

@@ -84,6 +84,10 @@ def test_a_misspelt_key_is_answered_with_the_right_one(refused):
             "observation_end: '2025-06-30'\ncalibration_end: '2025-06-30'",
             "calibration_end (2025-06-30) must be before observation_end (2025-06-30).",
         ),
+        (
+            "method: laplace\ndraws: 200\npredictive_draws: 800",
+            "method laplace needs chains x draws of at least 1000, not 800.",
+        ),
         ("draws: 200\nchains: 4", "predictive_draws (1000) must not exceed chains x draws (800)."),
     ],
 )

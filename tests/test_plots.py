@@ -76,8 +76,8 @@ SPEND = pd.DataFrame(
         "upper": [0.5, 0.7],
     }
 )
-WEIGHTS = np.random.default_rng(1).lognormal(0, 0.3, (4, 100))
-WEIGHED = xr.DataTree.from_dict({"sample_stats": xr.Dataset({"weight": (("chain", "draw"), WEIGHTS)})})
+WEIGHTS = np.random.default_rng(1).lognormal(0, 0.3, 400)
+WEIGHED = xr.DataTree.from_dict({"sample_stats": xr.Dataset({"weight": ("proposal", WEIGHTS)})})
 SHRINKAGE = pd.DataFrame({"monetary_value": [10.0, 50], "expected_spend": [20.0, 45], "frequency": [1, 8]})
 
 FIGURES = {

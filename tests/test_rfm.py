@@ -177,3 +177,15 @@ def test_a_base_without_repeat_customers_is_refused():
     few = rfm.summarise(cdnow(), "transactions", period_end=date(1997, 1, 8))
     with pytest.raises(InputError, match="at least 30 are needed to learn how customers return and spend"):
         rfm.require_repeat_customers(few)
+
+
+def test_a_log_with_a_single_price_is_refused():
+    """The spend model's likelihood grows without end as everybody becomes alike."""
+    one_price = pd.DataFrame({"frequency": [1] * 40 + [0], "monetary_value": [9.99] * 40 + [0.0]})
+    with pytest.raises(InputError) as refused:
+        rfm.require_repeat_customers(one_price)
+    assert str(refused.value) == (
+        "All 40 repeat customers spend 9.99 per purchase: without differences there is nothing the spend model could "
+        "learn, and a log with a single price is not supported."
+    )
+    rfm.require_repeat_customers(one_price.assign(monetary_value=[9.99] * 39 + [10.0, 0.0]))
