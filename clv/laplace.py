@@ -62,7 +62,7 @@ class Density:
         self._width = len(wanted)
         self.start = np.concatenate([np.ravel(start[variable.name]) for variable in model.value_vars]).astype(float)
 
-    def at(self, points: Floats, data: Mapping[str, NDArray[Any]], workers: int = 2) -> tuple[Floats, Floats]:
+    def at(self, points: Floats, data: Mapping[str, NDArray[Any]], workers: int = 1) -> tuple[Floats, Floats]:
         """Return the log-density (points,), -inf where there is none, and the parameters (points, parameters)."""
         tables = tuple(
             np.asarray(data.get(container.name, container.get_value(borrow=True)), dtype=container.dtype)
@@ -87,7 +87,7 @@ def sample(density: Density, data: Mapping[str, NDArray[Any]], *, draws: int, se
     from scipy.stats import multivariate_t
 
     generator = np.random.default_rng(seed)
-    centre, spread, found = _mode(density, data)
+    centre, spread, found = _mode(density, data, workers)
     for size in (*PILOT_DRAWS, draws):
         proposal = multivariate_t(centre, spread, df=DEGREES_OF_FREEDOM, allow_singular=True)
         points = np.atleast_2d(proposal.rvs(size, random_state=generator))
@@ -111,7 +111,7 @@ def _loop(log_density: Any) -> Any:
     return at_each
 
 
-def _mode(density: Density, data: Mapping[str, NDArray[Any]]) -> tuple[Floats, Floats, bool]:
+def _mode(density: Density, data: Mapping[str, NDArray[Any]], workers: int) -> tuple[Floats, Floats, bool]:
     """Return the mode, the covariance of the normal distribution with the same curvature there, and whether it is one.
 
     Newton's method that only climbs, and by no more than a factor e in any parameter at a time. A line search that may
@@ -119,18 +119,18 @@ def _mode(density: Density, data: Mapping[str, NDArray[Any]]) -> tuple[Floats, F
     """
     centre, axes = density.start, _FIRST_STEP * np.eye(density.start.size)
     for _ in range(_NEWTON_STEPS):
-        step, strength, stretch = _newton(density, data, centre, axes)
+        step, strength, stretch = _newton(density, data, centre, axes, workers)
         move = axes @ step
         shares = np.array([0.0, *0.5 ** np.arange(8)]) / max(np.abs(move).max(), 1.0)
         tried = centre + shares[:, None] * move
-        centre, axes = tried[np.argmax(density.at(tried, data)[0])], axes @ stretch
+        centre, axes = tried[np.argmax(density.at(tried, data, workers)[0])], axes @ stretch
         if np.abs(step).max() < 0.1 and np.abs(strength - 1).max() < 0.1:
             break
     return centre, axes @ axes.T, bool(np.abs(step).max() < 1 and np.abs(np.log2(strength)).max() < 1)
 
 
 def _newton(
-    density: Density, data: Mapping[str, NDArray[Any]], centre: Floats, axes: Floats
+    density: Density, data: Mapping[str, NDArray[Any]], centre: Floats, axes: Floats, workers: int
 ) -> tuple[Floats, Floats, Floats]:
     """Return Newton's step from `centre`, the curvatures, and what changes `axes` so that these become one.
 
@@ -140,7 +140,7 @@ def _newton(
     size = centre.size
     half, signs = 0.5 * np.eye(size), np.array([(1, 1), (1, -1), (-1, 1), (-1, -1)])
     corners = signs[:, 0, None, None, None] * half[:, None] + signs[:, 1, None, None, None] * half[None]
-    values = np.maximum(density.at(centre + corners.reshape(-1, size) @ axes.T, data)[0], _NOWHERE)
+    values = np.maximum(density.at(centre + corners.reshape(-1, size) @ axes.T, data, workers)[0], _NOWHERE)
     up, mixed, mixed_too, down = values.reshape(4, size, size)
     slope = np.diag(up - down) / 2
     strength, directions = np.linalg.eigh(-(up - mixed - mixed_too + down))

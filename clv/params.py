@@ -15,8 +15,8 @@ from clv.errors import InputError
 RUN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 RESERVED_NAMES = ("lab", "bench", "sbc")  # folders in outputs/ that are not runs
 REQUIRED_COLUMNS = ("customer_id", "date", "amount")
-FEWEST_WEIGHTED_DRAWS = 1000  # fewer are worth too little for the gate, whatever their weights
 KNOWN_COLUMNS = (*REQUIRED_COLUMNS, "order_id")
+FEWEST_WEIGHTED_DRAWS = 1000  # fewer are worth too little for the gate, whatever their weights
 
 # What the two sources that come with the project look like; a file of one's own is described in the YAML.
 BUILT_IN_SOURCES: dict[str, dict[str, Any]] = {

@@ -5,7 +5,6 @@ only), *realised value* (what one customer will actually bring), *total* (realis
 group within each draw). Means come from closed forms, limits of realised values from simulation.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock
@@ -18,7 +17,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from clv import bgnbd, gamma_gamma, progress
-from clv.predict import Calendar, Draws, Floats, Groups, Horizon, Integers, Totals, blocks, in_order, simulate
+from clv.predict import Calendar, Draws, Floats, Groups, Horizon, Integers, Keep, Totals, blocks, in_order, simulate
 from clv.segments import TIERS
 
 # Closed forms are smooth in the draws: 400 of them leave a Monte-Carlo error of a twentieth of the posterior sd.
@@ -151,12 +150,7 @@ def forecast(
 
     pass_over = partial(simulate, customers, draws, horizon, seed=seed, workers=workers)
     totals = pass_over(keep=keep_limits, groups=groups, calendar=calendar)
-    membership = _membership(customers["value_tier"], ranking)
-
-    def keep_shares(rows: slice, purchases: Integers, value: Floats) -> None:
-        shares[rows] = membership(rows, value)
-
-    pass_over(keep=keep_shares, stage="ranking futures")
+    pass_over(keep=_keep_membership(customers["value_tier"], ranking, shares), stage="ranking futures")
     table = customers.assign(
         purchases_lower=limits[:, 0],
         purchases_upper=limits[:, 2],
@@ -293,8 +287,8 @@ def _bins_at(counts, above):  # type: ignore[no-untyped-def]
     return bins, within
 
 
-def _membership(tier: pd.Series, ranking: _Ranking) -> Callable[[slice, Floats], Floats]:
-    """Return what a second pass asks of its values: every customer's P(top decile) and P(own tier)."""
+def _keep_membership(tier: pd.Series, ranking: _Ranking, shares: Floats) -> Keep:
+    """Return what a second pass does: fill `shares` with every customer's P(top decile) and P(own tier)."""
     names = list(TIERS)
     own = tier.map({name: code for code, name in enumerate(names)}).to_numpy(np.int8)
     # What a draw's value must exceed, and must not, for each tier; the last tier holds what is left.
@@ -303,12 +297,10 @@ def _membership(tier: pd.Series, ranking: _Ranking) -> Callable[[slice, Floats],
     places_left = _places_without_value(ranking.share_without_value())
     top_decile = ranking.threshold(0.10)
 
-    def shares(rows: slice, value: Floats) -> Floats:
-        found = np.empty((len(value), 2))
-        _count_members(value, own[rows], floors, ceilings, places_left, top_decile, found)
-        return found
+    def keep(rows: slice, purchases: Integers, value: Floats) -> None:
+        _count_members(value, own[rows], floors, ceilings, places_left, top_decile, shares[rows])
 
-    return shares
+    return keep
 
 
 @njit(nogil=True, cache=True)
