@@ -1,8 +1,11 @@
 """Customer lifetime value with honest uncertainty: the map of the package.
 
-Words      params, tables, errors      what may be said: settings (with strict_yaml), contracts, refusals
+Words      params, tables, errors      what may be said: settings (with strict_yaml, secrecy), contracts, refusals
            progress                    how far a notebook is
-Data       sources, transactions       raw files to clean customer-days (with database, refunds)
+Data       sources, source_files, source_databases
+                                       a log as it stands, wherever it lies (on database)
+           transactions                raw rows to clean customer-days (with parsing, rules, refunds)
+           recognise                   what the columns of an unknown log are
            rfm, simulate               one row per customer; generated customers with known truth
 Maths      bgnbd, gamma_gamma          likelihoods and closed forms, in plain numpy
            predict, value, memory      every customer's simulated future; values with intervals

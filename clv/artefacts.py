@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clv.errors import IntegrityError
-from clv.params import RUN_NAME
+from clv.params import DATABASE, RUN_NAME
+from clv.source_files import find
 
 # Pandas, xarray and DuckDB are imported where they are used: `clv.run prepare` needs the names only, and quickly.
 if TYPE_CHECKING:
@@ -82,19 +83,12 @@ def outputs() -> Path:
 
 
 def source_files(source: str) -> list[Path]:
-    """Return the files a `source` setting names: none if it is generated, empty if a path or glob matches nothing."""
-    if source == "generate":
+    """Return the files a `source` setting names: none if it is generated, on a server, or matches nothing."""
+    if source in ("generate", DATABASE):
         return []
     if source == "cdnow":
         return [root() / "clv" / "data" / "cdnow.csv"]
-    pattern = Path(source).expanduser()
-    if not pattern.name:
-        return []
-    if pattern.is_absolute():
-        found = Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor)))
-    else:
-        found = root().glob(source)
-    return sorted(path for path in found if path.is_file())
+    return find(root() / Path(source).expanduser())
 
 
 def shown(file: Path) -> str:
@@ -138,7 +132,9 @@ class Run:
         return self.folder / ARTEFACTS[name].file
 
     def source(self, source: str) -> str:
-        """Return the path or glob that holds the raw log of this run."""
+        """Return the path or glob that holds the raw log of this run; of a server its kind."""
+        if source == DATABASE:
+            return source
         if source == "generate":
             return str(self.path("raw"))
         if source == "cdnow":

@@ -8,6 +8,7 @@ from typing import Any
 from clv import artefacts, cells, params
 from clv.artefacts import ALWAYS, ARTEFACTS, BACKTESTED, GENERATED, NOTEBOOKS, Run
 from clv.errors import ClvError, InputError
+from clv.params import DATABASE
 
 SETTINGS = "run"  # params/run.json: all settings, for the record; make does not watch it
 
@@ -87,7 +88,7 @@ def _handed(notebook: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _fingerprints(params_file: Path, source: str) -> dict[str, dict[str, int]]:
     files = artefacts.source_files(source)
-    if not files and source != "generate":
+    if not files and source not in ("generate", DATABASE):
         raise InputError(f"{params_file}: source {source} matches no file; paths start at the project folder.")
     return {artefacts.shown(file): {"size": file.stat().st_size, "mtime_ns": file.stat().st_mtime_ns} for file in files}
 

@@ -1,178 +1,258 @@
-"""From a file to the table `source`: every record as it stands, strictly read, with its number.
+"""From a log, wherever it lies, to `source`: every record as it stands, strictly read, with its number.
 
 CSV is read by DuckDB with all detection off; only the header is looked at here, to find columns and delimiter.
 """
 
 import csv
 import glob
-import gzip
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import IO, cast
 
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from clv.database import literal, one, quoted
+from clv import source_files
+from clv.database import literal, quoted
 from clv.errors import InputError
+from clv.params import DATABASE, KNOWN_COLUMNS
+from clv.source_databases import read_duckdb, read_postgresql, read_sqlite
 
 CDNOW = Path(__file__).parent / "data" / "cdnow.csv"
 CDNOW_COLUMNS = {"customer_id": "id", "date": "date", "amount": "amount"}
 ISO_DATE = "%Y-%m-%d"
-REQUIRED = ("customer_id", "date", "amount")
 DELIMITERS = (",", ";", "\t", "|")
+SPARE_FIELDS = 16  # so many fields too many are a faulty row; more, and the file is refused
+# What an absent field is read as: a text that no file holds, so that an empty field stays an empty text.
+_ABSENT = "\x01\x02"
+_FILE = "name of the file"
 
 
 @dataclass(frozen=True)
 class SourceSettings:
-    """Where the log is, how it is written, and the policies of cleaning (the keys of the params file)."""
+    """Where the log is, how it is written, and the policies of cleaning: the keys of the params file."""
 
     path: str | Path
     columns: Mapping[str, str] = field(default_factory=dict)
     date_format: str | None = None
+    timezone: str | None = None
     delimiter: str | None = None
+    decimal: str = "."
+    thousands: str | None = None
+    encoding: str | None = None
+    table: str | None = None
+    query: str | None = None
+    database_url_env: str | None = None
+    shape: str = "transactions"
     observation_end: date | None = None
     zero_amounts: str = "visit"
     refunds: str = "net"
+    cancellation_pattern: str | None = None
+    exclude_ids: Sequence[str] = ()
     exclude_pattern: str | None = None
+    countries: Sequence[str] = ()
+    exclude_countries: Sequence[str] = ()
+    currency: str = "USD"
     max_rejected_share: float = 0.10
 
     def name_of(self, column: str) -> str:
         """Return the name in the source of one of our columns; unmapped ones have our own name."""
+        if column == "amount" and not self.has("amount"):
+            return f"{self.name_of('quantity')} × {self.name_of('unit_price')}"
         return self.columns.get(column, column)
+
+    def has(self, column: str) -> bool:
+        """Return whether the source has one of our columns."""
+        if column == "amount":
+            return column in self.columns or "quantity" not in self.columns
+        return column in self.columns or column in ("customer_id", "date")
+
+    @property
+    def wanted(self) -> dict[str, str]:
+        """Our columns that the source has, with their names there."""
+        return {column: self.name_of(column) for column in KNOWN_COLUMNS if self.has(column)}
 
 
 def read(con: DuckDBPyConnection, settings: SourceSettings) -> None:
-    """Create the table `source`: record, customer_id, date, amount, order_id, in the order of the file.
+    """Create `source`: record, the mapped columns under our names, `ragged`, and `file` if there are several.
 
-    CSV columns stay text, so identifiers never become numbers and "NA" never becomes missing; Parquet keeps its types.
-    Record 1 is the first one after the header; several files (a glob) are numbered through in the order of their names.
+    CSV columns stay text, so identifiers never become numbers and "NA" never becomes missing; other sources keep their
+    types. Record 1 is the first one after the header; several files are numbered through in the order of their names.
+    `ragged` says what is wrong with the number of fields of a CSV's row. Files are read when the view is (`run_over`).
     """
-    files = _files(settings)
-    parquet = files[0].suffix.lower() in {".parquet", ".pq"}
-    scan, found = _scan_parquet(con, files) if parquet else _scan_csv(files, settings)
-    positions = _positions(found, settings, files[0].name)
-    selected = ", ".join(f"{quoted(column)} AS {name}" for name, column in positions.items())
-    order = "" if "order_id" in positions else ", NULL::VARCHAR AS order_id"
+    _read(con, settings)
+
+
+def run_over(con: DuckDBPyConnection, settings: SourceSettings, query: str) -> None:
+    """Run a query that reads all of `source`; a file that cannot be read is refused, naming file and line."""
     try:
-        con.execute(
-            f"CREATE OR REPLACE TABLE source AS SELECT row_number() OVER () AS record, {selected}{order} FROM {scan}",
-            [_names(files)],
-        )
+        con.execute(query)
     except duckdb.Error as error:
-        raise InputError(_unreadable(error, files)) from error
-    if not one(con, "SELECT count(*) FROM source"):
-        raise InputError(f"{files[0].name} holds no rows after its header: give a file with transactions.")
+        if "null_padding in conjunction with quoted new lines" in str(error):
+            _read(con, settings, parallel=False)  # a text with a line end in it: the parallel reader gives up
+        elif "state machine reached an invalid state" in str(error):
+            _read(con, settings, rewrite=True)  # Windows and Unix line ends in one file
+        else:
+            raise _unreadable(error, settings) from error
+    else:
+        return
+    try:
+        con.execute(query)
+    except duckdb.Error as error:
+        raise _unreadable(error, settings) from error
 
 
-def _files(settings: SourceSettings) -> list[Path]:
-    path = Path(settings.path)
-    found = [path] if path.is_file() else sorted(Path(name) for name in glob.glob(str(path)) if Path(name).is_file())
+def files_of(settings: SourceSettings) -> list[Path]:
+    """Return the files of a log that lies in files; refuse a place where there is none."""
+    found = source_files.find(settings.path)
     if not found:
-        raise InputError(f"source {settings.path} was not found: name an existing CSV or Parquet file, or a glob.")
+        raise InputError(
+            f"source {settings.path} was not found: name an existing CSV, Parquet, DuckDB or SQLite file, a folder "
+            "or a glob."
+        )
     return found
 
 
-def _names(files: Sequence[Path]) -> list[str]:
+def _read(con: DuckDBPyConnection, settings: SourceSettings, *, parallel: bool = True, rewrite: bool = False) -> None:
+    con.execute("DROP VIEW IF EXISTS source")
+    con.execute("DROP TABLE IF EXISTS source")
+    if str(settings.path) == DATABASE:
+        return read_postgresql(
+            con, settings.wanted, variable=settings.database_url_env or "", table=settings.table, query=settings.query
+        )
+    files = files_of(settings)
+    kind = source_files.kind(files)
+    if kind in (source_files.DUCKDB, source_files.SQLITE):
+        reader = read_duckdb if kind == source_files.DUCKDB else read_sqlite
+        return reader(con, settings.wanted, file=files[0], table=settings.table, query=settings.query)
+    if settings.table or settings.query:
+        raise InputError(f"{files[0].name} is {kind}: table and query are for databases, remove them.")
+    if kind == source_files.PARQUET:
+        return _create(con, "VIEW", *_scan_parquet(con, files), settings, files)
+    encodings = {source_files.encoding(file, settings.encoding) for file in files}
+    if not rewrite and encodings <= {"utf-8", "utf-8-sig"}:
+        return _create(con, "VIEW", *_scan_csv(files, settings, parallel=parallel), settings, files)
+    with source_files.rewritten(files, settings.encoding) as copies:
+        try:
+            _create(con, "TABLE", *_scan_csv(copies, settings, parallel=False), settings, copies)
+        except duckdb.Error as error:
+            raise _unreadable(error, settings) from error
+
+
+def _create(
+    con: DuckDBPyConnection,
+    what: str,
+    scan: str,
+    found: Mapping[str, str],
+    ragged: str,
+    settings: SourceSettings,
+    files: Sequence[Path],
+) -> None:
+    missing = sorted(set(settings.wanted.values()) - set(found))
+    if missing:
+        raise InputError(
+            f"{files[0].name} lacks the column {', '.join(missing)} (found: {', '.join(found)}):"
+            " map customer_id, date and amount to the log's names under columns."
+        )
+    selected = ", ".join(f"{quoted(found[name])} AS {column}" for column, name in settings.wanted.items())
+    file = f", parse_filename({quoted(_FILE)}) AS file" if len(files) > 1 else ""
+    columns = f"row_number() OVER () AS record, {selected}, {ragged} AS ragged{file}"
+    con.execute(f"CREATE {what} source AS SELECT {columns} FROM {scan}")
+
+
+def _names(files: Sequence[Path]) -> str:
     # DuckDB would take a bracket in a file's name for a pattern.
-    return [glob.escape(str(file)) for file in files]
+    return f"[{', '.join(literal(glob.escape(str(file))) for file in files)}]"
 
 
-def _scan_csv(files: Sequence[Path], settings: SourceSettings) -> tuple[str, dict[str, str]]:
-    """Return the table function that reads the files, and their columns: name in the header -> name in the scan.
+def _scan_csv(files: Sequence[Path], settings: SourceSettings, *, parallel: bool) -> tuple[str, dict[str, str], str]:
+    """Return the table function that reads the files, their columns (name in the header -> name in the scan), `ragged`.
 
     The delimiter is the one that splits the header into the columns we need. DuckDB's own detection is off: it
     takes a data row for the header when the delimiter is wrong, and forgives ragged rows.
     """
-    headers = {file: _header(file) for file in files}
-    needed = _needed(settings)
+    headers = {file: source_files.header(file, settings.encoding) for file in files}
     first = headers[files[0]]
-    delimiter = settings.delimiter or max(DELIMITERS, key=lambda mark: len(needed & set(_split(first, mark))))
-    names = _split(first, delimiter)
+    delimiter = settings.delimiter or likely_delimiter(first, set(settings.wanted.values()))
+    names = split(first, delimiter)
     for file, header in headers.items():
-        if _split(header, delimiter) != names:
+        if split(header, delimiter) != names:
             raise InputError(f"{file.name} has another header than {files[0].name}: give files with the same columns.")
-    _refuse_wrong_delimiter(names, first, needed, delimiter, files[0].name)
-    types = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(names)))
+    _refuse_header(names, first, settings, delimiter, files[0].name)
+    packings = {source_files.packing(file) for file in files}
+    if len(packings) > 1:
+        raise InputError("source mixes packed and unpacked files: give files of one kind.")
+    types = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(names) + SPARE_FIELDS))
     scan = (
-        f"read_csv(?, auto_detect = false, header = true, delim = {literal(delimiter)}, quote = '\"', escape = '\"',"
-        f" nullstr = '', strict_mode = true, columns = {{{types}}})"
+        f"read_csv({_names(files)}, auto_detect = false, header = true, delim = {literal(delimiter)}, quote = '\"',"
+        f" escape = '\"', nullstr = {literal(_ABSENT)}, null_padding = true, strict_mode = true, filename = '{_FILE}',"
+        f" parallel = {str(parallel).lower()}, compression = '{packings.pop()}', columns = {{{types}}})"
     )
-    repeated = sorted(name for name in needed if names.count(name) > 1)
-    if repeated:
-        raise InputError(f"{files[0].name} has several columns named {', '.join(repeated)}: rename all but one.")
-    return scan, {name: f"c{number}" for number, name in enumerate(names)}
+    spare = ", ".join(f"nullif(c{len(names) + number}, '')" for number in range(SPARE_FIELDS))
+    ragged = (
+        f"CASE WHEN c{len(names) - 1} IS NULL THEN 'too few fields'"
+        f" WHEN coalesce({spare}) IS NOT NULL THEN 'too many fields' END"
+    )
+    return scan, {name: f"c{number}" for number, name in enumerate(names)}, ragged
 
 
-def _scan_parquet(con: DuckDBPyConnection, files: Sequence[Path]) -> tuple[str, dict[str, str]]:
+def _scan_parquet(con: DuckDBPyConnection, files: Sequence[Path]) -> tuple[str, dict[str, str], str]:
+    scan = f"read_parquet({_names(files)}, filename = '{_FILE}')"
     try:
-        rows = con.execute("DESCRIBE SELECT * FROM read_parquet(?)", [_names(files)]).fetchall()
+        rows = con.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()
     except duckdb.Error as error:
         raise InputError(f"{files[0].name} cannot be read as Parquet: write the file again.") from error
-    return "read_parquet(?)", {row[0]: row[0] for row in rows}
+    return scan, {row[0]: row[0] for row in rows}, "NULL::VARCHAR"
 
 
-def _header(file: Path) -> str:
-    try:
-        with _open(file) as stream:
-            line = stream.readline(65_536).decode("utf-8-sig").rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{file.name} is not UTF-8 text: save it as CSV in UTF-8.") from error
-    except (OSError, EOFError) as error:
-        raise InputError(f"{file.name} cannot be opened: check that it is complete and may be read.") from error
-    if not line.strip():
-        raise InputError(f"{file.name} is empty: give a file with a header and transactions.")
-    return line
+def likely_delimiter(header: str, needed: set[str]) -> str:
+    """Return the delimiter that splits the header into most of the needed columns, and else into most columns."""
+    return max(DELIMITERS, key=lambda mark: (len(needed & set(split(header, mark))), header.count(mark)))
 
 
-def _open(file: Path) -> IO[bytes]:
-    return cast(IO[bytes], gzip.open(file)) if file.suffix.lower() == ".gz" else file.open("rb")
-
-
-def _split(header: str, delimiter: str) -> list[str]:
+def split(header: str, delimiter: str) -> list[str]:
+    """Return the names in a header."""
     return [name.strip() for name in next(csv.reader([header], delimiter=delimiter))]
 
 
-def _needed(settings: SourceSettings) -> set[str]:
-    return {settings.name_of(column) for column in _wanted(settings)}
-
-
-def _wanted(settings: SourceSettings) -> tuple[str, ...]:
-    return (*REQUIRED, "order_id") if "order_id" in settings.columns else REQUIRED
-
-
-def _refuse_wrong_delimiter(names: list[str], header: str, needed: set[str], delimiter: str, file: str) -> None:
-    better = [mark for mark in DELIMITERS if mark != delimiter and needed <= set(_split(header, mark))]
+def _refuse_header(names: list[str], header: str, settings: SourceSettings, delimiter: str, file: str) -> None:
+    needed = set(settings.wanted.values())
+    better = [mark for mark in DELIMITERS if mark != delimiter and needed <= set(split(header, mark))]
     if better and not needed <= set(names):
         raise InputError(
             f"{file} split by the delimiter {delimiter!r} has {len(names)} columns without {', '.join(sorted(needed))}:"
             f" delimiter {better[0]!r} finds them all."
         )
+    repeated = sorted(name for name in needed if names.count(name) > 1)
+    if repeated:
+        raise InputError(f"{file} has several columns named {', '.join(repeated)}: rename all but one.")
 
 
-def _positions(found: Mapping[str, str], settings: SourceSettings, file: str) -> dict[str, str]:
-    missing = sorted(_needed(settings) - set(found))
-    if missing:
-        raise InputError(
-            f"{file} lacks the column {', '.join(missing)} (found: {', '.join(found)}):"
-            " map customer_id, date and amount to the file's names under columns."
-        )
-    return {name: found[settings.name_of(name)] for name in _wanted(settings)}
-
-
-def _unreadable(error: duckdb.Error, files: Sequence[Path]) -> str:
+def _unreadable(error: duckdb.Error, settings: SourceSettings) -> InputError:
+    """Return the refusal that says in which file and line reading stopped, without quoting what stands there."""
     message = str(error)
-    file = next((file.name for file in files if str(file) in message), files[0].name)
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return InputError("The log needs more memory or disk than there is: raise memory_gib or free disk space.")
+    files = source_files.find(settings.path)
+    file = next((file.name for file in files if file.name in message), files[0].name if files else str(settings.path))
     line = re.search(r"CSV Error on Line: (\d+)", message)
     where = f"{file}, line {line[1]}" if line else file
     counts = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
     if counts:
-        return f"{where} has {counts[2]} fields where the header has {counts[1]}: correct the row or quote its text."
+        expected, found = int(counts[1]) - SPARE_FIELDS, max(int(counts[2]), int(counts[1]) + 1)
+        return InputError(
+            f"{where} has {found} fields or more where the header has {expected}: correct the row or quote its text."
+        )
     if "utf-8" in message:
-        return f"{where} is not UTF-8 text: save the file as CSV in UTF-8."
+        return InputError(
+            f"{where} is not UTF-8 text: save the file in UTF-8, or state its encoding, like latin-1 or cp1252."
+        )
     if "unterminated quote" in message:
-        return f"{where} opens a quote that never closes: correct the row."
-    return f"{where} cannot be read: check quotes, line ends and the delimiter."
+        return InputError(f"{where} opens a quote that never closes, or closes one within a text: correct the row.")
+    if "GZIP" in message or "ZSTD" in message.upper():
+        return InputError(f"{file} ends before its end: it was not packed or copied completely.")
+    if files and source_files.kind(files) == source_files.PARQUET:
+        return InputError(f"{file} cannot be read as Parquet to its end: write the file again.")
+    return InputError(f"{where} cannot be read: check quotes, line ends and the delimiter.")

@@ -1,89 +1,45 @@
 """From a raw log to clean customer-days: read, judge every row by named rules, account for all rows and money.
 
-Everything happens in DuckDB, in tables with fixed names: `source` (from `sources`), `decided`
-(each row with the rule that took it out, or none), and the three contracts `transactions`, `rejected`, `ledger`.
-Money is DECIMAL(18, 6) until the last step, so the ledger balances to the last digit.
+Everything happens in DuckDB, under fixed names: `source` (from `sources`), `judged` (each row typed, with the rule
+that took it, or none), `changes` (what repeats and refunds do to rows), `decided` (the view of both), and the contracts
+`transactions`, `rejected`, `ledger`. Rows stream through once, and only what later steps need is kept, so a log may be
+larger than memory. Money is DECIMAL(18, 6) until the last step, so the ledger balances to the last digit.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import date
 
-import duckdb
 import pandas as pd
 from duckdb import DuckDBPyConnection
 
-from clv import tables
+from clv import parsing, tables
 from clv.database import connect, literal, one, quoted
 from clv.errors import InputError, IntegrityError
 from clv.refunds import net_refunds
-from clv.sources import CDNOW, CDNOW_COLUMNS, ISO_DATE, SourceSettings, read
+from clv.rules import KEPT, REPEAT_RULE, ROW_RULES, RULES, SET_ASIDE, Rule, first_that_holds
+from clv.sources import CDNOW, CDNOW_COLUMNS, ISO_DATE, SourceSettings, read, run_over
 
 __all__ = [
-    "CDNOW", "CDNOW_COLUMNS", "ISO_DATE", "RULES", "Rule", "SourceSettings", "check_identity", "clean", "connect",
-    "exact_repeats", "frame", "read", "same_day_merges",
+    "CDNOW", "CDNOW_COLUMNS", "ISO_DATE", "SourceSettings", "check_identity", "clean", "connect", "exact_repeats",
+    "frame", "read", "same_day_merges",
 ]  # fmt: skip
 
-SET_ASIDE, KEPT = "set_aside", "kept"
-
-
-@dataclass(frozen=True)
-class Rule:
-    """Why a row leaves: the column at fault, the reason in words, and the SQL condition.
-
-    Only a fault counts towards `max_rejected_share`; a policy or the netting of refunds does not.
-    """
-
-    name: str
-    column: str
-    meaning: str
-    condition: str
-    fault: bool = False
-
-
-# The first rule that holds takes the row. These look at one row of `parsed` ...
-ROW_RULES = (
-    Rule("missing_customer_id", "customer_id", "no customer identifier", "customer IS NULL", fault=True),
-    Rule("excluded_customer", "customer_id", "customer matches exclude_pattern", "excluded"),
-    Rule("unparsable_date", "date", "date is missing or not written as date_format says", "moment IS NULL", fault=True),
-    Rule(
-        "impossible_date",
-        "date",
-        "date lies before 1990 or in the future",
-        "moment < DATE '1990-01-01' OR moment::DATE > latest_possible",
-        fault=True,
-    ),
-    Rule("unparsable_amount", "amount", "amount is missing or not a finite number", "money IS NULL", fault=True),
-    Rule(SET_ASIDE, "date", "rows after the end of observation, not used", "moment::DATE > observation_end"),
-)
-# ... this one at the rows before it, among those no rule has taken yet ...
-REPEAT_RULE = Rule(
-    "duplicate",
-    "order_id",
-    "exact repeat of customer, date, amount and order",
-    "order_id IS NOT NULL AND repetition > 1",
-)
-# ... and these at a row of `netted`, where every refund has met its purchase.
-REFUND_RULES = (
-    Rule("refund_dropped", "amount", "refunds, dropped by policy", "money < 0 AND policy = 'drop'"),
-    Rule("refund_netted", "amount", "refunds taken off their purchase", "money < 0 AND bundle IS NOT NULL"),
-    Rule("refund_unmatched", "amount", "refunds without a purchase they belong to", "money < 0", fault=True),
-    Rule("cancelled_purchase", "amount", "purchases refunded in full", "cancelled"),
-    Rule("zero_amount", "amount", "purchases of amount zero, dropped by policy", "net = 0 AND zero_amounts = 'drop'"),
-)
-RULES = (*ROW_RULES, REPEAT_RULE, *REFUND_RULES)
+_KEPT_RULE = Rule(KEPT, "", "amount", "rows kept, net of refunds", "")
+_TABLES = ("judged", "changes", "transactions", "rejected", "ledger", "rules")
 
 
 def clean(con: DuckDBPyConnection, settings: SourceSettings, *, today: date | None = None) -> None:
     """Create `transactions`, `rejected` and `ledger` from `source`, and check that no row and no cent is lost.
 
-    A stated `observation_end` sets later rows aside; without one, dates after `today` (default: the clock) are faults.
+    A stated `observation_end` sets later rows aside; dates after it and after `today` (default: the clock) are faults.
+    What is refused leaves the tables as far as they came, for whoever wants to say why.
     """
-    _parse(con, settings, today or date.today())
-    _judge(con)
-    net_refunds(con, settings)
+    _judge(con, settings, today or date.today())
+    _refuse_empty(con, settings)
+    _refuse_currencies(con, settings)
+    _find_repeats(con, settings)
     _refuse_refunds(con, settings)
-    _decide(con, settings)
+    net_refunds(con, settings)
     _tabulate(con, settings)
     check_identity(con)
     _refuse_faults(con, settings)
@@ -97,12 +53,9 @@ def same_day_merges(con: DuckDBPyConnection) -> int:
 
 
 def exact_repeats(con: DuckDBPyConnection) -> int:
-    """Return how many kept rows repeat an earlier one in customer, day and amount: without order ids they stay."""
-    return one(
-        con,
-        "SELECT coalesce(sum(n - 1), 0)::BIGINT FROM"
-        " (SELECT count(*) AS n FROM decided WHERE rule IS NULL GROUP BY customer, day, money, order_id)",
-    )
+    """Return how many kept rows repeat an earlier one in all that is known: without order ids they stay."""
+    known = ", ".join(["customer", "day", "money", *_identity(con)])
+    return one(con, f"SELECT count(*) - count(DISTINCT hash({known})) FROM decided WHERE rule IS NULL")
 
 
 def frame(con: DuckDBPyConnection, table: tables.Table) -> pd.DataFrame:
@@ -114,149 +67,182 @@ def frame(con: DuckDBPyConnection, table: tables.Table) -> pd.DataFrame:
 
 def check_identity(con: DuckDBPyConnection) -> None:
     """Refuse a cleaning in which source = kept + left out + set aside fails, in rows or in money."""
-    source = con.execute("SELECT count(*), count(*), coalesce(sum(money), 0) FROM parsed").fetchone() or ()
+    source = con.execute("SELECT count(*), max(record) * (max(record) + 1) // 2, sum(money) FROM judged").fetchone()
     parts = con.execute(
-        "SELECT count(*), count(DISTINCT record), coalesce(sum(money), 0) FROM"
+        "SELECT count(*), sum(record)::HUGEINT, sum(money) FROM"
         " (SELECT record, money FROM decided WHERE rule IS NULL OR rule = ?"
         "  UNION ALL SELECT r.record, d.money FROM rejected AS r LEFT JOIN decided AS d USING (record, rule))",
         [SET_ASIDE],
     ).fetchone()
+    rows, _, amount = source or (0, 0, 0)
     lines = one(con, "SELECT sum(rows)::BIGINT FROM ledger WHERE line <> 'source'")
-    if source != parts or lines != source[0]:
+    if source != parts or lines != rows:
         raise IntegrityError(
-            f"ledger: the source has {source[0]} rows and {source[-1]} of money, but kept, left out and set aside"
-            f" together have {parts} and the ledger {lines} rows: cleaning lost or invented something."
+            f"ledger: the source has {rows} rows and {amount} of money, but kept, left out and set aside together have"
+            f" {parts and parts[0]} rows and {parts and parts[-1]}, and the ledger {lines} rows: cleaning lost or"
+            " invented something."
         )
 
 
-_TYPES = {
-    "text": {"VARCHAR"},
-    "date": {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE"},
-    "inexact": {"FLOAT", "DOUBLE"},
-    "whole": {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"},
-}
-_EDGES = r"[\s\pZ\p{Cc}\p{Cf}]+"  # spaces of every kind, control and invisible characters
-_NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"  # DuckDB alone would also take 1_000
+# --- judging ---
 
 
-def _parse(con: DuckDBPyConnection, settings: SourceSettings, today: date) -> None:
-    """Create `parsed`: customer, moment, money and order as typed values, null where the text does not say one."""
+def _judge(con: DuckDBPyConnection, settings: SourceSettings, today: date) -> None:
+    """Create `judged` from `source`: the first row rule that holds, and the cell at fault as it stood there."""
     kinds = {row[0]: row[1] for row in con.execute("DESCRIBE source").fetchall()}
-    latest_possible = date.max if settings.observation_end else today
-    query = f"""
-        CREATE OR REPLACE TABLE parsed AS
-        SELECT record, customer, order_id, moment, money,
-               coalesce(regexp_matches(customer, ?::VARCHAR), false) AS excluded,
-               ?::DATE AS latest_possible, ?::DATE AS observation_end
-        FROM (SELECT record, {_identifier("customer_id")} AS customer, {_identifier("order_id")} AS order_id,
-                     {_moment(kinds["date"], settings)} AS moment, {_money(kinds["amount"], settings)} AS money
+    parsing.refuse_inexact_identifiers(kinds, settings)
+    parsing.refuse_meaningless_patterns(con, settings)
+    for name in _TABLES:
+        con.execute(f"DROP TABLE IF EXISTS {name} CASCADE")
+    identity = [column for column in ("order_id", "product", "quantity") if column in kinds]
+    kept = ["record", "customer", *identity, "moment", "money", "currency"] + (["file"] if "file" in kinds else [])
+    run_over(
+        con,
+        settings,
+        f"""CREATE TABLE judged AS
+            SELECT {", ".join(kept)}, rule, {_cell_at_fault(kinds)} AS value
+            FROM (SELECT *, {first_that_holds(ROW_RULES)} AS rule FROM ({_parsed(con, kinds, settings, today)}))""",
+    )
+    con.execute("CREATE TABLE changes (record BIGINT, rule VARCHAR, money DECIMAL(18, 6))")
+    con.execute("""
+        CREATE OR REPLACE VIEW decided AS
+        SELECT j.* REPLACE (coalesce(c.money, j.money) AS money,
+                            CASE WHEN c.record IS NULL THEN j.rule ELSE c.rule END AS rule), j.moment::DATE AS day
+        FROM judged AS j LEFT JOIN changes AS c USING (record)""")
+
+
+def _parsed(con: DuckDBPyConnection, kinds: Mapping[str, str], settings: SourceSettings, today: date) -> str:
+    """Return the query that types every row of `source`, with what the rules look at."""
+    latest = max(today, settings.observation_end or today)
+    order = parsing.identifier("order_id") if "order_id" in kinds else "NULL::VARCHAR"
+    pattern = settings.cancellation_pattern
+    cancels = f"coalesce(regexp_matches({order}, {literal(pattern)}), false)" if pattern else "false"
+    others = {name: parsing.identifier(name) for name in ("product",) if name in kinds}
+    others |= {"quantity": parsing.money("quantity", kinds["quantity"], settings)} if "quantity" in kinds else {}
+    replaced = "".join(f", {expression} AS {name}" for name, expression in others.items())
+    raw = {"customer_id": "customer_id", "date": "date", "amount": _raw_amount(kinds)}
+    raw |= {"order_id": "order_id"} if "order_id" in kinds else {}
+    cells = ", ".join(f"nullif({cell}::VARCHAR, '') AS raw_{name}" for name, cell in raw.items())
+    return f"""
+        SELECT *, {_is_listed("customer", settings.exclude_ids)}
+                  OR coalesce(regexp_matches(customer, {_text(settings.exclude_pattern)}), false) AS excluded,
+               CASE WHEN cancels THEN -abs(amount) ELSE amount END AS money
+        FROM (SELECT record, ragged, {"file, " if "file" in kinds else ""}{cells}{replaced},
+                     {parsing.identifier("customer_id")} AS customer, {order} AS order_id,
+                     {parsing.moment(con, kinds["date"], settings)} AS moment, {_amount(kinds, settings)} AS amount,
+                     {_currency(kinds)} AS currency, {cancels} AS cancels, {_is_header(kinds, settings)} AS is_header,
+                     {_other_country(kinds, settings)} AS other_country, {literal(settings.refunds)} AS refunds,
+                     {literal(settings.zero_amounts)} AS zero_amounts, DATE '{latest}' AS latest_possible,
+                     {_text(settings.observation_end)}::DATE AS observation_end
               FROM source)"""
-    _refuse_inexact_identifiers(kinds, settings)
-    try:
-        con.execute(query, [settings.exclude_pattern, latest_possible, settings.observation_end])
-    except duckdb.InvalidInputException as error:
-        raise InputError(
-            f"date_format {settings.date_format!r} or exclude_pattern {settings.exclude_pattern!r} is not understood"
-            f" ({str(error).removeprefix('Invalid Input Error: ').splitlines()[0]})."
-        ) from error
 
 
-def _identifier(column: str) -> str:
-    return f"nullif(regexp_replace({column}::VARCHAR, '^{_EDGES}|{_EDGES}$', '', 'g'), '')"
+def _amount(kinds: Mapping[str, str], settings: SourceSettings) -> str:
+    if "amount" in kinds:
+        return parsing.money("amount", kinds["amount"], settings)
+    quantity, price = (parsing.money(name, kinds[name], settings) for name in ("quantity", "unit_price"))
+    return f"try_cast(({quantity}) * ({price}) AS {parsing.MONEY})"
 
 
-def _moment(kind: str, settings: SourceSettings) -> str:
-    if kind in _TYPES["date"]:
-        return "date::TIMESTAMP"
-    name = settings.name_of("date")
-    if kind not in _TYPES["text"]:
-        raise InputError(f"column {name} holds {kind}: write it as a date, or as text and state date_format.")
-    if settings.date_format is None:
-        raise InputError(
-            f'column {name} is text: state how its dates are written, for example date_format: "%Y-%m-%d".'
-        )
-    return f"try_strptime(date, {literal(settings.date_format)})::TIMESTAMP"
+def _raw_amount(kinds: Mapping[str, str]) -> str:
+    return "amount" if "amount" in kinds else "concat(quantity, ' × ', unit_price)"
 
 
-def _money(kind: str, settings: SourceSettings) -> str:
-    exact = "try_cast(amount AS DECIMAL(18, 6))"
-    if kind in _TYPES["text"]:
-        return f"CASE WHEN regexp_full_match(trim(amount), '{_NUMBER}') THEN {exact} END"
-    if kind in _TYPES["inexact"] | _TYPES["whole"] or kind.startswith("DECIMAL"):
-        return exact
-    raise InputError(f"column {settings.name_of('amount')} holds {kind}: write amounts as numbers.")
+def _currency(kinds: Mapping[str, str]) -> str:
+    if "currency" in kinds:
+        return f"upper({parsing.identifier('currency')})"
+    priced = "amount" if "amount" in kinds else "unit_price"
+    return parsing.sign(priced) if kinds[priced] in parsing.TEXT else "NULL::VARCHAR"
 
 
-def _refuse_inexact_identifiers(kinds: Mapping[str, str], settings: SourceSettings) -> None:
-    for column in ("customer_id", "order_id"):
-        if kinds[column] in _TYPES["inexact"]:
-            name = settings.name_of(column)
-            raise InputError(f"column {name} holds {kinds[column]}, which merges long identifiers: write it as text.")
+def _other_country(kinds: Mapping[str, str], settings: SourceSettings) -> str:
+    if "country" not in kinds or not (settings.countries or settings.exclude_countries):
+        return "false"
+    country = parsing.identifier("country")
+    only = f"NOT {_is_listed(country, settings.countries)}" if settings.countries else "false"
+    return f"({only} OR {_is_listed(country, settings.exclude_countries)})"
 
 
-def _judge(con: DuckDBPyConnection) -> None:
-    """Create `judged`: `parsed` with the first rule that holds, the row rules before the duplicates."""
+def _is_header(kinds: Mapping[str, str], settings: SourceSettings) -> str:
+    texts = [name for name in ("customer_id", "date", "amount", "unit_price") if kinds.get(name) in parsing.TEXT]
+    same = (f"coalesce(trim({name}) = {literal(settings.name_of(name))}, false)" for name in texts)
+    return " AND ".join(same) if len(texts) > 2 else "false"
+
+
+def _is_listed(value: str, listed: object) -> str:
+    names = ", ".join(literal(str(name)) for name in listed)  # type: ignore[attr-defined]
+    return f"coalesce({value} IN ({names}), false)" if names else "false"
+
+
+def _text(value: object) -> str:
+    return "NULL" if value is None else literal(str(value))
+
+
+def _cell_at_fault(kinds: Mapping[str, str]) -> str:
+    """Return the cell that a rule's column names; of rows without a rule only what refunds will need."""
+    cells = {"row": "ragged", "country": "NULL", "customer_id": "raw_customer_id", "date": "raw_date"}
+    cells |= {"amount": "raw_amount", "order_id": "raw_order_id" if "order_id" in kinds else "NULL"}
+    cases = " ".join(f"WHEN '{rule.name}' THEN {cells[rule.column]}" for rule in ROW_RULES)
+    return f"CASE WHEN rule IS NULL THEN CASE WHEN money < 0 THEN raw_amount END ELSE CASE rule {cases} END END"
+
+
+def _identity(con: DuckDBPyConnection) -> list[str]:
+    found = {row[0] for row in con.execute("DESCRIBE judged").fetchall()}
+    return [name for name in ("order_id", "product", "quantity") if name in found]
+
+
+def _find_repeats(con: DuckDBPyConnection, settings: SourceSettings) -> None:
+    """Add to `changes` the exact repeats of rows that name their order.
+
+    The lines of one order can be told apart only where their product is known.
+    """
+    if not settings.has("order_id") or (settings.shape == "line_items" and not settings.has("product")):
+        return
+    known = ", ".join(["customer", "moment", "money", *_identity(con)])
+    untaken = "rule IS NULL AND order_id IS NOT NULL"
+    # Only rows whose hash is not unique are numbered: among a hundred million that is what can be done in memory.
     con.execute(f"""
-        CREATE OR REPLACE TABLE judged AS
-        SELECT record, customer, order_id, moment::DATE AS day, money,
-               CASE WHEN rule IS NULL AND ({REPEAT_RULE.condition}) THEN '{REPEAT_RULE.name}' ELSE rule END AS rule
-        FROM (SELECT *, row_number() OVER (PARTITION BY rule, customer, moment, money, order_id ORDER BY record)
-                        AS repetition
-              FROM (SELECT *, {_first_rule(ROW_RULES)} AS rule FROM parsed))""")
+        INSERT INTO changes
+        SELECT record, '{REPEAT_RULE.name}', money FROM (
+            SELECT record, money, row_number() OVER (PARTITION BY {known} ORDER BY record) AS repetition
+            FROM judged WHERE {untaken} AND hash({known}) IN (
+                SELECT hash({known}) AS key FROM judged WHERE {untaken} GROUP BY key HAVING count(*) > 1))
+        WHERE repetition > 1""")
 
 
-def _first_rule(rules: Sequence[Rule]) -> str:
-    cases = " ".join(f"WHEN {rule.condition} THEN '{rule.name}'" for rule in rules)
-    return f"CASE {cases} END"
-
-
-def _refuse_refunds(con: DuckDBPyConnection, settings: SourceSettings) -> None:
-    count, first = con.execute("SELECT count(*), min(record) FROM refunds").fetchone() or (0, None)
-    if settings.refunds == "reject" and count:
-        raise InputError(
-            f"column {settings.name_of('amount')} is below zero in {count} rows (first: record {first}) and refunds is"
-            " reject: remove them, or set refunds to net or drop."
-        )
-
-
-def _decide(con: DuckDBPyConnection, settings: SourceSettings) -> None:
-    """Create `decided`: for every record the rule that took it, or none, and the money that goes with it."""
-    con.execute(f"""
-        CREATE OR REPLACE TABLE decided AS
-        SELECT record, customer, order_id, day, money, rule FROM judged WHERE rule IS NOT NULL
-        UNION ALL
-        SELECT record, customer, order_id, day, net AS money, {_first_rule(REFUND_RULES)} AS rule FROM netted""")
-    for name in ("judged", "purchases", "bundles", "refunds", "reduced", "netted"):
-        con.execute(f"DROP TABLE {name}")
+# --- accounting ---
 
 
 def _tabulate(con: DuckDBPyConnection, settings: SourceSettings) -> None:
     """Create the three contract tables from `decided`."""
     con.execute("""
-        CREATE OR REPLACE TABLE transactions AS
+        CREATE TABLE transactions AS
         SELECT customer AS customer_id, day AS date, sum(money)::DOUBLE AS amount
         FROM decided WHERE rule IS NULL GROUP BY customer, day ORDER BY customer, day""")
     _create_rules(con, settings)
+    order = "d.order_id" if settings.has("order_id") else "NULL"
     con.execute(
-        """
-        CREATE OR REPLACE TABLE rejected AS
-        SELECT s.record, r.source_column AS "column", d.rule,
-               CASE r.own_column WHEN 'customer_id' THEN s.customer_id::VARCHAR WHEN 'date' THEN s.date::VARCHAR
-                    WHEN 'amount' THEN s.amount::VARCHAR ELSE s.order_id::VARCHAR END AS value,
+        f"""
+        CREATE TABLE rejected AS
+        SELECT d.record, r.source_column AS "column", d.rule,
+               CASE d.rule WHEN '{REPEAT_RULE.name}' THEN {order} ELSE coalesce(d.value, written.money) END AS value,
                d.money::DOUBLE AS amount
-        FROM decided AS d JOIN source AS s USING (record) JOIN rules AS r ON r.line = d.rule
-        WHERE d.rule <> ? ORDER BY s.record""",
+        FROM decided AS d JOIN rules AS r ON r.line = d.rule
+        LEFT JOIN (SELECT record, trim(trim(money::VARCHAR, '0'), '.') AS money FROM judged
+                   WHERE record IN (SELECT record FROM changes)) AS written ON written.record = d.record
+        WHERE d.rule <> ? ORDER BY d.record""",
         [SET_ASIDE],
     )
     con.execute(
         """
-        CREATE OR REPLACE TABLE ledger AS
+        CREATE TABLE ledger AS
         SELECT line, meaning, rows, amount FROM (
             SELECT -1 AS place, 'source' AS line, 'rows in the source' AS meaning,
-                   count(*) AS rows, coalesce(sum(money), 0)::DOUBLE AS amount FROM parsed
+                   count(*) AS rows, coalesce(sum(money), 0)::DOUBLE AS amount FROM judged
             UNION ALL
-            SELECT r.place, r.line, r.meaning, count(*), coalesce(sum(d.money), 0)::DOUBLE
-            FROM decided AS d JOIN rules AS r ON r.line = coalesce(d.rule, ?) GROUP BY r.place, r.line, r.meaning)
+            SELECT r.place, r.line, r.meaning, d.rows, coalesce(d.amount, 0)::DOUBLE
+            FROM (SELECT coalesce(rule, ?) AS line, count(*) AS rows, sum(money) AS amount FROM decided GROUP BY ALL)
+                 AS d JOIN rules AS r USING (line))
         ORDER BY place""",
         [KEPT],
     )
@@ -264,22 +250,58 @@ def _tabulate(con: DuckDBPyConnection, settings: SourceSettings) -> None:
 
 def _create_rules(con: DuckDBPyConnection, settings: SourceSettings) -> None:
     """Create `rules`: the lines of the ledger in order; what was set aside and kept comes last."""
-    con.execute(
-        "CREATE OR REPLACE TABLE rules"
-        " (place INTEGER, line VARCHAR, own_column VARCHAR, source_column VARCHAR, meaning VARCHAR)"
-    )
+    con.execute("CREATE TABLE rules (place INTEGER, line VARCHAR, source_column VARCHAR, meaning VARCHAR)")
     last = {SET_ASIDE: 1, KEPT: 2}
-    kept = Rule(KEPT, "amount", "rows kept, net of refunds", "")
-    for rule in sorted((*RULES, kept), key=lambda rule: last.get(rule.name, 0)):
+    for rule in sorted((*RULES, _KEPT_RULE), key=lambda rule: last.get(rule.name, 0)):
         con.execute(
-            "INSERT INTO rules SELECT count(*), ?, ?, ?, ? FROM rules",
-            [rule.name, rule.column, settings.name_of(rule.column), rule.meaning],
+            "INSERT INTO rules SELECT count(*), ?, ?, ? FROM rules",
+            [rule.name, settings.name_of(rule.column), rule.meaning],
+        )
+
+
+# --- refusals ---
+
+
+def _refuse_empty(con: DuckDBPyConnection, settings: SourceSettings) -> None:
+    if not one(con, "SELECT count(*) FROM judged"):
+        raise InputError(f"{_name(settings)} holds no rows after its header: give a log with transactions.")
+
+
+def _refuse_currencies(con: DuckDBPyConnection, settings: SourceSettings) -> None:
+    """Refuse amounts in several currencies, or in another one than stated."""
+    found = con.execute(
+        "SELECT currency, count(*), min(record) FROM judged WHERE rule IS NULL AND currency IS NOT NULL"
+        " GROUP BY currency ORDER BY count(*) DESC, currency"
+    ).fetchall()
+    where = f"column {settings.name_of('currency')}" if settings.has("currency") else "the amounts"
+    if len(found) > 1:
+        listed = ", ".join(f"{_short(name)} in {rows} rows" for name, rows, _ in found[:3])
+        raise InputError(
+            f"{where} hold {len(found)} currencies ({listed}; record {found[1][2]} is the first of the second):"
+            " convert the amounts to one currency, or give a log for each."
+        )
+    if found and settings.has("currency") and found[0][0] != settings.currency:
+        raise InputError(
+            f"{where} says {_short(found[0][0])} but currency is {settings.currency}: correct the setting."
+        )
+
+
+def _refuse_refunds(con: DuckDBPyConnection, settings: SourceSettings) -> None:
+    if settings.refunds != "reject":
+        return
+    count, first = con.execute(
+        "SELECT count(*), min(record) FROM decided WHERE rule IS NULL AND money < 0"
+    ).fetchone() or (0, None)
+    if count:
+        raise InputError(
+            f"column {settings.name_of('amount')} is below zero in {count} rows (first: record {first}) and refunds is"
+            " reject: remove them, or set refunds to net or drop."
         )
 
 
 def _refuse_faults(con: DuckDBPyConnection, settings: SourceSettings) -> None:
     faults = [rule.name for rule in RULES if rule.fault]
-    total = one(con, "SELECT count(*) FROM source")
+    total = one(con, "SELECT count(*) FROM judged")
     counts = con.execute(
         'SELECT f.rule, f.rows, f.first, r."column", r.value FROM rejected AS r JOIN'
         " (SELECT rule, count(*) AS rows, min(record) AS first FROM rejected"
@@ -290,10 +312,11 @@ def _refuse_faults(con: DuckDBPyConnection, settings: SourceSettings) -> None:
     if not counts or share <= settings.max_rejected_share:
         return
     worst, count, first, column, value = counts[0]
-    meaning = next(rule.meaning for rule in RULES if rule.name == worst)
+    rule = next(rule for rule in RULES if rule.name == worst)
     raise InputError(
         f"{share:.1%} of {total} rows cannot be used, more than max_rejected_share {settings.max_rejected_share:.1%}:"
-        f" mostly {worst} ({meaning}) in {count} rows of column {column} (first: record {first}, {_short(value)})."
+        f" mostly {worst} ({rule.meaning}) in {count} rows of column {column} (first: record {first}, {_short(value)})."
+        f" {rule.advice}"
     )
 
 
@@ -308,6 +331,10 @@ def _refuse_nothing_left(con: DuckDBPyConnection, settings: SourceSettings) -> N
         )
     lines = con.execute("SELECT line || ' ' || rows FROM ledger WHERE line <> 'source' ORDER BY rows DESC").fetchall()
     raise InputError(f"no usable row is left after cleaning ({', '.join(line for (line,) in lines)}).")
+
+
+def _name(settings: SourceSettings) -> str:
+    return str(settings.path).rpartition("/")[-1]
 
 
 def _short(value: str | None) -> str:

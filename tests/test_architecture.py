@@ -12,8 +12,8 @@ import clv
 from clv.artefacts import root
 
 LAYERS = {
-    "words": "errors strict_yaml progress params tables",
-    "data": "database sources refunds transactions simulate rfm",
+    "words": "errors secrecy strict_yaml progress params tables",
+    "data": "database source_files source_databases sources parsing rules refunds transactions simulate rfm",
     "maths": "bgnbd gamma_gamma predict value backtest checks segments cohorts memory",
     "engine": "bgnbd_model gamma_gamma_model laplace sampling origins gate",
     "disk": "artefacts",
@@ -27,7 +27,7 @@ READS_OR_WRITES = {
     *("open", "read_csv", "read_parquet", "to_csv", "to_parquet", "to_netcdf", "open_datatree", "from_netcdf"),
     *("read_text", "write_text", "read_bytes", "write_bytes", "write_html", "savez", "load_dataset"),
 }
-MAY_TOUCH_FILES = {"artefacts", "sources", "strict_yaml", "html", "progress", *LAYERS["run"].split()}
+MAY_TOUCH_FILES = {"artefacts", "sources", "source_files", "strict_yaml", "html", "progress", *LAYERS["run"].split()}
 HEAVY = (
     "pandas",
     "numpy",

@@ -15,7 +15,7 @@ LOCK = (root() / "requirements.lock").read_text(encoding="utf-8")
 
 def split(requirement: str) -> tuple[str, str]:
     """Return name and version range of a requirement."""
-    name, versions = re.fullmatch(r"([A-Za-z0-9-]+)(.*)", requirement).groups()
+    name, versions = re.fullmatch(r"([A-Za-z0-9-]+)(?:\[[a-z]+\])?(.*)", requirement).groups()
     return name, versions
 
 

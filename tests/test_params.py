@@ -74,11 +74,37 @@ def test_a_misspelt_key_is_answered_with_the_right_one(refused):
         ),
         (
             "source: my.csv",
-            "columns must say which column of the file holds customer_id, date, amount.",
+            "columns must say which column of the log holds customer_id, date, amount, or quantity and unit_price.",
         ),
         (
+            "source: x.csv\ncolumns: {customer_id: a, date: b, amount: c, quantity: d}",
+            "columns must map either amount or quantity and unit_price, not amount and quantity.",
+        ),
+        (
+            "source: cdnow\nshape: line_items",
+            "shape line_items can only be used where columns says which column of the log holds order_id.",
+        ),
+        (
+            "source: cdnow\ncountries: [France]",
+            "countries and exclude_countries can only be used where columns says which column of the log holds country.",
+        ),
+        ("timezone: Berlin", "timezone is 'Berlin', but must be a time zone like Europe/Berlin or America/New_York."),
+        ("encoding: klingon", "encoding is 'klingon', but must be a text encoding like latin-1, cp1252 or utf-16."),
+        ("thousands: .", "thousands and decimal cannot both be '.'."),
+        ("date_format: unix_seconds", "date_format unix_seconds needs a timezone, whose days count."),
+        (
+            "source: postgresql\ncolumns: {customer_id: a, date: b, amount: c}",
+            "source postgresql needs database_url_env, the name of the environment variable with its address.",
+        ),
+        (
+            "source: postgresql\ncolumns: {customer_id: a, date: b, amount: c}\ndatabase_url_env: CLV_DATABASE",
+            "source postgresql needs the name of a table, or a query.",
+        ),
+        ("database_url_env: CLV_DATABASE", "database_url_env is only read for source postgresql."),
+        ("table: a\nquery: SELECT 1", "either table or query can be given, not both."),
+        (
             "columns: {customer_id: a, date: a, amount: b}",
-            "columns is {'customer_id': 'a', 'date': 'a', 'amount': 'b'}, but uses one column of the file twice.",
+            "columns is {'customer_id': 'a', 'date': 'a', 'amount': 'b'}, but uses one column of the log twice.",
         ),
         (
             "observation_end: '2025-06-30'\ncalibration_end: '2025-06-30'",
@@ -116,9 +142,36 @@ def test_python_objects_in_yaml_are_refused(refused):
 
 
 def test_a_password_in_the_source_is_not_repeated(refused):
-    sentence = refused("source: postgresql://bob:s3cret@host/db")
-    assert "s3cret" not in sentence
-    assert "addresses and connections are not read" in sentence
+    assert "s3cret" not in refused("source: postgresql://bob:s3cret@host/db")
+    assert "name the environment variable that holds one" in refused("source: postgresql://host/db")
+
+
+SECRETS = [
+    "postgresql://bob:s3cret@host/db",
+    "host=db password=s3cret",
+    "AKIAIOSFODNN7EXAMPLE",
+    "ghp_0123456789abcdefghijABCDEFGHIJ012345",
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.s3cret",
+    "-----BEGIN RSA PRIVATE KEY-----",
+]
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+@pytest.mark.parametrize("text", ["query: '{}'", "columns: {{customer_id: '{}'}}", "exclude_ids: [a, '{}']", "x: '{}'"])
+def test_what_looks_like_a_secret_is_refused_wherever_it_stands_and_not_repeated(refused, text, secret):
+    sentence = refused(text.format(secret))
+    assert "looks like it holds a password or key: keep secrets in the environment" in sentence
+    assert secret[-6:] not in sentence
+
+
+def test_a_key_that_asks_for_a_secret_is_refused(refused):
+    assert "s3cret" not in refused("database_password: s3cret")
+
+
+def test_ordinary_settings_are_no_secrets(tmp_path):
+    text = "source: x.csv\ncolumns: {customer_id: token_id, date: d, amount: a}\nexclude_pattern: '^(test|pwd)@'\n"
+    (tmp_path / "x.yaml").write_text(text)
+    assert params.load(tmp_path / "x.yaml").columns["customer_id"] == "token_id"
 
 
 def test_a_missing_file_is_one_sentence(tmp_path):

@@ -42,12 +42,19 @@ def test_a_compressed_file_is_read(tmp_path):
     assert kept(con) == [("ada", "01-01", 1.5)]
 
 
-def test_a_compressed_file_that_is_none_is_refused(tmp_path):
+def test_a_file_is_what_it_holds_whatever_its_name(tmp_path):
     file = tmp_path / "log.csv.gz"
     file.write_bytes(b"id,date,amount\nada,2024-01-01,1.5\n")
-    with pytest.raises(
-        InputError, match=r"^log\.csv\.gz cannot be opened: check that it is complete and may be read\.$"
-    ):
+    con = cleaned(transactions.SourceSettings(file, columns=COLUMNS, date_format="%Y-%m-%d"))
+    assert kept(con) == [("ada", "01-01", 1.5)]
+
+
+@pytest.mark.parametrize("rows", [3, 100_000])
+def test_a_compressed_file_that_was_cut_off_is_refused(tmp_path, rows):
+    packed = gzip.compress(b"id,date,amount\n" + b"".join(b"ada%d,2024-01-01,1.5\n" % row for row in range(rows)))
+    file = tmp_path / "log.csv.gz"
+    file.write_bytes(packed[: len(packed) // 2])
+    with pytest.raises(InputError, match=r"^log\.csv\.gz (cannot be opened|ends before its end)"):
         cleaned(transactions.SourceSettings(file, columns=COLUMNS, date_format="%Y-%m-%d"))
 
 
@@ -75,27 +82,35 @@ def test_several_files_must_have_the_same_header(tmp_path):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "log.csv is empty: give a file with a header and transactions."),
-        ("id,date,amount\n", "log.csv holds no rows after its header: give a file with transactions."),
+        ("", "log.csv is empty or begins with an empty line: give a file with a header on top."),
+        ("id,date,amount\n", "log.csv holds no rows after its header: give a log with transactions."),
         (
             "id,day,amount\nada,2024-01-01,1\n",
             "log.csv lacks the column date (found: id, day, amount):"
-            " map customer_id, date and amount to the file's names under columns.",
+            " map customer_id, date and amount to the log's names under columns.",
         ),
         (
-            "id,date,amount\nada,2024-01-01,1\nbob,2024-01-01,1,9\n",
-            "log.csv, line 3 has 4 fields where the header has 3: correct the row or quote its text.",
+            f"id,date,amount\nada,2024-01-01,1\nbob,2024-01-01,1{',9' * 17}\n",
+            "log.csv, line 3 has 20 fields or more where the header has 3: correct the row or quote its text.",
         ),
         (
-            "id,date,amount\nada,2024-01-01,1\nbob,2024-01-01\n",
-            "log.csv, line 3 has 2 fields where the header has 3: correct the row or quote its text.",
+            'id,date,amount\n"ada,2024-01-01,1\n',
+            "log.csv, line 2 opens a quote that never closes, or closes one within a text: correct the row.",
         ),
-        ('id,date,amount\n"ada,2024-01-01,1\n', "log.csv, line 2 opens a quote that never closes: correct the row."),
         (
             b"id,date,amount\n\xe9va,2024-01-01,1\n",
-            "log.csv, line 2 is not UTF-8 text: save the file as CSV in UTF-8.",
+            "log.csv, line 2 is not UTF-8 text: save the file in UTF-8, or state its encoding, like latin-1 or cp1252.",
         ),
-        (b"\xff\xfei\x00d\x00", "log.csv is not UTF-8 text: save it as CSV in UTF-8."),
+        (
+            b"id,date,amount,caf\xe9\nada,2024-01-01,1,1\n",
+            "log.csv is not utf-8 text in its first line:"
+            " save it as CSV in UTF-8, or state its encoding, like latin-1 or cp1252.",
+        ),
+        (
+            b"id\0,date,amount\n",
+            "log.csv is not text in its first line: give a CSV or Parquet file, or state encoding.",
+        ),
+        (b"PK\x03\x04id,date\n", "log.csv is a spreadsheet or ZIP archive: save the log as CSV or Parquet."),
         (
             "id,date,amount,amount\nada,2024-01-01,1,2\n",
             "log.csv has several columns named amount: rename all but one.",
@@ -122,7 +137,7 @@ def test_a_missing_file_is_refused():
 
 
 def test_text_dates_need_a_stated_format(tmp_path):
-    with pytest.raises(InputError, match=r"^column date is text: state how its dates are written"):
+    with pytest.raises(InputError, match=r"^column date is text: state how its dates are written as date_format"):
         cleaned(source(tmp_path, "id,date,amount\nada,2024-01-01,1\n", date_format=None))
 
 
@@ -154,7 +169,11 @@ def test_parquet_keeps_its_types(tmp_path):
     ("changed", "sentence"),
     [
         ({"customer_id": [1.0]}, "column customer_id holds DOUBLE, which merges long identifiers: write it as text."),
-        ({"date": [20240101]}, "column date holds BIGINT: write it as a date, or as text and state date_format."),
+        (
+            {"date": [20240101]},
+            "column date is a whole number: state how its dates are written as date_format, like unix_seconds, or"
+            " %Y%m%d for days like 20240131.",
+        ),
         ({"amount": [True]}, "column amount holds BOOLEAN: write amounts as numbers."),
     ],
 )

@@ -82,10 +82,16 @@ def test_a_rejected_row_says_what_stood_in_which_column_of_the_source(tmp_path):
 
 
 def test_rows_after_the_observation_end_are_set_aside_and_not_faults(tmp_path):
-    text = "id,date,amount\nada,2024-01-01,1\nada,2024-01-02,2\nada,2024-01-03,4\nada,2099-01-01,8\n"
+    text = "id,date,amount\nada,2024-01-01,1\nada,2024-01-02,2\nada,2024-01-03,4\nada,2025-01-01,8\n"
     con = cleaned(source(tmp_path, text, observation_end=date(2024, 1, 2), max_rejected_share=0.0))
     assert ledger(con) == [("source", 4, 15.0), ("set_aside", 2, 12.0), ("kept", 2, 3.0)]
     assert rules(con) == []
+
+
+def test_a_date_in_the_future_is_a_fault_even_after_the_observation_end(tmp_path):
+    text = "id,date,amount\nada,2024-01-01,1\nada,2024-01-03,4\nada,2099-01-01,8\n"
+    con = cleaned(source(tmp_path, text, observation_end=date(2024, 1, 2)))
+    assert ledger(con)[1:] == [("impossible_date", 1, 8.0), ("set_aside", 1, 4.0), ("kept", 1, 1.0)]
 
 
 def test_a_zero_amount_is_a_visit_unless_it_is_dropped(tmp_path):
@@ -124,6 +130,7 @@ def test_too_many_faults_are_refused_naming_the_biggest(tmp_path):
     assert str(refusal.value) == (
         "30.0% of 10 rows cannot be used, more than max_rejected_share 10.0%: mostly unparsable_date (date is missing"
         " or not written as date_format says) in 2 rows of column date (first: record 8, '31/12/2024')."
+        " Correct the dates or date_format."
     )
 
 
@@ -157,8 +164,9 @@ def test_a_log_of_which_nothing_is_left_is_refused(tmp_path):
     "damage",
     [
         "DELETE FROM rejected WHERE record = 2",
-        "UPDATE decided SET money = money + 0.000001 WHERE record = 1",
-        "INSERT INTO decided SELECT * FROM decided WHERE record = 1",
+        "INSERT INTO changes VALUES (1, NULL, 1.000001)",
+        "INSERT INTO changes VALUES (1, NULL, 1), (1, NULL, 0)",
+        "UPDATE judged SET record = 7 WHERE record = 1",
         "DELETE FROM ledger WHERE line = 'kept'",
     ],
 )

@@ -1,0 +1,89 @@
+"""The rules a row of the log is judged by: name, severity, SQL condition, meaning, and what to do about it.
+
+A row's rules look at the columns of `parsed`: customer, order_id, moment, money, and what the settings say. The first
+one that holds takes the row. What `refunds` and the search for repeats decide has no condition on a single row.
+"""
+
+from dataclasses import dataclass
+
+SET_ASIDE, KEPT = "set_aside", "kept"
+# A fault counts towards `max_rejected_share`; what was asked for does not; a warning leaves the row where it is.
+REJECT, QUARANTINE, LEAVE_OUT, WARN = "reject the log", "quarantine", "leave out", "warn"
+EARLIEST = "1990-01-01"  # before that nobody kept a log like this: a number was taken for a date
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rule: the column it looks at, when it holds (SQL), what that means, and what the log's owner can do."""
+
+    name: str
+    severity: str
+    column: str
+    meaning: str
+    condition: str
+    advice: str = ""
+
+    @property
+    def fault(self) -> bool:
+        """Whether a row this rule takes counts as faulty."""
+        return self.severity == QUARANTINE
+
+
+ROW_RULES = (
+    Rule(
+        "ragged_row", QUARANTINE, "row", "more or fewer fields than the header", "ragged IS NOT NULL",
+        "Quote texts that hold the delimiter, or export again.",
+    ),
+    Rule(
+        "repeated_header", QUARANTINE, "row", "the header once more", "is_header",
+        "Files were put together with their headers: remove these lines.",
+    ),
+    Rule("excluded_country", LEAVE_OUT, "country", "other countries, left out as asked", "other_country"),
+    Rule(
+        "missing_customer_id", QUARANTINE, "customer_id", "no customer identifier", "customer IS NULL",
+        "Orders of guests cannot be valued; if there are many, raise max_rejected_share knowingly.",
+    ),
+    Rule("excluded_customer", LEAVE_OUT, "customer_id", "customers left out as asked", "excluded"),
+    Rule(
+        "unparsable_date", QUARANTINE, "date", "date is missing or not written as date_format says", "moment IS NULL",
+        "Correct the dates or date_format.",
+    ),
+    Rule(
+        "impossible_date", QUARANTINE, "date", "date lies before 1990 or in the future",
+        f"moment < DATE '{EARLIEST}' OR moment::DATE > latest_possible",
+        "Correct the dates; a wrong date_format can also put them there.",
+    ),
+    Rule(
+        "unparsable_amount", QUARANTINE, "amount", "amount is missing or not a finite number", "money IS NULL",
+        "Correct the amounts, or state decimal and thousands.",
+    ),
+    Rule(SET_ASIDE, LEAVE_OUT, "date", "rows after the end of observation, not used", "moment::DATE > observation_end"),
+    Rule(
+        "refund_dropped", LEAVE_OUT, "amount", "refunds, dropped by policy", "money < 0 AND refunds = 'drop'",
+    ),
+    Rule(
+        "zero_amount", LEAVE_OUT, "amount", "purchases of amount zero, dropped by policy",
+        "money = 0 AND zero_amounts = 'drop'",
+    ),
+)  # fmt: skip
+REPEAT_RULE = Rule(
+    "duplicate", LEAVE_OUT, "order_id", "exact repeat of customer, date, amount and order",
+    "an earlier row has the same customer, date, amount, order_id, product and quantity",
+)  # fmt: skip
+NETTED = Rule(
+    "refund_netted", LEAVE_OUT, "amount", "refunds taken off their purchase",
+    "money < 0 and a purchase it belongs to",
+)  # fmt: skip
+UNMATCHED = Rule(
+    "refund_unmatched", QUARANTINE, "amount", "refunds without a purchase they belong to",
+    "money < 0 and no purchase it belongs to",
+    "They refund what was bought before the log begins, or name another order: give a longer log, or drop refunds.",
+)  # fmt: skip
+CANCELLED = Rule("cancelled_purchase", LEAVE_OUT, "amount", "purchases refunded in full", "money less its refunds <= 0")
+RULES = (*ROW_RULES, REPEAT_RULE, NETTED, UNMATCHED, CANCELLED)
+
+
+def first_that_holds(rules: tuple[Rule, ...]) -> str:
+    """Return the SQL expression that names the first rule that holds for a row, null if none does."""
+    cases = " ".join(f"WHEN {rule.condition} THEN '{rule.name}'" for rule in rules)
+    return f"CASE {cases} END"

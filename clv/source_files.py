@@ -1,0 +1,172 @@
+"""Files of a log as they stand on disk: which ones a `source` setting names, what they are, and their text as UTF-8."""
+
+import glob
+import gzip
+import io
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, cast
+
+from clv.errors import InputError
+
+CSV, PARQUET, DUCKDB, SQLITE = "CSV", "Parquet", "DuckDB", "SQLite"
+SUFFIXES = {".csv", ".tsv", ".txt", ".gz", ".zst", ".parquet", ".pq"}  # what is read of a folder
+LONGEST_HEADER = 1 << 16
+_BLOCK = 1 << 20
+# The first bytes say what a file is, whatever its name.
+_MAGIC = {0: {b"SQLite format 3\0": SQLITE, b"PAR1": PARQUET}, 8: {b"DUCK": DUCKDB}}
+_OTHERS = {
+    b"PK\x03\x04": "a spreadsheet or ZIP archive",
+    b"\xd0\xcf\x11\xe0": "an old spreadsheet",
+    b"%PDF": "a PDF",
+    b"BZh": "packed by bzip2",
+    b"\xfd7zXZ": "packed by xz",
+    b"ARROW1": "an Arrow file",
+}
+_PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
+
+
+def find(source: str | Path) -> list[Path]:
+    """Return the files that a path, a folder or a glob names, sorted by name; none if there are none.
+
+    Of a folder these are the files at any depth whose name ends as logs' do; hidden ones are left out.
+    """
+    path = Path(source)
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        return sorted(file for file in path.rglob("*") if file.is_file() and _is_log(file.relative_to(path)))
+    found = (Path(name) for name in glob.glob(str(source), recursive=True))
+    return sorted(file for file in found if file.is_file() and not file.name.startswith("."))
+
+
+def kind(files: Sequence[Path]) -> str:
+    """Return what the files are (CSV, PARQUET, DUCKDB or SQLITE); refuse a mixture and what cannot be read."""
+    kinds = {file: _kind(file) for file in files}
+    first = kinds[files[0]]
+    for file, found in kinds.items():
+        if found != first:
+            raise InputError(f"{file.name} is {found} and {files[0].name} is {first}: give files of one kind.")
+    if first in (DUCKDB, SQLITE) and len(files) > 1:
+        raise InputError(f"source names {len(files)} databases: give one.")
+    return first
+
+
+def packing(file: Path) -> str:
+    """Return how a file is compressed, as DuckDB names it: gzip, zstd or none."""
+    begin = _begin(file)
+    return next((name for magic, name in _PACKED.items() if begin.startswith(magic)), "none")
+
+
+def encoding(file: Path, stated: str | None) -> str:
+    """Return the encoding of a file's text: the stated one, what its first bytes say, or UTF-8."""
+    with opened(file) as stream:
+        begin = stream.read(4)
+    marked = next((name for mark, name in _MARKS.items() if begin.startswith(mark)), None)
+    return marked or stated or "utf-8"
+
+
+def header(file: Path, stated: str | None) -> str:
+    """Return the first line of a file, without its line end."""
+    name = "utf-8"
+    try:
+        name = encoding(file, stated)
+        # What is no text in the first block may stand below the first line: only the line itself is judged.
+        with opened(file) as stream, io.TextIOWrapper(stream, name, errors="surrogateescape", newline=None) as text:
+            line = text.readline(LONGEST_HEADER).rstrip("\n")
+        line.encode()
+    except UnicodeError as error:
+        raise InputError(f"{file.name} is not {name} text in its first line: {_state_encoding(stated)}.") from error
+    except (OSError, EOFError) as error:
+        raise InputError(f"{file.name} cannot be opened: check that it is complete and may be read.") from error
+    line = line.removeprefix("\ufeff")
+    if not line.strip():
+        raise InputError(f"{file.name} is empty or begins with an empty line: give a file with a header on top.")
+    if "\0" in line:
+        raise InputError(f"{file.name} is not text in its first line: give a CSV or Parquet file, or state encoding.")
+    return line
+
+
+@contextmanager
+def opened(file: Path) -> Iterator[IO[bytes]]:
+    """Open a file for reading, unpacked."""
+    packed = packing(file)
+    if packed == "gzip":
+        with gzip.open(file) as stream:
+            yield cast(IO[bytes], stream)
+    elif packed == "zstd":
+        import pyarrow as pa
+
+        with pa.input_stream(str(file), compression="zstd") as stream:
+            yield stream
+    else:
+        with file.open("rb") as stream:
+            yield stream
+
+
+@contextmanager
+def rewritten(files: Sequence[Path], stated: str | None) -> Iterator[list[Path]]:
+    """Copy the files to a temporary folder as plain UTF-8 with one kind of line end; the copies vanish afterwards."""
+    with tempfile.TemporaryDirectory(prefix="clv-") as folder:
+        copies = []
+        for number, file in enumerate(files):
+            copy = Path(folder) / str(number) / file.name
+            copy.parent.mkdir()
+            _rewrite(file, copy, stated)
+            copies.append(copy)
+        yield copies
+
+
+def _rewrite(file: Path, copy: Path, stated: str | None) -> None:
+    name, lines = encoding(file, stated), 0
+    try:
+        with (
+            opened(file) as stream,
+            io.TextIOWrapper(stream, name, newline=None) as text,
+            copy.open("w", encoding="utf-8", newline="\n") as target,
+        ):
+            while block := text.read(_BLOCK):
+                lines += block.count("\n")
+                target.write(block)
+    except UnicodeError as error:
+        where = f"{file.name}, after line {lines + 1},"
+        raise InputError(f"{where} is not {name} text: {_state_encoding(stated)}.") from error
+    except (OSError, EOFError) as error:
+        raise InputError(f"{file.name} cannot be read to its end: check that it is complete.") from error
+
+
+def _state_encoding(stated: str | None) -> str:
+    if stated:
+        return "state another encoding"
+    return "save it as CSV in UTF-8, or state its encoding, like latin-1 or cp1252"
+
+
+def _is_log(file: Path) -> bool:
+    return file.suffix.lower() in SUFFIXES and not any(part.startswith((".", "_")) for part in file.parts)
+
+
+def _kind(file: Path) -> str:
+    begin = _begin(file)
+    for magic, what in _OTHERS.items():
+        if begin.startswith(magic):
+            raise InputError(f"{file.name} is {what}: save the log as CSV or Parquet.")
+    if file.suffix.lower() in (".parquet", ".pq"):
+        return PARQUET
+    for place, known in _MAGIC.items():
+        for magic, what in known.items():
+            if begin[place:].startswith(magic):
+                return what
+    return CSV
+
+
+def _begin(file: Path) -> bytes:
+    try:
+        with file.open("rb") as stream:
+            return stream.read(16)
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        raise InputError(f"{file.name} cannot be opened ({reason}): check that it may be read.") from error
