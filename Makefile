@@ -16,9 +16,9 @@ TWO := -n 2 --dist loadfile
 
 # -- what one can ask for ---------------------------------------------------------------------------------------------
 
-.PHONY: help env report lab smoke lint check test bench strip lock clean
+.PHONY: help env report check-data refresh new-params lab smoke lint check test bench strip lock clean
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo '  Settings: PARAMS=params/default.yaml   RUN=name (clean)   PYTHON=python (use the active environment)   -j2'
 
 env: .venv/.stamp ## Set up .venv with the locked packages
@@ -28,6 +28,16 @@ report: $(ENV) ## Run what has changed of the six notebooks for PARAMS, up to re
 	@if $(MAKE) --no-print-directory -s -q $(OUTPUTS)/$(NAME)/manifest.json; \
 	then echo "$(OUTPUTS)/$(NAME)/report.html is up to date"; \
 	else $(MAKE) --no-print-directory $(OUTPUTS)/$(NAME)/manifest.json; fi
+
+check-data: $(ENV) ## Check the log of PARAMS without computing anything from it: a data-quality page
+	@$(CLV) check "$(PARAMS)"
+
+refresh: $(ENV) ## Like report, but read the source again though no file has changed: a database
+	@$(CLV) refresh "$(PARAMS)"
+	@$(MAKE) --no-print-directory report
+
+new-params: $(ENV) ## Write a commented params file for a log of your own, DATA=file
+	@$(CLV) new-params "$(DATA)"
 
 lab: $(ENV) ## Open JupyterLab; with PARAMS on copies of that run's notebooks and artefacts
 	@$(if $(PARAMS_GIVEN),$(CLV) prepare "$(PARAMS)" && $(CLV) lab "$(NAME)")

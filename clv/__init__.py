@@ -5,8 +5,10 @@ Words      params, tables, errors      what may be said: settings (with strict_y
 Data       sources, source_files, source_databases
                                        a log as it stands, wherever it lies (on database)
            transactions                raw rows to clean customer-days (with parsing, rules, refunds)
-           recognise                   what the columns of an unknown log are
-           rfm, simulate               one row per customer; generated customers with known truth
+           findings                    what a data owner should know of a cleaned log
+           recognise, notation, params_text
+                                       what the columns of an unknown log are; a first params file
+           rfm, simulate, support      one row per customer; generated customers; enough data?
 Maths      bgnbd, gamma_gamma          likelihoods and closed forms, in plain numpy
            predict, value, memory      every customer's simulated future; values with intervals
            backtest, checks            a forecast against what came; a model against its data
@@ -16,8 +18,10 @@ Engine     bgnbd_model, gamma_gamma_model, laplace, sampling, gate
 Disk       artefacts                   name, place and contract of every file of a run
 Face       plots, charts, style        figures for analysts, charts for readers, their common colours
            words, key_figures          how numbers are written; the figures a report speaks of
-           report, page_tables, html   sentences and titles; tables for people; the page
-Run        prepare, cells, run         settings to notebooks; one notebook executed strictly and rendered
+           report, log_words, page_tables, quality_page, html
+                                       sentences and titles; tables for people; pages
+Run        check, new_params           a log without a run
+           prepare, cells, run         settings to notebooks; one notebook executed strictly and rendered
            terminal, manifest          stages as they run; hashes of all that a run read and left behind
 
 A module imports only from its own layer and the layers above it in this list.

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clv.errors import IntegrityError
+from clv.errors import InputError, IntegrityError
 from clv.params import DATABASE, RUN_NAME
 from clv.source_files import find
 
@@ -43,6 +43,7 @@ ARTEFACTS: dict[str, Artefact] = {
     "transactions": Artefact("data/transactions.parquet", _GENERATE),
     "rejected": Artefact("data/rejected.parquet", _GENERATE),
     "ledger": Artefact("data/ledger.parquet", _GENERATE),
+    "quality": Artefact("data/quality.parquet", _GENERATE),
     "rfm": Artefact("data/rfm.parquet", _RFM),
     "calibration": Artefact("data/calibration.parquet", _RFM),
     "holdout": Artefact("data/holdout.parquet", _RFM),
@@ -89,6 +90,12 @@ def source_files(source: str) -> list[Path]:
     if source == "cdnow":
         return [root() / "clv" / "data" / "cdnow.csv"]
     return find(root() / Path(source).expanduser())
+
+
+def refuse_future_end(source: str, end: date | None, *, today: date) -> None:
+    """Refuse an end of observation that has not come: everybody would have been silent until then."""
+    if source != "generate" and end and end > today:
+        raise InputError(f"observation_end ({end}) lies in the future: state the last day that the log holds.")
 
 
 def shown(file: Path) -> str:
@@ -209,11 +216,16 @@ class Run:
         """Write the artefact `name` as text."""
         self._write(self.path(name), text)
 
-    def write_csv(self, name: str, frame: "pd.DataFrame") -> None:
-        """Write exports/<name>.csv for people; text that a spreadsheet would take for a formula gets a leading '."""
+    def write_page(self, name: str, page: str) -> Path:
+        """Write an HTML page that is no notebook's at <name> in the run's folder, and return its place."""
+        self._write(self.folder / name, page)
+        return self.folder / name
+
+    def write_csv(self, name: str, frame: "pd.DataFrame", *, folder: str = "exports") -> None:
+        """Write <folder>/<name>.csv for people; text that a spreadsheet would take for a formula gets a leading '."""
         if not RUN_NAME.fullmatch(name):
             raise IntegrityError(f"{name!r} cannot name an export: only letters, digits, - and _ can.")
-        with replacing(self.folder / "exports" / f"{name}.csv") as unfinished:
+        with replacing(self.folder / folder / f"{name}.csv") as unfinished:
             _harmless(frame).to_csv(unfinished, index=False, lineterminator="\n")
 
     def write_raw_log(self, frame: "pd.DataFrame | None") -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from clv import bgnbd
+from clv import bgnbd, support
 from clv.errors import GateError
 from clv.laplace import K_HAT_LIMIT
 from clv.predict import spaced
@@ -90,6 +90,13 @@ def _judge_each(
     size = {"chains": settings.chains, "draws": settings.draws}
     judged = (judge(PARTS[name], tree, derived={scalar: values[name]}, **size) for name, tree in posteriors.items())
     return [check for checks in judged for check in checks]
+
+
+def judge_data(customers: pd.DataFrame, *, horizon_weeks: float) -> list[Check]:
+    """Return what the data themselves can carry, as checks beside those of the posteriors."""
+    verdicts = {support.ENOUGH: PASS, support.ROUGH: WARN, support.TOO_LITTLE: FAIL}
+    found = support.judge(customers, horizon_weeks=horizon_weeks)
+    return [Check("data", one.name, one.figure, one.limit, verdicts[one.answer], one.sentence) for one in found]
 
 
 def verdict(checks: list[Check]) -> str:

@@ -8,6 +8,7 @@ from IPython.display import HTML
 
 from clv import segments, tables
 from clv.key_figures import share_of_best
+from clv.rules import LEAVE_OUT, QUARANTINE, WARN
 from clv.words import NBSP, amount, count, percent
 
 
@@ -88,6 +89,34 @@ def ledger_table(ledger: pd.DataFrame, currency: str) -> pd.DataFrame:
             "Meaning": ledger["meaning"],
         }
     ).set_axis(ledger["line"].rename(None), axis="index")
+
+
+def findings_table(quality: pd.DataFrame, currency: str) -> pd.DataFrame:
+    """Return the rules of table QUALITY that found faults or warn, and what to do about them."""
+    found = quality[(quality["rows"] > 0) & (quality["severity"] != LEAVE_OUT)]
+    return pd.DataFrame(
+        {
+            "Done": found["severity"].map({QUARANTINE: "left out", WARN: "kept"}),
+            "Column": found["column"],
+            "Rows": found["rows"].map(count),
+            "Share": found["share"].map(percent),
+            f"Amount ({currency})": found["amount"].map("{:,.2f}".format),
+            "First records": found["records"],
+            "What to do": found["advice"],
+        }
+    ).set_axis(found["meaning"].rename(None), axis="index")
+
+
+def rules_table(quality: pd.DataFrame) -> pd.DataFrame:
+    """Return every rule of table QUALITY with its condition and what it found."""
+    return pd.DataFrame(
+        {
+            "Does": quality["severity"],
+            "Rows": quality["rows"].map(count),
+            "First records": quality["records"],
+            "When": quality["condition"],
+        }
+    ).set_axis(quality["rule"].rename(None), axis="index")
 
 
 def checks_table(checks: pd.DataFrame | list[dict[str, Any]]) -> pd.DataFrame:

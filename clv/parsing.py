@@ -52,6 +52,8 @@ def moment(con: DuckDBPyConnection, kind: str, settings: SourceSettings) -> str:
     read = f"try_strptime(trim(date::VARCHAR), {literal(written)})"
     if _kind_of(con, read.replace("date::VARCHAR", "''"), written) == INSTANT:
         return _local(read, settings)
+    if written.endswith(("Z", "UTC")):  # %z does not read a Z, so formats spell it out
+        return _local(f"timezone('UTC', {read}::TIMESTAMP)", settings)
     return f"{read}::TIMESTAMP"
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ SETTINGS = "run"  # params/run.json: all settings, for the record; make does not
 def prepare(params_file: Path, notebooks: Path) -> Run:
     """Write outputs/<run>/params/NN.json for every notebook; a file whose content stays the same is not touched."""
     run = Run(params.run_name(params_file))
-    settings = params.load(params_file).as_json()
+    loaded = params.load(params_file)
+    artefacts.refuse_future_end(loaded.source, loaded.observation_end, today=date.today())
+    settings = loaded.as_json()
     sources = _fingerprints(params_file, settings["source"])
     handed = {name: _handed(notebooks / f"{name}.ipynb", settings | {"run": run.name}) for name in NOTEBOOKS}
     handed[NOTEBOOKS[0]]["source_files"] = sources

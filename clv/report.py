@@ -275,7 +275,8 @@ def provenance(figures: Figures, *, run: str, seed: int) -> str:
     libraries = ", ".join(f"{name} {version(name)}" for name in ("pymc", "pymc-marketing", "nutpie", "arviz"))
     return (
         f"Run *{run}*: source `{figures['source']}`, purchases from {day(figures['first_purchase'])} to "
-        f"{day(figures['as_of'])}, seed {seed}; {libraries}. Checks of the posteriors: {figures['gate']['verdict']}."
+        f"{day(figures['as_of'])}, seed {seed}; {libraries}. Checks of data and posteriors: "
+        f"{figures['gate']['verdict']}."
     )
 
 
@@ -321,12 +322,9 @@ def cover(figures: Figures) -> str:
     )
 
 
-def kept_in_words(same_day: int, repeats: int) -> str:
-    """Return what was kept that a reader might ask about."""
-    return (
-        f"{count(same_day)} rows were merged with another purchase of the same customer on the same day, "
-        f"{count(repeats)} of them exact repeats."
-    )
+def merged_in_words(same_day: int) -> str:
+    """Return how many kept rows a day's purchase swallowed."""
+    return f"{count(same_day)} rows were merged with another row of the same customer on the same day."
 
 
 def base_in_words(customers: pd.DataFrame, last_day: date) -> str:

@@ -1,7 +1,8 @@
 """From customer-days to one row per customer: the history at a cut, what came after it, and R, F, M scores.
 
 Symbols: x frequency, t_x recency (weeks), T age (weeks), z-bar monetary_value; weeks are days / 7.
-Every function takes a DuckDB connection and the name of a table or view that fulfils `TRANSACTIONS`.
+Every function takes a DuckDB connection and the name of a table or view that fulfils `TRANSACTIONS`: one row per
+customer and day, as cleaning leaves it. So nothing is merged here again, which on a large log would cost minutes.
 """
 
 from collections.abc import Sequence
@@ -14,26 +15,23 @@ from duckdb import DuckDBPyConnection
 from clv import tables
 from clv.database import quoted
 from clv.errors import InputError
+from clv.support import FEWEST_REPEAT_CUSTOMERS
 
 DAYS_PER_WEEK = 7
 QUINTILES = 5
-# Fewer tell the spend of customers apart by no more than chance.
-FEWEST_REPEAT_CUSTOMERS = 30
-# Mean amounts closer than this are one price, and the spend model's likelihood has no maximum.
-SAME_AMOUNT = 1e-6
 # Few enough purchases to follow by hand, enough to speak of a rhythm.
 REGULAR = (3, 6)
 
 # Money is summed as DECIMAL: a sum of doubles depends on the order in which threads meet the rows.
 _DAYS = """
-    SELECT customer_id, date::DATE AS day, sum(amount::DECIMAL(18, 6)) AS amount
-    FROM {transactions} WHERE date::DATE <= $until GROUP BY customer_id, date::DATE"""
+    SELECT customer_id, date::DATE AS day, amount::DECIMAL(18, 6) AS amount
+    FROM {transactions} WHERE date::DATE <= $until"""
 
 
 def summarise(con: DuckDBPyConnection, transactions: str, *, period_end: date) -> pd.DataFrame:
     """Return one row per customer: how often, how recently, for how long, how much.
 
-    The first purchase starts the clock and is not counted as frequency; purchases on one day count as one.
+    The first purchase starts the clock and is not counted as frequency.
 
     Parameters
     ----------
@@ -46,22 +44,21 @@ def summarise(con: DuckDBPyConnection, transactions: str, *, period_end: date) -
 
     Examples
     --------
-    Bought on days 0, 14 (twice) and 35, watched to day 70: frequency 2, recency 5, T 10.
+    Bought on days 0, 14 and 35, watched to day 70: frequency 2, recency 5, T 10.
     """
     rows = con.execute(
         f"""
-        WITH days AS ({_DAYS.format(transactions=quoted(transactions))}),
-        numbered AS (SELECT *, row_number() OVER (PARTITION BY customer_id ORDER BY day) AS number FROM days)
+        WITH days AS ({_DAYS.format(transactions=quoted(transactions))})
         SELECT customer_id,
                count(*) - 1 AS frequency,
                (max(day) - min(day)) / 7.0::DOUBLE AS recency,
                ($until::DATE - min(day)) / 7.0::DOUBLE AS T,
-               coalesce((sum(amount) FILTER (number > 1))::DOUBLE / (count(*) - 1), 0) AS monetary_value,
+               coalesce((sum(amount) - arg_min(amount, day))::DOUBLE / nullif(count(*) - 1, 0), 0) AS monetary_value,
                min(day) AS first_purchase,
                count(*) AS purchases,
                sum(amount)::DOUBLE / count(*) AS mean_amount,
                sum(amount)::DOUBLE AS revenue
-        FROM numbered GROUP BY customer_id ORDER BY customer_id""",
+        FROM days GROUP BY customer_id ORDER BY customer_id""",
         {"until": period_end},
     ).df()
     return tables.check(tables.CALIBRATION, rows.astype({"customer_id": "str"}))
@@ -128,22 +125,6 @@ def last_day(con: DuckDBPyConnection, transactions: str, *, stated: date | None)
     return stated or (found or (None,))[0]
 
 
-def require_repeat_customers(customers: pd.DataFrame) -> None:
-    """Refuse a base from which neither model could learn anything: fewer than `FEWEST_REPEAT_CUSTOMERS` came back."""
-    amounts = customers.loc[(customers["frequency"] > 0) & (customers["monetary_value"] > 0), "monetary_value"]
-    repeat = len(amounts)
-    if repeat < FEWEST_REPEAT_CUSTOMERS:
-        raise InputError(
-            f"Only {repeat} of {len(customers):,} customers made a repeat purchase with an amount; at least "
-            f"{FEWEST_REPEAT_CUSTOMERS} are needed to learn how customers return and spend: give a longer log."
-        )
-    if amounts.max() <= amounts.min() * (1 + SAME_AMOUNT):
-        raise InputError(
-            f"All {repeat:,} repeat customers spend {amounts.iloc[0]:,.2f} per purchase: without differences there is "
-            "nothing the spend model could learn, and a log with a single price is not supported."
-        )
-
-
 def require_holdout(calibration: pd.DataFrame, *, cut: date | None, last_day: date) -> None:
     """Refuse a calibration end that leaves nothing to learn from before it or nothing to test on after it."""
     if cut is None:
@@ -185,10 +166,9 @@ def order_amounts(con: DuckDBPyConnection, transactions: str, *, at_most: int = 
     """Return the positive amounts of customer-days, or of an evenly spaced sample of them, smallest first."""
     rows = con.execute(
         f"""
-        WITH ranked AS (
-            SELECT amount, row_number() OVER (ORDER BY amount) AS place, count(*) OVER () AS n
-            FROM {quoted(transactions)} WHERE amount > 0)
-        SELECT amount FROM ranked WHERE place % greatest(1, n // $most) = 0 ORDER BY amount""",
+        WITH numbered AS (SELECT amount, row_number() OVER () AS place FROM {quoted(transactions)} WHERE amount > 0)
+        SELECT amount FROM numbered
+        WHERE place % greatest(1, (SELECT count(*) FROM numbered) // $most) = 0 ORDER BY amount""",
         {"most": at_most},
     ).df()
     return rows["amount"]

@@ -4,6 +4,9 @@
     python -m clv.run notebook NN_name RUN     execute one notebook
     python -m clv.run finish RUN               write the manifest of a complete run
     python -m clv.run lab RUN                  copy notebooks and artefacts of a run, to experiment on
+    python -m clv.run check PARAMS.yaml        check the log alone: a data-quality page
+    python -m clv.run refresh PARAMS.yaml      read the source again, though no file has changed
+    python -m clv.run new-params LOG           write a params file for a log: what its columns are, what is open
     python -m clv.run strip                    remove outputs and metadata from notebooks/
 
 Exit codes: 0 done, 1 internal error, 2 input or parameters, 3 gate, 4 integrity, 5 busy, 130 interrupted.
@@ -294,6 +297,25 @@ def _do_prepare(options: argparse.Namespace) -> None:
     prepare.prepare(options.params, _notebooks())
 
 
+def _do_check(options: argparse.Namespace) -> None:
+    from clv.check import check
+
+    page = check(options.params)
+    say(f"the log can be used; see {artefacts.shown(page)}")
+
+
+def _do_new_params(options: argparse.Namespace) -> None:
+    from clv.new_params import new_params
+
+    name = artefacts.shown(new_params(options.log))
+    say(f"{name} is written: answer the questions in it, then make check-data PARAMS={name}")
+
+
+def _do_refresh(options: argparse.Namespace) -> None:
+    run = prepare.prepare(options.params, _notebooks())
+    prepare.parameter_file(run, NOTEBOOKS[0]).touch()
+
+
 def _do_notebook(options: argparse.Namespace) -> None:
     run_notebook(_notebooks() / f"{options.name}.ipynb", Run(options.run))
 
@@ -341,15 +363,19 @@ def _do_strip(options: argparse.Namespace) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m clv.run", description=(__doc__ or "").splitlines()[0])
     commands = parser.add_subparsers(required=True)
-    for name, do in {"prepare": _do_prepare, "notebook": _do_notebook, "finish": _do_finish, "lab": _do_lab}.items():
+    for name, do in {"prepare": _do_prepare, "check": _do_check, "refresh": _do_refresh}.items():
         command = commands.add_parser(name)
         command.set_defaults(do=do)
-        if name == "prepare":
-            command.add_argument("params", type=Path)
+        command.add_argument("params", type=Path)
+    for name, do in {"notebook": _do_notebook, "finish": _do_finish, "lab": _do_lab}.items():
+        command = commands.add_parser(name)
+        command.set_defaults(do=do)
         if name == "notebook":
             command.add_argument("name", choices=NOTEBOOKS)
-        if name != "prepare":
-            command.add_argument("run")
+        command.add_argument("run")
+    recogniser = commands.add_parser("new-params")
+    recogniser.set_defaults(do=_do_new_params)
+    recogniser.add_argument("log")
     commands.add_parser("strip").set_defaults(do=_do_strip)
     return parser
 

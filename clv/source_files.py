@@ -1,11 +1,14 @@
 """Files of a log as they stand on disk: which ones a `source` setting names, what they are, and their text as UTF-8."""
 
+import codecs
+import errno
 import glob
 import gzip
 import io
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
@@ -27,21 +30,28 @@ _OTHERS = {
     b"ARROW1": "an Arrow file",
 }
 _PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
-_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
+_MARKS = {
+    b"\xff\xfe\0\0": "utf-32",
+    b"\0\0\xfe\xff": "utf-32",
+    b"\xff\xfe": "utf-16",
+    b"\xfe\xff": "utf-16",
+    b"\xef\xbb\xbf": "utf-8-sig",
+}
+_BROKEN = (OSError, EOFError, zlib.error)  # what reading a file raises that is damaged, cut off or closed to us
 
 
 def find(source: str | Path) -> list[Path]:
     """Return the files that a path, a folder or a glob names, sorted by name; none if there are none.
 
-    Of a folder these are the files at any depth whose name ends as logs' do; hidden ones are left out.
+    Of a folder these are the files at any depth whose name ends as logs' do; hidden ones are left out. A file that is
+    found under several names, by links, counts once.
     """
-    path = Path(source)
-    if path.is_file():
-        return [path]
-    if path.is_dir():
-        return sorted(file for file in path.rglob("*") if file.is_file() and _is_log(file.relative_to(path)))
+    if os.path.isfile(source):
+        return [Path(source)]
+    if os.path.isdir(source):
+        return _once(_logs_below(Path(source)))
     found = (Path(name) for name in glob.glob(str(source), recursive=True))
-    return sorted(file for file in found if file.is_file() and not file.name.startswith("."))
+    return _once(file for file in found if os.path.isfile(file) and not file.name.startswith("."))
 
 
 def kind(files: Sequence[Path]) -> str:
@@ -63,11 +73,17 @@ def packing(file: Path) -> str:
 
 
 def encoding(file: Path, stated: str | None) -> str:
-    """Return the encoding of a file's text: the stated one, what its first bytes say, or UTF-8."""
-    with opened(file) as stream:
-        begin = stream.read(4)
+    """Return the encoding of a file's text: what its first bytes say, the stated one, or UTF-8."""
+    try:
+        with opened(file) as stream:
+            begin = stream.read(4)
+        known = codecs.lookup(stated or "utf-8").name
+    except LookupError as error:
+        raise InputError(f"encoding {stated} is not known: state one like latin-1 or cp1252.") from error
+    except _BROKEN as error:
+        raise _unopened(file) from error
     marked = next((name for mark, name in _MARKS.items() if begin.startswith(mark)), None)
-    return marked or stated or "utf-8"
+    return marked or ("utf-8" if known == "utf-8" else stated or known)
 
 
 def header(file: Path, stated: str | None) -> str:
@@ -81,8 +97,12 @@ def header(file: Path, stated: str | None) -> str:
         line.encode()
     except UnicodeError as error:
         raise InputError(f"{file.name} is not {name} text in its first line: {_state_encoding(stated)}.") from error
-    except (OSError, EOFError) as error:
-        raise InputError(f"{file.name} cannot be opened: check that it is complete and may be read.") from error
+    except _BROKEN as error:
+        raise _unopened(file) from error
+    if len(line) == LONGEST_HEADER:
+        raise InputError(
+            f"{file.name} begins with a line of more than {LONGEST_HEADER:,} characters: give a CSV file with a header."
+        )
     line = line.removeprefix("\ufeff")
     if not line.strip():
         raise InputError(f"{file.name} is empty or begins with an empty line: give a file with a header on top.")
@@ -110,7 +130,10 @@ def opened(file: Path) -> Iterator[IO[bytes]]:
 
 @contextmanager
 def rewritten(files: Sequence[Path], stated: str | None) -> Iterator[list[Path]]:
-    """Copy the files to a temporary folder as plain UTF-8 with one kind of line end; the copies vanish afterwards."""
+    """Copy the files to a temporary folder as plain UTF-8 with one kind of line end; the copies vanish afterwards.
+
+    Each begins with UTF-8's mark: what was stated of the original does not hold of its copy.
+    """
     with tempfile.TemporaryDirectory(prefix="clv-") as folder:
         copies = []
         for number, file in enumerate(files):
@@ -127,7 +150,7 @@ def _rewrite(file: Path, copy: Path, stated: str | None) -> None:
         with (
             opened(file) as stream,
             io.TextIOWrapper(stream, name, newline=None) as text,
-            copy.open("w", encoding="utf-8", newline="\n") as target,
+            copy.open("w", encoding="utf-8-sig", newline="\n") as target,
         ):
             while block := text.read(_BLOCK):
                 lines += block.count("\n")
@@ -135,7 +158,9 @@ def _rewrite(file: Path, copy: Path, stated: str | None) -> None:
     except UnicodeError as error:
         where = f"{file.name}, after line {lines + 1},"
         raise InputError(f"{where} is not {name} text: {_state_encoding(stated)}.") from error
-    except (OSError, EOFError) as error:
+    except _BROKEN as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise InputError(f"There is no room for a copy of {file.name} in UTF-8: free disk space.") from error
         raise InputError(f"{file.name} cannot be read to its end: check that it is complete.") from error
 
 
@@ -145,12 +170,32 @@ def _state_encoding(stated: str | None) -> str:
     return "save it as CSV in UTF-8, or state its encoding, like latin-1 or cp1252"
 
 
-def _is_log(file: Path) -> bool:
-    return file.suffix.lower() in SUFFIXES and not any(part.startswith((".", "_")) for part in file.parts)
+def _logs_below(folder: Path) -> Iterator[Path]:
+    for place, folders, names in folder.walk(on_error=_refuse_closed):
+        folders[:] = [name for name in folders if not _is_hidden(name)]
+        files = (place / name for name in names if not _is_hidden(name))
+        yield from (file for file in files if file.suffix.lower() in SUFFIXES and os.path.isfile(file))
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith((".", "_"))
+
+
+def _refuse_closed(error: OSError) -> None:
+    folder = Path(error.filename).name
+    raise InputError(f"folder {folder} cannot be opened ({error.strerror}): check that it may be read.") from error
+
+
+def _once(files: Iterable[Path]) -> list[Path]:
+    """Return each file under one of its names, rather the one that is no link."""
+    worst_first = sorted(files, key=lambda file: (file.is_symlink(), len(file.parts), file), reverse=True)
+    return sorted({os.path.realpath(file): file for file in worst_first}.values())
 
 
 def _kind(file: Path) -> str:
     begin = _begin(file)
+    if packing(file) != "none":
+        _refuse_damaged(file)
     for magic, what in _OTHERS.items():
         if begin.startswith(magic):
             raise InputError(f"{file.name} is {what}: save the log as CSV or Parquet.")
@@ -161,6 +206,22 @@ def _kind(file: Path) -> str:
             if begin[place:].startswith(magic):
                 return what
     return CSV
+
+
+def _refuse_damaged(file: Path) -> None:
+    """Refuse a packed file that was cut off or changed: DuckDB reads what is there of one packed by zstd as the whole."""
+    try:
+        with opened(file) as stream:
+            while stream.read(_BLOCK):
+                pass
+    except _BROKEN as error:
+        raise InputError(
+            f"{file.name} is damaged or ends before its end: it was not packed or copied completely."
+        ) from error
+
+
+def _unopened(file: Path) -> InputError:
+    return InputError(f"{file.name} cannot be opened: check that it is complete and may be read.")
 
 
 def _begin(file: Path) -> bytes:

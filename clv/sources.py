@@ -85,6 +85,33 @@ def read(con: DuckDBPyConnection, settings: SourceSettings) -> None:
     _read(con, settings)
 
 
+def sample(con: DuckDBPyConnection, settings: SourceSettings, *, rows: int) -> tuple[list[str], list[tuple]]:
+    """Return the names of all columns of a log in files, and its first rows as they stand.
+
+    Of `settings` only path, delimiter and encoding count: nothing is mapped yet.
+    """
+    files = files_of(settings)
+    kind = source_files.kind(files)
+    if kind == source_files.PARQUET:
+        scan, found, _ = _scan_parquet(con, files)
+        return _some(con, scan, found, rows, settings)
+    if kind != source_files.CSV:
+        raise InputError(f"{files[0].name} is a {kind} database: copy params/cdnow.yaml, name its table and columns.")
+    with source_files.rewritten(files[:1], settings.encoding) as copies:
+        scan, found, _ = _scan_csv(copies, settings, parallel=False)
+        return _some(con, scan, found, rows, settings)
+
+
+def _some(
+    con: DuckDBPyConnection, scan: str, found: Mapping[str, str], rows: int, settings: SourceSettings
+) -> tuple[list[str], list[tuple]]:
+    columns = ", ".join(map(quoted, found.values()))
+    try:
+        return list(found), con.execute(f"SELECT {columns} FROM {scan} LIMIT {rows}").fetchall()
+    except duckdb.Error as error:
+        raise _unreadable(error, settings) from error
+
+
 def run_over(con: DuckDBPyConnection, settings: SourceSettings, query: str) -> None:
     """Run a query that reads all of `source`; a file that cannot be read is refused, naming file and line."""
     try:

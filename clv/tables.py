@@ -156,6 +156,24 @@ LEDGER = Table(
     key=("line",),
 )
 
+QUALITY = Table(
+    "quality",
+    {
+        "rule": Column(TEXT, "name of the rule"),
+        "severity": Column(TEXT, "what it does with a row: quarantine (a fault), leave out (as asked), or warn"),
+        "column": Column(TEXT, "column of the source that it looks at"),
+        "meaning": Column(TEXT, "what it finds, in words"),
+        "rows": Column(INTEGER, "number of rows it holds for"),
+        "share": Column(NUMBER, "share of all rows of the source"),
+        "amount": Column(NUMBER, "money in these rows"),
+        "records": Column(TEXT, "first record numbers"),
+        "condition": Column(TEXT, "the rule itself, as SQL or in words"),
+        "advice": Column(TEXT, "what can be done about it"),
+    },
+    key=("rule",),
+    rules=(_below_zero("rows"),),
+)
+
 TRUTH = Table(
     "truth",
     {

@@ -20,8 +20,8 @@ from clv.rules import KEPT, REPEAT_RULE, ROW_RULES, RULES, SET_ASIDE, Rule, firs
 from clv.sources import CDNOW, CDNOW_COLUMNS, ISO_DATE, SourceSettings, read, run_over
 
 __all__ = [
-    "CDNOW", "CDNOW_COLUMNS", "ISO_DATE", "SourceSettings", "check_identity", "clean", "connect", "exact_repeats",
-    "frame", "read", "same_day_merges",
+    "CDNOW", "CDNOW_COLUMNS", "ISO_DATE", "SourceSettings", "check_identity", "clean", "connect", "frame",
+    "read", "same_day_merges", "tells_rows_apart",
 ]  # fmt: skip
 
 _KEPT_RULE = Rule(KEPT, "", "amount", "rows kept, net of refunds", "")
@@ -52,10 +52,9 @@ def same_day_merges(con: DuckDBPyConnection) -> int:
     return kept - one(con, "SELECT count(*) FROM transactions")
 
 
-def exact_repeats(con: DuckDBPyConnection) -> int:
-    """Return how many kept rows repeat an earlier one in all that is known: without order ids they stay."""
-    known = ", ".join(["customer", "day", "money", *_identity(con)])
-    return one(con, f"SELECT count(*) - count(DISTINCT hash({known})) FROM decided WHERE rule IS NULL")
+def tells_rows_apart(settings: SourceSettings) -> bool:
+    """Return whether an exact repeat is an error: the order is known, and of its lines also the product."""
+    return settings.has("order_id") and (settings.shape == "transactions" or settings.has("product"))
 
 
 def frame(con: DuckDBPyConnection, table: tables.Table) -> pd.DataFrame:
@@ -192,11 +191,8 @@ def _identity(con: DuckDBPyConnection) -> list[str]:
 
 
 def _find_repeats(con: DuckDBPyConnection, settings: SourceSettings) -> None:
-    """Add to `changes` the exact repeats of rows that name their order.
-
-    The lines of one order can be told apart only where their product is known.
-    """
-    if not settings.has("order_id") or (settings.shape == "line_items" and not settings.has("product")):
+    """Add to `changes` the exact repeats of rows that name their order."""
+    if not tells_rows_apart(settings):
         return
     known = ", ".join(["customer", "moment", "money", *_identity(con)])
     untaken = "rule IS NULL AND order_id IS NOT NULL"

@@ -13,12 +13,15 @@ from clv.artefacts import root
 
 LAYERS = {
     "words": "errors secrecy strict_yaml progress params tables",
-    "data": "database source_files source_databases sources parsing rules refunds transactions simulate rfm",
+    "data": (
+        "support database source_files source_databases sources notation recognise params_text parsing "
+        "rules refunds transactions findings simulate rfm"
+    ),
     "maths": "bgnbd gamma_gamma predict value backtest checks segments cohorts memory",
     "engine": "bgnbd_model gamma_gamma_model laplace sampling origins gate",
     "disk": "artefacts",
-    "face": "style plots charts words key_figures page_tables report html",
-    "run": "cells prepare manifest terminal run",
+    "face": "style plots charts words key_figures log_words page_tables report quality_page html",
+    "run": "cells prepare manifest terminal check new_params run",
 }
 DEPTH = {module: depth for depth, modules in enumerate(LAYERS.values()) for module in modules.split()}
 MODULES = sorted(path for path in (root() / "clv").glob("*.py") if not path.stem.startswith("__"))

@@ -1,0 +1,156 @@
+"""How dates and numbers are written: the formats and styles that read a column's values, all of them where in doubt."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import cache
+
+Style = tuple[str, str | None]  # decimal and thousands
+
+MOST = 0.9  # a column holds dates, numbers or ids if this share of its values does
+# The currency that a sign beside an amount means; none where several use it.
+SIGNS = {"€": "EUR", "£": "GBP", "₹": "INR", "₺": "TRY", "₪": "ILS", "₩": "KRW", "$": "", "¥": ""}
+CODE = re.compile("EUR|USD|GBP|CHF|CAD|AUD|NZD|JPY|CNY|INR|BRL|MXN|SEK|NOK|DKK|PLN|CZK|HUF|ZAR|SGD|HKD")
+ORDERS = ("%Y-%m-%d", "%d-%m-%Y", "%m-%d-%Y", "%d-%m-%y", "%m-%d-%y", "%y-%m-%d", "%d-%b-%Y", "%d-%B-%Y", "%d-%b-%y")
+DAY_FORMATS = (
+    *(order.replace("-", mark) for mark in "-/. " for order in ORDERS),
+    *("%d. %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y", "%Y%m%d", "unix_seconds", "unix_milliseconds"),
+)
+STYLES: tuple[Style, ...] = tuple(
+    (decimal, thousands) for thousands in (None, ",", ".", "'", " ") for decimal in ".," if decimal != thousands
+)
+
+_INSTANTS = {"unix_seconds": r"1\d{9}", "unix_milliseconds": r"1\d{12}"}
+_TIME = re.compile(
+    r"(?P<gap>T|,? )\s*\d{1,2}:\d\d(?P<second>:\d\d)?(?P<part>\.\d{1,6})?(?P<half>\s?[AaPp][Mm])?"
+    r"(?P<zone>\s?(?:Z|UTC|[+-]\d\d(?::?\d\d)?))?$"
+)
+_PARTS = {
+    **dict.fromkeys("dmyHIMS", r"\d{1,2}"),
+    **dict.fromkeys("bB", "[A-Za-z]+"),
+    **{"Y": r"\d{4}", "f": r"\d{1,6}", "p": "[AaPp][Mm]", "z": r"[+-][\d:]{2,5}"},
+}
+_OTHER_MARKS = str.maketrans({"’": "'", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "−": "-"})
+_TRIED_FIRST = 20  # a date format that reads none of these is not tried further
+_TRIED_AT_MOST = 1000
+
+
+@dataclass(frozen=True)
+class Dates:
+    """How the dates of a column are written."""
+
+    days: tuple[date, ...] = ()  # as the first format reads them
+    formats: tuple[str, ...] = ()  # none: typed
+    unread: int = 0
+    offset: bool = False  # instants, which are days only by a clock
+
+
+def read_dates(values: Sequence[object]) -> Dates | None:
+    """Return how dates are written; None if fewer than most of the values are dates."""
+    typed = [value.date() if isinstance(value, datetime) else value for value in values if isinstance(value, date)]
+    if typed and len(typed) == len(values):
+        return Dates(tuple(typed), offset=any(isinstance(value, datetime) and value.tzinfo for value in values))
+    texts = [str(value).strip() for value in values if isinstance(value, str) or type(value) is int]
+    if len(texts) < len(values) or not texts:
+        return None
+    time = Counter(map(_time_format, texts)).most_common(1)[0][0]
+    forms = [day + time for day in DAY_FORMATS if any(_day(text, day + time) for text in texts[:_TRIED_FIRST])]
+    days = {form: [day for text in texts if (day := _day(text, form))] for form in forms}
+    unread = len(texts) - max(map(len, days.values()), default=0)
+    allowed = unread and (1 - MOST) * len(texts)
+    read = _plausible({form: found for form, found in days.items() if len(texts) - len(found) <= allowed})
+    first = next(iter(read), "")
+    offset = first.startswith("unix") or time.endswith(("%z", "Z", "UTC"))
+    return Dates(tuple(read[first]), tuple(read), unread, offset) if read else None
+
+
+def formats_that_read(texts: Sequence[str]) -> list[tuple[str, float]]:
+    """Return every date format that reads some of the texts and the share it reads, best first.
+
+    A text counts once and only the first 1,000 count. Of equal formats the one that sees fewer years comes first.
+    """
+    distinct = list(dict.fromkeys(text.strip() for text in texts))[:_TRIED_AT_MOST]
+    times = [time for time, _ in Counter(map(_time_format, distinct)).most_common(3)]
+    forms = [day + time for time in times for day in DAY_FORMATS]
+    read = {form: days for form in forms if (days := [day for text in distinct if (day := _day(text, form))])}
+    best = sorted(read, key=lambda form: (-len(read[form]), _years(read[form])))
+    return [(form, len(read[form]) / len(distinct)) for form in best]
+
+
+def number_styles(values: Sequence[object]) -> tuple[Style, ...]:
+    """Return the styles that read most of the numbers, one for each meaning that they give them."""
+    texts = dict.fromkeys(value for value in values if isinstance(value, str))
+    read = {style: tuple(read_number(text, style) for text in texts) for style in STYLES}
+    fewest = min(numbers.count(None) for numbers in read.values())
+    meanings = {read[style]: style for style in reversed(STYLES) if read[style].count(None) == fewest}
+    return tuple(style for style in STYLES if style in meanings.values())
+
+
+def read_number(value: object, style: Style) -> Decimal | None:
+    """Return the number that a value is or, if it is text, that it is in this style; None if it is none."""
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+        return Decimal(str(value)) if Decimal(str(value)).is_finite() else None
+    if not isinstance(value, str):
+        return None
+    decimal, thousands = style
+    text = value.replace(currency_sign(value) or " ", " ").translate(_OTHER_MARKS).strip()
+    text = re.sub(r"^\((.+)\)$|^(.*\d) ?-$", r"-\1\2", text)  # a minus, as accountants and tills write it
+    plain = text.replace(thousands or " ", "").replace(decimal, ".").replace(" ", "")
+    return Decimal(plain) if _pattern(style).fullmatch(text) else None
+
+
+def currency_sign(text: str) -> str:
+    """Return the currency sign or code in a text, if that is all it holds beside a number."""
+    others = "".join(re.findall(r"[^\d\s.,'’+−()-]+", text))
+    return others if others in SIGNS or CODE.fullmatch(others) else ""
+
+
+def _time_format(text: str) -> str:
+    """Return the format of what follows the day. DuckDB's %z reads +01 and +01:00 but no Z, which stays a letter."""
+    time = _TIME.search(text)
+    if not time:
+        return ""
+    zone = re.sub(r"[+-].*", "%z", time["zone"] or "")
+    half = re.sub(r"[AaPp][Mm]", "%p", time["half"] or "")
+    second, part = ":%S" if time["second"] else "", ".%f" if time["part"] else ""
+    return f"{time['gap']}{'%I' if half else '%H'}:%M{second}{part}{half}{zone}"
+
+
+def _day(text: str, form: str) -> date | None:
+    """Return the day that `form` sees in a text; numbers are days from 1970 to 2099 and instants from 2001 to 2033."""
+    if form in _INSTANTS:
+        return datetime.fromtimestamp(int(text[:10]), UTC).date() if re.fullmatch(_INSTANTS[form], text) else None
+    if not _layout(form).fullmatch(text):
+        return None  # strptime would need a hundred times as long to see it
+    whole_offset = re.sub(r"(:\d\d(?:\.\d+)? ?[+-]\d\d)$", r"\g<1>00", text)  # Python's %z reads no +01
+    try:
+        return datetime.strptime(whole_offset, form).date()
+    except ValueError:
+        return None
+
+
+@cache
+def _layout(form: str) -> re.Pattern[str]:
+    compact = form.replace("%Y%m%d", r"(?:19[7-9]|20\d)\d{5}")
+    return re.compile(re.sub("%(.)", lambda part: _PARTS[part[1]], compact.replace(".", r"\.").replace(" ", r" +")))
+
+
+def _plausible(read: dict[str, list[date]]) -> dict[str, list[date]]:
+    """Leave out formats that take days for years: they see decades where another format sees a few years."""
+    spans = {form: _years(days) for form, days in read.items()}
+    limit = 20 if min(spans.values(), default=0) <= 10 else max(spans.values())
+    return {form: days for form, days in read.items() if spans[form] <= limit}
+
+
+@cache
+def _pattern(style: Style) -> re.Pattern[str]:
+    decimal, thousands = map(re.escape, (style[0], style[1] or ""))
+    whole = rf"(?:\d+|[1-9]\d{{0,2}}(?:{thousands}\d{{3}})+)" if thousands else r"\d+"
+    return re.compile(rf"[+-]? *(?:{whole}(?:{decimal}\d*)?|{decimal}\d+)(?:[eE][+-]?\d{{1,2}})?")
+
+
+def _years(days: Sequence[date]) -> int:
+    return max(days).year - min(days).year
