@@ -4,7 +4,7 @@ Words      params, tables, errors      what may be said: settings (with strict_y
            progress                    how far a notebook is
 Data       sources, source_files, source_databases
                                        a log as it stands, wherever it lies (on database)
-           transactions                raw rows to clean customer-days (with parsing, rules, refunds)
+           transactions                raw rows to clean customer-days (parsing, rules, hints, refunds)
            findings                    what a data owner should know of a cleaned log
            recognise, notation, params_text
                                        what the columns of an unknown log are; a first params file

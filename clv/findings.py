@@ -13,6 +13,7 @@ from duckdb import DuckDBPyConnection
 
 from clv import tables
 from clv.database import one
+from clv.hints import hint
 from clv.rules import RULES, WARN, Rule
 from clv.sources import SourceSettings
 from clv.transactions import tells_rows_apart
@@ -97,7 +98,7 @@ def inspect(con: DuckDBPyConnection, settings: SourceSettings) -> pd.DataFrame:
             "amount": [float(amount or 0) for _, amount, _ in counted],
             "records": [_places(con, records) for _, _, records in counted],
             "condition": [rule.condition for rule in rules],
-            "advice": [rule.advice for rule in rules],
+            "advice": [f"{rule.advice} {hint(con, rule)}".strip() for rule in rules],
         }
     )
     texts = {name: "str" for name, column in tables.QUALITY.columns.items() if column.kind == tables.TEXT}

@@ -64,6 +64,26 @@ def groups_table(groups: pd.DataFrame, *, currency: str, interval: float) -> pd.
     ).set_axis(groups["group"].rename(None), axis="index")
 
 
+def best_customers_table(
+    customers: pd.DataFrame, *, currency: str, interval: float, show_customer_ids: bool, at_most: int = 10
+) -> pd.DataFrame:
+    """Return the customers of table CUSTOMERS who are expected to bring most, by rank or by id."""
+    best = customers.sort_values(["clv_mean", "customer_id"], ascending=[False, True]).head(at_most)
+    names = best["customer_id"] if show_customer_ids else [f"No. {place}" for place in range(1, len(best) + 1)]
+    return pd.DataFrame(
+        {
+            "Repeat purchases": best["frequency"].map(count),
+            "Weeks since the last": (best["T"] - best["recency"]).map(count),
+            "Still a customer": best["p_alive"].map(percent),
+            f"Expected value ({currency})": best["clv_mean"].map(amount),
+            f"{percent(interval)} interval of the realised value": [
+                f"{amount(row.clv_lower)} to {amount(row.clv_upper)}".replace(" ", NBSP) for row in best.itertuples()
+            ],
+            "Among the best tenth": best["p_top_decile"].map(percent),
+        }
+    ).set_axis(pd.Index(names).rename(None), axis="index")
+
+
 def actions_table(groups: pd.DataFrame, *, currency: str) -> pd.DataFrame:
     """Return, for each RFM segment that has customers: who they are, what to expect of them, what is usually done."""
     found = groups.set_index("group")

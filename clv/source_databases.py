@@ -94,7 +94,7 @@ def read_sqlite(
 
         if file.stat().st_size % run("PRAGMA page_size").fetchone()[0]:
             raise InputError(f"{file.name} {_DAMAGE}.")
-        names = run(r"SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name").fetchall()
+        names = run("SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name").fetchall()
         tables = {name: quoted(name) for (name,) in names if not name.startswith("sqlite_")}
         inner = _statement(table, query, tables, file.name)
         run(f"EXPLAIN {inner}")  # it is one statement by itself, and not only between brackets
@@ -115,29 +115,37 @@ def read_postgresql(
 
     Rows stream through a cursor on the server, in a transaction that can only read.
     """
-    import psycopg
-
     where = f"The database in {variable}"
     inner = _statement(table, query, {}, where)
-    server = _connected(variable, where)
-    hidden = {server.info.user, server.info.password, server.info.host, server.info.hostaddr} - {"", table}
-    try:
-        with server, server.cursor(name="clv_log") as cursor:
+    # Raised here, where neither a connection nor what the server said hangs on it.
+    refusal = _copied(con, wanted, variable, where, inner)
+    if refusal:
+        raise InputError(refusal)
+
+
+def _copied(con: DuckDBPyConnection, wanted: Mapping[str, str], variable: str, where: str, inner: str) -> str:
+    """Create `source` from a query of a server; return why that was refused, if it was."""
+    import psycopg
+
+    # Closed without a commit: old servers let a transaction that only reads create large objects.
+    with closing(_connected(variable, where)) as server:
+        of_connection = {server.info.user, server.info.password, server.info.host} - {"", *re.findall(r"\w+", inner)}
+        try:
             server.read_only = True
             for setting in _POSTGRESQL_SETTINGS:
                 server.execute(setting)
-            cursor.execute(inner)  # declared only: the server says what it is, and that it is one statement
-            types = [(column.name, column.type_code) for column in cursor.description or ()]
-            selected = _selected(wanted, [name for name, _ in types], where, "{}::text")
-            kinds = _postgresql_kinds(wanted, dict(types))
-            cursor.execute(f"SELECT {selected} FROM ({inner}\n) AS log")  # type: ignore[arg-type]
-            _load(con, list(wanted), kinds, _batches(cursor, where))
-            server.rollback()  # old servers let a transaction that only reads create large objects
-        return
-    except psycopg.Error as error:
-        said = error.diag.message_primary or "the connection was lost"
-    # Outside the handler: what the server said must not hang on the refusal.
-    raise InputError(f"{where} refuses to read the log: {_short(said, hidden)}.")
+            with server.cursor(name="clv_log") as cursor:
+                cursor.execute(inner)  # declared only: the server says what it is, and that it is one statement
+                types = [(column.name, column.type_code) for column in cursor.description or ()]
+                selected = _selected(wanted, [name for name, _ in types], where, "{}::text")
+                cursor.execute(f"SELECT {selected} FROM ({inner}\n) AS log")
+                _load(con, list(wanted), _postgresql_kinds(wanted, dict(types)), _batches(cursor, where))
+            return ""
+        except InputError as error:
+            return str(error)
+        except psycopg.Error as error:
+            said = error.diag.message_primary or "the connection was lost"
+        return f"{where} refuses to read the log: {_short(said, of_connection)}."
 
 
 def _postgresql_kinds(wanted: Mapping[str, str], types: Mapping[str, int]) -> dict[str, str]:
@@ -161,12 +169,10 @@ def _connected(variable: str, where: str) -> Any:
 def _attempt(variable: str) -> tuple[Any, str]:
     """Return a connection, or why there is none: here alone, since the address and what the server said stay here."""
     import psycopg
-    from psycopg.conninfo import conninfo_to_dict
 
     address = os.environ[variable].strip()
     options = {"connect_timeout": CONNECT_SECONDS, "application_name": "clv", "client_encoding": "utf8"}
     try:
-        conninfo_to_dict(address)
         return psycopg.connect(address, **options), ""  # type: ignore[arg-type]
     except (psycopg.ProgrammingError, UnicodeError):
         return None, "what the variable holds is no address like postgresql://user@host/database"

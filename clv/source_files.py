@@ -209,14 +209,14 @@ def _kind(file: Path) -> str:
 
 
 def _refuse_damaged(file: Path) -> None:
-    """Refuse a packed file that was cut off or changed: DuckDB reads what is there of one packed by zstd as the whole."""
+    """Refuse a packed file that was cut off or changed: DuckDB takes what is left of one packed by zstd for all."""
     try:
         with opened(file) as stream:
             while stream.read(_BLOCK):
                 pass
     except _BROKEN as error:
         raise InputError(
-            f"{file.name} is damaged or ends before its end: it was not packed or copied completely."
+            f"{file.name} ends before its end or is damaged: it was not packed or copied completely."
         ) from error
 
 

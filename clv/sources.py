@@ -178,6 +178,11 @@ def _create(
     files: Sequence[Path],
 ) -> None:
     missing = sorted(set(settings.wanted.values()) - set(found))
+    if missing and any(re.search(r"^[\d.,/-]+$|@", name) for name in found):
+        raise InputError(
+            f"{files[0].name} lacks the column {', '.join(missing)}, and its first line looks like a row of data: put a"
+            " line with the columns' names on top."
+        )
     if missing:
         raise InputError(
             f"{files[0].name} lacks the column {', '.join(missing)} (found: {', '.join(found)}):"

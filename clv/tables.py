@@ -82,7 +82,10 @@ def _refuse(table: Table, frame: pd.DataFrame, broken: str, offends: pd.Series) 
     if not offends.any():
         return
     row = frame[offends].iloc[0]
-    first = ", ".join(f"{name} {row[name]}" for name in (table.key or tuple(table.columns)[:1]))
+    # Of a customer only the place: the sentence may end on a page that must not name customers.
+    named = [name for name in table.key if name != "customer_id"]
+    place = int(offends.to_numpy().argmax()) + 1
+    first = ", ".join([f"row {place}", *(f"{name} {row[name]}" for name in named)])
     raise IntegrityError(f"{table.name}: {broken} in {int(offends.sum())} rows (first: {first}).")
 
 

@@ -15,6 +15,7 @@ from duckdb import DuckDBPyConnection
 from clv import parsing, tables
 from clv.database import connect, literal, one, quoted
 from clv.errors import InputError, IntegrityError
+from clv.hints import hint
 from clv.refunds import net_refunds
 from clv.rules import KEPT, REPEAT_RULE, ROW_RULES, RULES, SET_ASIDE, Rule, first_that_holds
 from clv.sources import CDNOW, CDNOW_COLUMNS, ISO_DATE, SourceSettings, read, run_over
@@ -312,7 +313,7 @@ def _refuse_faults(con: DuckDBPyConnection, settings: SourceSettings) -> None:
     raise InputError(
         f"{share:.1%} of {total} rows cannot be used, more than max_rejected_share {settings.max_rejected_share:.1%}:"
         f" mostly {worst} ({rule.meaning}) in {count} rows of column {column} (first: record {first}, {_short(value)})."
-        f" {rule.advice}"
+        f" {hint(con, rule) or rule.advice}"
     )
 
 

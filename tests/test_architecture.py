@@ -15,7 +15,7 @@ LAYERS = {
     "words": "errors secrecy strict_yaml progress params tables",
     "data": (
         "support database source_files source_databases sources notation recognise params_text parsing "
-        "rules refunds transactions findings simulate rfm"
+        "rules hints refunds transactions findings simulate rfm"
     ),
     "maths": "bgnbd gamma_gamma predict value backtest checks segments cohorts memory",
     "engine": "bgnbd_model gamma_gamma_model laplace sampling origins gate",

@@ -127,7 +127,7 @@ def test_too_many_faults_are_refused_naming_the_biggest(tmp_path):
     assert str(refusal.value) == (
         "30.0% of 10 rows cannot be used, more than max_rejected_share 10.0%: mostly unparsable_date (date is missing"
         " or not written as date_format says) in 2 rows of column date (first: record 8, '31/12/2024')."
-        " Correct the dates or date_format."
+        " %d/%m/%Y would read 100% of them."
     )
 
 

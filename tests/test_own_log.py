@@ -1,0 +1,217 @@
+"""Logs from outside, run to a report by writing a params file alone: what comes out is true, and gives nobody away."""
+
+import html
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import retail
+
+from clv.artefacts import root
+
+pytestmark = pytest.mark.slow  # each log runs through six notebooks
+
+PASSWORD = "correct-horse-battery-staple"
+# Customers whose ids are an e-mail address, a script, a formula and a name in Markdown.
+NASTY = (
+    "ada.lovelace@example.org",
+    "<script>alert('clv')</script>",
+    '=HYPERLINK("http://evil.example","x")',
+    "**bob** $x$",
+)
+RETAIL = """
+shape: line_items
+columns:
+  customer_id: CustomerID
+  date: InvoiceDate
+  order_id: InvoiceNo
+  quantity: Quantity
+  unit_price: UnitPrice
+  product: StockCode
+  country: Country
+date_format: "%d/%m/%Y %H:%M"
+encoding: latin-1
+cancellation_pattern: "^C"
+countries: [United Kingdom]
+exclude_ids: ["99001", "99002", "99003", "99004", "99005"]
+exclude_pattern: "^TEST"
+max_rejected_share: 0.3
+observation_end: "2025-11-27"
+calibration_end: "2025-05-29"
+currency: GBP
+"""
+QUICK = "method: laplace\ndraws: 250\npredictive_draws: 200\n"
+
+
+@dataclass(frozen=True)
+class Made:
+    """A finished run: its folder, what was printed, and the truth it can be held against."""
+
+    folder: Path
+    said: str
+    truth: retail.Retail | None = None
+    names: tuple[str, ...] = ()
+
+    def table(self, name: str) -> pd.DataFrame:
+        return pd.read_parquet(self.folder / "data" / f"{name}.parquet")
+
+    def figures(self) -> dict:
+        return json.loads((self.folder / "key_figures.json").read_text())
+
+
+def make(folder: Path, name: str, log: Path, settings: str, target: str = "report") -> Made:
+    """Run `make report` on a log with these settings."""
+    file = folder / f"{name}.yaml"
+    file.write_text(f"source: {log}\n{settings}")
+    ran = subprocess.run(
+        ["make", target, f"PARAMS={file}", f"PYTHON={sys.executable}"],
+        cwd=root(),
+        env=os.environ | {"CLV_OUTPUTS": str(folder / "outputs"), "CLV_SECRET": PASSWORD},
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return Made(folder / "outputs" / name, ran.stdout + ran.stderr)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory) -> Made:
+    """The line items of a shop, in which some customers have nasty ids."""
+    folder = tmp_path_factory.mktemp("shop")
+    made = retail.line_items(900, seed=7)
+    often = made.clean_days["customer_id"].value_counts().index[: len(NASTY)]
+    renamed = dict(zip(often, NASTY, strict=True))
+    rows = made.rows.assign(CustomerID=made.rows["CustomerID"].replace(renamed))
+    days = made.clean_days.assign(customer_id=made.clean_days["customer_id"].replace(renamed))
+    retail.write_csv(replace(made, rows=rows), folder / "shop.csv")
+    settings = RETAIL + QUICK
+    make(folder, "shop", folder / "shop.csv", settings, target="check-data")
+    return replace(
+        make(folder, "shop", folder / "shop.csv", settings), truth=replace(made, clean_days=days), names=tuple(often)
+    )
+
+
+def test_a_shops_line_items_come_out_as_the_true_purchases_to_the_cent(shop):
+    found = shop.table("transactions")
+    found = found.assign(date=found["date"].dt.strftime("%Y-%m-%d"), cents=(found["amount"] * 100).round().astype(int))
+    true = shop.truth.clean_days.assign(date=shop.truth.clean_days["date"].astype(str).str[:10])
+    merged = found.merge(true, on=["customer_id", "date"], how="outer")
+    assert len(merged) == len(found) == len(true)
+    assert (merged["cents"] == merged["amount_cents"]).all()
+
+
+def test_every_row_and_every_penny_of_the_shop_is_accounted_for(shop):
+    ledger = shop.table("ledger").set_index("line")
+    assert ledger["rows"]["source"] == len(shop.truth.rows) == ledger["rows"].drop("source").sum()
+    assert ledger["amount"].drop("source").sum() == pytest.approx(ledger["amount"]["source"], abs=0.005)
+    expected = shop.truth.kept_counts
+    assert ledger["rows"]["duplicate"] == expected["exact_duplicates"]
+    assert ledger["rows"]["refund_unmatched"] == expected["unmatched_cancellations"]
+
+
+def test_the_shops_report_says_what_was_left_out_and_what_may_surprise(shop):
+    page = (shop.folder / "report.html").read_text()
+    assert "refunds taken off their purchase" in page
+    assert "no customer identifier" in page
+    quality = shop.table("quality").set_index("rule")
+    assert quality["rows"]["missing_customer_id"] > 0
+    assert re.fullmatch(r"[\d, ]+", quality["records"]["missing_customer_id"])
+
+
+def texts(folder: Path) -> dict[Path, str]:
+    """Return every file of a run that people or browsers open, as text."""
+    kinds = {".html", ".ipynb", ".md", ".json", ".jsonl"}
+    return {file: file.read_text() for file in folder.rglob("*") if file.suffix in kinds}
+
+
+def test_no_page_notebook_or_log_names_a_customer(shop):
+    files = texts(shop.folder)
+    assert len(files) > 20
+    fragments = ["ada.lovelace", "alert('clv')", "alert(&#x27;clv", "evil.example", "**bob**"]
+    found = [(file.name, fragment) for file, text in files.items() for fragment in fragments if fragment in text]
+    assert found == []
+    assert not any(fragment in shop.said for fragment in fragments)
+
+
+def test_the_environment_is_in_no_file(shop):
+    for file in shop.folder.rglob("*"):
+        assert not file.is_file() or PASSWORD.encode() not in file.read_bytes(), file
+
+
+def test_exports_name_customers_and_no_cell_is_a_formula(shop):
+    cells = pd.read_csv(shop.folder / "exports" / "customers.csv", dtype=str, keep_default_na=False)
+    assert {NASTY[0], NASTY[1], f"'{NASTY[2]}"} <= set(cells["customer_id"])
+    for file in shop.folder.rglob("*.csv"):
+        frame = pd.read_csv(file, dtype=str, keep_default_na=False)
+        texts_only = frame.apply(lambda column: column.str.match(r"[=@\t\r]|[+-](?![\d.])")).to_numpy()
+        assert not texts_only.any(), file
+
+
+class Handlers(HTMLParser):
+    """Collects attributes that are event handlers or hold a script's address."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [name for name, value in attrs if name.startswith("on") or "javascript:" in (value or "")]
+
+
+def handlers(page: str) -> list[str]:
+    """Return what would run in a page without being a script element of its own."""
+    parser = Handlers()
+    parser.feed(page)
+    return parser.found
+
+
+def test_no_page_has_an_event_handler(shop):
+    assert handlers("<p onclick='x'>") == ["onclick"]
+    for file in shop.folder.rglob("*.html"):
+        assert handlers(file.read_text()) == [], file
+
+
+@pytest.fixture(scope="module")
+def loyal(tmp_path_factory) -> Made:
+    """A base that nobody leaves, in which ids may be shown; the best customers have nasty ones."""
+    folder = tmp_path_factory.mktemp("loyal")
+    log = retail.loyal(500, seed=3)
+    spenders = log.assign(amount=log["amount"].astype(float)).groupby("id")["amount"].sum().nlargest(len(NASTY)).index
+    log = log.assign(id=log["id"].replace(dict(zip(spenders, NASTY, strict=True))))
+    log.to_csv(folder / "loyal.csv", index=False)
+    days = pd.to_datetime(log["date"])
+    cut = (days.min() + (days.max() - days.min()) * 2 / 3).date()
+    settings = f"""
+columns: {{customer_id: id, date: date, amount: amount}}
+date_format: "%Y-%m-%d"
+calibration_end: "{cut}"
+show_customer_ids: true
+"""
+    return make(folder, "loyal", folder / "loyal.csv", settings + QUICK)
+
+
+def test_a_base_that_nobody_leaves_is_valued_although_maximum_likelihood_has_no_answer(loyal):
+    """The likelihood of b has no maximum; the prior on the customer's scale keeps the posterior proper."""
+    figures, customers = loyal.figures(), loyal.table("customers")
+    assert figures["gate"]["verdict"] in ("PASS", "WARN")
+    assert customers["p_alive"].median() > 0.9
+    assert customers["customer_id"].str.match(r"0").any()  # leading zeros survive
+    purchases = figures["backtest"]["purchases"]
+    assert purchases["forecast"]["mean"] == pytest.approx(purchases["actual"], rel=0.1)
+
+
+def test_ids_are_shown_where_that_is_asked_for_and_even_then_as_text(loyal):
+    page = (loyal.folder / "report.html").read_text()
+    best = loyal.table("customers").sort_values(["clv_mean", "customer_id"], ascending=[False, True])["customer_id"]
+    assert set(best.head(10)) & set(NASTY)
+    assert all(html.escape(name) in page or html.escape(name, quote=False) in page for name in best.head(10))
+    assert "<script>alert('clv')" not in page
+    assert handlers(page) == []
