@@ -148,6 +148,11 @@ class Run:
             return str(source_files(source)[0])
         return str(root() / Path(source).expanduser())
 
+    def excluded_ids(self) -> list[str]:
+        """Return the customers whom the settings leave out by name: read here, so that no notebook names them."""
+        prepared = self.folder / "params" / "01.json"
+        return json.loads(prepared.read_text(encoding="utf-8"))["exclude_ids"] if prepared.exists() else []
+
     def write_table(self, table: "Table", frame: "pd.DataFrame | None") -> None:
         """Write `frame`, which must fulfil `table`; its columns go in the contract's order. None: no such table."""
         from clv import tables

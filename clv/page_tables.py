@@ -69,7 +69,7 @@ def best_customers_table(
 ) -> pd.DataFrame:
     """Return the customers of table CUSTOMERS who are expected to bring most, by rank or by id."""
     best = customers.sort_values(["clv_mean", "customer_id"], ascending=[False, True]).head(at_most)
-    names = best["customer_id"] if show_customer_ids else [f"No. {place}" for place in range(1, len(best) + 1)]
+    names = best["customer_id"] if show_customer_ids else [f"No.{NBSP}{place}" for place in range(1, len(best) + 1)]
     return pd.DataFrame(
         {
             "Repeat purchases": best["frequency"].map(count),

@@ -22,7 +22,8 @@ def prepare(params_file: Path, notebooks: Path) -> Run:
     settings = loaded.as_json()
     sources = _fingerprints(params_file, settings["source"])
     handed = {name: _handed(notebooks / f"{name}.ipynb", settings | {"run": run.name}) for name in NOTEBOOKS}
-    handed[NOTEBOOKS[0]]["source_files"] = sources
+    # Not declared by the notebook, which would show them, but part of what it depends on.
+    handed[NOTEBOOKS[0]] |= {"source_files": sources, "exclude_ids": settings["exclude_ids"]}
     for name, content in {SETTINGS: settings, **handed}.items():
         _write_if_changed(parameter_file(run, name), content)
     for name in NOTEBOOKS:

@@ -342,7 +342,7 @@ def _do_lab(options: argparse.Namespace) -> None:
         source = _notebooks() / f"{name}.ipynb"
         chosen = {key: parameters[key] for key in cells.declared(source)}
         _papermill(source, copy, parameters=chosen, prepare_only=True)
-    for part in ("data", "posterior", "key_figures.json"):
+    for part in ("data", "posterior", "key_figures.json", "params"):
         _copy(run.folder / part, lab / "outputs" / run.name / part)
 
 

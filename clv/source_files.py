@@ -156,7 +156,7 @@ def _rewrite(file: Path, copy: Path, stated: str | None) -> None:
                 lines += block.count("\n")
                 target.write(block)
     except UnicodeError as error:
-        where = f"{file.name}, after line {lines + 1},"
+        where = f"{file.name}, in line {lines + 1} or after it,"
         raise InputError(f"{where} is not {name} text: {_state_encoding(stated)}.") from error
     except _BROKEN as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -127,15 +127,17 @@ def test_the_shops_report_says_what_was_left_out_and_what_may_surprise(shop):
 
 
 def texts(folder: Path) -> dict[Path, str]:
-    """Return every file of a run that people or browsers open, as text."""
+    """Return every file of a run that people or browsers open, as text: all but the settings themselves."""
     kinds = {".html", ".ipynb", ".md", ".json", ".jsonl"}
-    return {file: file.read_text() for file in folder.rglob("*") if file.suffix in kinds}
+    settings = {folder / "params", folder / "manifest.json"}  # hold the params file, in which customers may be excluded
+    files = [file for file in folder.rglob("*") if file.suffix in kinds and not settings & {file, file.parent}]
+    return {file: file.read_text() for file in files}
 
 
 def test_no_page_notebook_or_log_names_a_customer(shop):
     files = texts(shop.folder)
-    assert len(files) > 20
-    fragments = ["ada.lovelace", "alert('clv')", "alert(&#x27;clv", "evil.example", "**bob**"]
+    assert len(files) > 15
+    fragments = ["99001", "ada.lovelace", "alert('clv')", "alert(&#x27;clv", "evil.example", "**bob**"]
     found = [(file.name, fragment) for file, text in files.items() for fragment in fragments if fragment in text]
     assert found == []
     assert not any(fragment in shop.said for fragment in fragments)
