@@ -39,6 +39,7 @@ def check(params_file: Path) -> Path:
             transactions.clean(con, source)
             customers = rfm.summarise(con, "transactions", period_end=_end(con, settings))
             support.require(customers, horizon_weeks=settings.horizon_weeks)
+            _require_backtest(con, settings)
         except InputError as error:
             refusal = error
         found = _inspect(con, source, settings, run.name, str(refusal) if refusal else None)
@@ -90,6 +91,13 @@ def _source_settings(settings: params.Params, path: str) -> SourceSettings:
 
 def _end(con: DuckDBPyConnection, settings: params.Params) -> date:
     return rfm.last_day(con, "transactions", stated=settings.end_if_known)
+
+
+def _require_backtest(con: DuckDBPyConnection, settings: params.Params) -> None:
+    """Refuse a calibration end that notebook 02 would refuse."""
+    if settings.calibration_end:
+        known = rfm.summarise(con, "transactions", period_end=settings.calibration_end)
+        rfm.require_holdout(known, cut=settings.calibration_end, last_day=_end(con, settings))
 
 
 def _inspect(

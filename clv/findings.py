@@ -7,19 +7,19 @@ from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
-import duckdb
 import pandas as pd
 from duckdb import DuckDBPyConnection
 
 from clv import tables
-from clv.database import one
+from clv.database import literal, one
 from clv.hints import hint
 from clv.rules import RULES, WARN, Rule
 from clv.sources import SourceSettings
-from clv.transactions import tells_rows_apart
+from clv.transactions import places, tells_rows_apart
 
 SAMPLES = 5  # record numbers shown per rule
 QUIET_DAYS = 14  # days without any purchase that are worth a question, if purchases usually come more often
+_ALIKE = r"[\s\p{Cc}\p{Cf}]|^0+|\.0+$"  # what two ways to write one identifier may differ in, beside case
 QUIET_TIMES = 10  # ... namely so many times the usual pause
 
 # These look at a customer of `profile`; a warning takes no row.
@@ -45,6 +45,11 @@ CUSTOMER_RULES = (
         "exclude_pattern or exclude_ids leaves them out.",
     ),
     Rule(
+        "spreadsheet_id", WARN, "customer_id", "identifiers that a spreadsheet has turned into rounded numbers",
+        r"regexp_full_match(customer, '\d([.,]\d+)?E\+?\d+')",
+        "Several customers may have become one: export the identifiers as text.",
+    ),
+    Rule(
         "similar_id", WARN, "customer_id", "identifiers that differ only in case, spaces, leading zeros or a final .0",
         "alike > 1",
         "They count as different customers: write each customer one way.",
@@ -56,8 +61,18 @@ ZERO_AMOUNT = Rule(
 )  # fmt: skip
 FRACTIONS = Rule(
     "fraction_of_cent", WARN, "amount", "amounts with fractions of a hundredth",
-    "rule IS NULL AND money * 100 <> round(money * 100)",
+    "rule IS NULL AND money <> round(money, 2)",
     "Is the sign that was read as the decimal one a sign between thousands? State decimal and thousands.",
+)  # fmt: skip
+EXCESS = Rule(
+    "refund_in_excess", WARN, "amount", "purchases refunded with more than they cost",
+    "rule = 'cancelled_purchase' AND money < 0",
+    "The rest of the refund belongs to no purchase: does it name the right order?",
+)  # fmt: skip
+UNUSED_FILTER = Rule(
+    "unused_filter", WARN, "customer_id", "customers who were to be left out, and are not in the log",
+    "exclude_ids that no row has, or an exclude_pattern that matches none",
+    "Identifiers must be written as in the log, leading zeros included.",
 )  # fmt: skip
 REPEATS = Rule(
     "repeat_kept", WARN, "row", "exact repeats of a row, kept because no order tells them apart",
@@ -84,6 +99,7 @@ def inspect(con: DuckDBPyConnection, settings: SourceSettings) -> pd.DataFrame:
         lines += [_customers(con, rule) for rule in CUSTOMER_RULES]
         lines += [*_amounts(con), _repeats(con, settings), *_silences(con, settings)]
         con.execute("DROP TABLE profile")
+    lines.append(_unused_filters(con, settings))
     total = one(con, "SELECT count(*) FROM judged")
     rules = [line[0] for line in lines]
     counted = [line[1:] for line in lines]
@@ -96,9 +112,9 @@ def inspect(con: DuckDBPyConnection, settings: SourceSettings) -> pd.DataFrame:
             "rows": [int(rows) for rows, _, _ in counted],
             "share": [rows / total for rows, _, _ in counted],
             "amount": [float(amount or 0) for _, amount, _ in counted],
-            "records": [_places(con, records) for _, _, records in counted],
+            "records": [places(con, records) for _, _, records in counted],
             "condition": [rule.condition for rule in rules],
-            "advice": [f"{rule.advice} {hint(con, rule)}".strip() for rule in rules],
+            "advice": [f"{rule.advice} {hint(con, rule, settings)}".strip() for rule in rules],
         }
     )
     texts = {name: "str" for name, column in tables.QUALITY.columns.items() if column.kind == tables.TEXT}
@@ -119,7 +135,7 @@ def _decided(con: DuckDBPyConnection) -> list[Found]:
 
 def _amounts(con: DuckDBPyConnection) -> list[Found]:
     """Return what the rules on kept amounts found, in one pass."""
-    rules = (ZERO_AMOUNT, FRACTIONS)
+    rules = (ZERO_AMOUNT, FRACTIONS, EXCESS)
     counts = ", ".join(
         f"count(*) FILTER ({rule.condition}), sum(money) FILTER ({rule.condition}),"
         f" min(record, {SAMPLES}) FILTER ({rule.condition})"
@@ -148,7 +164,7 @@ def _profile(con: DuckDBPyConnection, settings: SourceSettings) -> None:
              ranked AS (SELECT *, {a_day} AS rows_per_day, money / nullif(sum(money) OVER (), 0) AS share,
                                count(*) OVER () AS customers,
                                row_number() OVER (ORDER BY money DESC, customer) AS place,
-                               count(*) OVER (PARTITION BY regexp_replace(lower(customer), '\\s|^0+|\\.0+$', '', 'g'))
+                               count(*) OVER (PARTITION BY regexp_replace(lower(customer), {literal(_ALIKE)}, '', 'g'))
                                    AS alike
                         FROM rows JOIN bought USING (customer))
         SELECT *, sum(share) FILTER (place <= ceil(customers / 100.0)) OVER () AS best_share FROM ranked""")
@@ -180,6 +196,19 @@ def _repeats(con: DuckDBPyConnection, settings: SourceSettings) -> Found:
     )
 
 
+def _unused_filters(con: DuckDBPyConnection, settings: SourceSettings) -> Found:
+    """Return how many filters on customers met nobody."""
+    names = [str(name) for name in settings.exclude_ids]
+    left_out = "FROM judged WHERE rule = 'excluded_customer'"
+    met = con.execute(f"SELECT DISTINCT customer {left_out} AND list_contains(?, customer)", [names]).fetchall()
+    pattern = settings.exclude_pattern
+    idle = pattern is not None and not one(
+        con,
+        f"SELECT count(*) {left_out} AND regexp_matches(customer, {literal(pattern)})",
+    )
+    return UNUSED_FILTER, len(set(names) - {name for (name,) in met}) + int(idle), 0, []
+
+
 def _silences(con: DuckDBPyConnection, settings: SourceSettings) -> Iterable[Found]:
     """Return the gaps between days with purchases, and the silence before the stated end of observation."""
     days = "SELECT DISTINCT date FROM transactions"
@@ -197,19 +226,3 @@ def _silences(con: DuckDBPyConnection, settings: SourceSettings) -> Iterable[Fou
     end = settings.observation_end
     quiet = end is not None and (end - last).days > longest
     yield QUIET_END, int(quiet), 0, []
-
-
-def _places(con: DuckDBPyConnection, records: Sequence[int]) -> str:
-    """Return record numbers as text, with the file's name and the number within it where there are several files."""
-    if not records:
-        return ""
-    numbers = ", ".join(map(str, records))
-    try:
-        rows = con.execute(
-            f"""SELECT j.file, j.record - f.before FROM judged AS j
-                JOIN (SELECT file, min(record) - 1 AS before FROM judged GROUP BY file) AS f USING (file)
-                WHERE j.record IN ({numbers}) ORDER BY j.record"""
-        ).fetchall()
-    except duckdb.BinderException:  # one file: its rows need no name beside their number
-        return ", ".join(f"{record:,}" for record in records)
-    return ", ".join(f"{file} {record:,}" for file, record in rows)

@@ -1,15 +1,20 @@
 """What the rows that left say of themselves: the format that would have read them, beside a rule's general advice."""
 
+import re
+from collections.abc import Callable
+from functools import partial
+
 from duckdb import DuckDBPyConnection
 
-from clv.notation import formats_that_read, number_styles, read_number
+from clv.notation import CODE, Style, formats_that_read, number_styles, read_number
 from clv.rules import Rule
+from clv.sources import SourceSettings
 
 TEXTS = 1000  # looked at per rule
 WORTH_SAYING = 0.5  # a format that reads fewer of the rejected texts is no explanation
 
 
-def hint(con: DuckDBPyConnection, rule: Rule) -> str:
+def hint(con: DuckDBPyConnection, rule: Rule, settings: SourceSettings) -> str:
     """Return a sentence on what would read the texts in `rejected` that `rule` took, empty if nothing known would."""
     if rule.name not in ("unparsable_date", "unparsable_amount"):
         return ""
@@ -18,12 +23,14 @@ def hint(con: DuckDBPyConnection, rule: Rule) -> str:
         [rule.name, TEXTS],
     ).fetchall()
     texts = [text for (text,) in rows]
-    if not texts:
-        return ""
-    return _of_dates(texts) if rule.name == "unparsable_date" else _of_amounts(texts)
+    if rule.name == "unparsable_date":
+        return _of_dates(texts)
+    return _of_amounts(texts, settings)
 
 
 def _of_dates(texts: list[str]) -> str:
+    if _most(texts, lambda text: re.fullmatch(r"[2-6]\d{4}(\.\d+)?", text)):
+        return "They look like a spreadsheet's day numbers: save the column as dates."
     found = formats_that_read(texts)
     if not found or found[0][1] < WORTH_SAYING:
         return ""
@@ -31,10 +38,21 @@ def _of_dates(texts: list[str]) -> str:
     return f"{' or '.join(best)} would read {found[0][1]:.0%} of them."
 
 
-def _of_amounts(texts: list[str]) -> str:
+def _of_amounts(texts: list[str], settings: SourceSettings) -> str:
+    if _most(texts, lambda text: set(CODE.findall(text)) - {settings.currency}):
+        return f"They name another currency than {settings.currency}."
     styles = [
         f"decimal {decimal!r}" + (f" with thousands {thousands!r}" if thousands else "")
         for decimal, thousands in number_styles(texts)
-        if sum(read_number(text, (decimal, thousands)) is not None for text in texts) >= WORTH_SAYING * len(texts)
+        if (decimal, thousands) != (settings.decimal, settings.thousands)
+        and _most(texts, partial(_is_number, style=(decimal, thousands)))
     ]
-    return f"{' or '.join(styles[:2])} would read most of them." if styles else ""
+    return f"With {' or '.join(styles[:2])} most of them can be read." if styles else ""
+
+
+def _is_number(text: str, style: Style) -> bool:
+    return read_number(text, style) is not None
+
+
+def _most(texts: list[str], holds: Callable[[str], object]) -> bool:
+    return bool(texts) and sum(bool(holds(text)) for text in texts) >= WORTH_SAYING * len(texts)

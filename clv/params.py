@@ -20,6 +20,7 @@ KNOWN_COLUMNS = (
     *("quantity", "unit_price", "product", "currency", "country"),
 )
 DATABASE = "postgresql"
+_TELLS_THE_DAY = re.compile(r"^(?=.*%(-?d|-?j|c|x|D|F|e))(?=.*%(Y|y|-y|c|x|D|F|G))", re.DOTALL)
 INSTANTS = ("unix_seconds", "unix_milliseconds")  # date formats that count time instead of writing it
 FEWEST_WEIGHTED_DRAWS = 1000  # fewer are worth too little for the gate, whatever their weights
 
@@ -175,6 +176,7 @@ class Params(BaseModel):
     )
     cancellation_pattern: str | None = Field(
         default=None,
+        min_length=1,
         description='Regular expression on order_id for cancellations, like "^C": their rows are refunds, whatever '
         "their sign. Changed with the source.",
     )
@@ -182,7 +184,9 @@ class Params(BaseModel):
         default=[], description="Customers who are left out: test, internal or wholesale accounts."
     )
     exclude_pattern: str | None = Field(
-        default=None, description="Regular expression on customer_id for test and internal customers, who are left out."
+        default=None,
+        min_length=1,
+        description="Regular expression on customer_id for test and internal customers, who are left out.",
     )
     countries: list[str] = Field(
         default=[], description="Only rows of these countries are used; empty: all. Changed to look at one market."
@@ -242,6 +246,20 @@ class Params(BaseModel):
             raise ValueError(f"maps {unknown[0]}, but only {', '.join(KNOWN_COLUMNS)} can be mapped")
         if len(set(value.values())) < len(value):
             raise ValueError("uses one column of the log twice")
+        return value
+
+    @field_validator("delimiter")
+    @classmethod
+    def _can_stand_between_fields(cls, value: str | None) -> str | None:
+        if value in ('"', "\n", "\r", "\0"):
+            raise ValueError("must be a character that can stand between the fields of a line")
+        return value
+
+    @field_validator("date_format")
+    @classmethod
+    def _tells_the_day(cls, value: str | None) -> str | None:
+        if value is not None and value not in INSTANTS and not _TELLS_THE_DAY.search(value):
+            raise ValueError("must tell day, month and year, like %d/%m/%Y, or be unix_seconds or unix_milliseconds")
         return value
 
     @field_validator("timezone")
@@ -404,6 +422,10 @@ def _sentence(error: ValidationError) -> str:
 
 
 def _hint(value: object, kind: str) -> str:
+    if kind == "string_type" and isinstance(value, int | float):
+        return f' (YAML reads {value} as a number: write "{value}" in quotes)'
+    if kind == "bool_type":
+        return " (write true or false)"
     if kind not in ("int_type", "float_type") or not isinstance(value, str):
         return ""
     try:

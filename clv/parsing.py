@@ -36,14 +36,20 @@ def identifier(column: str) -> str:
 def moment(con: DuckDBPyConnection, kind: str, settings: SourceSettings) -> str:
     """Return the date of a row as TIMESTAMP: in the stated zone if it carries an offset, and as it stands if not."""
     name, written = settings.name_of("date"), settings.date_format
+    if kind == "TIMESTAMP_NS":  # a cast would round the end of a day into the next one
+        return "make_timestamp(epoch_ns(date) // 1000)"
     if kind in DAYS:
-        return "date::TIMESTAMP"
+        return "try_cast(date AS TIMESTAMP)"
     if kind == INSTANT:
         return _local("date", settings)
     if kind not in TEXT | WHOLE:
         raise InputError(f"column {name} holds {kind}: write it as a date, or as text and state date_format.")
     if written is None:
-        example = "unix_seconds, or %Y%m%d for days like 20240131" if kind in WHOLE else '"%Y-%m-%d" for 2024-01-31'
+        example = '"%Y-%m-%d" for 2024-01-31'
+        if kind in WHOLE:
+            example = (
+                "unix_seconds, or %Y%m%d for 20240131 (numbers like 45000 are a spreadsheet's: save them as dates)"
+            )
         what = "text" if kind in TEXT else "a whole number"
         raise InputError(f"column {name} is {what}: state how its dates are written as date_format, like {example}.")
     if written in SECONDS:
@@ -60,6 +66,8 @@ def moment(con: DuckDBPyConnection, kind: str, settings: SourceSettings) -> str:
 def money(column: str, kind: str, settings: SourceSettings) -> str:
     """Return the amount (or quantity, or price) in `column` as DECIMAL with six decimals; null if it is no number."""
     exact = f"try_cast({column} AS {MONEY})"
+    if kind == "FLOAT":  # its shortest text is what was meant: 0.1 and not 0.10000000149
+        return f"try_cast({column}::VARCHAR::DOUBLE AS {MONEY})"
     if kind in INEXACT | WHOLE or kind.startswith("DECIMAL"):
         return exact
     if kind not in TEXT:

@@ -193,7 +193,7 @@ def left_out(ledger: pd.DataFrame, currency: str, *, purchases: int | None = Non
     gone = ledger[~ledger["line"].isin(["source", "kept"])]
     kept = (
         f"Of {count(lines.loc['source', 'rows'])} rows of the log ({money(lines.loc['source', 'amount'], currency)}), "
-        f"{count(lines.loc['kept', 'rows'])} were kept ({money(lines.loc['kept', 'amount'], currency)})."
+        f"{count(lines['rows'].get('kept', 0))} were kept ({money(lines['amount'].get('kept', 0.0), currency)})."
     )
     if purchases is not None:
         kept += f" They are {count(purchases)} purchases: what a customer buys on one day counts as one."

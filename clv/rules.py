@@ -34,16 +34,19 @@ ROW_RULES = (
         "ragged_row", QUARANTINE, "row", "more or fewer fields than the header", "ragged IS NOT NULL",
         "Quote texts that hold the delimiter, or export again.",
     ),
+    Rule("empty_row", LEAVE_OUT, "row", "rows in which nothing stands", "is_empty"),
     Rule(
         "repeated_header", QUARANTINE, "row", "the header once more", "is_header",
         "Files were put together with their headers: remove these lines.",
     ),
-    Rule("excluded_country", LEAVE_OUT, "country", "other countries, left out as asked", "other_country"),
+    Rule("excluded_country", LEAVE_OUT, "country", "other countries, left out as asked", "other_country",
+        "countries and exclude_countries must be written as in the log."),
     Rule(
         "missing_customer_id", QUARANTINE, "customer_id", "no customer identifier", "customer IS NULL",
         "Orders of guests cannot be valued; if there are many, raise max_rejected_share knowingly.",
     ),
-    Rule("excluded_customer", LEAVE_OUT, "customer_id", "customers left out as asked", "excluded"),
+    Rule("excluded_customer", LEAVE_OUT, "customer_id", "customers left out as asked", "excluded",
+        "exclude_ids and exclude_pattern decide who they are."),
     Rule(
         "unparsable_date", QUARANTINE, "date", "date is missing or not written as date_format says", "moment IS NULL",
         "Correct the dates or date_format.",

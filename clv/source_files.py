@@ -91,24 +91,33 @@ def header(file: Path, stated: str | None) -> str:
     name = "utf-8"
     try:
         name = encoding(file, stated)
-        # What is no text in the first block may stand below the first line: only the line itself is judged.
-        with opened(file) as stream, io.TextIOWrapper(stream, name, errors="surrogateescape", newline=None) as text:
-            line = text.readline(LONGEST_HEADER).rstrip("\n")
+        line = (first_lines(file, stated, 1) or [""])[0]
         line.encode()
     except UnicodeError as error:
         raise InputError(f"{file.name} is not {name} text in its first line: {_state_encoding(stated)}.") from error
-    except _BROKEN as error:
-        raise _unopened(file) from error
     if len(line) == LONGEST_HEADER:
         raise InputError(
             f"{file.name} begins with a line of more than {LONGEST_HEADER:,} characters: give a CSV file with a header."
         )
-    line = line.removeprefix("\ufeff")
     if not line.strip():
         raise InputError(f"{file.name} is empty or begins with an empty line: give a file with a header on top.")
     if "\0" in line:
         raise InputError(f"{file.name} is not text in its first line: give a CSV or Parquet file, or state encoding.")
     return line
+
+
+def first_lines(file: Path, stated: str | None, count: int) -> list[str]:
+    """Return the first lines of a file without their ends; what is no text in them stands as surrogates."""
+    # What is no text in the first block may stand below these lines: only they are judged.
+    try:
+        with (
+            opened(file) as stream,
+            io.TextIOWrapper(stream, encoding(file, stated), errors="surrogateescape", newline=None) as text,
+        ):
+            lines = [text.readline(LONGEST_HEADER).rstrip("\n") for _ in range(count)]
+    except _BROKEN as error:
+        raise _unopened(file) from error
+    return [lines[0].removeprefix("\ufeff"), *lines[1:]]
 
 
 @contextmanager
@@ -205,6 +214,8 @@ def _kind(file: Path) -> str:
         for magic, what in known.items():
             if begin[place:].startswith(magic):
                 return what
+    if begin.lstrip()[:1] in (b"{", b"[", b"<"):
+        raise InputError(f"{file.name} looks like JSON, XML or a web page: save the log as CSV or Parquet.")
     return CSV
 
 

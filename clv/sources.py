@@ -16,7 +16,7 @@ from duckdb import DuckDBPyConnection
 
 from clv import source_files
 from clv.database import literal, quoted
-from clv.errors import InputError
+from clv.errors import InputError, listed
 from clv.params import DATABASE, KNOWN_COLUMNS
 from clv.source_databases import read_duckdb, read_postgresql, read_sqlite
 
@@ -27,7 +27,9 @@ DELIMITERS = (",", ";", "\t", "|")
 SPARE_FIELDS = 16  # so many fields too many are a faulty row; more, and the file is refused
 # What an absent field is read as: a text that no file holds, so that an empty field stays an empty text.
 _ABSENT = "\x01\x02"
+_READ_AGAIN = ("null_padding in conjunction with quoted new lines", "state machine reached an invalid state")
 _FILE = "name of the file"
+_TITLE_LINES = 20  # so far down a header is looked for, to say where it stands
 
 
 @dataclass(frozen=True)
@@ -113,22 +115,22 @@ def _some(
 
 
 def run_over(con: DuckDBPyConnection, settings: SourceSettings, query: str) -> None:
-    """Run a query that reads all of `source`; a file that cannot be read is refused, naming file and line."""
-    try:
-        con.execute(query)
-    except duckdb.Error as error:
-        if "null_padding in conjunction with quoted new lines" in str(error):
-            _read(con, settings, parallel=False)  # a text with a line end in it: the parallel reader gives up
-        elif "state machine reached an invalid state" in str(error):
-            _read(con, settings, rewrite=True)  # Windows and Unix line ends in one file
+    """Run a query that reads all of `source`; a file that cannot be read is refused, naming file and line.
+
+    What the quick reader cannot read is tried again: texts with line ends in them by one thread, Windows and Unix line
+    ends in one file from a copy that has one kind.
+    """
+    again = [{"parallel": False}, {"rewrite": True}]
+    while True:
+        try:
+            con.execute(query)
+        except duckdb.Error as error:
+            hopeless = not any(sign in str(error) for sign in _READ_AGAIN)
+            if hopeless or not again:
+                raise _unreadable(error, settings) from error
+            _read(con, settings, **again.pop(0))
         else:
-            raise _unreadable(error, settings) from error
-    else:
-        return
-    try:
-        con.execute(query)
-    except duckdb.Error as error:
-        raise _unreadable(error, settings) from error
+            return
 
 
 def files_of(settings: SourceSettings) -> list[Path]:
@@ -143,8 +145,9 @@ def files_of(settings: SourceSettings) -> list[Path]:
 
 
 def _read(con: DuckDBPyConnection, settings: SourceSettings, *, parallel: bool = True, rewrite: bool = False) -> None:
-    con.execute("DROP VIEW IF EXISTS source")
-    con.execute("DROP TABLE IF EXISTS source")
+    earlier = "SELECT table_type FROM information_schema.tables WHERE table_name = 'source'"
+    for (what,) in con.execute(earlier).fetchall():
+        con.execute(f"DROP {'VIEW' if what == 'VIEW' else 'TABLE'} source")
     if str(settings.path) == DATABASE:
         return read_postgresql(
             con, settings.wanted, variable=settings.database_url_env or "", table=settings.table, query=settings.query
@@ -177,21 +180,29 @@ def _create(
     settings: SourceSettings,
     files: Sequence[Path],
 ) -> None:
-    missing = sorted(set(settings.wanted.values()) - set(found))
-    if missing and any(re.search(r"^[\d.,/-]+$|@", name) for name in found):
-        raise InputError(
-            f"{files[0].name} lacks the column {', '.join(missing)}, and its first line looks like a row of data: put a"
-            " line with the columns' names on top."
-        )
-    if missing:
-        raise InputError(
-            f"{files[0].name} lacks the column {', '.join(missing)} (found: {', '.join(found)}):"
-            " map customer_id, date and amount to the log's names under columns."
-        )
+    _refuse_missing(set(settings.wanted.values()) - set(found), found, settings, files[0])
     selected = ", ".join(f"{quoted(found[name])} AS {column}" for column, name in settings.wanted.items())
     file = f", parse_filename({quoted(_FILE)}) AS file" if len(files) > 1 else ""
     columns = f"row_number() OVER () AS record, {selected}, {ragged} AS ragged{file}"
     con.execute(f"CREATE {what} source AS SELECT {columns} FROM {scan}")
+
+
+def _refuse_missing(missing: set[str], found: Mapping[str, str], settings: SourceSettings, file: Path) -> None:
+    if not missing:
+        return
+    lacks = f"{file.name} lacks the column{'s' if len(missing) > 1 else ''} {', '.join(sorted(missing))}"
+    if source_files.kind([file]) == source_files.CSV:
+        lines = source_files.first_lines(file, settings.encoding, _TITLE_LINES)
+        for number, line in enumerate(lines[1:], start=2):
+            if any(set(settings.wanted.values()) <= set(split(line, mark)) for mark in DELIMITERS):
+                raise InputError(f"{file.name} has its header in line {number}: remove the lines above it.")
+        if any(re.search(r"^[\d.,/-]+$|@", name) for name in found):
+            raise InputError(
+                f"{lacks}, and its first line looks like a row of data: put a line with the columns' names on top."
+            )
+    raise InputError(
+        f"{lacks} (found: {listed(found)}): map customer_id, date and amount to the log's names under columns."
+    )
 
 
 def _names(files: Sequence[Path]) -> str:
@@ -231,12 +242,22 @@ def _scan_csv(files: Sequence[Path], settings: SourceSettings, *, parallel: bool
 
 
 def _scan_parquet(con: DuckDBPyConnection, files: Sequence[Path]) -> tuple[str, dict[str, str], str]:
-    scan = f"read_parquet({_names(files)}, filename = '{_FILE}')"
+    kinds = {file: _parquet_columns(con, file) for file in files}
+    first = kinds[files[0]]
+    for file, columns in kinds.items():
+        # DuckDB would turn a later file's values into the first one's types: '007' into 7.
+        other = sorted(name for name in {**first, **columns} if first.get(name) != columns.get(name))
+        if other:
+            raise InputError(f"{file.name} has other columns or types than {files[0].name}: {listed(other)}.")
+    return f"read_parquet({_names(files)}, filename = '{_FILE}')", {name: name for name in first}, "NULL::VARCHAR"
+
+
+def _parquet_columns(con: DuckDBPyConnection, file: Path) -> dict[str, str]:
     try:
-        rows = con.execute(f"DESCRIBE SELECT * FROM {scan}").fetchall()
+        rows = con.execute(f"DESCRIBE SELECT * FROM read_parquet({_names([file])})").fetchall()
     except duckdb.Error as error:
-        raise InputError(f"{files[0].name} cannot be read as Parquet: write the file again.") from error
-    return scan, {row[0]: row[0] for row in rows}, "NULL::VARCHAR"
+        raise InputError(f"{file.name} cannot be read as Parquet: write the file again.") from error
+    return {row[0]: row[1] for row in rows}
 
 
 def likely_delimiter(header: str, needed: set[str]) -> str:
@@ -268,7 +289,10 @@ def _unreadable(error: duckdb.Error, settings: SourceSettings) -> InputError:
     if isinstance(error, duckdb.OutOfMemoryException):
         return InputError("The log needs more memory or disk than there is: raise memory_gib or free disk space.")
     files = source_files.find(settings.path)
-    file = next((file.name for file in files if file.name in message), files[0].name if files else str(settings.path))
+    if not files or source_files.kind(files) in (source_files.DUCKDB, source_files.SQLITE):
+        reason = re.sub(r"^[A-Za-z ]*Error: ", "", message.splitlines()[0])
+        return InputError(f"The log in {settings.path} cannot be read ({reason[:120]}).")
+    file = next((file.name for file in files if file.name in message), files[0].name)
     line = re.search(r"CSV Error on Line: (\d+)", message)
     where = f"{file}, line {line[1]}" if line else file
     counts = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
@@ -285,6 +309,6 @@ def _unreadable(error: duckdb.Error, settings: SourceSettings) -> InputError:
         return InputError(f"{where} opens a quote that never closes, or closes one within a text: correct the row.")
     if "GZIP" in message or "ZSTD" in message.upper():
         return InputError(f"{file} ends before its end: it was not packed or copied completely.")
-    if files and source_files.kind(files) == source_files.PARQUET:
+    if source_files.kind(files) == source_files.PARQUET:
         return InputError(f"{file} cannot be read as Parquet to its end: write the file again.")
     return InputError(f"{where} cannot be read: check quotes, line ends and the delimiter.")

@@ -25,6 +25,8 @@ def read_mapping(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: is not UTF-8 text (byte {error.start}).") from error
     except yaml.YAMLError as error:
         raise InputError(f"{path}: {_sentence(error)}") from error
+    except ValueError as error:  # more digits than Python turns into a number
+        raise InputError(f"{path}: holds a number that is too long.") from error
     except RecursionError as error:
         raise InputError(f"{path}: is nested too deeply; params are flat.") from error
     if values is None:
@@ -37,7 +39,8 @@ def read_mapping(path: Path) -> dict[str, Any]:
 def _sentence(error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or "cannot be read as YAML"
-    return f"line {mark.line + 1}: {problem}." if mark else f"{problem}."
+    quotes = "; put the value in quotes" if re.search(r"character '[%@`]' that cannot start", problem) else ""
+    return f"line {mark.line + 1}: {problem}{quotes}." if mark else f"{problem}{quotes}."
 
 
 def _refusal(problem: str, culprit: Any) -> yaml.MarkedYAMLError:

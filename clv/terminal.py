@@ -141,8 +141,12 @@ def clock(seconds: float) -> str:
 
 
 def say(text: str) -> None:
-    """Print a line to stderr that stays; on a terminal in place of what another runner shows there."""
-    _write((BEGINNING + ERASE if _is_terminal() else "") + text + "\n")
+    """Print a line to stderr that stays; on a terminal in place of what another runner shows there.
+
+    What a log or a name brings along that is no letter, a line end for example, is written out.
+    """
+    line = "".join(letter if letter.isprintable() or letter == "\u00a0" else repr(letter)[1:-1] for letter in text)
+    _write((BEGINNING + ERASE if _is_terminal() else "") + line + "\n")
 
 
 def _write(text: str) -> None:

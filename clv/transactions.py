@@ -6,9 +6,11 @@ that took it, or none), `changes` (what repeats and refunds do to rows), `decide
 larger than memory. Money is DECIMAL(18, 6) until the last step, so the ledger balances to the last digit.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from datetime import date
 
+import duckdb
 import pandas as pd
 from duckdb import DuckDBPyConnection
 
@@ -16,13 +18,15 @@ from clv import parsing, tables
 from clv.database import connect, literal, one, quoted
 from clv.errors import InputError, IntegrityError
 from clv.hints import hint
+from clv.notation import SIGNS
+from clv.params import KNOWN_COLUMNS
 from clv.refunds import net_refunds
-from clv.rules import KEPT, REPEAT_RULE, ROW_RULES, RULES, SET_ASIDE, Rule, first_that_holds
+from clv.rules import KEPT, REPEAT_RULE, ROW_RULES, RULES, SET_ASIDE, UNMATCHED, Rule, first_that_holds
 from clv.sources import CDNOW, CDNOW_COLUMNS, ISO_DATE, SourceSettings, read, run_over
 
 __all__ = [
     "CDNOW", "CDNOW_COLUMNS", "ISO_DATE", "SourceSettings", "check_identity", "clean", "connect", "frame",
-    "read", "same_day_merges", "tells_rows_apart",
+    "places", "read", "same_day_merges", "tells_rows_apart",
 ]  # fmt: skip
 
 _KEPT_RULE = Rule(KEPT, "", "amount", "rows kept, net of refunds", "")
@@ -51,6 +55,22 @@ def same_day_merges(con: DuckDBPyConnection) -> int:
     """Return how many kept rows disappeared because a customer's rows of one day count as one purchase."""
     kept = one(con, "SELECT count(*) FROM decided WHERE rule IS NULL")
     return kept - one(con, "SELECT count(*) FROM transactions")
+
+
+def places(con: DuckDBPyConnection, records: Sequence[int]) -> str:
+    """Return record numbers as text, with the file's name and the number within it where there are several files."""
+    if not records:
+        return ""
+    numbers = ", ".join(map(str, records))
+    try:
+        rows = con.execute(
+            f"""SELECT j.file, j.record - f.before FROM judged AS j
+                JOIN (SELECT file, min(record) - 1 AS before FROM judged GROUP BY file) AS f USING (file)
+                WHERE j.record IN ({numbers}) ORDER BY j.record"""
+        ).fetchall()
+    except duckdb.BinderException:  # one file: its rows need no name beside their number
+        return ", ".join(f"{record:,}" for record in records)
+    return ", ".join(f"{file} {record:,}" for file, record in rows)
 
 
 def tells_rows_apart(settings: SourceSettings) -> bool:
@@ -121,7 +141,7 @@ def _parsed(con: DuckDBPyConnection, kinds: Mapping[str, str], settings: SourceS
     others |= {"quantity": parsing.money("quantity", kinds["quantity"], settings)} if "quantity" in kinds else {}
     replaced = "".join(f", {expression} AS {name}" for name, expression in others.items())
     raw = {"customer_id": "customer_id", "date": "date", "amount": _raw_amount(kinds)}
-    raw |= {"order_id": "order_id"} if "order_id" in kinds else {}
+    raw |= {name: name for name in ("order_id", "country") if name in kinds}
     cells = ", ".join(f"nullif({cell}::VARCHAR, '') AS raw_{name}" for name, cell in raw.items())
     return f"""
         SELECT *, {_is_listed("customer", settings.exclude_ids)}
@@ -131,6 +151,7 @@ def _parsed(con: DuckDBPyConnection, kinds: Mapping[str, str], settings: SourceS
                      {parsing.identifier("customer_id")} AS customer, {order} AS order_id,
                      {parsing.moment(con, kinds["date"], settings)} AS moment, {_amount(kinds, settings)} AS amount,
                      {_currency(kinds)} AS currency, {cancels} AS cancels, {_is_header(kinds, settings)} AS is_header,
+                     {_is_empty(kinds)} AS is_empty,
                      {_other_country(kinds, settings)} AS other_country, {literal(settings.refunds)} AS refunds,
                      {literal(settings.zero_amounts)} AS zero_amounts, DATE '{latest}' AS latest_possible,
                      {_text(settings.observation_end)}::DATE AS observation_end
@@ -141,7 +162,7 @@ def _amount(kinds: Mapping[str, str], settings: SourceSettings) -> str:
     if "amount" in kinds:
         return parsing.money("amount", kinds["amount"], settings)
     quantity, price = (parsing.money(name, kinds[name], settings) for name in ("quantity", "unit_price"))
-    return f"try_cast(({quantity}) * ({price}) AS {parsing.MONEY})"
+    return f"try_cast(({quantity})::DECIMAL(38, 6) * ({price})::DECIMAL(38, 6) AS {parsing.MONEY})"
 
 
 def _raw_amount(kinds: Mapping[str, str]) -> str:
@@ -169,6 +190,11 @@ def _is_header(kinds: Mapping[str, str], settings: SourceSettings) -> str:
     return " AND ".join(same) if len(texts) > 2 else "false"
 
 
+def _is_empty(kinds: Mapping[str, str]) -> str:
+    mapped = [name for name in KNOWN_COLUMNS if name in kinds]
+    return " AND ".join(f"coalesce(trim({name}::VARCHAR), '') = ''" for name in mapped)
+
+
 def _is_listed(value: str, listed: object) -> str:
     names = ", ".join(literal(str(name)) for name in listed)  # type: ignore[attr-defined]
     return f"coalesce({value} IN ({names}), false)" if names else "false"
@@ -180,7 +206,8 @@ def _text(value: object) -> str:
 
 def _cell_at_fault(kinds: Mapping[str, str]) -> str:
     """Return the cell that a rule's column names; of rows without a rule only what refunds will need."""
-    cells = {"row": "ragged", "country": "NULL", "customer_id": "raw_customer_id", "date": "raw_date"}
+    cells = {"row": "ragged", "country": "raw_country", "customer_id": "raw_customer_id", "date": "raw_date"}
+    cells |= {"country": "raw_country" if "country" in kinds else "NULL"}
     cells |= {"amount": "raw_amount", "order_id": "raw_order_id" if "order_id" in kinds else "NULL"}
     cases = " ".join(f"WHEN '{rule.name}' THEN {cells[rule.column]}" for rule in ROW_RULES)
     return f"CASE WHEN rule IS NULL THEN CASE WHEN money < 0 THEN raw_amount END ELSE CASE rule {cases} END END"
@@ -225,7 +252,7 @@ def _tabulate(con: DuckDBPyConnection, settings: SourceSettings) -> None:
                CASE d.rule WHEN '{REPEAT_RULE.name}' THEN {order} ELSE coalesce(d.value, written.money) END AS value,
                d.money::DOUBLE AS amount
         FROM decided AS d JOIN rules AS r ON r.line = d.rule
-        LEFT JOIN (SELECT record, trim(trim(money::VARCHAR, '0'), '.') AS money FROM judged
+        LEFT JOIN (SELECT record, rtrim(rtrim(money::VARCHAR, '0'), '.') AS money FROM judged
                    WHERE record IN (SELECT record FROM changes)) AS written ON written.record = d.record
         WHERE d.rule <> ? ORDER BY d.record""",
         [SET_ASIDE],
@@ -261,7 +288,8 @@ def _create_rules(con: DuckDBPyConnection, settings: SourceSettings) -> None:
 
 def _refuse_empty(con: DuckDBPyConnection, settings: SourceSettings) -> None:
     if not one(con, "SELECT count(*) FROM judged"):
-        raise InputError(f"{_name(settings)} holds no rows after its header: give a log with transactions.")
+        what = f"The table or query in {_name(settings)}" if settings.table or settings.query else _name(settings)
+        raise InputError(f"{what} holds no rows: give a log with transactions.")
 
 
 def _refuse_currencies(con: DuckDBPyConnection, settings: SourceSettings) -> None:
@@ -270,17 +298,20 @@ def _refuse_currencies(con: DuckDBPyConnection, settings: SourceSettings) -> Non
         "SELECT currency, count(*), min(record) FROM judged WHERE rule IS NULL AND currency IS NOT NULL"
         " GROUP BY currency ORDER BY count(*) DESC, currency"
     ).fetchall()
-    where = f"column {settings.name_of('currency')}" if settings.has("currency") else "the amounts"
+    where = f"column {settings.name_of('currency') if settings.has('currency') else settings.name_of('amount')}"
     if len(found) > 1:
-        listed = ", ".join(f"{_short(name)} in {rows} rows" for name, rows, _ in found[:3])
+        counts = ", ".join(f"{_short(name)} in {_rows(rows)}" for name, rows, _ in found[:3])
         raise InputError(
-            f"{where} hold {len(found)} currencies ({listed}; record {found[1][2]} is the first of the second):"
+            f"{where} holds {len(found)} currencies ({counts}; the second first in record {found[1][2]}):"
             " convert the amounts to one currency, or give a log for each."
         )
-    if found and settings.has("currency") and found[0][0] != settings.currency:
-        raise InputError(
-            f"{where} says {_short(found[0][0])} but currency is {settings.currency}: correct the setting."
-        )
+    if not found:
+        return
+    name = found[0][0]
+    code = SIGNS.get(name, name)  # the sign of several currencies is no code
+    if code and code != settings.currency:
+        what = "correct the setting" if re.fullmatch("[A-Z]{3}", code) else "write codes of three letters there"
+        raise InputError(f"{where} says {_short(name)} but currency is {settings.currency}: {what}.")
 
 
 def _refuse_refunds(con: DuckDBPyConnection, settings: SourceSettings) -> None:
@@ -291,8 +322,8 @@ def _refuse_refunds(con: DuckDBPyConnection, settings: SourceSettings) -> None:
     ).fetchone() or (0, None)
     if count:
         raise InputError(
-            f"column {settings.name_of('amount')} is below zero in {count} rows (first: record {first}) and refunds is"
-            " reject: remove them, or set refunds to net or drop."
+            f"column {settings.name_of('amount')} is below zero in {_rows(count)} (first: record {first}) and refunds"
+            " is reject: remove them, or set refunds to net or drop."
         )
 
 
@@ -310,10 +341,13 @@ def _refuse_faults(con: DuckDBPyConnection, settings: SourceSettings) -> None:
         return
     worst, count, first, column, value = counts[0]
     rule = next(rule for rule in RULES if rule.name == worst)
+    advice = hint(con, rule, settings) or rule.advice
+    if rule == UNMATCHED and not one(con, "SELECT count(*) FROM judged WHERE money >= 0"):
+        advice = "No row is a purchase: are the signs reversed, or does cancellation_pattern match every order?"
     raise InputError(
         f"{share:.1%} of {total} rows cannot be used, more than max_rejected_share {settings.max_rejected_share:.1%}:"
-        f" mostly {worst} ({rule.meaning}) in {count} rows of column {column} (first: record {first}, {_short(value)})."
-        f" {hint(con, rule) or rule.advice}"
+        f" mostly {worst} ({rule.meaning}) in {_rows(count)} of column {column} (first: record {places(con, [first])},"
+        f" {_short(value)}). {advice}"
     )
 
 
@@ -323,11 +357,16 @@ def _refuse_nothing_left(con: DuckDBPyConnection, settings: SourceSettings) -> N
     rows, first = con.execute("SELECT count(*), min(day) FROM decided WHERE rule = ?", [SET_ASIDE]).fetchone() or (0, 0)
     if rows:
         raise InputError(
-            f"no usable row up to observation_end {settings.observation_end}: {rows} rows are later, the first on"
+            f"no usable row up to observation_end {settings.observation_end}: {_rows(rows)} later, the first on"
             f" {first}; set observation_end to a day within the data."
         )
     lines = con.execute("SELECT line || ' ' || rows FROM ledger WHERE line <> 'source' ORDER BY rows DESC").fetchall()
-    raise InputError(f"no usable row is left after cleaning ({', '.join(line for (line,) in lines)}).")
+    worst = next((rule.advice for rule in RULES if rule.name == lines[0][0].split()[0]), "")
+    raise InputError(f"no usable row is left after cleaning ({', '.join(line for (line,) in lines)}). {worst}".strip())
+
+
+def _rows(count: int) -> str:
+    return f"{count} row" + ("s" if count != 1 else "")
 
 
 def _name(settings: SourceSettings) -> str:

@@ -85,5 +85,5 @@ def test_refunds_can_be_dropped(tmp_path):
 
 
 def test_refunds_can_be_rejected(tmp_path):
-    with pytest.raises(InputError, match=r"^column amount is below zero in 1 rows \(first: record 2\)"):
+    with pytest.raises(InputError, match=r"^column amount is below zero in 1 row \(first: record 2\)"):
         with_orders(tmp_path, "ada,2024-01-01,50,o1\nada,2024-01-09,-20,o1\n", refunds="reject")

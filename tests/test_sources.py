@@ -83,7 +83,7 @@ def test_several_files_must_have_the_same_header(tmp_path):
     ("text", "sentence"),
     [
         ("", "log.csv is empty or begins with an empty line: give a file with a header on top."),
-        ("id,date,amount\n", "log.csv holds no rows after its header: give a log with transactions."),
+        ("id,date,amount\n", "log.csv holds no rows: give a log with transactions."),
         (
             "id,day,amount\nada,2024-01-01,1\n",
             "log.csv lacks the column date (found: id, day, amount):"
@@ -172,7 +172,7 @@ def test_parquet_keeps_its_types(tmp_path):
         (
             {"date": [20240101]},
             "column date is a whole number: state how its dates are written as date_format, like unix_seconds, or"
-            " %Y%m%d for days like 20240131.",
+            " %Y%m%d for 20240131 (numbers like 45000 are a spreadsheet's: save them as dates).",
         ),
         ({"amount": [True]}, "column amount holds BOOLEAN: write amounts as numbers."),
     ],

@@ -147,7 +147,7 @@ def test_an_observation_end_before_all_rows_is_refused(tmp_path):
     with pytest.raises(InputError) as refusal:
         cleaned(source(tmp_path, "id,date,amount\nada,2024-01-02,1\n", observation_end=date(2023, 12, 31)))
     assert str(refusal.value) == (
-        "no usable row up to observation_end 2023-12-31: 1 rows are later, the first on 2024-01-02;"
+        "no usable row up to observation_end 2023-12-31: 1 row later, the first on 2024-01-02;"
         " set observation_end to a day within the data."
     )
 
