@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-SHOWN_NAMES, SHOWN_LETTERS = 12, 40
+SHOWN_NAMES, SHOWN_LETTERS = 10, 40
 
 
 def listed(names: Iterable[str]) -> str:

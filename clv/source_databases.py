@@ -18,11 +18,10 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from clv.database import literal, quoted
-from clv.errors import InputError
+from clv.errors import InputError, listed
 
 ROWS_AT_A_TIME = 100_000
 CONNECT_SECONDS = 10
-SHOWN = 10  # so many names of tables or columns stand in a refusal
 _IDENTIFIERS = ("customer_id", "order_id", "product")  # in a floating-point number they have lost digits
 # How a server's types of dates are read here; whatever else a date column holds is text.
 _POSTGRESQL_DATES = {1082: "DATE", 1114: "TIMESTAMP", 1184: "TIMESTAMP WITH TIME ZONE"}
@@ -189,7 +188,7 @@ def _statement(table: str | None, query: str | None, tables: Mapping[str, str], 
     if query:
         return _one_select(query)
     if not table and len(tables) != 1:
-        found = f" (it has {_listed(tables)})" if tables else ""
+        found = f" (it has {listed(tables)})" if tables else ""
         raise InputError(f"{where} holds {len(tables)} tables{found}: name one as table, or give a query.")
     name = table or next(iter(tables))
     return f"SELECT * FROM {tables.get(name) or '.'.join(map(quoted, name.split('.')))}"
@@ -219,18 +218,13 @@ def _selected(wanted: Mapping[str, str], found: Sequence[str], where: str, cast:
     missing = sorted(set(wanted.values()) - set(found))
     if missing:
         raise InputError(
-            f"{where} lacks the column {', '.join(missing)} (found: {_listed(found)}):"
+            f"{where} lacks the column {', '.join(missing)} (found: {listed(found)}):"
             " map customer_id, date and amount to the log's names under columns."
         )
     repeated = sorted(name for name in wanted.values() if found.count(name) > 1)
     if repeated:
         raise InputError(f"{where} has several columns named {', '.join(repeated)}: rename all but one in the query.")
     return ", ".join(f"{cast.format(quoted(name))} AS {quoted(column)}" for column, name in wanted.items())
-
-
-def _listed(names: Iterable[str]) -> str:
-    known = list(names)
-    return ", ".join(known[:SHOWN]) + (f" and {len(known) - SHOWN} more" if len(known) > SHOWN else "")
 
 
 def _asked(ask: Any, where: str) -> Any:

@@ -1,6 +1,6 @@
 """Measures this project beside pymc-marketing, on one machine in one run: bench.json, bench.md and bench.png.
 
-    python tests/bench.py [--only fit scoring rfm scaling] [--largest 1000000] [--folder outputs/bench]
+    python tests/bench.py [--only fit scoring rfm scaling logs] [--largest 1000000] [--folder outputs/bench]
 
 Whatever is measured runs alone, in a process of its own (this file with --measure), so its peak memory is its own.
 Imports are done before the clock starts. Compilation is inside it and starts from an empty cache; where it is not
@@ -184,7 +184,19 @@ def scaling(work: Path, largest: int) -> list[dict[str, Any]]:
     return [_pipeline(work, _generated(work, customers)) for customers in sizes]
 
 
-ITEMS: dict[str, Callable[[Path, int], Any]] = {"fit": fit, "scoring": scoring, "rfm": rfm, "scaling": scaling}
+def logs(work: Path, largest: int) -> list[dict[str, Any]]:
+    """Return what cleaning and summarising a raw log needs: 100 rows of Parquet, 26 of CSV, per customer asked for."""
+    found = []
+    for kind, rows, memory_gib in (("parquet", 100 * largest, 4), ("csv", 26 * largest, 2)):
+        file = f"{work}/raw.{kind}"
+        size = _apart(work, "raw_log", file=file, rows=rows)
+        found.append(size | _apart(work, "cleaned", file=file, memory_gib=memory_gib) | {"memory_gib": memory_gib})
+    return found
+
+
+ITEMS: dict[str, Callable[[Path, int], Any]] = {
+    **{"fit": fit, "scoring": scoring, "rfm": rfm, "scaling": scaling, "logs": logs}
+}
 
 
 def _attempt(item: Callable[[Path, int], Any], work: Path, largest: int) -> Any:
@@ -544,6 +556,50 @@ def _log(file: str, customers: int) -> dict[str, Any]:
     return {"file": file, "customers": int(log["customer_id"].nunique()), "transactions": len(log)}
 
 
+def _raw_log(file: str, rows: int) -> dict[str, Any]:
+    """Write a log of a thousand days in no order, each order of its own, with rows that cleaning must leave out."""
+    import duckdb
+
+    # One row in a thousand has no customer, one in a thousand is refunded later under its own order number.
+    written = f"""
+        SELECT CASE WHEN i % 1000 > 0 THEN 'C' || hash(7 * i + 1) % {max(rows // 50, 1)} END AS customer_id,
+               DATE '2022-01-01' + (hash(3 * i + 2) % 1000)::INT + CASE WHEN refund THEN 30 ELSE 0 END AS date,
+               (CASE WHEN refund THEN -1 ELSE 1 END * (1 + hash(i) % 20000) / 100.0)::DECIMAL(10, 2) AS amount,
+               'O' || i AS order_id, repeat('words, words; ', 2) AS note
+        FROM (SELECT i, false AS refund FROM range({rows}) AS t(i)
+              UNION ALL SELECT i, true FROM range(1, {rows}, 1000) AS t(i))"""
+    options = "FORMAT csv, HEADER" if file.endswith("csv") else "FORMAT parquet"
+    duckdb.connect().execute(f"COPY ({written}) TO '{file}' ({options})")
+    return {"kind": Path(file).suffix[1:], "gib": os.path.getsize(file) / 2**30}
+
+
+def _cleaned(file: str, memory_gib: float) -> dict[str, Any]:
+    """Clean a raw log, judge it by all rules, and summarise its customers, as check-data does."""
+    from clv import findings, rfm, transactions
+
+    columns = {name: name for name in ("customer_id", "date", "amount", "order_id")}
+    settings = transactions.SourceSettings(file, columns=columns, date_format=transactions.ISO_DATE)
+    con = transactions.connect(memory_gib=memory_gib)
+    clock = [time.perf_counter()]
+    transactions.read(con, settings)
+    transactions.clean(con, settings)
+    clock.append(time.perf_counter())
+    cleaning_mib = progress.peak_mib()
+    findings.inspect(con, settings)
+    clock.append(time.perf_counter())
+    customers = rfm.summarise(con, "transactions", period_end=rfm.last_day(con, "transactions", stated=None))
+    clock.append(time.perf_counter())
+    rows = con.execute("SELECT rows FROM ledger WHERE line = 'source'").fetchone() or (0,)
+    names = ("clean_seconds", "inspect_seconds", "summarise_seconds")
+    return {
+        "rows": int(rows[0]),
+        "customers": len(customers),
+        **{name: end - start for name, start, end in zip(names, clock, clock[1:], strict=False)},
+        "seconds": clock[-1] - clock[0],
+        "cleaning_mib": cleaning_mib,
+    }
+
+
 def _base(log: str, base: str, draws: str) -> dict[str, Any]:
     """Summarise a log as notebook 02 does, and keep joint draws of its posterior."""
     import pandas as pd
@@ -612,6 +668,7 @@ MEASURES: dict[str, Callable[..., dict[str, Any]]] = {
     **{"fit": _fit, "agreement": _agreement, "posteriors": _posteriors, "expectation": _expectation},
     **{"simulation": _simulation, "everything": _everything, "log": _log, "base": _base, "score_base": _score_base},
     **{"rfm_ours": _rfm_ours, "rfm_upstream": _rfm_upstream, "same_rfm": _same_rfm},
+    **{"raw_log": _raw_log, "cleaned": _cleaned},
 }
 
 
@@ -630,7 +687,7 @@ def write(figures: Mapping[str, Any], folder: Path) -> None:
 
 def page(figures: Mapping[str, Any]) -> str:
     """Return the figures as Markdown for people: above each table what was measured and how."""
-    parts = {"fit": _fit_page, "scoring": _scoring_page, "rfm": _rfm_page, "scaling": _scaling_page}
+    parts = {"fit": _fit_page, "scoring": _scoring_page, "rfm": _rfm_page, "scaling": _scaling_page, "logs": _logs_page}
     sections = [_opening(figures)]
     for item, title in TITLES.items():
         if item in figures:
@@ -640,7 +697,10 @@ def page(figures: Mapping[str, Any]) -> str:
     return "\n\n".join(sections) + "\n"
 
 
-TITLES = {"fit": "Fit", "scoring": "Scoring", "rfm": "Log to customers", "scaling": "Growing customer bases"}
+TITLES = {
+    **{"fit": "Fit", "scoring": "Scoring", "rfm": "Log to customers", "scaling": "Growing customer bases"},
+    **{"logs": "Raw logs"},
+}
 
 
 def _opening(figures: Mapping[str, Any]) -> str:
@@ -764,6 +824,22 @@ def _scaling_page(found: Sequence[Mapping[str, Any]]) -> str:
 SCALING_COLUMNS = {
     **{"customers": "customers", "transactions": "transactions", "fit_seconds": "fit, s"},
     **{"scoring_seconds": "scoring, s", "pipeline_seconds": "whole pipeline, s", "peak_mib": "largest peak MiB"},
+}
+
+
+def _logs_page(found: Sequence[Mapping[str, Any]]) -> str:
+    return _paragraphs(
+        """A raw log in no order, with refunds and rows without a customer: read, cleaned, accounted for, judged by all
+        rules, and turned into one row per customer, as `make check-data` does. The first peak is that of cleaning, the
+        second includes the customers in memory; `memory_gib` is what was allowed.""",
+        table(found, LOGS_COLUMNS),
+    )
+
+
+LOGS_COLUMNS = {
+    **{"kind": "kind", "gib": "GiB", "rows": "rows", "customers": "customers", "clean_seconds": "cleaned, s"},
+    **{"inspect_seconds": "judged, s", "summarise_seconds": "summarised, s", "seconds": "together, s"},
+    **{"memory_gib": "memory_gib", "cleaning_mib": "peak MiB, cleaning", "peak_mib": "peak MiB"},
 }
 
 

@@ -336,6 +336,19 @@ def test_only_the_notebooks_whose_settings_changed_are_touched(six, params_file)
     assert [name for name in NOTEBOOKS if after[name] != before[name]] == ["05_segments"]
 
 
+@pytest.mark.usefixtures("outputs")
+def test_refreshing_makes_the_first_notebook_out_of_date_though_nothing_changed(six, params_file, monkeypatch):
+    """A database changes without a file that make could watch; everything follows from the first notebook."""
+    shop = prepare.prepare(params_file, six)
+    files = [prepare.parameter_file(shop, name) for name in NOTEBOOKS]
+    texts, before = [file.read_text() for file in files], [file.stat().st_mtime_ns for file in files]
+    monkeypatch.setattr(run, "_notebooks", lambda: six)
+    assert run.main(["refresh", str(params_file)]) == 0
+    changed = [file.stat().st_mtime_ns > earlier for file, earlier in zip(files, before, strict=True)]
+    assert changed == [True, False, False, False, False, False]
+    assert [file.read_text() for file in files] == texts
+
+
 def test_a_source_that_does_not_exist_is_refused_before_anything_is_written(six, params_file, outputs):
     params_file.write_text("source: none.csv\ncolumns: {customer_id: a, date: b, amount: c}\n")
     with pytest.raises(InputError, match=r"source none\.csv matches no file"):
@@ -451,7 +464,21 @@ def test_a_change_reruns_what_depends_on_it_and_nothing_else(project, changed, r
 
 def test_make_alone_explains_every_target():
     text = subprocess.run(["make"], cwd=artefacts.root(), capture_output=True, text=True, check=True).stdout
-    targets = ["help", "env", "report", "lab", "smoke", "check", "test", "strip", "lock", "clean"]
+    targets = [
+        "help",
+        "env",
+        "report",
+        "check-data",
+        "refresh",
+        "new-params",
+        "lab",
+        "smoke",
+        "check",
+        "test",
+        "strip",
+        "lock",
+        "clean",
+    ]
     assert all(f"make {target} " in text for target in targets)
 
 
