@@ -11,9 +11,10 @@ Data       sources, source_files, source_databases
            rfm, simulate, support      one row per customer; generated customers; enough data?
 Maths      bgnbd, gamma_gamma          likelihoods and closed forms, in plain numpy
            predict, value, memory      every customer's simulated future; values with intervals
-           backtest, checks            a forecast against what came; a model against its data
+           backtest, checks, plausibility
+                                       a forecast against what came; a model against its data
            segments, cohorts           named groups; monthly matrices
-Engine     bgnbd_model, gamma_gamma_model, laplace, sampling, gate
+Engine     bgnbd_model, gamma_gamma_model, priors, laplace, sampling, gate
                                        PyMC models, posteriors, the verdict
 Disk       artefacts                   name, place and contract of every file of a run
 Face       plots, charts, style        figures for analysts, charts for readers, their common colours

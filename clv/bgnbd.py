@@ -188,4 +188,6 @@ def _log_hypergeometric(a, b, c, z):  # type: ignore[no-untyped-def]
         # The remainder is below |term| / (1 - ratio) once terms shrink.
         if abs(step) < 1 and abs(term) <= 1e-16 * abs(total) * (1 - max(abs(step), z)):
             break
+        if total != total:  # not a number, and never will be one
+            break
     return np.log(total) + log_scale

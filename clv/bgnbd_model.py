@@ -1,5 +1,7 @@
 """BG/NBD as a PyMC model: pymc-marketing's BetaGeoModel on distinct histories, priors on the customer's scale."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 import pymc as pm
@@ -8,6 +10,7 @@ from pymc_extras.prior import Prior
 from pymc_marketing.clv import BetaGeoModel
 
 from clv.bgnbd import HISTORY, WEEKS_PER_YEAR, distinct_histories
+from clv.priors import log_density
 
 PARAMETERS = ["r", "alpha", "a", "b"]
 
@@ -60,6 +63,13 @@ class WeightedBetaGeoModel(BetaGeoModel):
     def data_for(self, customers: pd.DataFrame) -> dict[str, np.ndarray]:
         """Return the arrays that one row per customer puts into the model's data containers, by container name."""
         return _containers(distinct_histories(customers))
+
+    def log_prior(self, draws: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the prior's log-density of draws of r, alpha, a, b (`priors.log_density`); `data` do not matter."""
+        r, alpha, a, b = (draws[name] for name in PARAMETERS)
+        yearly_rate = r / alpha * self.model_config["periods_per_year"]
+        values = {"yearly_rate": yearly_rate, "r": r, "phi_dropout": a / (a + b), "kappa_dropout": a + b}
+        return log_density(self.model_config, values)
 
 
 def model(customers: pd.DataFrame, *, periods_per_year: float = WEEKS_PER_YEAR) -> WeightedBetaGeoModel:

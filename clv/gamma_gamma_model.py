@@ -1,5 +1,7 @@
 """Gamma-Gamma as a PyMC model: pymc-marketing's GammaGammaModel with priors on the scale of a typical order."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 import pymc as pm
@@ -8,6 +10,7 @@ from pymc_extras.prior import Prior
 from pymc_marketing.clv import GammaGammaModel
 
 from clv.gamma_gamma import typical_order_value, usable
+from clv.priors import log_density
 
 PARAMETERS = ["p", "q", "v"]
 
@@ -65,6 +68,12 @@ class WeightedGammaGammaModel(GammaGammaModel):
             "total_customers": np.bincount(which).astype(float),
             "total_purchases": np.bincount(which, weights=x),
         }
+
+    def log_prior(self, draws: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the prior's log-density of draws of p, q, v (`priors.log_density`) for these `data`."""
+        p, q, v = (draws[name] for name in PARAMETERS)
+        relative_spend = p * v / (q * data["typical_order_value"])
+        return log_density(self.model_config, {"p": p, "q": q, "relative_spend": relative_spend})
 
 
 def model(customers: pd.DataFrame, *, typical: float | None = None) -> WeightedGammaGammaModel:

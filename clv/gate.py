@@ -3,10 +3,14 @@
 Fails closed: a figure that is missing or not a number fails. Thresholds: R-hat and effective sample
 size (ESS) after Vehtari et al. 2021 (Bayesian Analysis 16(2)); no divergence at the first target
 acceptance, at most one in a thousand after the refit with smaller steps; k-hat after Vehtari et al.
-2024 (JMLR 25(72)). Chains, R-hat and divergences are questions to NUTS, k-hat is one to importance sampling.
+2024 (JMLR 25(72)); E-BFMI below .3 after Betancourt 2016 (arXiv:1604.00695); prior sensitivity by power scaling
+after Kallioinen et al. 2024 (Statistics and Computing 34:57), whose limit .05 stands for both prior and likelihood.
+Chains, R-hat, energy, tree depth and divergences are questions to NUTS, k-hat is one to importance sampling. The
+limits of what a posterior must reproduce of its data are this project's own: a third off is no model of these data.
 """
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +18,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from clv import bgnbd, support
+from clv import bgnbd, plausibility, support
 from clv.errors import GateError
 from clv.laplace import K_HAT_LIMIT
 from clv.predict import spaced
@@ -31,6 +35,14 @@ PARTS = {
 R_HAT_WARN, R_HAT_FAIL = 1.01, 1.05
 ESS_FAIL = 400
 DIVERGENT_SHARE_FAIL = 0.001
+E_BFMI_WARN = 0.3
+DEEP_TREES_WARN = 0.01  # share of transitions that used up the tree depth
+SENSITIVE = 0.05
+INFINITE_MEAN_FAIL = 0.01  # probability of q <= 1, where the mean spend is infinite
+# Ratios modelled / observed outside of which a posterior is not one of these data, or is warned of.
+PURCHASES_FAIL, PURCHASES_WARN = (0.67, 1.5), (0.95, 1.05)
+SPEND_FAIL, SPEND_WARN = (0.5, 2.0), (0.8, 1.25)
+NEEDED_OF_NUTS = ("diverging", "energy", "maxdepth_reached")
 # Both are means over customers, so a systematic sample of this many shows the same convergence.
 _TOTAL_CUSTOMERS = 200
 
@@ -66,30 +78,63 @@ def judge(
     statistics = posterior["sample_stats"].to_dataset()
     if method_of(posterior) == LAPLACE:
         return [shape, _k_hat(part, statistics), _effective(part, "all", float(statistics["effective_draws"]))]
+    missing = [name for name in NEEDED_OF_NUTS if name not in statistics]
+    if missing:
+        return [_unknown(part, shape, missing)]
     instead = [_taken_over(part, statistics)] if "laplace_k_hat" in statistics else []
-    return [shape, *instead, _r_hat(part, scalars), _ess(part, scalars), _divergences(part, statistics)]
+    convergence = [_r_hat(part, scalars), _ess(part, scalars)]
+    return [
+        shape,
+        *instead,
+        *convergence,
+        _divergences(part, statistics),
+        _energy(part, statistics),
+        _depth(part, statistics),
+    ]
 
 
 def judge_purchases(
     posteriors: dict[str, xr.DataTree], parts: dict[str, pd.DataFrame], settings: Settings, *, horizon_weeks: float
 ) -> list[Check]:
     """Return the checks of BG/NBD posteriors, by name, each with the expected purchases of its part's customers."""
-    expected = {name: expected_total(posterior, parts[name], horizon_weeks) for name, posterior in posteriors.items()}
-    return _judge_each(posteriors, settings, "expected purchases per customer", expected)
+    found = []
+    for name, posterior in posteriors.items():
+        bare = _shape(PARTS[name], posterior["posterior"].to_dataset(), settings.chains, settings.draws)
+        if bare.verdict == FAIL:  # nothing can be computed from it
+            found.append(bare)
+            continue
+        expected = {"expected purchases per customer": expected_total(posterior, parts[name], horizon_weeks)}
+        checks = judge(PARTS[name], posterior, chains=settings.chains, draws=settings.draws, derived=expected)
+        if verdict(checks) != FAIL:
+            reproduced = plausibility.repeat_purchases(parts[name], posterior)
+            checks.append(_repeat_purchases(PARTS[name], reproduced))
+            checks.append(_sensitivity(PARTS[name], posterior, expected))
+        found += checks
+    return found
 
 
-def judge_spend(posteriors: dict[str, xr.DataTree], settings: Settings) -> list[Check]:
+def judge_spend(posteriors: dict[str, xr.DataTree], parts: dict[str, pd.DataFrame], settings: Settings) -> list[Check]:
     """Return the checks of Gamma-Gamma posteriors, by name, each with the population's mean spend."""
-    spend = {name: population_mean_spend(posterior) for name, posterior in posteriors.items()}
-    return _judge_each(posteriors, settings, "population mean spend", spend)
+    found = []
+    for name, posterior in posteriors.items():
+        infinite = _infinite_mean(PARTS[name], posterior)
+        mean = {} if infinite.figure > 0 else {"population mean spend": population_mean_spend(posterior)}
+        checks = judge(PARTS[name], posterior, chains=settings.chains, draws=settings.draws, derived=mean)
+        if verdict(checks) != FAIL:
+            checks += [infinite, _mean_spend(PARTS[name], plausibility.mean_spend(parts[name], posterior))]
+            checks += [_sensitivity(PARTS[name], posterior, mean)] if mean else []
+        found += checks
+    return found
 
 
-def _judge_each(
-    posteriors: dict[str, xr.DataTree], settings: Settings, scalar: str, values: dict[str, xr.DataArray]
-) -> list[Check]:
-    size = {"chains": settings.chains, "draws": settings.draws}
-    judged = (judge(PARTS[name], tree, derived={scalar: values[name]}, **size) for name, tree in posteriors.items())
-    return [check for checks in judged for check in checks]
+def acknowledge(checks: list[Check], names: Sequence[str]) -> list[Check]:
+    """Return the checks with those that the run accepts by name (params.ACKNOWLEDGEABLE) as warnings that say so."""
+    return [
+        replace(check, verdict=WARN, sentence=f"Accepted by this run: {check.sentence}")
+        if check.name in names and check.verdict != PASS
+        else check
+        for check in checks
+    ]
 
 
 def judge_data(customers: pd.DataFrame, *, horizon_weeks: float) -> list[Check]:
@@ -220,6 +265,94 @@ def _taken_over(part: str, statistics: xr.Dataset) -> Check:
         f"{part}: importance sampling was tried first; its k-hat was {k_hat:.2f}, above {K_HAT_LIMIT}, so NUTS sampled."
     )
     return Check(part, TAKEN_OVER, k_hat, f"NUTS above {K_HAT_LIMIT}", PASS, sentence)
+
+
+def _unknown(part: str, shape: Check, missing: list[str]) -> Check:
+    sentence = f"{part}: the sampler's {', '.join(missing)} are missing: nobody can tell whether it worked."
+    return replace(shape, verdict=FAIL, sentence=sentence)
+
+
+def _energy(part: str, statistics: xr.Dataset) -> Check:
+    import arviz as az
+
+    worst = float(np.min(az.bfmi(statistics["energy"].to_numpy())))
+    grade = PASS if worst >= E_BFMI_WARN else WARN
+    advice = "" if grade == PASS else " The tails of the posterior may be explored too little: raise tune and draws."
+    sentence = f"{part}: the smallest E-BFMI of a chain is {worst:.2f}; good ones lie above {E_BFMI_WARN}.{advice}"
+    return Check(part, "energy", worst, f">= {E_BFMI_WARN}", grade, sentence)
+
+
+def _depth(part: str, statistics: xr.Dataset) -> Check:
+    share = float(statistics["maxdepth_reached"].mean())
+    grade = PASS if share <= DEEP_TREES_WARN else WARN
+    sentence = f"{part}: {share:.1%} of the transitions used up the depth of their tree: sampling was slow, not wrong."
+    return Check(part, "tree depth", share, f"<= {DEEP_TREES_WARN:.0%}", grade, sentence)
+
+
+def _infinite_mean(part: str, posterior: xr.DataTree) -> Check:
+    share = float((posterior["posterior"]["q"] <= 1).mean())
+    grade = PASS if share < INFINITE_MEAN_FAIL else FAIL
+    sentence = f"{part}: the population's mean spend is infinite (q <= 1) with probability {share:.2%}"
+    sentence += "." if grade == PASS else ": a few customers spend without limit; look for wholesale accounts."
+    return Check(part, "infinite mean spend", share, f"< {INFINITE_MEAN_FAIL:.0%}", grade, sentence)
+
+
+def _repeat_purchases(part: str, found: plausibility.Reproduced) -> Check:
+    sentence = (
+        f"{part}: the model makes {found.modelled:,.0f} repeat purchases of the {found.observed:,.0f} there were "
+        f"({plausibility.NEARLY_CERTAIN:.0%} of its bases make {found.lower:,.0f} to {found.upper:,.0f})."
+    )
+    # A small base may have had luck: a warning needs a total that luck does not explain.
+    return _reproduced(part, "repeat purchases", found, PURCHASES_FAIL, PURCHASES_WARN, sentence, excused=found.within)
+
+
+def _mean_spend(part: str, found: plausibility.Reproduced) -> Check:
+    sentence = (
+        f"{part}: the population's mean spend is {found.modelled:,.2f}, repeat buyers' means are {found.observed:,.2f} "
+        "on average."
+    )
+    return _reproduced(part, "mean spend", found, SPEND_FAIL, SPEND_WARN, sentence, excused=False)
+
+
+def _reproduced(
+    part: str,
+    name: str,
+    found: plausibility.Reproduced,
+    fail: tuple[float, float],
+    warn: tuple[float, float],
+    sentence: str,
+    *,
+    excused: bool,
+) -> Check:
+    inside = fail[0] <= found.ratio <= fail[1]
+    near = warn[0] <= found.ratio <= warn[1] or excused
+    grade = FAIL if not inside else PASS if near else WARN
+    advice = " This model does not describe these data." if grade == FAIL else ""
+    limit = f"{warn[0]} to {warn[1]} (fails outside {fail[0]} to {fail[1]})"
+    return Check(part, name, found.ratio, limit, grade, sentence + advice)
+
+
+def _sensitivity(part: str, posterior: xr.DataTree, scalars: dict[str, xr.DataArray]) -> Check:
+    """Say whether the prior decides: it does where scaling it moves a figure and the data are weak or disagree."""
+    import arviz as az
+
+    statistics = posterior["sample_stats"].to_dataset()
+    ((name, values),) = scalars.items()
+    bare = {"posterior": {name: values}, "log_prior": {"prior": statistics["log_prior"]}}
+    bare["log_likelihood"] = {"likelihood": statistics["logp"] - statistics["log_prior"]}
+    tree = xr.DataTree.from_dict(
+        {group: xr.Dataset(content).reset_coords(drop=True) for group, content in bare.items()}
+    )
+    prior, likelihood = (float(az.psense(tree, group=group)[name]) for group in ("prior", "likelihood"))
+    grade = PASS if prior < SENSITIVE else WARN
+    if grade == PASS:
+        why = "the data decide"
+    elif likelihood < SENSITIVE:
+        why = "the data say little about it, the prior decides: take it as an assumption"
+    else:
+        why = "prior and data disagree: look for what makes this base unlike others"
+    sentence = f"{part}: {name} moves by {prior:.3f} with the prior and {likelihood:.3f} with the data; {why}."
+    return Check(part, "prior sensitivity", prior, f"< {SENSITIVE}", grade, sentence)
 
 
 def _divergences(part: str, statistics: xr.Dataset) -> Check:

@@ -30,11 +30,13 @@ _NOWHERE = -1e100  # a log-density of minus infinity that can still be subtracte
 class Weighted:
     """Equally likely posterior draws of the parameters, (draws, parameters), and how well they were found.
 
+    log_density (draws,): of each draw on the unconstrained scale, up to a constant.
     weights (draws,): relative weights of the draws they were chosen from, mean 1. effective: what those are worth;
     choosing costs up to a fifth of it.
     """
 
     parameters: Floats
+    log_density: Floats
     weights: Floats
     k_hat: float
 
@@ -95,7 +97,7 @@ def sample(density: Density, data: Mapping[str, NDArray[Any]], *, draws: int, se
         weights, k_hat = _smoothed(log_density - proposal.logpdf(points))
         centre, spread = _moments(points, weights)
     chosen = generator.permutation(_resampled(weights, generator))
-    return Weighted(parameters[chosen], weights * draws, k_hat if found else np.inf)
+    return Weighted(parameters[chosen], log_density[chosen], weights * draws, k_hat if found else np.inf)
 
 
 def _loop(log_density: Any) -> Any:

@@ -20,6 +20,11 @@ KNOWN_COLUMNS = (
     *("quantity", "unit_price", "product", "currency", "country"),
 )
 DATABASE = "postgresql"
+# Checks of the gate that a run may accept by name; the others say that the numbers themselves are wrong.
+ACKNOWLEDGEABLE = (
+    *("repeat purchases", "mean spend", "infinite mean spend", "prior sensitivity", "repeat customers"),
+    *("horizon / history", "energy", "tree depth"),
+)
 _TELLS_THE_DAY = re.compile(r"^(?=.*%(-?d|-?j|c|x|D|F|e))(?=.*%(Y|y|-y|c|x|D|F|G))", re.DOTALL)
 INSTANTS = ("unix_seconds", "unix_milliseconds")  # date formats that count time instead of writing it
 FEWEST_WEIGHTED_DRAWS = 1000  # fewer are worth too little for the gate, whatever their weights
@@ -143,6 +148,11 @@ class Params(BaseModel):
         "up to 20,000 distinct histories of repeat buyers and by the other beyond (auto). Changed by those who compare "
         "the two.",
     )
+    acknowledge: list[str] = Field(
+        default=[],
+        description="Checks of the gate that this run accepts, by name; the report says so. Changed by who has read "
+        "what the check says and can answer for it.",
+    )
     chains: int = Field(
         default=4, ge=4, le=16, description="Chains of the sampler; convergence is judged on 4. Rarely changed."
     )
@@ -246,6 +256,14 @@ class Params(BaseModel):
             raise ValueError(f"maps {unknown[0]}, but only {', '.join(KNOWN_COLUMNS)} can be mapped")
         if len(set(value.values())) < len(value):
             raise ValueError("uses one column of the log twice")
+        return value
+
+    @field_validator("acknowledge")
+    @classmethod
+    def _can_be_acknowledged(cls, value: list[str]) -> list[str]:
+        unknown = [name for name in value if name not in ACKNOWLEDGEABLE]
+        if unknown:
+            raise ValueError(f"names {unknown[0]}, but only {', '.join(ACKNOWLEDGEABLE)} can be accepted")
         return value
 
     @field_validator("delimiter")

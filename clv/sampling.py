@@ -16,7 +16,7 @@ TARGET_ACCEPT, CAREFUL_TARGET_ACCEPT = 0.95, 0.99
 NUTS, LAPLACE, AUTO = "nuts", "laplace", "auto"
 # NUTS needs a second per fit and thousand distinct histories (4 x 2,000 draws, two cores): half a minute at most.
 MOST_HISTORIES_FOR_NUTS = 20_000
-_STATISTICS = ["diverging", "energy", "depth", "maxdepth_reached", "n_steps", "step_size"]
+_STATISTICS = ["diverging", "energy", "depth", "maxdepth_reached", "n_steps", "step_size", "logp"]
 
 
 @dataclass(frozen=True)
@@ -110,8 +110,15 @@ def _by_nuts(compiled: Compiled, settings: Settings, data: Mapping[str, np.ndarr
     trace = _draw(ready, settings, TARGET_ACCEPT)
     if divergences(trace):
         trace = _draw(ready, settings, CAREFUL_TARGET_ACCEPT)
-    groups = {"posterior": compiled.model.parameters, "sample_stats": _STATISTICS}
-    return xr.DataTree.from_dict({group: trace[group].to_dataset()[kept] for group, kept in groups.items()})
+    draws = trace["posterior"].to_dataset()[compiled.model.parameters]
+    return _tree(compiled, data, draws, trace["sample_stats"].to_dataset()[_STATISTICS])
+
+
+def _tree(compiled: Compiled, data: Mapping[str, np.ndarray], draws: xr.Dataset, statistics: xr.Dataset) -> xr.DataTree:
+    """Return posterior and statistics; of these `logp` and `log_prior` are densities on the unconstrained scale."""
+    log_prior = compiled.model.log_prior({name: draws[name].to_numpy() for name in draws.data_vars}, data)
+    groups = {"posterior": draws, "sample_stats": statistics.assign(log_prior=(("chain", "draw"), log_prior))}
+    return xr.DataTree.from_dict(groups)
 
 
 def _draw(ready: Any, settings: Settings, target_accept: float) -> xr.DataTree:
@@ -150,6 +157,6 @@ def _by_importance(compiled: Compiled, settings: Settings, data: Mapping[str, np
         "weight": ("proposal", found.weights),  # of what was drawn from, not of the draws that were kept
         "k_hat": ((), found.k_hat),
         "effective_draws": ((), found.effective),
+        "logp": (("chain", "draw"), found.log_density.reshape(shape)),
     }
-    groups = {"posterior": columns, "sample_stats": statistics}
-    return xr.DataTree.from_dict({group: xr.Dataset(found, coordinates) for group, found in groups.items()})
+    return _tree(compiled, data, xr.Dataset(columns, coordinates), xr.Dataset(statistics, coordinates))

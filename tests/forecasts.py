@@ -95,8 +95,13 @@ def posterior(diverging: int = 0, **values: np.ndarray) -> xr.DataTree:
     shape = next(iter(values.values())).shape
     flags = np.zeros(shape, bool)
     flags.ravel()[:diverging] = True
+    statistics = {
+        "diverging": flags,
+        "energy": np.random.default_rng(0).normal(size=shape),
+        "maxdepth_reached": np.zeros(shape, bool),
+    }
     groups = {
         "posterior": xr.Dataset({name: (("chain", "draw"), value) for name, value in values.items()}),
-        "sample_stats": xr.Dataset({"diverging": (("chain", "draw"), flags)}),
+        "sample_stats": xr.Dataset({name: (("chain", "draw"), value) for name, value in statistics.items()}),
     }
     return xr.DataTree.from_dict(groups)

@@ -17,8 +17,8 @@ LAYERS = {
         "support database source_files source_databases sources notation recognise params_text parsing "
         "rules hints refunds transactions findings simulate rfm"
     ),
-    "maths": "bgnbd gamma_gamma predict value backtest checks segments cohorts memory",
-    "engine": "bgnbd_model gamma_gamma_model laplace sampling origins gate",
+    "maths": "bgnbd gamma_gamma predict value backtest checks plausibility segments cohorts memory",
+    "engine": "priors bgnbd_model gamma_gamma_model laplace sampling origins gate",
     "disk": "artefacts",
     "face": "style plots charts words key_figures log_words page_tables report quality_page html",
     "run": "cells prepare manifest terminal check new_params run",

@@ -204,3 +204,10 @@ def test_days_and_weeks_give_the_same_customer(history, population, weeks):
     assert found == pytest.approx(
         float(bgnbd.expected_purchases(weeks, *history, *population, discount=DISCOUNT)), rel=1e-9
     )
+
+
+def test_parameters_that_are_not_numbers_give_an_answer_that_is_none_and_at_once():
+    """A million terms of a series that never converges, for each draw and customer, would be a hang."""
+    ages = np.linspace(1, 50, 200)
+    found, _ = bgnbd.purchase_integrals(52.0, 0.0, 0.0, ages, np.nan, 4.0, 0.8, 2.4, discount=0.0)
+    assert np.isnan(found).all()

@@ -30,7 +30,7 @@ def only_fault(checks: dict[str, gate.Check]) -> str:
 
 def test_a_good_posterior_passes_every_check():
     checks = judged(good())
-    assert list(checks) == ["shape", "R-hat", "effective sample size", "divergences"]
+    assert list(checks) == ["shape", "R-hat", "effective sample size", "divergences", "energy", "tree depth"]
     assert {check.verdict for check in checks.values()} == {gate.PASS}
     assert gate.verdict(list(checks.values())) == gate.PASS
     assert gate.require(list(checks.values()))["figure"].notna().all()
@@ -87,6 +87,38 @@ def test_divergences_pass_at_none_and_fail_above_one_in_a_thousand(diverging, gr
     assert f"{diverging} of 4,000" in check.sentence
 
 
+@pytest.mark.parametrize("lost", gate.NEEDED_OF_NUTS)
+def test_a_posterior_whose_sampler_says_nothing_fails(lost):
+    tree = posterior(**good())
+    del tree["sample_stats"][lost]
+    (check,) = gate.judge("Purchases", tree, chains=4, draws=1000, derived={})
+    assert check.verdict == gate.FAIL
+    assert f"{lost} are missing" in check.sentence
+
+
+def test_energy_that_hardly_moves_is_warned_about():
+    tree = posterior(**good())
+    tree["sample_stats"]["energy"] = tree["sample_stats"]["energy"].cumsum("draw")
+    checks = {check.name: check for check in gate.judge("Purchases", tree, chains=4, draws=1000, derived={})}
+    assert (checks["energy"].verdict, checks["energy"].figure < 0.1) == (gate.WARN, True)
+
+
+@pytest.mark.parametrize(("deep", "grade"), [(0, gate.PASS), (40, gate.PASS), (41, gate.WARN)])
+def test_transitions_that_use_up_their_depth_are_warned_about(deep, grade):
+    tree = posterior(**good())
+    tree["sample_stats"]["maxdepth_reached"].values.ravel()[:deep] = True
+    checks = {check.name: check for check in gate.judge("Purchases", tree, chains=4, draws=1000, derived={})}
+    assert checks["tree depth"].verdict == grade
+
+
+def test_a_warning_or_failure_that_the_run_accepts_is_a_warning_that_says_so():
+    checks = [gate.Check("data", "mean spend", 2.5, "", gate.FAIL, "Too much."), *judged(good()).values()]
+    accepted = gate.acknowledge(checks, ["mean spend", "energy"])
+    assert (accepted[0].verdict, accepted[0].sentence) == (gate.WARN, "Accepted by this run: Too much.")
+    assert accepted[1:] == checks[1:]  # what passes stays as it is
+    assert gate.acknowledge(checks, []) == checks
+
+
 def test_a_mean_spend_that_does_not_exist_fails():
     rng = np.random.default_rng(1)
     values = {name: value * rng.lognormal(0, 0.05, SHAPE) for name, value in CDNOW_SPEND.items()}
@@ -125,7 +157,7 @@ def test_no_checks_are_no_pass():
 def test_the_worst_verdict_counts_and_only_failures_are_told():
     checks = list(judged(good(), diverging=2).values())
     assert gate.verdict(checks) == gate.WARN
-    assert len(gate.require(checks)) == 4
+    assert len(gate.require(checks)) == 6
     failing = list(judged(good(), diverging=9).values())
     with pytest.raises(GateError) as stopped:
         gate.require(failing)

@@ -106,7 +106,7 @@ def test_nuts_takes_over_where_importance_sampling_fails(compiled, monkeypatch):
     posterior = sampling.sample(compiled["clv.gamma_gamma_model"], base(800, 4), settings("laplace"))
     assert sampling.method_of(posterior) == "nuts"
     monkeypatch.undo()
-    checks = gate.judge_spend({"gamma_gamma": posterior}, settings("laplace"))
+    checks = gate.judge_spend({"gamma_gamma": posterior}, {"gamma_gamma": base(800, 4)}, settings("laplace"))
     (said,) = [check.sentence for check in checks if check.name == gate.TAKEN_OVER]
     assert said.startswith("spend, all data: importance sampling was tried first; its k-hat was ")
     assert said.endswith("above 0.7, so NUTS sampled.")
@@ -157,5 +157,6 @@ def test_far_out_draws_get_no_likelihood_made_of_rounding_errors(each):
 def test_a_posterior_by_importance_sampling_passes_the_gate_and_shows_k_hat_where_r_hat_stood(compiled):
     posterior = sampling.sample(compiled["clv.bgnbd_model"], base(800, 4), settings("laplace"))
     checks = gate.judge_purchases({"bgnbd": posterior}, {"bgnbd": base(800, 4)}, settings("laplace"), horizon_weeks=52)
-    assert [check.name for check in checks] == ["shape", "k-hat", "effective sample size"]
+    names = ["shape", "k-hat", "effective sample size", "repeat purchases", "prior sensitivity"]
+    assert [check.name for check in checks] == names
     assert gate.verdict(checks) == gate.PASS
