@@ -32,21 +32,6 @@ def each(request, compiled) -> Compiled:
     return compiled[request.param]
 
 
-def logarithms(posterior, names: list[str]) -> np.ndarray:
-    return np.log([posterior["posterior"][name].to_numpy().ravel() for name in names])
-
-
-def test_laplace_agrees_with_a_long_run_of_nuts(each):
-    """On the log scale: means within a tenth of a posterior sd, sds within ten per cent."""
-    customers, names = base(2400, 1), each.model.parameters
-    long = logarithms(sampling.sample(each, customers, settings("nuts", draws=10_000)), names)
-    quick = sampling.sample(each, customers, settings("laplace"))
-    assert sampling.method_of(quick) == "laplace"
-    drawn = logarithms(quick, names)
-    assert (np.abs(drawn.mean(axis=1) - long.mean(axis=1)) < 0.1 * long.std(axis=1)).all()
-    np.testing.assert_allclose(drawn.std(axis=1), long.std(axis=1), rtol=0.10)
-
-
 def test_data_are_data_and_not_constants_of_the_compiled_model(each):
     """The density for other customers is that of a model built on them."""
     customers, point = base(300, 2), each.density.start + np.random.default_rng(1).normal(size=(5, 1)) / 4
