@@ -42,6 +42,7 @@ INFINITE_MEAN_FAIL = 0.01  # probability of q <= 1, where the mean spend is infi
 # Ratios modelled / observed outside of which a posterior is not one of these data, or is warned of.
 PURCHASES_FAIL, PURCHASES_WARN = (0.67, 1.5), (0.95, 1.05)
 SPEND_FAIL, SPEND_WARN = (0.5, 2.0), (0.8, 1.25)
+INDEPENDENCE_WARN = 0.10  # by so much one-time buyers' spend may differ from what they are valued at
 NEEDED_OF_NUTS = ("diverging", "energy", "maxdepth_reached")
 # Both are means over customers, so a systematic sample of this many shows the same convergence.
 _TOTAL_CUSTOMERS = 200
@@ -125,6 +126,43 @@ def judge_spend(posteriors: dict[str, xr.DataTree], parts: dict[str, pd.DataFram
             checks += [_sensitivity(PARTS[name], posterior, mean)] if mean else []
         found += checks
     return found
+
+
+def judge_independence(customers: pd.DataFrame, dependence: pd.DataFrame, *, currency: str) -> Check:
+    """Return whether spend depends on frequency, and what that costs where it matters: in the value of one-time buyers.
+
+    Of them the spend model knows nothing of their own: it values them at the population's mean spend, which is learnt from
+    those who came back. What they spent on their one purchase is known, and says how wrong that is.
+
+    Parameters
+    ----------
+    customers
+        With frequency, mean_amount, expected_spend and clv_mean.
+    dependence
+        From `checks.dependence`.
+    """
+    once = customers[(customers["frequency"] == 0) & (customers["mean_amount"] > 0)]
+    rows = dependence.set_index("measure")
+    related = bool((~dependence["value"].between(dependence["lower"], dependence["upper"])).any())
+    spearman, lower, upper = rows.loc["Spearman", ["value", "lower", "upper"]]
+    sentence = (
+        f"data: the rank correlation of frequency and spend is {spearman:+.2f} ({lower:+.2f} to {upper:+.2f} if none)"
+    )
+    if once.empty:
+        return Check(
+            "data", "independence", 0.0, f"<= {INDEPENDENCE_WARN:.0%}", WARN if related else PASS, f"{sentence}."
+        )
+    spent, valued, value = once["mean_amount"].mean(), once["expected_spend"].mean(), once["clv_mean"].sum()
+    excess, error = valued / spent - 1, once["mean_amount"].std() / np.sqrt(len(once)) / spent
+    wrong = abs(excess) > INDEPENDENCE_WARN and abs(excess) > 2 * error
+    sentence += (
+        f"; one-time buyers spent {spent:,.2f} {currency} on their purchase and are valued as if each of their next "
+        f"ones brought {valued:,.2f} ({excess:+.0%})"
+    )
+    if wrong:
+        sentence += f": of their {value:,.0f} {currency}, {value * (1 - spent / valued):+,.0f} may be the model's alone"
+    limit = f"<= {INDEPENDENCE_WARN:.0%}, or within two standard errors"
+    return Check("data", "independence", float(excess), limit, WARN if related or wrong else PASS, f"{sentence}.")
 
 
 def acknowledge(checks: list[Check], names: Sequence[str]) -> list[Check]:
@@ -285,7 +323,8 @@ def _energy(part: str, statistics: xr.Dataset) -> Check:
 def _depth(part: str, statistics: xr.Dataset) -> Check:
     share = float(statistics["maxdepth_reached"].mean())
     grade = PASS if share <= DEEP_TREES_WARN else WARN
-    sentence = f"{part}: {share:.1%} of the transitions used up the depth of their tree: sampling was slow, not wrong."
+    advice = "" if grade == PASS else " Sampling was slow, not wrong."
+    sentence = f"{part}: {share:.1%} of the transitions used up the depth of their tree.{advice}"
     return Check(part, "tree depth", share, f"<= {DEEP_TREES_WARN:.0%}", grade, sentence)
 
 

@@ -23,7 +23,7 @@ DATABASE = "postgresql"
 # Checks of the gate that a run may accept by name; the others say that the numbers themselves are wrong.
 ACKNOWLEDGEABLE = (
     *("repeat purchases", "mean spend", "infinite mean spend", "prior sensitivity", "repeat customers"),
-    *("horizon / history", "energy", "tree depth"),
+    *("horizon / history", "independence", "energy", "tree depth"),
 )
 _TELLS_THE_DAY = re.compile(r"^(?=.*%(-?d|-?j|c|x|D|F|e))(?=.*%(Y|y|-y|c|x|D|F|G))", re.DOTALL)
 INSTANTS = ("unix_seconds", "unix_milliseconds")  # date formats that count time instead of writing it

@@ -2,6 +2,7 @@
 
 import arviz
 import numpy as np
+import pandas as pd
 import pytest
 import xarray as xr
 from forecasts import CDNOW_PURCHASES, CDNOW_SPEND, customers, posterior
@@ -220,3 +221,29 @@ def test_the_summary_of_weighted_draws_has_no_r_hat():
     assert "r_hat" not in table
     np.testing.assert_allclose(table["mcse_mean"], table["sd"] / 50, atol=1e-4)
     assert (table["ess"] == 2500).all()
+
+
+def one_time(spent: float, valued: float, n: int = 400) -> pd.DataFrame:
+    """Return one-time buyers who spent around one amount and are valued at another."""
+    amounts = spent * np.random.default_rng(3).lognormal(-0.045, 0.3, n)
+    return pd.DataFrame({"frequency": 0, "mean_amount": amounts, "expected_spend": valued, "clv_mean": 0.5 * valued})
+
+
+def relation(spearman: float) -> pd.DataFrame:
+    rows = [("Pearson", 0.0, -0.1, 0.1), ("Spearman", spearman, -0.02, 0.10)]
+    return pd.DataFrame(rows, columns=["measure", "value", "lower", "upper"])
+
+
+@pytest.mark.parametrize(
+    ("spent", "spearman", "grade"), [(35, 0.05, gate.PASS), (28, 0.05, gate.WARN), (35, 0.2, gate.WARN)]
+)
+def test_dependence_of_spend_on_frequency_is_told_in_money(spent, spearman, grade):
+    check = gate.judge_independence(one_time(spent, 35.0), relation(spearman), currency="USD")
+    assert check.verdict == grade
+    assert f"{spearman:+.2f} (-0.02 to +0.10 if none)" in check.sentence
+    assert ("may be the model's alone" in check.sentence) == (spent == 28)
+
+
+def test_few_one_time_buyers_are_excused_by_their_luck():
+    check = gate.judge_independence(one_time(28, 35.0, n=3), relation(0.05), currency="USD")
+    assert check.verdict == gate.PASS
