@@ -131,8 +131,8 @@ def judge_spend(posteriors: dict[str, xr.DataTree], parts: dict[str, pd.DataFram
 def judge_independence(customers: pd.DataFrame, dependence: pd.DataFrame, *, currency: str) -> Check:
     """Return whether spend depends on frequency, and what that costs where it matters: in the value of one-time buyers.
 
-    Of them the spend model knows nothing of their own: it values them at the population's mean spend, which is learnt from
-    those who came back. What they spent on their one purchase is known, and says how wrong that is.
+    Of them the spend model knows nothing of their own: it values them at the population's mean spend, learnt from those
+    who came back. What they spent on their one purchase is known, and says how wrong that is.
 
     Parameters
     ----------

@@ -533,8 +533,11 @@ def test_lines_without_anything_are_no_records(tmp_path, end):
     ]
 
 
-def test_rows_of_delimiters_alone_have_no_customer(tmp_path):
-    assert rules(cleaned(source(tmp_path, LOG + ",,\n"))) == [[3, "missing_customer_id"]]
+@pytest.mark.parametrize("row", [",,", " ,  ,", '"","",""'])
+def test_rows_in_which_nothing_stands_are_left_out_and_no_faults(tmp_path, row):
+    con = cleaned(source(tmp_path, LOG + row + "\n", max_rejected_share=0.0))
+    assert rules(con) == [[3, "empty_row"]]
+    assert kept(con) == READ
 
 
 def test_faults_late_in_a_large_file_are_faults_of_their_records(tmp_path):
