@@ -14,8 +14,8 @@ Maths      bgnbd, gamma_gamma          likelihoods and closed forms, in plain nu
            backtest, checks, plausibility
                                        a forecast against what came; a model against its data
            segments, cohorts           named groups; monthly matrices
-Engine     bgnbd_model, gamma_gamma_model, priors, laplace, sampling, gate
-                                       PyMC models, posteriors, the verdict
+Engine     bgnbd_model, gamma_gamma_model, priors, laplace, sampling, sbc, gate
+                                       PyMC models, posteriors, their calibration, the verdict
 Disk       artefacts                   name, place and contract of every file of a run
 Face       plots, charts, style        figures for analysts, charts for readers, their common colours
            words, key_figures          how numbers are written; the figures a report speaks of

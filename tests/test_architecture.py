@@ -18,7 +18,7 @@ LAYERS = {
         "rules hints refunds transactions findings simulate rfm"
     ),
     "maths": "bgnbd gamma_gamma predict value backtest checks plausibility segments cohorts memory",
-    "engine": "priors bgnbd_model gamma_gamma_model laplace sampling origins gate",
+    "engine": "priors bgnbd_model gamma_gamma_model laplace sampling sbc gate",
     "disk": "artefacts",
     "face": "style plots charts words key_figures log_words page_tables report quality_page html",
     "run": "cells prepare manifest terminal check new_params run",
