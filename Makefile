@@ -52,7 +52,7 @@ lint: $(ENV) ## Lint and types, of code and notebooks
 	@$(PYTHON) -m ruff format -q --check .
 	@$(PYTHON) -m mypy
 
-check: lint ## Lint, types and fast tests, about a minute
+check: lint ## Lint, types and fast tests, a minute or two
 	@$(PYTHON) -m pytest -q $(TWO) -m "not slow"
 
 test: lint ## Everything: lint, all tests, the smoke run, and its notebooks a second time
