@@ -142,26 +142,29 @@ def judge_independence(customers: pd.DataFrame, dependence: pd.DataFrame, *, cur
         From `checks.dependence`.
     """
     once = customers[(customers["frequency"] == 0) & (customers["mean_amount"] > 0)]
-    rows = dependence.set_index("measure")
     related = bool((~dependence["value"].between(dependence["lower"], dependence["upper"])).any())
-    spearman, lower, upper = rows.loc["Spearman", ["value", "lower", "upper"]]
+    spearman, lower, upper = dependence.set_index("measure").loc["Spearman", ["value", "lower", "upper"]]
     sentence = (
-        f"data: the rank correlation of frequency and spend is {spearman:+.2f} ({lower:+.2f} to {upper:+.2f} if none)"
+        f"Customers who buy more often spend {'more' if spearman > 0 else 'less'} per purchase"
+        if related
+        else "Customers who buy more often spend neither more nor less per purchase than luck explains"
     )
+    sentence += f" (rank correlation {spearman:+.2f}; {lower:+.2f} to {upper:+.2f} if there were no relation)."
+    limit = f"<= {INDEPENDENCE_WARN:.0%}, or within two standard errors"
     if once.empty:
-        return Check(
-            "data", "independence", 0.0, f"<= {INDEPENDENCE_WARN:.0%}", WARN if related else PASS, f"{sentence}."
-        )
+        return Check("data", "independence", 0.0, limit, WARN if related else PASS, sentence)
     spent, valued, value = once["mean_amount"].mean(), once["expected_spend"].mean(), once["clv_mean"].sum()
     excess, error = valued / spent - 1, once["mean_amount"].std() / np.sqrt(len(once)) / spent
     wrong = abs(excess) > INDEPENDENCE_WARN and abs(excess) > 2 * error
     sentence += (
-        f"; one-time buyers spent {spent:,.2f} {currency} on their purchase and are valued as if each of their next "
-        f"ones brought {valued:,.2f} ({excess:+.0%})"
+        f" One-time buyers spent {spent:,.2f} {currency} on their purchase; the model expects {valued:,.2f} of each of "
+        f"their next ones ({excess:+.0%})"
     )
     if wrong:
-        sentence += f": of their {value:,.0f} {currency}, {value * (1 - spent / valued):+,.0f} may be the model's alone"
-    limit = f"<= {INDEPENDENCE_WARN:.0%}, or within two standard errors"
+        wrongly = value * (1 - spent / valued)
+        sentence += (
+            f", so their {value:,.0f} {currency} may be {abs(wrongly):,.0f} too {'high' if wrongly > 0 else 'low'}"
+        )
     return Check("data", "independence", float(excess), limit, WARN if related or wrong else PASS, f"{sentence}.")
 
 

@@ -12,7 +12,7 @@ from clv.words import count, day, money, percent
 def verdict(refusal: str | None, supports: Sequence[Support]) -> str:
     """Return whether the log can be used, as Markdown."""
     if refusal:
-        return f"**No.** {plain(refusal)}"
+        return "**No**, for the reason above."
     limits = [support.sentence for support in supports if support.answer != ENOUGH]
     return f"**Yes, with care.** {plain(' '.join(limits))}" if limits else "**Yes.**"
 

@@ -1300,7 +1300,9 @@ def rows_left_out(shop: Shop) -> list[dict[str, str]]:
 @pytest.fixture(scope="module")
 def database():
     """A database in which one log after the other is cleaned."""
-    return transactions.connect()
+    con = transactions.connect()
+    con.execute("SET threads = 1")  # of a few hundred rows two would only wait for each other
+    return con
 
 
 def said_by_cleaning(database: DuckDBPyConnection, source: transactions.SourceSettings) -> str:

@@ -1,10 +1,10 @@
 """What findings promises: each warning speaks where it must, counts rows and money, and is silent one step before."""
 
 from collections.abc import Iterable
-from datetime import date
+from functools import cache
 
 import pytest
-from helpers import COLUMNS, DAY_ZERO, WITH_ORDERS, cleaned, day, source, with_orders
+from helpers import COLUMNS, DAY_ZERO, TODAY, WITH_ORDERS, cleaned, day, source, with_orders
 
 from clv import findings, tables, transactions
 from clv.errors import InputError
@@ -25,10 +25,20 @@ def log(*rows: tuple[str, int, str], calm: Iterable[tuple[str, int, str]] = CALM
     return HEADER + "".join(f"{name},{day(number)},{amount}\n" for name, number, amount in (*rows, *calm))
 
 
+@cache
+def database():
+    """Return the database in which one log after the other is cleaned."""
+    con = transactions.connect()
+    con.execute("SET threads = 1")  # of a few hundred rows two would only wait for each other
+    return con
+
+
 def inspected(path, text, **options):
     """Clean a log and return its table QUALITY by rule."""
     settings = source(path, text, **options)
-    return findings.inspect(cleaned(settings), settings).set_index("rule")
+    transactions.read(database(), settings)
+    transactions.clean(database(), settings, today=TODAY)
+    return findings.inspect(database(), settings).set_index("rule")
 
 
 def warnings(path, text, **options):
@@ -282,7 +292,7 @@ def test_a_log_that_is_refused_has_its_table_too(tmp_path):
     con = transactions.connect()
     transactions.read(con, settings)
     with pytest.raises(InputError):
-        transactions.clean(con, settings, today=date(2025, 1, 1))
+        transactions.clean(con, settings, today=TODAY)
     quality = findings.inspect(con, settings).set_index("rule")
     assert quality.index.tolist() == [*(rule.name for rule in RULES), "unused_filter"]  # nobody is left to look at
     assert quality.loc["unparsable_date", ["rows", "records", "advice"]].tolist() == [
