@@ -51,7 +51,7 @@ def shop(folder: Path, *faulty: str, settings: str = "", header: str = "id,date,
 
 def text(page: Path) -> str:
     """Return what a reader sees of a page."""
-    body = re.sub(r"<(style|script).*?</\1>", "", page.read_text(), flags=re.DOTALL)
+    body = re.sub(r"<(style|script).*?</\1>|</?(strong|em|code)>", "", page.read_text(), flags=re.DOTALL)
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]+>", " ", body)).replace("\u00a0", " "))
 
 

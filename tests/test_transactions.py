@@ -1,15 +1,18 @@
 """What transactions promises: named rules, a ledger that balances, a refusal where too little is left."""
 
+import dataclasses
 import hashlib
 from datetime import date
 
 import pandas as pd
 import pytest
+import retail
 from helpers import COLUMNS, cdnow, cleaned, kept, ledger, rules, source, with_orders
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from clv import rfm, tables, transactions
+from clv.artefacts import Run
 from clv.errors import InputError, IntegrityError
 
 # --- CDNOW --------------------------------------------------------------------------------------------------------
@@ -202,3 +205,27 @@ def test_row_order_changes_nothing_and_the_ledger_always_balances(tmp_path, rows
     lines = transactions.frame(first, tables.LEDGER).set_index("line")
     assert lines["rows"].drop("source").sum() == lines.loc["source", "rows"] == len(rows)
     assert lines["amount"].drop("source").sum() == pytest.approx(lines.loc["source", "amount"], abs=1e-9)
+
+
+def test_the_order_of_rows_changes_no_byte_of_the_cleaned_tables(tmp_path, outputs):
+    """Refunds with numbers of their own, repeats, lines of one moment: nothing is decided by who comes first."""
+    del outputs  # the folder is redirected
+    shop = retail.line_items(300, seed=5)
+    written = []
+    for name, rows in (("one", shop.rows), ("other", shop.rows.sample(frac=1.0, random_state=1))):
+        retail.write_csv(dataclasses.replace(shop, rows=rows), tmp_path / f"{name}.csv", encoding="utf-8")
+        con = transactions.connect()
+        columns = {"order_id": "InvoiceNo", "product": "StockCode", "quantity": "Quantity", "date": "InvoiceDate"}
+        columns |= {"unit_price": "UnitPrice", "customer_id": "CustomerID"}
+        options = {"date_format": "%d/%m/%Y %H:%M", "shape": "line_items", "cancellation_pattern": "^C"}
+        settings_of = transactions.SourceSettings(
+            tmp_path / f"{name}.csv", columns=columns, max_rejected_share=0.3, **options
+        )
+        transactions.read(con, settings_of)
+        transactions.clean(con, settings_of, today=date(2026, 1, 1))
+        run = Run(name)
+        run.write_query(con, "transactions", tables.TRANSACTIONS)
+        run.write_table(tables.LEDGER, transactions.frame(con, tables.LEDGER))
+        written.append([run.path(table).read_bytes() for table in ("transactions", "ledger")])
+    assert len(transactions.frame(con, tables.TRANSACTIONS)) > 1_000
+    assert written[0] == written[1]
