@@ -16,7 +16,7 @@ TWO := -n 2 --dist loadfile
 
 # -- what one can ask for ---------------------------------------------------------------------------------------------
 
-.PHONY: help env report check-data refresh new-params lab smoke lint check test bench strip lock clean
+.PHONY: help env report check-data refresh new-params lab smoke lint check test bench sbc strip lock clean
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo '  Settings: PARAMS=params/default.yaml   RUN=name (clean)   PYTHON=python (use the active environment)   -j2'
@@ -65,6 +65,9 @@ test: lint ## Everything: lint, all tests, the smoke run, and its notebooks a se
 
 bench: $(ENV) ## Measure against pymc-marketing, and with up to a million customers, about half an hour
 	@PYTHONPATH="$(CURDIR)" $(PYTHON) tests/bench.py --folder "$(OUTPUTS)/bench"
+
+sbc: $(ENV) ## Calibration by simulation: are posteriors and forecasts as sure as they should be, about half an hour
+	@PYTHONPATH="$(CURDIR)" $(PYTHON) tests/sbc.py --folder "$(OUTPUTS)/sbc"
 
 strip: $(ENV) ## Remove outputs and metadata from notebooks/
 	@$(CLV) strip

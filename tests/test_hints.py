@@ -87,8 +87,8 @@ def test_what_would_read_most_of_the_amounts_is_named(texts, settings, sentence)
 
 @pytest.mark.parametrize(
     "texts",
-    [["free", "much"], ["1,50", "free", "much"], ["1.2.3"], ["1e400"], [None], [], ["5 USD x"]],
-    ids=["words", "a third", "points", "too large", "nothing", "no cell", "the stated currency"],
+    [["free", "much"], ["1,50", "free", "much"], ["1.2.3"], ["1e400"], ["1000000000000"], [None], [], ["5 USD x"]],
+    ids=["words", "a third", "points", "beyond all numbers", "too large", "nothing", "no cell", "the stated currency"],
 )
 def test_of_amounts_that_no_sign_would_mend_nothing_is_said(texts):
     assert hinted("unparsable_amount", texts) == ""
