@@ -135,6 +135,8 @@ def _write(run: Run, found: Inspection, con: DuckDBPyConnection) -> Path:
             [ROWS_PER_RULE],
         ).df()
         run.write_csv("rows_left_out", rows, folder="check")
+    else:
+        (run.folder / "check" / "rows_left_out.csv").unlink(missing_ok=True)  # of an earlier log
     page = render(
         quality_page.notebook(found),
         title=f"The log of {run.name}",

@@ -199,7 +199,7 @@ def _repeats(con: DuckDBPyConnection, settings: SourceSettings) -> Found:
 def _unused_filters(con: DuckDBPyConnection, settings: SourceSettings) -> Found:
     """Return how many filters on customers met nobody."""
     names = [str(name) for name in settings.exclude_ids]
-    left_out = "FROM judged WHERE rule = 'excluded_customer'"
+    left_out = "FROM judged WHERE rule IS NOT NULL"  # another rule may have taken their rows first
     met = con.execute(f"SELECT DISTINCT customer {left_out} AND list_contains(?, customer)", [names]).fetchall()
     pattern = settings.exclude_pattern
     idle = pattern is not None and not one(

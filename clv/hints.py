@@ -19,7 +19,7 @@ def hint(con: DuckDBPyConnection, rule: Rule, settings: SourceSettings) -> str:
     if rule.name not in ("unparsable_date", "unparsable_amount"):
         return ""
     rows = con.execute(
-        "SELECT DISTINCT value FROM rejected WHERE rule = ? AND value IS NOT NULL ORDER BY value LIMIT ?",
+        "SELECT DISTINCT value FROM rejected WHERE rule = ? AND value IS NOT NULL ORDER BY hash(value) LIMIT ?",
         [rule.name, TEXTS],
     ).fetchall()
     texts = [text for (text,) in rows]

@@ -1,13 +1,12 @@
 """A first params file for a log of one's own: what its columns look like, and the questions they leave open."""
 
-import re
 from pathlib import Path
 
 from clv import artefacts, source_files, sources
 from clv.database import connect
 from clv.errors import InputError
-from clv.params import RUN_NAME
-from clv.params_text import params_text
+from clv.params import RESERVED_NAMES, RUN_NAME
+from clv.params_text import params_text, run_of
 from clv.recognise import recognise
 
 SAMPLED_ROWS = 5000
@@ -20,8 +19,8 @@ def new_params(data: str) -> Path:
     files = source_files.find(data)
     if not data or not files:
         raise InputError(f"DATA={data} was not found: name a log, like make new-params DATA=data/orders.csv.")
-    name = re.sub(r"[^A-Za-z0-9_-]", "_", Path(data).name.split(".")[0]).strip("_-")[:64]
-    if not RUN_NAME.fullmatch(name):
+    name = run_of(data)
+    if not RUN_NAME.fullmatch(name) or name in RESERVED_NAMES:
         raise InputError(f"DATA={data} gives no name for a run: rename the file, letters and digits first.")
     target = artefacts.root() / "params" / f"{name}.yaml"
     if target.exists():

@@ -43,7 +43,7 @@ def params_text(found: Recognised, *, source: str, delimiter: str | None = None,
     first, last = found.first_day, found.last_day
     return TEMPLATE.format(
         file=shown(file),
-        run=re.sub(r"[^A-Za-z0-9_-]", "_", file.split(".")[0]).lstrip("-")[:64] or "yours",
+        run=run_of(source) or "yours",
         questions="".join(f"{line}\n" for line in _question_lines(found.questions)),
         source=_quoted(source),
         shape=_noted("shape: line_items", "a row is one line of an order\n") if found.shape == "line_items" else "",
@@ -52,6 +52,11 @@ def params_text(found: Recognised, *, source: str, delimiter: str | None = None,
         split=first + timedelta((last - first).days * 2 // 3) if first and last else "2025-06-30",
         currency=f"currency: {found.currency}" if found.currency else _noted("# currency: EUR", "or else it is USD"),
     )
+
+
+def run_of(source: str) -> str:
+    """Return the name of a run after its log; empty if the log's name gives none."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", PurePath(source).name.split(".")[0]).strip("_-")[:64]
 
 
 def _question_lines(questions: tuple[str, ...]) -> Iterator[str]:

@@ -56,8 +56,11 @@ def moment(con: DuckDBPyConnection, kind: str, settings: SourceSettings) -> str:
         count = f"try_cast(date AS DOUBLE) / {SECONDS[written]}"
         return _local(f"CASE WHEN abs({count}) < {_LATEST} THEN to_timestamp({count}) END", settings)
     read = f"try_strptime(trim(date::VARCHAR), {literal(written)})"
-    if _kind_of(con, read.replace("date::VARCHAR", "''"), written) == INSTANT:
+    found = _kind_of(con, read.replace("date::VARCHAR", "''"), written)
+    if found == INSTANT:
         return _local(read, settings)
+    if found == "TIMESTAMP_NS":
+        read = f"make_timestamp(epoch_ns({read}) // 1000)"
     if written.endswith(("Z", "UTC")):  # %z does not read a Z, so formats spell it out
         return _local(f"timezone('UTC', {read}::TIMESTAMP)", settings)
     return f"{read}::TIMESTAMP"
@@ -139,8 +142,9 @@ def _decorated(column: str, settings: SourceSettings) -> str:
     )
     # At most one sign, and brackets only in pairs.
     minus = "(p['before'] IN ('-', '−', '('))::INT + (p['inner'] IN ('-', '−'))::INT + (p['after'] IN ('-', '−'))::INT"
+    plus = "(p['before'] = '+')::INT + (p['inner'] = '+')::INT"
     return (
-        f"list_transform([{parts}], lambda p: CASE WHEN p['digits'] = '' OR ({minus}) > 1"
+        f"list_transform([{parts}], lambda p: CASE WHEN p['digits'] = '' OR ({minus} + {plus}) > 1"
         f" OR (p['before'] = '(') <> (p['after'] = ')') THEN NULL"
         f" ELSE try_cast({bare} AS {MONEY}) * (1 - 2 * ({minus})) END)[1]::{MONEY}"
     )

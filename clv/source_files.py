@@ -214,7 +214,9 @@ def _kind(file: Path) -> str:
         for magic, what in known.items():
             if begin[place:].startswith(magic):
                 return what
-    if begin.lstrip()[:1] in (b"{", b"[", b"<"):
+    with opened(file) as stream:
+        text = stream.read(64).removeprefix(b"\xef\xbb\xbf").removeprefix(b"\xff\xfe").lstrip()
+    if text[:1] in (b"{", b"[", b"<"):
         raise InputError(f"{file.name} looks like JSON, XML or a web page: save the log as CSV or Parquet.")
     return CSV
 

@@ -192,7 +192,7 @@ def _is_header(kinds: Mapping[str, str], settings: SourceSettings) -> str:
 
 def _is_empty(kinds: Mapping[str, str]) -> str:
     mapped = [name for name in KNOWN_COLUMNS if name in kinds]
-    return " AND ".join(f"coalesce(trim({name}::VARCHAR), '') = ''" for name in mapped)
+    return " AND ".join(f"{parsing.identifier(name)} IS NULL" for name in mapped)
 
 
 def _is_listed(value: str, listed: object) -> str:
@@ -276,11 +276,12 @@ def _create_rules(con: DuckDBPyConnection, settings: SourceSettings) -> None:
     """Create `rules`: the lines of the ledger in order; what was set aside and kept comes last."""
     con.execute("CREATE TABLE rules (place INTEGER, line VARCHAR, source_column VARCHAR, meaning VARCHAR)")
     last = {SET_ASIDE: 1, KEPT: 2}
-    for rule in sorted((*RULES, _KEPT_RULE), key=lambda rule: last.get(rule.name, 0)):
-        con.execute(
-            "INSERT INTO rules SELECT count(*), ?, ?, ? FROM rules",
-            [rule.name, settings.name_of(rule.column), rule.meaning],
-        )
+    ordered = sorted((*RULES, _KEPT_RULE), key=lambda rule: last.get(rule.name, 0))
+    lines = [[rule.name, settings.name_of(rule.column), rule.meaning] for rule in ordered]
+    con.execute(
+        "INSERT INTO rules SELECT row_number() OVER () - 1, line[1], line[2], line[3] FROM (SELECT unnest(?) AS line)",
+        [lines],
+    )
 
 
 # --- refusals ---
@@ -344,9 +345,10 @@ def _refuse_faults(con: DuckDBPyConnection, settings: SourceSettings) -> None:
     advice = hint(con, rule, settings) or rule.advice
     if rule == UNMATCHED and not one(con, "SELECT count(*) FROM judged WHERE money >= 0"):
         advice = "No row is a purchase: are the signs reversed, or does cancellation_pattern match every order?"
+    place = "" if column == "row" else f" of column {column}"
     raise InputError(
         f"{share:.1%} of {total} rows cannot be used, more than max_rejected_share {settings.max_rejected_share:.1%}:"
-        f" mostly {worst} ({rule.meaning}) in {_rows(count)} of column {column} (first: record {places(con, [first])},"
+        f" mostly {worst} ({rule.meaning}) in {_rows(count)}{place} (first: record {places(con, [first])},"
         f" {_short(value)}). {advice}"
     )
 

@@ -187,3 +187,11 @@ def test_the_page_shows_what_stands_in_a_log_as_text_and_names_no_customer(tmp_p
     assert not re.search(r"<img src=x|<script>alert", page.read_text())
     for name in ("alert(1)", "ada@example.org", "bob", "C01"):
         assert name not in text(page)
+
+
+def test_rows_of_an_earlier_log_do_not_stay_beside_the_page_of_one_that_cannot_be_read(tmp_path, outputs, undrawn):
+    page = check(shop(tmp_path, ",2024-01-05,5"))
+    (tmp_path / "log.csv").write_text("x,y\n1,2\n")
+    with pytest.raises(InputError):
+        check(tmp_path / "shop.yaml")
+    assert not page.with_name("rows_left_out.csv").exists()

@@ -320,3 +320,10 @@ def test_looking_at_a_log_leaves_its_tables_as_they_were(tmp_path):
     assert con.execute("SHOW TABLES").fetchall() == before
     assert findings.inspect(con, settings).equals(first)
     assert tables.check(tables.QUALITY, first) is not None
+
+
+def test_a_customer_whom_another_filter_took_first_is_in_the_log(tmp_path):
+    text = f"id,date,amount,country\nada,{day(1)},5,Spain\nbob,{day(2)},6,France\n"
+    options = {"columns": COLUMNS | {"country": "country"}, "countries": ["France"]}
+    assert inspected(tmp_path, text, **options, exclude_ids=["ada"])["rows"]["unused_filter"] == 0
+    assert inspected(tmp_path, text, **options, exclude_pattern="^ad")["rows"]["unused_filter"] == 0

@@ -132,3 +132,14 @@ def test_with_the_signs_that_are_named_the_amounts_are_read(tmp_path, amount):
     named = re.fullmatch(r"With decimal (.)(.)\1(?: with thousands (.)(.)\3)? most of them can be read\.", sentence)
     log = source(tmp_path, text, currency="EUR", decimal=named[2], thousands=named[4])
     assert kept(cleaned(log)) == [("ada", "01-02", 1234.5), ("zoe", "01-01", 7)]
+
+
+def test_of_many_different_dates_not_only_the_first_in_the_alphabet_are_tried():
+    hours = [
+        f"{d:02}/{m:02}/2024 {h:02}:{n:02}"
+        for d in range(1, 29)
+        for m in range(1, 13)
+        for h in (8, 9)
+        for n in range(60)
+    ]
+    assert hinted("unparsable_date", hours) == "%d/%m/%Y %H:%M would read 100% of them."

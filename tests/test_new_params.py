@@ -206,3 +206,20 @@ def test_a_shops_line_items_can_be_used_once_the_one_question_that_stops_them_is
         check(target)
     target.write_text(text.replace("max_rejected_share: 0.10", "max_rejected_share: 0.20"))
     assert check(target).exists()
+
+
+def test_a_reserved_name_is_refused_at_once(project):
+    file = named(project, "lab.csv")
+    assert refused(file) == f"DATA={file} gives no name for a run: rename the file, letters and digits first."
+
+
+@pytest.mark.parametrize("log", ["orders (1).csv", "_orders.csv", "orders-.csv", "a" * 70 + ".csv"])
+def test_the_file_names_itself(project, log):
+    target = new_params(str(named(project, log)))
+    assert f"make check-data PARAMS=params/{target.name}\n" in target.read_text()
+
+
+def test_a_globs_file_names_itself(project):
+    named(project, "orders-1.csv")
+    target = new_params(str(project / "data" / "orders-*.csv"))
+    assert f"make check-data PARAMS=params/{target.name}\n" in target.read_text()

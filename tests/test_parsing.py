@@ -394,3 +394,13 @@ def test_what_is_stored_as_something_else_is_no_date(con, kind):
 def test_a_format_that_means_nothing_is_refused(con, form):
     with pytest.raises(InputError, match=r"^date_format '.*' is not understood \(.*\)\.$"):
         moment(con, "31.01.2024", date_format=form)
+
+
+def test_the_last_nanosecond_of_a_day_in_text_is_not_the_next_day(con):
+    text, form = "2024-01-31 23:59:59.999999999", "%Y-%m-%d %H:%M:%S.%n"
+    assert moment(con, text, date_format=form) == at(2024, 1, 31, 23, 59, 59, 999_999)
+
+
+@pytest.mark.parametrize("text", ["+-5", "+5-", "(+5)", "-+5"])
+def test_plus_and_minus_say_two_things(con, text):
+    assert read(con, parsing.money("amount", "VARCHAR", SourceSettings("log.csv")), "amount", text) is None

@@ -1,5 +1,6 @@
 """What source_files promises: the files meant, once each, as what they hold, read to their end in any encoding."""
 
+import codecs
 import errno
 import gzip
 import os
@@ -654,3 +655,16 @@ def test_zero_bytes_stay_in_their_cell(tmp_path, encoding):
 def test_a_folder_whose_name_ends_like_a_files_is_a_folder(tmp_path):
     files(tmp_path / "orders.csv", {"a.csv": LOG.encode()})
     assert kept(cleaned(settings(tmp_path / "orders.csv"))) == READ
+
+
+@pytest.mark.parametrize("row", [",\t,", "\u00a0,,\u200b"])
+def test_rows_of_tabs_and_invisible_characters_are_empty(tmp_path, row):
+    con = cleaned(source(tmp_path, LOG + row + "\n", max_rejected_share=0.0))
+    assert rules(con) == [[3, "empty_row"]]
+    assert kept(con) == READ
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, lambda text: codecs.BOM_UTF8 + text])
+def test_json_is_seen_behind_a_mark_and_packed(tmp_path, pack):
+    (tmp_path / "log.csv").write_bytes(pack(b'[{"id": "ada"}]'))
+    assert refused(settings(tmp_path / "log.csv")).startswith("log.csv looks like JSON, XML or a web page")
