@@ -222,5 +222,5 @@ def _p_value(counts: Integers, data_sets: int) -> float:
     at_most, more = _tables(data_sets, counts.size)
     at, at_least = np.arange(counts.size), np.vstack([np.ones(counts.size), more])
     tails = 2 * min(at_most[counts, at].min(), at_least[counts, at].min())
-    narrower = _pointwise(data_sets, counts.size, tails * (1 + 1e-9))
+    narrower = _pointwise(data_sets, counts.size, min(tails * (1 + 1e-9), 1.0))
     return max(1 - _probability_inside(narrower, data_sets), 0.0)

@@ -82,6 +82,12 @@ def test_the_p_value_is_uniform_and_says_what_the_band_says():
     assert (~found["inside"] | (found["p_value"] > 0.9 * limit)).all()
 
 
+def test_a_single_data_set_proves_nothing():
+    found = sbc.verdicts(pd.DataFrame({"r": [10], "q": [0]}), draws=19)
+    assert found["inside"].all()
+    assert (found["p_value"] > 0.05).all()
+
+
 WRONG = {
     "too low": lambda u: u**1.5,
     "too high": lambda u: 1 - (1 - u) ** 1.5,
