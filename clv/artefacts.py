@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clv.errors import InputError, IntegrityError
+from clv.errors import IntegrityError
 from clv.params import DATABASE, RUN_NAME
 from clv.source_files import find
 
@@ -90,12 +90,6 @@ def source_files(source: str) -> list[Path]:
     if source == "cdnow":
         return [root() / "clv" / "data" / "cdnow.csv"]
     return find(root() / Path(source).expanduser())
-
-
-def refuse_future_end(source: str, end: date | None, *, today: date) -> None:
-    """Refuse an end of observation that has not come: everybody would have been silent until then."""
-    if source != "generate" and end and end > today:
-        raise InputError(f"observation_end ({end}) lies in the future: state the last day that the log holds.")
 
 
 def shown(file: Path) -> str:

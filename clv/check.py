@@ -6,7 +6,7 @@ The page and the rows that were left out go to outputs/<run>/check/, so no resul
 import contextlib
 import tempfile
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -34,16 +34,14 @@ def check(params_file: Path) -> Path:
     with _log(run, settings) as path:
         source = _source_settings(settings, path)
         try:
-            artefacts.refuse_future_end(settings.source, settings.observation_end, today=date.today())
+            settings.refuse_future_end(date.today())
             transactions.read(con, source)
             transactions.clean(con, source)
-            customers = rfm.summarise(con, "transactions", period_end=_end(con, settings))
-            support.require(customers, horizon_weeks=settings.horizon_weeks)
-            _require_backtest(con, settings)
         except InputError as error:
             refusal = error
-        found = _inspect(con, source, settings, run.name, str(refusal) if refusal else None)
-    page = _write(run, found, con)
+        found = _inspect(con, source, settings, run.name)
+        refusal = refusal or _refused(con, settings, found)
+    page = _write(run, replace(found, refusal=str(refusal) if refusal else None), con)
     if refusal:
         raise InputError(f"{refusal} See {artefacts.shown(page)}.")
     return page
@@ -93,19 +91,24 @@ def _end(con: DuckDBPyConnection, settings: params.Params) -> date:
     return rfm.last_day(con, "transactions", stated=settings.end_if_known)
 
 
-def _require_backtest(con: DuckDBPyConnection, settings: params.Params) -> None:
-    """Refuse a calibration end that notebook 02 would refuse."""
-    if settings.calibration_end:
-        known = rfm.summarise(con, "transactions", period_end=settings.calibration_end)
-        rfm.require_holdout(known, cut=settings.calibration_end, last_day=_end(con, settings))
+def _refused(con: DuckDBPyConnection, settings: params.Params, found: Inspection) -> InputError | None:
+    """Return why notebook 02 would refuse the customers of a clean log, or the calibration end."""
+    if found.customers is None:
+        return None
+    try:
+        support.require(found.customers, horizon_weeks=settings.horizon_weeks)
+        if settings.calibration_end:
+            known = rfm.summarise(con, "transactions", period_end=settings.calibration_end)
+            rfm.require_holdout(known, cut=settings.calibration_end, last_day=_end(con, settings))
+    except InputError as error:
+        return error
+    return None
 
 
-def _inspect(
-    con: DuckDBPyConnection, source: SourceSettings, settings: params.Params, run: str, refusal: str | None
-) -> Inspection:
+def _inspect(con: DuckDBPyConnection, source: SourceSettings, settings: params.Params, run: str) -> Inspection:
     """Return what is known of the log, as far as its cleaning came."""
     known = {row[0] for row in con.execute("SELECT table_name FROM information_schema.tables").fetchall()}
-    found: dict[str, Any] = {"run": run, "source": settings.source, "currency": settings.currency, "refusal": refusal}
+    found: dict[str, Any] = {"run": run, "source": settings.source, "currency": settings.currency}
     if "source" in known:
         found["mapping"] = _mapping(con, source)
     if "ledger" in known:

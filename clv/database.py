@@ -1,5 +1,6 @@
 """The database the data rooms work in: one connection, and names and texts as SQL writes them."""
 
+import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,11 @@ def one(con: DuckDBPyConnection, query: str) -> Any:
     """Return the single value of a query, None if there is no row."""
     row = con.execute(query).fetchone()
     return row[0] if row else None
+
+
+def reason(error: Exception) -> str:
+    """Return the first line of what a database complains of, without the name of the complaint."""
+    return re.sub(r"^[A-Za-z ]*Error: ", "", str(error).partition("\n")[0])
 
 
 def quoted(name: str) -> str:

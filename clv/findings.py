@@ -15,11 +15,11 @@ from clv.database import literal, one
 from clv.hints import hint
 from clv.rules import RULES, WARN, Rule
 from clv.sources import SourceSettings
-from clv.transactions import places, tells_rows_apart
+from clv.transactions import places, repeats, tells_rows_apart
 
 SAMPLES = 5  # record numbers shown per rule
-QUIET_DAYS = 14  # days without any purchase that are worth a question, if purchases usually come more often
 _ALIKE = r"[\s\p{Cc}\p{Cf}]|^0+|\.0+$"  # what two ways to write one identifier may differ in, beside case
+QUIET_DAYS = 14  # days without any purchase that are worth a question, if purchases usually come more often
 QUIET_TIMES = 10  # ... namely so many times the usual pause
 
 # These look at a customer of `profile`; a warning takes no row.
@@ -117,8 +117,7 @@ def inspect(con: DuckDBPyConnection, settings: SourceSettings) -> pd.DataFrame:
             "advice": [f"{rule.advice} {hint(con, rule, settings)}".strip() for rule in rules],
         }
     )
-    texts = {name: "str" for name, column in tables.QUALITY.columns.items() if column.kind == tables.TEXT}
-    return tables.check(tables.QUALITY, frame.astype(texts))
+    return tables.check(tables.QUALITY, tables.with_texts(tables.QUALITY, frame))
 
 
 Found = tuple[Rule, int, Any, Sequence[int]]  # rule, rows, money, first records
@@ -180,20 +179,8 @@ def _customers(con: DuckDBPyConnection, rule: Rule) -> Found:
 
 def _repeats(con: DuckDBPyConnection, settings: SourceSettings) -> Found:
     """Return the kept rows that repeat another; those with an order, where that tells rows apart, are gone already."""
-    columns = ["customer", "day", "money"]
-    found = {row[0] for row in con.execute("DESCRIBE decided").fetchall()}
-    known = ", ".join(columns + [name for name in ("order_id", "product", "quantity") if name in found])
-    kept = "FROM decided WHERE rule IS NULL"
-    if tells_rows_apart(settings):
-        kept += " AND order_id IS NULL"
-    return _first(
-        con,
-        REPEATS,
-        f"""SELECT record, money FROM (
-                SELECT record, money, row_number() OVER (PARTITION BY {known} ORDER BY record) AS repetition
-                {kept} AND hash({known}) IN (SELECT hash({known}) AS key {kept} GROUP BY key HAVING count(*) > 1))
-            WHERE repetition > 1""",
-    )
+    kept = "rule IS NULL AND order_id IS NULL" if tells_rows_apart(settings) else "rule IS NULL"
+    return _first(con, REPEATS, repeats(con, "decided", "day", kept))
 
 
 def _unused_filters(con: DuckDBPyConnection, settings: SourceSettings) -> Found:

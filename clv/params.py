@@ -26,7 +26,8 @@ ACKNOWLEDGEABLE = (
     *("horizon / history", "independence", "energy", "tree depth"),
 )
 _TELLS_THE_DAY = re.compile(r"^(?=.*%(-?d|-?j|c|x|D|F|e))(?=.*%(Y|y|-y|c|x|D|F|G))", re.DOTALL)
-INSTANTS = ("unix_seconds", "unix_milliseconds")  # date formats that count time instead of writing it
+# Date formats that count time instead of writing it: how many make a second.
+INSTANTS = {"unix_seconds": 1, "unix_milliseconds": 1000}
 FEWEST_WEIGHTED_DRAWS = 1000  # fewer are worth too little for the gate, whatever their weights
 
 # What the two sources that come with the project look like; a file of one's own is described in the YAML.
@@ -378,6 +379,13 @@ class Params(BaseModel):
         if self.observation_end or self.source != "generate":
             return self.observation_end
         return _months_later(self.generate_start, self.generate_acquisition_months) - timedelta(days=1)
+
+    def refuse_future_end(self, today: date) -> None:
+        """Refuse an end of observation that has not come: everybody would have been silent until then."""
+        if self.source != "generate" and self.observation_end and self.observation_end > today:
+            raise InputError(
+                f"observation_end ({self.observation_end}) lies in the future: state the last day that the log holds."
+            )
 
     def as_json(self) -> dict[str, Any]:
         """Return all settings in JSON's types; dates are ISO text."""

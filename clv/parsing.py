@@ -10,12 +10,12 @@ from collections.abc import Mapping
 import duckdb
 from duckdb import DuckDBPyConnection
 
-from clv.database import literal
+from clv.database import literal, reason
 from clv.errors import InputError
+from clv.params import INSTANTS
 from clv.sources import SourceSettings
 
 MONEY = "DECIMAL(18, 6)"
-SECONDS = {"unix_seconds": 1, "unix_milliseconds": 1000}  # date formats that count time: how many make a second
 TEXT = {"VARCHAR"}
 DAYS = {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"}
 INSTANT = "TIMESTAMP WITH TIME ZONE"
@@ -52,8 +52,8 @@ def moment(con: DuckDBPyConnection, kind: str, settings: SourceSettings) -> str:
             )
         what = "text" if kind in TEXT else "a whole number"
         raise InputError(f"column {name} is {what}: state how its dates are written as date_format, like {example}.")
-    if written in SECONDS:
-        count = f"try_cast(date AS DOUBLE) / {SECONDS[written]}"
+    if written in INSTANTS:
+        count = f"try_cast(date AS DOUBLE) / {INSTANTS[written]}"
         return _local(f"CASE WHEN abs({count}) < {_LATEST} THEN to_timestamp({count}) END", settings)
     read = f"try_strptime(trim(date::VARCHAR), {literal(written)})"
     found = _kind_of(con, read.replace("date::VARCHAR", "''"), written)
@@ -105,7 +105,7 @@ def refuse_meaningless_patterns(con: DuckDBPyConnection, settings: SourceSetting
         try:
             con.execute("SELECT regexp_matches('', ?::VARCHAR)", [pattern])
         except duckdb.Error as error:
-            raise InputError(f"{name} {pattern!r} is not understood ({_reason(error)}).") from error
+            raise InputError(f"{name} {pattern!r} is not understood ({reason(error)}).") from error
 
 
 def _local(instant: str, settings: SourceSettings) -> str:
@@ -121,7 +121,7 @@ def _kind_of(con: DuckDBPyConnection, expression: str, written: str) -> str:
     try:
         return str((con.execute(f"SELECT typeof({expression})").fetchone() or ("",))[0])
     except duckdb.Error as error:
-        raise InputError(f"date_format {written!r} is not understood ({_reason(error)}).") from error
+        raise InputError(f"date_format {written!r} is not understood ({reason(error)}).") from error
 
 
 def _decorated(column: str, settings: SourceSettings) -> str:
@@ -138,7 +138,7 @@ def _decorated(column: str, settings: SourceSettings) -> str:
     bare = (
         f"replace(regexp_replace(p['digits'], {literal(gap)}, '', 'g'), '{settings.decimal}', '.')"
         if gap
-        else (f"replace(p['digits'], '{settings.decimal}', '.')")
+        else f"replace(p['digits'], '{settings.decimal}', '.')"
     )
     # At most one sign, and brackets only in pairs.
     minus = "(p['before'] IN ('-', '−', '('))::INT + (p['inner'] IN ('-', '−'))::INT + (p['after'] IN ('-', '−'))::INT"
@@ -148,7 +148,3 @@ def _decorated(column: str, settings: SourceSettings) -> str:
         f" OR (p['before'] = '(') <> (p['after'] = ')') THEN NULL"
         f" ELSE try_cast({bare} AS {MONEY}) * (1 - 2 * ({minus})) END)[1]::{MONEY}"
     )
-
-
-def _reason(error: duckdb.Error) -> str:
-    return re.sub(r"^[A-Za-z ]*Error: ", "", str(error).splitlines()[0])

@@ -41,10 +41,8 @@ def repeat_purchases(customers: pd.DataFrame, posterior: xr.DataTree, *, seed: i
     The mean is in closed form over all customers; the spread around it is simulated for a sample of them and scaled.
     """
     ages, counts = np.unique(customers["T"].to_numpy(float), return_counts=True)
-    generator, sample = (
-        np.random.default_rng(seed),
-        customers["T"].to_numpy(float)[spaced(len(customers), CHECK_CUSTOMERS)],
-    )
+    generator = np.random.default_rng(seed)
+    sample = customers["T"].to_numpy(float)[spaced(len(customers), CHECK_CUSTOMERS)]
     means, totals = [], []
     for r, alpha, a, b in _draws(posterior, "r", "alpha", "a", "b"):
         expected = bgnbd.purchase_integrals(ages, 0.0, 0.0, 0.0, r, alpha, a, b, discount=0.0)[0] @ counts

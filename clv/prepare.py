@@ -18,7 +18,7 @@ def prepare(params_file: Path, notebooks: Path) -> Run:
     """Write outputs/<run>/params/NN.json for every notebook; a file whose content stays the same is not touched."""
     run = Run(params.run_name(params_file))
     loaded = params.load(params_file)
-    artefacts.refuse_future_end(loaded.source, loaded.observation_end, today=date.today())
+    loaded.refuse_future_end(date.today())
     settings = loaded.as_json()
     sources = _fingerprints(params_file, settings["source"])
     handed = {name: _handed(notebooks / f"{name}.ipynb", settings | {"run": run.name}) for name in NOTEBOOKS}

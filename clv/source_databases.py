@@ -17,7 +17,7 @@ import duckdb
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
-from clv.database import literal, quoted
+from clv.database import literal, quoted, reason
 from clv.errors import InputError, listed
 
 ROWS_AT_A_TIME = 100_000
@@ -233,7 +233,7 @@ def _asked(ask: Any, where: str) -> Any:
     except (duckdb.Error, sqlite3.Error) as error:
         if any(sign in str(error) for sign in _DAMAGED):
             raise InputError(f"{where} {_DAMAGE}.") from error
-        said = re.sub(r"^[A-Za-z ]*Error: ", "", str(error).partition("\n")[0])
+        said = reason(error)
         no_text = re.match("Could not decode to UTF-8 column '(.*?)'", said)
         if no_text:
             said = f"{no_text[1]} holds bytes that are not UTF-8 text"

@@ -15,7 +15,7 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from clv import source_files
-from clv.database import literal, quoted
+from clv.database import literal, quoted, reason
 from clv.errors import InputError, listed
 from clv.params import DATABASE, KNOWN_COLUMNS
 from clv.source_databases import read_duckdb, read_postgresql, read_sqlite
@@ -290,8 +290,7 @@ def _unreadable(error: duckdb.Error, settings: SourceSettings) -> InputError:
         return InputError("The log needs more memory or disk than there is: raise memory_gib or free disk space.")
     files = source_files.find(settings.path)
     if not files or source_files.kind(files) in (source_files.DUCKDB, source_files.SQLITE):
-        reason = re.sub(r"^[A-Za-z ]*Error: ", "", message.splitlines()[0])
-        return InputError(f"The log in {settings.path} cannot be read ({reason[:120]}).")
+        return InputError(f"The log in {settings.path} cannot be read ({reason(error)[:120]}).")
     file = next((file.name for file in files if file.name in message), files[0].name)
     line = re.search(r"CSV Error on Line: (\d+)", message)
     where = f"{file}, line {line[1]}" if line else file

@@ -62,6 +62,11 @@ def check(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
+def with_texts(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return `frame` with the columns that `table` calls text as pandas' text, also where all are missing."""
+    return frame.astype({name: "str" for name, column in table.columns.items() if column.kind == TEXT})
+
+
 def dictionary(table: Table) -> pd.DataFrame:
     """Return the data dictionary of `table`: one row per column with its kind and meaning."""
     rows = [(name, column.kind, column.meaning) for name, column in table.columns.items()]

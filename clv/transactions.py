@@ -26,9 +26,10 @@ from clv.sources import CDNOW, CDNOW_COLUMNS, ISO_DATE, SourceSettings, read, ru
 
 __all__ = [
     "CDNOW", "CDNOW_COLUMNS", "ISO_DATE", "SourceSettings", "check_identity", "clean", "connect", "frame",
-    "places", "read", "same_day_merges", "tells_rows_apart",
+    "places", "read", "repeats", "same_day_merges", "tells_rows_apart",
 ]  # fmt: skip
 
+IDENTITY = ("order_id", "product", "quantity")  # what tells rows of one customer, time and amount apart, where known
 _KEPT_RULE = Rule(KEPT, "", "amount", "rows kept, net of refunds", "")
 _TABLES = ("judged", "changes", "transactions", "rejected", "ledger", "rules")
 
@@ -78,11 +79,27 @@ def tells_rows_apart(settings: SourceSettings) -> bool:
     return settings.has("order_id") and (settings.shape == "transactions" or settings.has("product"))
 
 
+def repeats(con: DuckDBPyConnection, table: str, time: str, chosen: str) -> str:
+    """Return the query for the rows of `table` that repeat an earlier one: their record and money.
+
+    A repeat has the same customer, money and `time` (a column), and the same of what else tells rows apart; only rows
+    of which the condition `chosen` holds are looked at.
+    """
+    found = {row[0] for row in con.execute(f"DESCRIBE {table}").fetchall()}
+    known = ", ".join(["customer", time, "money", *(name for name in IDENTITY if name in found)])
+    # Only rows whose hash is not unique are numbered: among a hundred million that is what can be done in memory.
+    return f"""
+        SELECT record, money FROM (
+            SELECT record, money, row_number() OVER (PARTITION BY {known} ORDER BY record) AS repetition
+            FROM {table} WHERE {chosen} AND hash({known}) IN (
+                SELECT hash({known}) AS key FROM {table} WHERE {chosen} GROUP BY key HAVING count(*) > 1))
+        WHERE repetition > 1"""
+
+
 def frame(con: DuckDBPyConnection, table: tables.Table) -> pd.DataFrame:
     """Return a contract's table from the database as a checked frame."""
     rows = con.execute(f"SELECT * FROM {quoted(table.name)}").df()
-    texts = {name: "str" for name, column in table.columns.items() if column.kind == tables.TEXT}
-    return tables.check(table, rows.astype(texts))
+    return tables.check(table, tables.with_texts(table, rows))
 
 
 def check_identity(con: DuckDBPyConnection) -> None:
@@ -114,7 +131,7 @@ def _judge(con: DuckDBPyConnection, settings: SourceSettings, today: date) -> No
     parsing.refuse_meaningless_patterns(con, settings)
     for name in _TABLES:
         con.execute(f"DROP TABLE IF EXISTS {name} CASCADE")
-    identity = [column for column in ("order_id", "product", "quantity") if column in kinds]
+    identity = [column for column in IDENTITY if column in kinds]
     kept = ["record", "customer", *identity, "moment", "money", "currency"] + (["file"] if "file" in kinds else [])
     run_over(
         con,
@@ -206,32 +223,18 @@ def _text(value: object) -> str:
 
 def _cell_at_fault(kinds: Mapping[str, str]) -> str:
     """Return the cell that a rule's column names; of rows without a rule only what refunds will need."""
-    cells = {"row": "ragged", "country": "raw_country", "customer_id": "raw_customer_id", "date": "raw_date"}
-    cells |= {"country": "raw_country" if "country" in kinds else "NULL"}
-    cells |= {"amount": "raw_amount", "order_id": "raw_order_id" if "order_id" in kinds else "NULL"}
+    cells = {"row": "ragged", "customer_id": "raw_customer_id", "date": "raw_date", "amount": "raw_amount"}
+    cells |= {name: f"raw_{name}" if name in kinds else "NULL" for name in ("order_id", "country")}
     cases = " ".join(f"WHEN '{rule.name}' THEN {cells[rule.column]}" for rule in ROW_RULES)
     return f"CASE WHEN rule IS NULL THEN CASE WHEN money < 0 THEN raw_amount END ELSE CASE rule {cases} END END"
-
-
-def _identity(con: DuckDBPyConnection) -> list[str]:
-    found = {row[0] for row in con.execute("DESCRIBE judged").fetchall()}
-    return [name for name in ("order_id", "product", "quantity") if name in found]
 
 
 def _find_repeats(con: DuckDBPyConnection, settings: SourceSettings) -> None:
     """Add to `changes` the exact repeats of rows that name their order."""
     if not tells_rows_apart(settings):
         return
-    known = ", ".join(["customer", "moment", "money", *_identity(con)])
-    untaken = "rule IS NULL AND order_id IS NOT NULL"
-    # Only rows whose hash is not unique are numbered: among a hundred million that is what can be done in memory.
-    con.execute(f"""
-        INSERT INTO changes
-        SELECT record, '{REPEAT_RULE.name}', money FROM (
-            SELECT record, money, row_number() OVER (PARTITION BY {known} ORDER BY record) AS repetition
-            FROM judged WHERE {untaken} AND hash({known}) IN (
-                SELECT hash({known}) AS key FROM judged WHERE {untaken} GROUP BY key HAVING count(*) > 1))
-        WHERE repetition > 1""")
+    rows = repeats(con, "judged", "moment", "rule IS NULL AND order_id IS NOT NULL")
+    con.execute(f"INSERT INTO changes SELECT record, '{REPEAT_RULE.name}', money FROM ({rows})")
 
 
 # --- accounting ---
