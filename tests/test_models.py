@@ -321,3 +321,17 @@ def test_a_stated_typical_order_reaches_the_prior_and_the_refit(repeat_buyers):
     model = gamma_gamma_model.model(repeat_buyers, typical=7.0)
     assert model.model["typical_order_value"].get_value() == 7.0
     assert model.data_for(repeat_buyers)["typical_order_value"] == 7.0
+
+
+@pytest.mark.parametrize("module", ["bgnbd_model", "gamma_gamma_model"])
+def test_no_hill_of_rounding_errors_stands_above_the_mode(shop, module):
+    """NUTS found such hills, 34 logarithms out, and broke down on them."""
+    from importlib import import_module
+
+    from clv import sampling
+
+    density = sampling.Compiled(import_module(f"clv.{module}").model(shop)).density
+    rng, size = np.random.default_rng(1), density.start.size
+    near = density.at(density.start + rng.normal(0, 1, (2000, size)), {})[0].max()
+    for distance in (10, 25, 50):
+        assert density.at(rng.normal(0, distance, (20_000, size)), {})[0].max() < near + 20
