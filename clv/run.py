@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 
 from clv import artefacts, cells, errors, manifest, prepare, progress
 from clv.artefacts import NOTEBOOKS, Run
-from clv.errors import BusyError, ClvError
+from clv.errors import BusyError, ClvError, GateError
 from clv.terminal import Follower, say
 
 # Papermill, nbformat and the renderer take seconds to import: make calls `prepare` every time.
@@ -252,7 +252,7 @@ def _write_failed_page(unfinished: Path, failed: Path, run: Run, name: str, erro
     page = render(notebook, title=name, show_code=True, footer=f"Run {run.name}, notebook {name}", alert=alert)
     with artefacts.replacing(failed) as file:
         file.write_text(page, encoding="utf-8")
-    if isinstance(error, NotebookError):
+    if isinstance(error, NotebookError | GateError):
         error.args = (f"{error} See {artefacts.shown(failed)}.",)
 
 
