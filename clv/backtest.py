@@ -110,7 +110,8 @@ def _group_table(
     """Return table BACKTEST_GROUPS."""
 
     def total(column: pd.Series) -> Floats:
-        return np.sum([np.bincount(code, column.to_numpy(float), len(labels)) for code in codes.T], axis=0)
+        counts = [np.bincount(code, column.to_numpy(float), len(labels)) for code in codes.T]
+        return np.sum(counts, axis=0, dtype=float)
 
     columns = {"customers": total(pd.Series(1, index=table.index)).astype("int64")}
     for outcome, predicted in OUTCOMES.items():
@@ -295,20 +296,20 @@ def spend(calibration: pd.DataFrame, holdout: pd.DataFrame, posterior: xr.DataTr
 def spend_figures(table: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     """Return per history, and for all, what `spend` comes to: money per purchase, coverage, distance of the PIT."""
     groups = {"all": table, **{name: table[table["history"] == name] for name in (BACK, ONCE)}}
-    return pd.DataFrame(
-        {
-            name: {
-                "customers": len(rows),
-                "purchases": rows["purchases"].sum(),
-                "expected": np.average(rows["expected"], weights=rows["purchases"]),
-                "actual": np.average(rows["actual"], weights=rows["purchases"]),
-                **{f"{level:.2f}": coverage(rows["cdf"], rows["cdf"], level) for level in LEVELS},
-                "pit_distance": pit_distance(rows["cdf"], rows["cdf"], seed=seed)[0],
-            }
-            for name, rows in groups.items()
-            if len(rows)
-        }
-    ).T
+    found = {name: _spend_row(rows, seed) for name, rows in groups.items() if len(rows)}
+    columns = ["customers", "purchases", "expected", "actual", *(f"{level:.2f}" for level in LEVELS), "pit_distance"]
+    return pd.DataFrame(list(found.values()), index=list(found), columns=columns)
+
+
+def _spend_row(rows: pd.DataFrame, seed: int) -> dict[str, float]:
+    return {
+        "customers": len(rows),
+        "purchases": rows["purchases"].sum(),
+        "expected": np.average(rows["expected"], weights=rows["purchases"]),
+        "actual": np.average(rows["actual"], weights=rows["purchases"]),
+        **{f"{level:.2f}": coverage(rows["cdf"], rows["cdf"], level) for level in LEVELS},
+        "pit_distance": pit_distance(rows["cdf"], rows["cdf"], seed=seed)[0],
+    }
 
 
 def by_frequency(table: pd.DataFrame) -> pd.DataFrame:

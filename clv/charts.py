@@ -409,7 +409,7 @@ def chart_windows(windows: pd.DataFrame, *, title: str, interval: float) -> go.F
     if rows.empty:
         return _blank(figure)
     names = [
-        f"{row.horizon_weeks} weeks to {row.origin + pd.Timedelta(weeks=row.horizon_weeks):%b %Y}"
+        f"{row.horizon_weeks} weeks to {row.origin + pd.Timedelta(weeks=row.horizon_weeks):%d %b %Y}"
         for row in rows.itertuples()
     ]
     share = 100 * rows[["lower", "upper", "actual"]].div(rows["forecast"], axis="index")

@@ -70,7 +70,8 @@ def tau(rows: pd.DataFrame, *, draws: int, seed: int) -> Floats:
     errors, spread = log_errors(rows)[:, None], rows["log_sd"].to_numpy(float)[:, None]
     variance = spread**2 + _GRID**2 + 1e-12
     log_density = -0.5 * (_GRID / PRIOR_SD) ** 2 - 0.5 * (np.log(variance) + errors**2 / variance).sum(axis=0)
-    below = np.cumsum(np.exp(log_density - log_density.max()))
+    density = np.exp(log_density - log_density.max())
+    below = np.concatenate([[0.0], np.cumsum(density[1:] + density[:-1])])
     return np.interp(np.random.default_rng(seed).random(draws), below / below[-1], _GRID)
 
 

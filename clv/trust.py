@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from clv.words import count, day, money, percent, weeks
@@ -10,6 +11,7 @@ from clv.words import count, day, money, percent, weeks
 Figures = Mapping[str, Any]
 # So improbable a number of missed totals, were the intervals right, is a verdict on them.
 _TOO_MANY_MISSES = 0.05
+_CLEARLY = 3.0  # standard errors
 
 
 def in_short(figures: Figures) -> str:
@@ -74,8 +76,17 @@ def of_spend(table: pd.DataFrame, currency: str) -> str:
         f"The {count(everybody['customers'])} customers who bought after the cut paid "
         f"**{everybody['actual']:,.2f}**\u00a0{currency} per purchase, where the spend model expected "
         f"**{everybody['expected']:,.2f}** ({off:+.1%}) of the purchases they made. The {percent(0.9)} interval of "
-        f"what so many purchases bring contained what came for {percent(everybody['0.90'])} of them."
+        f"what so many purchases bring contained what came for {percent(everybody['0.90'])} of them: "
+        f"{_held(everybody['0.90'], 0.9, everybody['customers'])}."
     )
+
+
+def _held(share: float, level: float, customers: float) -> str:
+    """Say whether so many outcomes inside are what an interval of that level leads one to expect, up to luck."""
+    luck = _CLEARLY * np.sqrt(level * (1 - level) / customers)
+    if share < level - luck:
+        return "**too few: single customers' amounts vary more than the model says**"
+    return "more than promised" if share > level + luck else "as promised"
 
 
 def of_windows(horizons: list[dict[str, Any]], outcome: str, *, interval: float) -> str:

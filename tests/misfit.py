@@ -241,12 +241,12 @@ def page(figures: Mapping[str, Any]) -> str:
             {host["processor"]}, {host["cores"]} cores; Python {host["python"]}, pymc {host["pymc"]}."""
         ),
         _filled(
-            f"""Each data set is {CUSTOMERS:,} customers who come over {WEEKS_SEEN:.0f} weeks, in a world of its own. The
-            purchases of the following {AHEAD:.0f} weeks are forecast as a run forecasts them, after the model was
+            f"""Each data set is {CUSTOMERS:,} customers who come over {WEEKS_SEEN:.0f} weeks, in a world of its own.
+            The purchases of the following {AHEAD:.0f} weeks are forecast as a run forecasts them, after the model was
             tested on the past windows of that length. An error is the logarithm of what came over what was expected.
             The model's own {INTERVAL:.0%} interval of the total knows luck and uncertain parameters; the other one
-            allows for errors like those of the past windows, and passes if it holds in {KEPT[0]:.0%} to {KEPT[1]:.0%}
-            of the data sets."""
+            allows for errors like those of the past windows, and passes if it holds in {KEPT[0]:.0%} to
+            {KEPT[1]:.0%} of the data sets."""
         ),
         "![What came, sorted, against both intervals, in each world](misfit.png)",
         bench.table(map(_row, figures["worlds"], figures["worlds"].values()), COLUMNS),

@@ -1,16 +1,14 @@
 """What backtest promises: scores worked by hand, and a verdict that passes the truth and fails planted errors."""
 
 from datetime import date
-from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 import pytest
-from forecasts import DISCOUNT, fixed_draws
-from scipy.integrate import quad
+from forecasts import DISCOUNT, fixed_draws, posterior, share_errors
 
-from clv import backtest, bgnbd, simulate
-from clv.predict import Draws, Horizon, Totals
+from clv import backtest, bgnbd, scores, simulate
+from clv.predict import Draws, Horizon
 from clv.predict import simulate as simulate_futures
 
 ORIGIN = date(2025, 6, 30)
@@ -20,76 +18,13 @@ TRUTH = {"r": 0.8, "alpha": 8.0, "a": 0.8, "b": 4.0, "p": 5.0, "q": 4.0, "v": 24
 # --- by hand
 
 
-def test_crps_of_two_draws_by_hand():
-    # Draws 0 and 2, outcome 1: E|X - y| = 1, E|X - X'| = (0 + 2 + 2 + 0) / 4 = 1, so 1 - 1/2.
-    assert backtest.crps(np.array([[2, 0]]), np.array([1.0])).tolist() == [0.5]
-
-
-def test_crps_of_a_single_draw_is_the_absolute_error():
-    assert backtest.crps(np.array([[3.0], [3.0]]), np.array([5.0, 3.0])).tolist() == [2.0, 0.0]
-
-
-@pytest.mark.parametrize("actual", [0.0, 2.7, 40.0])
-def test_crps_is_the_integral_of_the_squared_distance_of_distribution_functions(actual):
-    draws = np.sort(np.where(np.arange(30) < 12, 0.0, np.random.default_rng(1).gamma(2, 5, 30)))
-
-    def squared(s: float) -> float:
-        return ((draws <= s).mean() - (actual <= s)) ** 2
-
-    corners = np.unique([*draws, actual])
-    pieces = [quad(squared, low, high)[0] for low, high in pairwise(corners)]
-    assert backtest.crps(draws[None, :], np.array([actual]))[0] == pytest.approx(sum(pieces), rel=1e-9)
-
-
-def test_each_customer_is_scored_against_his_own_draws():
-    draws = np.array([[0, 0, 1, 3], [2, 2, 2, 2]])
-    lower, upper, below, at_most, _ = backtest._against(draws, np.array([1.0, 2.0]), 0.5)
-    assert lower.tolist() == [0, 2]
-    assert upper.tolist() == [1, 2]
-    assert below.tolist() == [0.5, 0.0]  # draws below the outcome
-    assert at_most.tolist() == [0.75, 1.0]  # draws at or below it
-
-
-def test_coverage_counts_the_limits_as_inside():
-    # At level .5 the limits are the 25 % and 75 % points. Below them; on the lower; inside; on the upper; above.
-    below = pd.Series([0.00, 0.10, 0.40, 0.70, 0.75])
-    at_most = pd.Series([0.20, 0.30, 0.60, 0.80, 0.90])
-    assert backtest.coverage(below, at_most, 0.5) == pytest.approx(3 / 5)
-
-
-def test_coverage_agrees_with_the_limits_of_the_forecast():
-    rng = np.random.default_rng(3)
-    draws, actual = rng.poisson(2.0, (400, 200)), rng.poisson(2.0, 400).astype(float)
-    lower, upper, below, at_most, _ = backtest._against(draws, actual, 0.8)
-    inside = ((lower <= actual) & (actual <= upper)).mean()
-    assert backtest.coverage(pd.Series(below), pd.Series(at_most), 0.8) == inside
-
-
-def test_the_randomised_pit_lies_between_its_two_limits_and_repeats():
-    below, at_most = pd.Series([0.0, 0.2, 0.9]), pd.Series([0.6, 0.2, 1.0])
-    found = backtest.randomised_pit(below, at_most, seed=1)
-    assert ((below <= found) & (found <= at_most)).all()
-    assert found[1] == 0.2
-    np.testing.assert_array_equal(found, backtest.randomised_pit(below, at_most, seed=1))
-
-
-def test_the_pit_distance_of_a_forecast_that_is_always_too_low_is_large():
-    distance, p_value = backtest.pit_distance(pd.Series([0.9] * 50), pd.Series([1.0] * 50), seed=1)
-    assert distance > 0.9
-    assert p_value < 1e-12
-
-
-def test_the_slope_is_of_actual_on_predicted():
-    predicted = pd.Series([1.0, 2.0, 4.0])
-    assert backtest.slope(predicted, 3 * predicted + 1) == pytest.approx(3)
-
-
 def four_customers() -> pd.DataFrame:
     return pd.DataFrame(
         {
             "customer_id": list("abcd"),
             "frequency": [0, 2, 9, 7],
             "T": [10.0, 20.0, 30.0, 0.0],
+            "monetary_value": [0.0, 20.0, 10.0, 5.0],
             "actual_purchases": [0, 1, 4, 2],
             "expected_purchases": [0.5, 1.0, 3.0, 3.0],
             "actual_value": [0.0, 10.0, 40.0, 30.0],
@@ -103,6 +38,11 @@ def test_naive_forecasts_are_the_past_rate_and_nobody():
     assert naive["past_rate_total"] == pytest.approx(0 + 1 + 3 + 0)  # 2 / 20 and 9 / 30 a week for 10 weeks
     assert naive["past_rate_mae"] == pytest.approx((0 + 0 + 1 + 2) / 4)
     assert naive["nobody_mae"] == pytest.approx(7 / 4)
+    assert naive["past_rate_value_total"] == pytest.approx(0 + 20 + 30 + 0)
+    assert naive["past_rate_value_mae"] == pytest.approx((0 + 10 + 10 + 30) / 4)
+    assert naive["nobody_value_mae"] == pytest.approx(80 / 4)
+    # Worth what a margin of a half leaves.
+    assert backtest._naive(four_customers(), Horizon(10.0, 0.0, 0.5))["past_rate_value_total"] == pytest.approx(25)
 
 
 def test_groups_by_frequency_end_with_six_and_more():
@@ -127,8 +67,6 @@ def test_without_a_backtest_there_is_nothing_to_say():
         backtest.holdout_horizon(date(2025, 1, 1), date(2025, 1, 15), discount_rate_annual=0.1, gross_margin=1.0).weeks
         == 2
     )
-    nothing = pd.DataFrame({"value_cdf_below": [], "value_cdf": []})
-    assert backtest.figures(nothing, None, horizon=Horizon(0.0), interval=0.9, seed=1) is None
 
 
 def test_the_holdouts_first_week_ends_where_the_calendars_does():
@@ -169,23 +107,27 @@ def test_tracking_goes_on_from_what_was_bought():
 HALF_YEAR = Horizon(26.0, DISCOUNT, 1.0)
 DRAWS = fixed_draws(200, **TRUTH)
 CUSTOMERS = 2500
+HISTORY = ["customer_id", "frequency", "recency", "T", "monetary_value", "revenue"]
 
 
-@pytest.fixture(scope="module")
-def shop():
-    """Return 2,500 unrounded histories and what truly came after them."""
-    rng = np.random.default_rng(12)
+def told(customers: int, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return unrounded histories of customers up to 80 weeks old, and what truly came after them."""
     truth = simulate.Truth(alpha_weeks=TRUTH["alpha"], **{name: TRUTH[name] for name in TRUTH if name != "alpha"})
-    known = simulate.histories(truth, CUSTOMERS, rng.uniform(1, 80, CUSTOMERS), HALF_YEAR.weeks, DISCOUNT, rng)
+    known = simulate.histories(truth, customers, rng.uniform(1, 80, customers), HALF_YEAR.weeks, DISCOUNT, rng)
+    known["revenue"] = (1 + known["frequency"]) * known["monetary_value"].where(known["frequency"] > 0, 8.0)
     came = {"future_purchases": "actual_purchases", "future_value": "actual_value"}
     return known, known[["customer_id", *came]].rename(columns=came)
 
 
-def scored(shop, draws=DRAWS, horizon=HALF_YEAR) -> tuple[pd.DataFrame, Totals]:
+@pytest.fixture(scope="module")
+def shop():
+    return told(CUSTOMERS, np.random.default_rng(12))
+
+
+def scored(shop, draws=DRAWS, horizon=HALF_YEAR, groupings=None) -> backtest.Scored:
     known, came = shop
-    history = known[["customer_id", "frequency", "recency", "T", "monetary_value"]]
-    options = {"origin": ORIGIN, "interval": 0.9, "seed": 3, "workers": 2}
-    return backtest.score(history, came, draws, horizon, **options)
+    options = {"origin": ORIGIN, "interval": 0.9, "seed": 3, "workers": 2, "groupings": groupings}
+    return backtest.score(known[HISTORY], came, draws, horizon, **options)
 
 
 @pytest.fixture(scope="module")
@@ -197,11 +139,11 @@ def faults(table: pd.DataFrame) -> set[str]:
     """Return which of the limits of a calibrated forecast the scored table breaks."""
     below, at_most = table["value_cdf_below"], table["value_cdf"]
     found = {
-        "coverage": 0.90 <= backtest.coverage(below, at_most, 0.90) <= 0.98,
-        "pit of counts": backtest.pit_distance(table["purchases_cdf_below"], table["purchases_cdf"], seed=1)[1] > 1e-3,
-        "pit of value": backtest.pit_distance(below, at_most, seed=1)[1] > 1e-3,
+        "coverage": 0.90 <= scores.coverage(below, at_most, 0.90) <= 0.98,
+        "pit of counts": scores.pit_distance(table["purchases_cdf_below"], table["purchases_cdf"], seed=1)[1] > 1e-3,
+        "pit of value": scores.pit_distance(below, at_most, seed=1)[1] > 1e-3,
         # Of counts: the slope of value has a standard error of .1 to .3 at this size even for the truth.
-        "slope": 0.85 <= backtest.slope(table["expected_purchases"], table["actual_purchases"]) <= 1.15,
+        "slope": 0.85 <= scores.slope(table["expected_purchases"], table["actual_purchases"]) <= 1.15,
     }
     return {name for name, holds in found.items() if not holds}
 
@@ -216,11 +158,11 @@ def faster(factor: float) -> Horizon:
 
 
 def test_the_truth_passes_every_check(calibrated):
-    table, _ = calibrated
+    table = calibrated.customers
     assert faults(table) == set()
     assert table["origin"].eq(pd.Timestamp(ORIGIN)).all()
     inside = table["actual_value"].between(table["clv_lower"], table["clv_upper"]).mean()
-    assert inside == pytest.approx(backtest.coverage(table["value_cdf_below"], table["value_cdf"], 0.90))
+    assert inside == pytest.approx(scores.coverage(table["value_cdf_below"], table["value_cdf"], 0.90))
 
 
 @pytest.mark.parametrize(
@@ -235,14 +177,14 @@ def test_the_truth_passes_every_check(calibrated):
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_planted_error_fails_a_check(shop, error, draws, horizon):
-    table, _ = scored(shop, draws, horizon)
+    table = scored(shop, draws, horizon).customers
     assert faults(table) & {"pit of counts", "pit of value"}, error
 
 
 def test_expectation_limits_cover_almost_nobody(shop):
     rng = np.random.default_rng(1)
     uncertain = {name: value * rng.lognormal(0, 0.03, len(DRAWS)) for name, value in TRUTH.items()}
-    table, _ = scored(shop, Draws(**uncertain))
+    table = scored(shop, Draws(**uncertain)).customers
     assert backtest._inside(table, "clv_lower", "clv_upper") > 0.9
     assert backtest._inside(table, "expected_clv_lower", "expected_clv_upper") < 0.1
 
@@ -250,13 +192,13 @@ def test_expectation_limits_cover_almost_nobody(shop):
 def test_everybody_at_the_mean_spend_is_caught_by_crps_alone(shop, calibrated):
     # One nu for all: the same mean amount, no learning from the customer's own.
     same = planted(q=1e7, v=1e7 * TRUTH["v"] / (TRUTH["q"] - 1))
-    own, alike = calibrated[0], scored(shop, same)[0]
+    own, alike = calibrated.customers, scored(shop, same).customers
     assert own["value_crps"].mean() < 0.98 * alike["value_crps"].mean()
 
 
 def test_the_key_figures_say_what_the_table_says(shop, calibrated):
-    (_, came), (table, totals) = shop, calibrated
-    found = backtest.figures(table, totals, horizon=HALF_YEAR, interval=0.9, seed=1)
+    (_, came), table = shop, calibrated.customers
+    found = backtest.figures(calibrated, horizon=HALF_YEAR, interval=0.9, seed=1)
     assert found["origin"] == "2025-06-30"
     assert found["horizon_weeks"] == 26
     for name, predicted in (("purchases", "expected_purchases"), ("value", "clv_mean")):
@@ -268,17 +210,239 @@ def test_the_key_figures_say_what_the_table_says(shop, calibrated):
         assert part["forecast"]["lower"] < part["forecast"]["mean"] < part["forecast"]["upper"]
         assert part["crps"] == pytest.approx(table[f"{name}_crps"].mean())
         assert part["crps"] < part["mae"]  # a distribution is worth more than its mean
-    alone = backtest.purchase_figures(table, totals, interval=0.9, seed=1)
+    alone = backtest.purchase_figures(calibrated, interval=0.9, seed=1)
     assert alone == found["purchases"]
 
 
 def test_nobody_to_test_gives_empty_tables_and_no_figures(shop):
     known, came = shop
-    table, totals = backtest.score(
+    nobody = backtest.score(
         known.head(0), came.head(0), DRAWS, Horizon(0.0), origin=date.min, interval=0.9, seed=1, workers=1
     )
+    table = nobody.customers
     assert table.empty
-    assert backtest.figures(table, totals, horizon=Horizon(0.0), interval=0.9, seed=1) is None
+    assert backtest.figures(nobody, horizon=Horizon(0.0), interval=0.9, seed=1) is None
+    assert backtest.purchase_figures(nobody, interval=0.9, seed=1) is None
+    assert nobody.total["customers"] == 0
+    assert nobody.total["value_actual"] == nobody.total["purchases_upper"] == 0
     assert backtest.by_predicted_value(table).empty
     assert backtest.by_frequency(table).empty
-    assert backtest.coverage_table(table, "value").empty
+
+
+# --- groups: what a total says of everybody it says of every part
+
+
+@pytest.fixture(scope="module")
+def parted(shop):
+    """The same forecast with its customers named by two more groupings."""
+    known, _ = shop
+    names = {
+        "rfm_segment": np.where(known["T"] > 40, "Loyal", "Lost"),
+        "cohort": known["T"].mul(7).round().mod(5).map(str),
+    }
+    return scored(shop, groupings=pd.DataFrame(names, dtype="str"))
+
+
+GROUPINGS = {"history": 2, "rfm_segment": 2, "cohort": 5}
+
+
+@pytest.mark.parametrize("grouping", GROUPINGS)
+def test_the_groups_of_every_grouping_add_up_to_everybody(parted, grouping):
+    rows = parted.groups[parted.groups["grouping"] == grouping]
+    assert len(rows) == GROUPINGS[grouping]
+    for name in ("customers", "purchases_actual", "purchases_forecast", "value_actual", "value_forecast"):
+        assert rows[name].sum() == pytest.approx(parted.total[name])
+    # Within every single draw, so nothing that groups share is lost.
+    draws = parted.totals.value
+    np.testing.assert_allclose(draws[:, rows.index].sum(axis=1), draws[:, 0])
+    # Their intervals are not those of the whole cut in pieces: errors of groups are in part their own.
+    assert rows["value_upper"].sum() > parted.total["value_upper"]
+
+
+def test_a_group_is_told_what_its_own_customers_brought(shop, parted):
+    known, came = shop
+    loyal = parted.groups.set_index("group").loc["Loyal"]
+    assert loyal["customers"] == (known["T"] > 40).sum()
+    assert loyal["value_actual"] == pytest.approx(came.loc[known["T"] > 40, "actual_value"].sum())
+    once = parted.groups.set_index("group").loc[backtest.ONCE]
+    assert once["purchases_actual"] == came.loc[known["frequency"] == 0, "actual_purchases"].sum()
+
+
+def test_who_is_grouped_how_changes_no_forecast(parted, calibrated):
+    pd.testing.assert_frame_equal(parted.customers, calibrated.customers)
+    pd.testing.assert_series_equal(parted.total, calibrated.total)
+
+
+def test_groupings_belong_to_their_customers_by_place_not_by_label(shop, parted):
+    known, came = shop
+    other = known.set_axis(range(10, 10 + CUSTOMERS))
+    names = pd.DataFrame({"rfm_segment": np.where(known["T"] > 40, "Loyal", "Lost")}, dtype="str")
+    found = scored((other, came), groupings=names.set_axis(other.index)).groups.set_index("group")
+    assert found.loc["Loyal", "value_actual"] == parted.groups.set_index("group").loc["Loyal", "value_actual"]
+
+
+def test_the_spread_of_a_total_is_that_of_its_logarithm(parted):
+    for name, draws in (("purchases", parted.totals.purchases), ("value", parted.totals.value)):
+        np.testing.assert_allclose(parted.groups[f"{name}_log_sd"], np.log(draws).std(axis=0), rtol=0.1)
+
+
+OUTCOMES = ("purchases", "value")
+
+
+def test_the_true_total_is_believed_and_that_of_a_forecast_a_third_too_high_is_not(shop, calibrated):
+    def surprise(found: backtest.Scored, name: str) -> float:
+        total = found.total
+        return abs(np.log(total[f"{name}_actual"] / total[f"{name}_forecast"])) / total[f"{name}_log_sd"]
+
+    high = scored(shop, horizon=faster(1.3))
+    for name in OUTCOMES:
+        assert surprise(calibrated, name) < 2.6 < surprise(high, name)  # one in a hundred
+    assert not backtest.purchase_figures(high, interval=0.9, seed=1)["inside"]
+
+
+@pytest.mark.parametrize("outcome", OUTCOMES)
+def test_what_is_said_by_history_adds_up_to_what_is_said_of_all(calibrated, outcome):
+    found = backtest.figures(calibrated, horizon=HALF_YEAR, interval=0.9, seed=1)[outcome]
+    parts = list(found["by_history"].values())
+    assert list(found["by_history"]) == [backtest.ONCE, backtest.BACK]
+    assert sum(part["n_customers"] for part in parts) == found["n_customers"] == CUSTOMERS
+    assert sum(part["actual"] for part in parts) == pytest.approx(found["actual"])
+    assert sum(part["forecast"]["mean"] for part in parts) == pytest.approx(found["forecast"]["mean"])
+    once = calibrated.customers["frequency"] == 0
+    assert [part["n_customers"] for part in parts] == [once.sum(), (~once).sum()]
+    shares = [part["n_customers"] / CUSTOMERS for part in parts]
+    for score in ("crps", "mae", "coverage_of_interval"):
+        assert np.dot(shares, [part[score] for part in parts]) == pytest.approx(found[score])
+    assert np.dot(shares, [part["rmse"] ** 2 for part in parts]) == pytest.approx(found["rmse"] ** 2)
+
+
+def test_past_spend_and_hindsight_stand_beside_the_forecasts_ranking(shop, calibrated):
+    known, came = shop
+    found = backtest.figures(calibrated, horizon=HALF_YEAR, interval=0.9, seed=1)["ranking"]
+    assert found["gini"]["hindsight"] == pytest.approx(1)
+    assert found["gini"]["past_spend"] == pytest.approx(scores.gini(known["revenue"], came["actual_value"]))
+    assert found["gini"]["past_spend"] < found["gini"]["forecast"] < 1
+    best = came["actual_value"].nlargest(CUSTOMERS // 10).sum() / came["actual_value"].sum()
+    assert found["best_tenth"]["hindsight"] == pytest.approx(best)
+    assert found["best_tenth"]["forecast"] < best
+
+
+# --- past windows
+
+
+def past_windows(*rows: tuple) -> pd.DataFrame:
+    """Return of table WINDOWS what is summed up: weeks, origin, customers, then value's actual, limits and coverage."""
+    names = ["horizon_weeks", "origin", "customers", "actual", "lower", "upper", "coverage"]
+    found = pd.DataFrame(rows, columns=names).assign(outcome="value", forecast=100.0)
+    return found.assign(origin=pd.to_datetime(found["origin"]))
+
+
+def test_windows_are_summed_up_by_length():
+    windows = past_windows(
+        (26, "2024-07-01", 950, 120.0, 80.0, 110.0, 0.95),
+        (13, "2024-01-01", 500, 90.0, 80.0, 120.0, 0.91),
+        (13, "2024-04-01", 700, 70.0, 80.0, 120.0, 0.97),
+        (13, "2024-07-01", 950, 105.0, 80.0, 105.0, 0.94),  # a limit is inside
+    )
+    quarter, half_year = backtest.by_horizon(windows)
+    assert (quarter["horizon_weeks"], half_year["horizon_weeks"]) == (13, 26)
+    assert (quarter["n_windows"], half_year["n_windows"]) == (3, 1)
+    assert (quarter["value"]["inside"], half_year["value"]["inside"]) == (2, 0)
+    assert quarter["value"]["off"] == pytest.approx({"lowest": -0.3, "highest": 0.05})
+    assert half_year["value"]["off"] == pytest.approx({"lowest": 0.2, "highest": 0.2})
+    assert quarter["value"]["coverage"] == {"lowest": 0.91, "highest": 0.97}
+
+
+@pytest.mark.parametrize(("first", "same"), [(900, True), (899, False)])
+def test_windows_are_of_the_same_customers_where_nine_in_ten_were_there_from_the_first(first, same):
+    windows = past_windows((13, "2024-01-01", first, 1, 0, 2, 0.9), (13, "2024-04-01", 1000, 1, 0, 2, 0.9))
+    assert backtest.by_horizon(windows)[0]["same_customers"] is same
+
+
+def test_what_was_planned_and_not_tested_is_counted():
+    windows = past_windows((13, "2024-04-01", 700, 70.0, 80.0, 120.0, 0.97))
+    rolling = pd.DataFrame(
+        {"horizon_weeks": [13, 13, 13, 26], "origin": ["2024-01-01", "2024-04-01", "2024-04-01", "2024-04-01"]}
+    )
+    assert backtest.past(windows, rolling)["windows_left_out"] == 2
+    nothing = backtest.past(windows.head(0), rolling.head(0))
+    assert nothing == {"horizons": [], "windows_left_out": 0}
+
+
+# --- amounts alone
+
+
+def spenders(n: int = 4000) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Tell `n` customers' amounts one level at a time: own rate, what was paid, what came after."""
+    rng = np.random.default_rng(8)
+    nu = rng.gamma(TRUTH["q"], 1 / TRUTH["v"], n)
+    x, later = rng.poisson(1.0, n), rng.poisson(1.5, n)
+    paid = [rng.gamma(TRUTH["p"], 1 / rate, size).sum() for rate, size in zip(nu, x, strict=True)]
+    came = [rng.gamma(TRUTH["p"], 1 / rate, size).sum() for rate, size in zip(nu, later, strict=True)]
+    names = [f"C{number}" for number in range(n)]
+    known = pd.DataFrame({"customer_id": names, "frequency": x, "monetary_value": paid / np.maximum(x, 1)})
+    return known, pd.DataFrame({"customer_id": names, "actual_purchases": later, "actual_revenue": came})
+
+
+def spent(**changed: float) -> pd.DataFrame:
+    values = {name: np.full((1, 40), (TRUTH | changed)[name]) for name in ("p", "q", "v")}
+    return backtest.spend(*spenders(), posterior(**values))
+
+
+def test_amounts_that_came_lie_evenly_in_what_the_spend_model_said_of_them():
+    found = spent()
+    known, came = spenders()
+    assert len(found) == (came["actual_purchases"] > 0).sum()
+    assert (found["actual"] * found["purchases"]).sum() == pytest.approx(came["actual_revenue"].sum())
+    assert scores.pit_distance(found["cdf"], found["cdf"], seed=1)[1] > 1e-3
+    figures = backtest.spend_figures(found, seed=1)
+    assert figures.index.tolist() == ["all", backtest.BACK, backtest.ONCE]
+    for level in (0.5, 0.8, 0.9):
+        for rows in figures.itertuples():
+            held = figures.loc[rows.Index, f"{level:.2f}"]
+            assert share_errors(held, level, int(rows.customers)) < 4
+    assert figures.loc["all", "expected"] == pytest.approx(figures.loc["all", "actual"], rel=0.05)
+    assert (
+        known.loc[known["frequency"] == 0, "customer_id"]
+        .isin(came.loc[came["actual_purchases"] > 0, "customer_id"])
+        .sum()
+        == figures.loc[backtest.ONCE, "customers"]
+    )
+
+
+@pytest.mark.parametrize("wrong", [{"v": 1.3 * TRUTH["v"]}, {"p": 1.3 * TRUTH["p"]}, {"p": 50.0, "v": 2.4}])
+def test_amounts_expected_wrong_fail(wrong):
+    # The last has the right mean and too little luck.
+    found = spent(**wrong)
+    assert scores.pit_distance(found["cdf"], found["cdf"], seed=1)[1] < 1e-6
+
+
+def test_amounts_are_weighed_by_purchases():
+    table = pd.DataFrame(
+        {
+            "history": [backtest.BACK, backtest.ONCE, backtest.BACK],
+            "purchases": [1, 3, 2],
+            "expected": [10.0, 20.0, 40.0],
+            "actual": [16.0, 12.0, 40.0],
+            "cdf": [0.5, 0.01, 0.96],
+        }
+    )
+    found = backtest.spend_figures(table, seed=1)
+    assert found["customers"].tolist() == [3, 2, 1]
+    assert found["purchases"].tolist() == [6, 3, 3]
+    assert found["expected"].tolist() == pytest.approx([150 / 6, 30, 20])
+    assert found["actual"].tolist() == pytest.approx([132 / 6, 32, 12])
+    assert found["0.90"].tolist() == pytest.approx([1 / 3, 1 / 2, 0])
+    assert found["0.94"].tolist() == pytest.approx([2 / 3, 1, 0])
+    assert found.loc[backtest.ONCE, "pit_distance"] == pytest.approx(0.99)
+    once = backtest.spend_figures(table[table["history"] == backtest.ONCE], seed=1)
+    assert once.index.tolist() == ["all", backtest.ONCE]  # a history that nobody has is absent
+
+
+def test_nobody_who_bought_gives_no_amounts():
+    known, came = spenders(20)
+    nothing = backtest.spend(
+        known, came.assign(actual_revenue=0.0), posterior(**{n: np.full((1, 4), 3.0) for n in "pqv"})
+    )
+    assert nothing.empty
+    assert backtest.spend_figures(nothing, seed=1).empty

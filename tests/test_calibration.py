@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from forecasts import DISCOUNT
 
-from clv import backtest, simulate, value
+from clv import backtest, scores, simulate, value
 from clv.predict import Draws, Horizon
 
 pytestmark = pytest.mark.slow
@@ -55,26 +55,26 @@ def calibrated(shop, draws) -> pd.DataFrame:
 def scored(shop: pd.DataFrame, draws: Draws, horizon: Horizon = HALF_YEAR) -> pd.DataFrame:
     came = shop.rename(columns={"future_purchases": "actual_purchases", "future_value": "actual_value"})
     came = came[["customer_id", "actual_purchases", "actual_value"]]
-    history = shop[["customer_id", "frequency", "recency", "T", "monetary_value"]]
+    history = shop[["customer_id", "frequency", "recency", "T", "monetary_value"]].assign(revenue=1.0)
     options = {"origin": pd.Timestamp("2025-12-31"), "interval": 0.9, "seed": 3, "workers": 2}
-    return backtest.score(history, came, draws, horizon, **options)[0]
+    return backtest.score(history, came, draws, horizon, **options).customers
 
 
 def p_values(table: pd.DataFrame) -> list[float]:
     return [
-        backtest.pit_distance(table[f"{name}_cdf_below"], table[f"{name}_cdf"], seed=1)[1]
+        scores.pit_distance(table[f"{name}_cdf_below"], table[f"{name}_cdf"], seed=1)[1]
         for name in ("purchases", "value")
     ]
 
 
 def slope(table: pd.DataFrame) -> float:
-    return backtest.slope(table["expected_purchases"], table["actual_purchases"])
+    return scores.slope(table["expected_purchases"], table["actual_purchases"])
 
 
 def test_realised_values_lie_inside_their_intervals(calibrated):
     # Values are discrete at zero, so a 90 % interval holds more than 90 %.
-    assert 0.90 <= backtest.coverage(calibrated["value_cdf_below"], calibrated["value_cdf"], 0.90) <= 0.98
-    assert 0.90 <= backtest.coverage(calibrated["purchases_cdf_below"], calibrated["purchases_cdf"], 0.90) <= 0.98
+    assert 0.90 <= scores.coverage(calibrated["value_cdf_below"], calibrated["value_cdf"], 0.90) <= 0.98
+    assert 0.90 <= scores.coverage(calibrated["purchases_cdf_below"], calibrated["purchases_cdf"], 0.90) <= 0.98
 
 
 def test_the_randomised_pit_is_uniform(calibrated):

@@ -88,3 +88,34 @@ def test_the_model_learns_from_repeat_buyers_who_paid_something():
 
 def test_the_typical_order_is_the_geometric_mean():
     assert gamma_gamma.typical_order_value(shop()) == pytest.approx(6.0)  # sqrt(4 x 9)
+
+
+def test_the_sum_of_the_next_amounts_is_distributed_as_told_amount_by_amount():
+    p, q, v, x, n, size = 3.0, 5.0, 40.0, 2, 3, 400_000
+    rng = np.random.default_rng(4)
+    nu = rng.gamma(q, 1 / v, size)
+    own, total = rng.gamma(p, size=(x, size)).mean(axis=0) / nu, rng.gamma(p, size=(n, size)).sum(axis=0) / nu
+    alike = (own > 38) & (own < 42)
+    assert alike.sum() > 5_000
+    for limit in (60.0, 110.0, 180.0):
+        below = (total[alike] <= limit).astype(float)
+        assert standard_errors(below, gamma_gamma.total_cdf(limit, n, x, own[alike], p, q, v)) < 4
+        # Neither a history forgotten nor three purchases taken for one would pass.
+        assert standard_errors(below, gamma_gamma.total_cdf(limit, n, 0, 0, p, q, v)) > 4
+        assert standard_errors(below, gamma_gamma.total_cdf(limit, 1, x, own[alike], p, q, v)) > 4
+
+
+def test_a_sum_of_amounts_lies_between_nothing_and_everything():
+    p, q, v = CDNOW_SPEND.values()
+    found = gamma_gamma.total_cdf([0, 30, 60, 1e12], 2, 1, 20.0, p, q, v)
+    assert found[0] == 0
+    assert found[-1] == pytest.approx(1)
+    assert (np.diff(found) > 0).all()
+    in_cents = gamma_gamma.total_cdf([0, 3000, 6000, 1e14], 2, 1, 2000.0, p, q, 100 * v)
+    np.testing.assert_allclose(in_cents, found, rtol=1e-12)
+
+
+def test_the_mean_of_the_distribution_is_the_expected_spend():
+    p, q, v = 3.0, 5.0, 40.0
+    above = quad(lambda total: 1 - gamma_gamma.total_cdf(total, 3, 2, 25.0, p, q, v), 0, np.inf)[0]
+    assert above == pytest.approx(3 * gamma_gamma.expected_spend(2, 25.0, p, q, v), rel=1e-6)

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from forecasts import CDNOW_PURCHASES, CDNOW_SPEND, customers, posterior
+from forecasts import CDNOW_PURCHASES, CDNOW_SPEND, TESTED, customers, outcome_of, posterior
 
 from clv import bgnbd, gate
 from clv.errors import GateError
@@ -34,7 +34,8 @@ def test_a_good_posterior_passes_every_check():
     assert list(checks) == ["shape", "R-hat", "effective sample size", "divergences", "energy", "tree depth"]
     assert {check.verdict for check in checks.values()} == {gate.PASS}
     assert gate.verdict(list(checks.values())) == gate.PASS
-    assert gate.require(list(checks.values()))["figure"].notna().all()
+    gate.require(list(checks.values()))
+    assert gate.table(list(checks.values()))["figure"].notna().all()
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -158,7 +159,8 @@ def test_no_checks_are_no_pass():
 def test_the_worst_verdict_counts_and_only_failures_are_told():
     checks = list(judged(good(), diverging=2).values())
     assert gate.verdict(checks) == gate.WARN
-    assert len(gate.require(checks)) == 6
+    gate.require(checks)
+    assert len(gate.table(checks)) == 6
     failing = list(judged(good(), diverging=9).values())
     with pytest.raises(GateError) as stopped:
         gate.require(failing)
@@ -247,3 +249,76 @@ def test_dependence_of_spend_on_frequency_is_told_in_money(spent, spearman, grad
 def test_few_one_time_buyers_are_excused_by_their_luck():
     check = gate.judge_independence(one_time(28, 35.0, n=3), relation(0.05), currency="USD")
     assert check.verdict == gate.PASS
+
+
+def test_draws_are_shown_though_they_fail_unless_they_are_missing():
+    gate.require_draws(list(judged(good(), diverging=9).values()))
+    values = good()
+    values["alpha"][2, 17] = np.nan
+    with pytest.raises(GateError, match="finite"):
+        gate.require_draws(list(judged(values).values()))
+    with pytest.raises(GateError, match="not checked"):
+        gate.require_draws([])
+
+
+def backtested(**changed: dict) -> gate.Check:
+    (check,) = gate.judge_backtest(TESTED | changed, currency="USD", interval=0.9)
+    return check
+
+
+KEPT = {"purchases": outcome_of(1700, 1653.0, 1500.0, 1830.0), "value": outcome_of(6e4, 6e4, 5e4, 7e4)}
+
+
+def test_a_backtest_that_missed_is_a_warning_that_says_by_how_much():
+    check = backtested()
+    assert check.verdict == gate.WARN
+    assert check.figure == pytest.approx(1 - 60_116 / 70_976.4)  # the worse of the two
+    assert check.sentence == (
+        "The backtest missed. For the 39 weeks after 1997-09-30 1,653 purchases were forecast (1,500 to 1,830) and "
+        "1,882 came (forecast 12% too low) and 60,116 USD of value (discounted) were forecast (52,535 to 67,667) and "
+        "70,976 came (forecast 15% too low). The model's own 90% interval did not contain the outcome; the interval "
+        "that allows for misfit is made for errors like this one."
+    )
+
+
+def test_only_what_missed_is_warned_about():
+    check = backtested(value=KEPT["value"])
+    assert check.verdict == gate.WARN
+    assert "USD" not in check.sentence
+    high = backtested(purchases=outcome_of(1000, 1500.0, 1400.0, 1600.0), value=KEPT["value"])
+    assert "1,000 came (forecast 50% too high)." in high.sentence
+
+
+def test_a_kept_promise_needs_no_warning():
+    check = backtested(**KEPT)
+    assert (check.verdict, check.figure) == (gate.PASS, 0)
+    assert check.sentence == ("For the 39 weeks after 1997-09-30 purchases and value came inside their 90% intervals.")
+
+
+def test_a_holdout_in_which_nothing_came_is_judged():
+    nothing = {"actual": 0, "error": None, "inside": False}
+    check = backtested(purchases=TESTED["purchases"] | nothing, value=TESTED["value"] | nothing)
+    assert check.verdict == gate.WARN
+    assert "1,653 purchases were forecast (1,500 to 1,830) and 0 came and 60,116" in check.sentence
+
+
+def test_without_a_backtest_there_is_nothing_to_judge():
+    assert gate.judge_backtest(None, currency="USD", interval=0.9) == []
+
+
+@pytest.mark.parametrize(("worth", "share", "grade"), [(49.0, "49%", gate.PASS), (51.0, "51%", gate.WARN)])
+def test_value_that_is_mostly_of_customers_who_bought_once_is_warned_about(worth, share, grade):
+    base = pd.DataFrame({"frequency": [0, 0, 5], "clv_mean": [worth / 2, worth / 2, 100 - worth]})
+    check = gate.judge_one_time_buyers(base)
+    assert check.verdict == grade
+    assert check.figure == pytest.approx(worth / 100)
+    assert check.sentence == (
+        f"{share} of the value comes from customers who bought once; for them the model knows only what is typical."
+    )
+
+
+@pytest.mark.parametrize("name", ["backtest", "one-time buyers"])
+def test_warnings_about_forecasts_can_be_accepted_by_name(name):
+    checks = [backtested(), gate.judge_one_time_buyers(pd.DataFrame({"frequency": [0], "clv_mean": [1.0]}))]
+    (accepted,) = [check for check in gate.acknowledge(checks, [name]) if check.name == name]
+    assert accepted.verdict == gate.WARN

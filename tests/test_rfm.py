@@ -87,6 +87,7 @@ def test_holdout_value_is_discounted_from_the_calibration_end_and_times_margin()
     assert frame["customer_id"].tolist() == ["ada", "bob"]  # eve was not known
     assert frame["actual_purchases"].tolist() == [1, 0]
     assert frame["actual_value"].tolist() == pytest.approx([0.5 * 10 * np.exp(-0.01 * 2), 0], abs=1e-11)
+    assert frame["actual_revenue"].tolist() == [10, 0]  # as it was paid
 
 
 def test_weekly_repeat_purchases_of_cdnow_add_up_to_both_periods(music_shop):

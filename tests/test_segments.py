@@ -68,3 +68,14 @@ def test_the_customer_map_counts_repeat_customers_with_value():
     assert table["customers"].tolist() == [2, 1]
     assert table["p_alive_bin"].tolist() == [0, 3]  # one who is surely alive stands in the last bin
     np.testing.assert_allclose(table["clv_mean"], [9.0, 5.0])
+
+
+def test_a_customer_is_grouped_by_scores_and_by_month():
+    scored = pd.DataFrame(
+        {"r_score": [5, 1], "f_score": [5, 1], "first_purchase": pd.to_datetime(["2024-01-31", "2023-12-01"])},
+        index=["ada", "bob"],
+    )
+    found = segments.groupings(scored)
+    assert found.columns.tolist() == ["rfm_segment", "cohort"]
+    assert found.loc["ada"].tolist() == ["Champions", "2024-01"]
+    assert found.loc["bob"].tolist() == ["Lost", "2023-12"]

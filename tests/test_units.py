@@ -43,7 +43,7 @@ def worth(logs) -> dict[str, tuple[pd.DataFrame, np.ndarray]]:
     scatter = np.exp(0.05 * np.random.default_rng(1).normal(size=(4, 1000)))
     purchases = posterior(**{name: value * scatter for name, value in CDNOW_PURCHASES.items()})
     # One compiled model: the typical order enters as data, so each log brings its own scale.
-    spend = sampling.sample_parts(gamma_gamma_model.model(logs["dollars"]), logs, SETTINGS)
+    spend = sampling.sample_parts(sampling.Compiled(gamma_gamma_model.model(logs["dollars"])), logs, SETTINGS)
     return {unit: _worth(customers, value.pair(purchases, spend[unit], 1000)) for unit, customers in logs.items()}
 
 

@@ -1,0 +1,252 @@
+"""What trust says of tests: each verdict to the letter, and no rate where there is only one window."""
+
+import copy
+from math import comb
+
+import pandas as pd
+import pytest
+from forecasts import MISFIT, TESTED, outcome_of
+
+from clv import trust
+
+
+def said(text: str) -> str:
+    return text.replace("\u00a0", " ")
+
+
+def length(weeks: int, windows: int, inside: int, *, off=(-0.2, 0.15), coverage=(0.91, 0.95), same=False):
+    """Return what `backtest.by_horizon` says of one length, of value."""
+    limits = {"off": off, "coverage": coverage}
+    value = {name: {"lowest": low, "highest": high} for name, (low, high) in limits.items()} | {"inside": inside}
+    return {"horizon_weeks": weeks, "n_windows": windows, "same_customers": same, "value": value}
+
+
+FIGURES = {
+    "horizon_weeks": 52,
+    "currency": "USD",
+    "interval": 0.9,
+    "backtest": TESTED | {"horizons": [length(26, 2, 1)], "windows_left_out": 0},
+    "misfit": MISFIT,
+}
+
+
+def changed(**backtest):
+    figures = copy.deepcopy(FIGURES)
+    figures["backtest"].update(backtest)
+    return figures
+
+
+def of(row) -> str:
+    return said(trust.of_windows([row], "value", interval=0.9))
+
+
+# --- past windows
+
+
+def test_several_windows_that_all_held_agree_with_the_interval():
+    assert of(length(13, 5, 5)) == (
+        "- 13 weeks ahead, 5 windows: the model's own 90 % interval of the total value contained what came in 5. That "
+        "agrees with 90 %. What came lay between 20 % below and 15 % above the forecast; the intervals of single "
+        "customers contained the outcomes of 91 % to 95 % of them."
+    )
+
+
+def test_windows_that_held_less_often_agree_with_less_as_well():
+    assert "contained what came in 4. With so few windows that agrees with 90 %, and with less. What" in of(
+        length(13, 5, 4)
+    )
+
+
+def test_intervals_that_held_twice_in_five_windows_are_too_narrow():
+    assert (
+        "contained what came in 2. **That is too seldom for a 90 % interval: the model's own intervals of totals are "
+        "too narrow here.** What came" in of(length(13, 5, 2))
+    )
+
+
+@pytest.mark.parametrize(("windows", "inside"), [(2, 0), (3, 1), (5, 3), (5, 2), (8, 6), (8, 5), (2, 1), (3, 2)])
+def test_so_many_misses_are_a_verdict_only_if_luck_would_seldom_give_them(windows, inside):
+    by_luck = sum(comb(windows, k) * 0.9**k * 0.1 ** (windows - k) for k in range(inside + 1))
+    assert ("too seldom" in of(length(13, windows, inside))) == (by_luck < 0.05)
+
+
+def test_windows_of_the_same_customers_are_not_called_independent():
+    text = of(length(13, 5, 4, same=True))
+    assert text.startswith(
+        "- 13 weeks ahead, 5 windows of the same customers, so not independent of each other: the model's own"
+    )
+    assert "same customers" not in of(length(13, 5, 4))
+
+
+@pytest.mark.parametrize(
+    ("inside", "off", "sentence"),
+    [
+        (
+            0,
+            -0.23,
+            "- 52 weeks ahead, one window: what came lay 23 % below the forecast, **outside** the model's own interval "
+            "of the total. One window says nothing about how often.",
+        ),
+        (
+            1,
+            0.05,
+            "- 52 weeks ahead, one window: what came lay 5.0 % above the forecast, inside the model's own interval of "
+            "the total. One window says nothing about how often.",
+        ),
+    ],
+)
+def test_one_window_is_told_as_one_and_never_as_a_rate(inside, off, sentence):
+    text = of(length(52, 1, inside, off=(off, off), coverage=(0.94, 0.94)))
+    assert text == sentence
+    for share in ("rate", "90 %", "94 %", "agree", "of 1", "100 %", "seldom"):
+        assert share not in text
+
+
+def test_several_windows_that_say_the_same_of_single_customers_need_no_range():
+    assert of(length(13, 5, 5, coverage=(0.94, 0.94))).endswith("contained the outcomes of 94 % of them.")
+
+
+def test_every_length_has_its_own_line():
+    lines = said(trust.of_windows([length(13, 5, 5), length(26, 2, 0)], "value", interval=0.9)).splitlines()
+    assert [line[:15] for line in lines] == ["- 13 weeks ahea", "- 26 weeks ahea"]
+
+
+def test_no_window_is_said_to_be_none():
+    assert trust.of_windows([], "value", interval=0.9) == (
+        "No past window has enough history and repeat customers before it to be tested on."
+    )
+
+
+def test_windows_without_a_posterior_are_counted():
+    assert "each time asked what came next.\n\n- 26 weeks" in said(trust.paragraphs(FIGURES))
+    assert "asked what came next. 3 more could not be fitted and are left out.\n\n" in said(
+        trust.paragraphs(changed(windows_left_out=3))
+    )
+
+
+def test_origins_that_the_gate_refused_are_named_with_its_sentence():
+    assert trust.of_fits(5, {}) == "5 origins were fitted, and 5 passed."
+    assert said(trust.of_fits(5, {"1997-07-01": "R-hat is 1.2."})) == (
+        "5 origins were fitted, and 4 passed. The windows from 1 July 1997 are left out. R-hat is 1.2."
+    )
+
+
+# --- what the intervals allow for
+
+
+def test_what_the_intervals_allow_for_is_said_with_its_size():
+    assert said(trust.of_misfit(FIGURES["misfit"], horizon_weeks=26)) == (
+        "**What the intervals allow for.** The interval of a total that is spoken of first allows for a model as wrong "
+        "as it was in the 2 windows of 26 weeks: by about 15 % in value and 12 % in purchases, either way. The "
+        "expected value itself is never moved by them: which way a forecast was wrong once says little about the next "
+        "time. *If the model is right* "
+        "names the interval without that allowance. Intervals of single customers need none, luck outweighs it."
+    )
+
+
+def test_a_horizon_beyond_every_test_is_a_caution():
+    text = said(trust.of_misfit(FIGURES["misfit"], horizon_weeks=52))
+    assert text.endswith(
+        " This report looks 52 weeks ahead, further than those tests: errors that far ahead may be larger."
+    )
+    assert "further than" not in trust.of_misfit(FIGURES["misfit"], horizon_weeks=26)
+
+
+def test_one_test_is_not_called_windows():
+    text = said(trust.of_misfit(FIGURES["misfit"] | {"n_windows": 1, "horizon_weeks": 39.0}, horizon_weeks=39))
+    assert "as it was in the one window of 39 weeks: by about" in text
+
+
+def test_without_a_backtest_an_interval_holds_only_if_the_model_is_right():
+    assert trust.of_misfit(None, horizon_weeks=52) == (
+        "Without a backtest nobody knows how wrong the model is here; intervals of totals hold only if it is right."
+    )
+    assert trust.paragraphs(FIGURES | {"backtest": None, "misfit": None}) == (
+        "There is no backtest: set `calibration_end` in the params file to hold the last months out. Without one "
+        "nobody knows how wrong the model is here, and the intervals of totals hold only if it is right."
+    )
+
+
+# --- the test at the calibration end
+
+
+def test_the_bottom_line_of_the_test_names_both_outcomes():
+    assert said(trust.in_short(FIGURES)) == (
+        "Tested on the 39 weeks after 30 September 1997: 1,653 purchases worth 60,100 USD were forecast, 1,882 worth "
+        "71,000 USD came, both **outside** the model's own 90 % interval."
+    )
+    kept = changed(purchases=outcome_of(1600, 1653.0, 1500.0, 1830.0))
+    assert "one of them **outside** the model's own" in trust.in_short(kept)
+    kept["backtest"]["value"]["inside"] = True
+    assert "came, both inside the model's own" in trust.in_short(kept)
+
+
+def test_both_intervals_the_naive_forecasts_and_the_worst_tenth_are_told():
+    text = said(trust.paragraphs(FIGURES))
+    for part in (
+        "1,882 purchases came where 1,653 were expected (the model's own 90 % interval: 1,500 to 1,830)",
+        "worth 71,000 USD where 60,100 USD were expected (52,500 USD to 67,700 USD)",
+        "contained what came for 93 % of the customers (99 % of those who bought once and 87 % of those who came back;",
+        "contained it for 1.6 %",
+        "0.84 USD more (± 0.09 standard error)",
+        "tenth 8 of the customers by forecast: 16.8 USD each were expected, 28.4 USD came",
+        "The mean absolute error was 0.79 purchases per customer; assuming that everybody goes on as before gives 1.02 "
+        "and a total of 2,401, and that nobody buys again 0.80",
+        "the CRPS, is 0.51; for a single number it is the absolute error, so those two stand at 1.02 and 0.80.",
+    ):
+        assert part in text
+
+
+def test_the_ranking_is_held_against_past_spend_and_hindsight():
+    assert (
+        "**Ranking.** The tenth of the customers with the highest forecast brought 41 % of the value; the tenth that "
+        "had spent most before brought 38 %, the best tenth in hindsight 77 %. Over all ranks the forecast sorts "
+        "customers better than past spend does (normalised Gini 0.56 against 0.51; 1 is perfect, 0 by lot)."
+        in said(trust.paragraphs(FIGURES))
+    )
+    worse = copy.deepcopy(FIGURES)
+    worse["backtest"]["ranking"]["gini"]["forecast"] = 0.4
+    assert "the forecast sorts customers **worse** than past spend does" in trust.paragraphs(worse)
+
+
+def test_where_nobody_bought_no_ranking_is_told():
+    nobody = copy.deepcopy(FIGURES)
+    nobody["backtest"]["ranking"] = {
+        kind: dict.fromkeys(("forecast", "past_spend", "hindsight")) for kind in ("gini", "best_tenth")
+    }
+    text = trust.paragraphs(nobody)
+    assert "**Ranking.**" not in text
+    assert "\n\n\n" not in text
+
+
+def test_the_purchases_alone_are_told_to_the_analyst():
+    found = trust.of_purchases(FIGURES["backtest"]["purchases"], horizon_weeks=39, interval=0.9)
+    assert said(found) == (
+        "In the 39 weeks held out, **1,882** purchases came. The forecast was **1,653** (90 % interval of the realised "
+        "total: 1,500 to 1,830); what came lies **outside** the interval. The 90 % interval of the single customer's "
+        "count contained what came for 93 % of the customers; the mean absolute error was 0.79 purchases, the CRPS "
+        "0.510."
+    )
+    assert trust.of_purchases(None, horizon_weeks=39, interval=0.9).startswith("This run has no backtest")
+
+
+def amounts(share: float, customers: int = 1234) -> str:
+    spend = pd.DataFrame({"customers": customers, "actual": 35.0, "expected": 36.75, "0.90": share}, index=["all"])
+    return said(trust.of_spend(spend, "USD"))
+
+
+def test_the_amounts_alone_are_told_to_the_analyst():
+    assert amounts(0.89) == (
+        "The 1,234 customers who bought after the cut paid **35.00** USD per purchase, where the spend model expected "
+        "**36.75** (+5.0%) of the purchases they made. The 90 % interval of what so many purchases bring contained "
+        "what came for 89 % of them: as promised."
+    )
+    assert trust.of_spend(pd.DataFrame(), "USD").startswith("This run has no backtest")
+
+
+def test_amounts_are_off_only_by_more_than_luck():
+    # Of 900 customers 90 % are known to one per cent.
+    assert amounts(0.89, 900).endswith("of them: as promised.")
+    assert amounts(0.85, 900).endswith("**too few: single customers' amounts vary more than the model says**.")
+    assert amounts(0.95, 900).endswith("of them: more than promised.")
+    assert amounts(0.85, 36).endswith("of them: as promised.")
