@@ -3,6 +3,7 @@
     python -m clv.run prepare PARAMS.yaml      check the settings, hand each notebook its own
     python -m clv.run notebook NN_name RUN     execute one notebook
     python -m clv.run finish RUN               write the manifest of a complete run
+    python -m clv.run verify RUN               say whether every file of a run belongs to it
     python -m clv.run lab RUN                  copy notebooks and artefacts of a run, to experiment on
     python -m clv.run check PARAMS.yaml        check the log alone: a data-quality page
     python -m clv.run refresh PARAMS.yaml      read the source again, though no file has changed
@@ -13,6 +14,7 @@ Exit codes: 0 done, 1 internal error, 2 input or parameters, 3 gate, 4 integrity
 """
 
 import argparse
+import errno
 import fcntl
 import os
 import re
@@ -21,13 +23,14 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clv import artefacts, cells, errors, manifest, prepare, progress
-from clv.artefacts import NOTEBOOKS, Run
-from clv.errors import BusyError, ClvError
+from clv import artefacts, cells, chain, errors, manifest, marks, prepare, progress, provenance
+from clv.artefacts import ARTEFACTS, NOTEBOOKS, Run
+from clv.chain import Mark, Record
+from clv.errors import BusyError, ClvError, IntegrityError
 from clv.terminal import Follower, say
 
 # Papermill, nbformat and the renderer take seconds to import: make calls `prepare` every time.
@@ -37,6 +40,13 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 REPORT = NOTEBOOKS[-1]
 PAPERMILLS_MARKS = {"papermill-error-cell-tag"}
+# What the system says of a file that it will not write, and what helps.
+NO_ROOM = "make room and run make again"
+NO_RIGHT = "let it be written, or set CLV_OUTPUTS to another folder, and run make again"
+REFUSED_BY_DISK = {os.strerror(number): NO_ROOM for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)} | {
+    os.strerror(number): NO_RIGHT for number in (errno.EACCES, errno.EPERM, errno.EROFS)
+}
+OUT_OF_MEMORY = {"MemoryError", "_ArrayMemoryError"}
 # In a finished page nobody wants progress bars, or other packages' notes to their own developers.
 KERNEL_ENVIRONMENT = {
     "TQDM_DISABLE": "1",
@@ -68,19 +78,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("interrupted: what was finished stays, the next make continues")
         return INTERRUPTED
-    except Exception:
-        traceback.print_exc()
+    except Exception as error:
+        advice = _disk_advice(str(error)) if isinstance(error, OSError) else None
+        say(f"{error}: {advice}; what was finished stays.") if advice else traceback.print_exc()
         return ClvError.exit_code
     return 0
+
+
+def _disk_advice(message: str) -> str | None:
+    return next((advice for said, advice in REFUSED_BY_DISK.items() if said in message), None)
 
 
 def run_notebook(source: Path, run: Run) -> None:
     """Execute the notebook `source` for `run`; its results appear whole, and last the executed notebook itself."""
     name = source.stem
     with _only_maker(run, name):
+        clock, started = time.monotonic(), time.time_ns()
         parameters = {key: prepare.parameters(run, name)[key] for key in cells.declared(source)}
         manifest.manifest_file(run).unlink(missing_ok=True)
-        clock, started = time.monotonic(), time.time_ns()
         run.log("started", notebook=name)
         follower = Follower(run, name)
         try:
@@ -88,7 +103,8 @@ def run_notebook(source: Path, run: Run) -> None:
                 _make(source, run, parameters, started)
         except BaseException as error:
             spent = _spent(clock)
-            run.log("failed", notebook=name, reason=_reason(error), stage=follower.failed_in, **spent)
+            with suppress(OSError):  # the disk may be what failed
+                run.log("failed", notebook=name, reason=_reason(error), stage=follower.failed_in, **spent)
             raise
         run.log("done", notebook=name, **_spent(clock))
         say(f"{name} ... {time.monotonic() - clock:.0f} s")
@@ -118,17 +134,28 @@ def _make(source: Path, run: Run, parameters: dict[str, Any], started: int) -> N
     before = {file: _signature(file) for file in wanted}
     try:
         try:
-            _execute(source, unfinished, parameters)
+            with chain.journal(run.folder, provenance.mark(run, source)) as journal:
+                _execute(source, unfinished, parameters)
+                mark, told = chain.told(journal)
             notebook = _read(unfinished)
             _require_clean(notebook, name)
             _require_written(run, name, [file for file in wanted if _signature(file) in (None, before[file])])
+            provenance.require_unchanged(run, source, mark)
         except (ClvError, KeyboardInterrupt) as error:
-            _write_failed_page(unfinished, failed, run, name, error)
+            with suppress(OSError):  # the disk may be what failed
+                _write_failed_page(unfinished, failed, run, name, error)
             raise
-        _write_pages(notebook, run, name)
-        for file in prepare.unexpected(run, name, settings):
-            file.unlink(missing_ok=True)
-        _write_executed(notebook, unfinished, stamp, started)
+        _write_pages(notebook, run, mark)
+        _write_executed(notebook, mark, unfinished)
+        written = {*wanted, *(run.folder / file for file in told), *prepare.pages(run, name)}
+        hashes = {file.relative_to(run.folder).as_posix(): chain.digest(file) for file in written}
+        record = Record(mark, hashes | {stamp.relative_to(run.folder).as_posix(): chain.digest(unfinished)})
+        _clear(run, name, [*prepare.unexpected(run, name, settings)], record)
+        with artefacts.replacing(chain.record_file(run.folder, name)) as file:
+            file.write_text(record.text(), encoding="utf-8")
+        # What changed while the notebook ran is newer than this stamp, so make will run it again.
+        os.utime(unfinished, ns=(started, started))
+        os.replace(unfinished, stamp)
         failed.unlink(missing_ok=True)
     finally:
         unfinished.unlink(missing_ok=True)
@@ -183,8 +210,14 @@ def _from_kernel(name: str, error: Any) -> ClvError:
     kind = getattr(errors, error.ename, None)
     if isinstance(kind, type) and issubclass(kind, ClvError):
         return kind(error.evalue)
-    message = " ".join(error.evalue.split())
-    return NotebookError(f"{name}, cell [{error.exec_count}]: {error.ename}: ", quoted=message[:300])
+    message, where = " ".join(error.evalue.split()), f"{name}, cell [{error.exec_count}]"
+    if advice := _disk_advice(message):
+        return NotebookError(
+            f"{where}: a file could not be written; {advice} ({error.ename}: ", quoted=f"{message[:300]})."
+        )
+    if error.ename in OUT_OF_MEMORY:
+        return NotebookError(f"{where}: the memory did not suffice; lower memory_gib or predictive_draws.")
+    return NotebookError(f"{where}: {error.ename}: ", quoted=message[:300])
 
 
 def _require_clean(notebook: "NotebookNode", name: str) -> None:
@@ -208,27 +241,49 @@ def _require_written(run: Run, name: str, missing: list[Path]) -> None:
         raise NotebookError(f"{name}: ran to its end without writing {files}.")
 
 
-def _write_pages(notebook: "NotebookNode", run: Run, name: str) -> None:
+def _write_pages(notebook: "NotebookNode", run: Run, mark: Mark) -> None:
     from clv.html import render
 
-    page = render(notebook, title=name, show_code=name != REPORT, footer=f"Run {run.name}, notebook {name}")
+    name = mark["notebook"]
+    page = render(notebook, title=name, show_code=name != REPORT, footer=_footer(run, mark))
     for file in prepare.pages(run, name):
         with artefacts.replacing(file) as unfinished:
             unfinished.write_text(page, encoding="utf-8")
 
 
-def _write_executed(notebook: "NotebookNode", unfinished: Path, stamp: Path, started: int) -> None:
+def _footer(run: Run, mark: Mark) -> str:
+    if mark["notebook"] != REPORT:
+        return f"Run {run.name}, notebook {mark['notebook']}"
+    from clv.report import footer
+
+    # A report that reads no figures has none to tell of.
+    figures = run.read_json("key_figures") if ARTEFACTS["key_figures"].file in mark["made_from"]["read"] else None
+    seed, versions = prepare.parameters(run, prepare.SETTINGS)["seed"], mark["made_from"]["versions"]
+    return footer(figures, run=run.name, run_id=chain.identity(mark), seed=seed, versions=versions)
+
+
+def _clear(run: Run, name: str, unexpected: list[Path], record: Record) -> None:
+    """Remove what an earlier execution wrote and this one did not, and what killed ones left unfinished."""
+    earlier = chain.record(run.folder, name)
+    gone = {*(earlier.wrote if earlier else ()), *(file.relative_to(run.folder).as_posix() for file in unexpected)}
+    for file in gone - set(record.wrote):
+        (run.folder / file).unlink(missing_ok=True)
+    for file in map(run.folder.joinpath, record.wrote):
+        for abandoned in file.parent.glob(f".{file.name}.*.tmp"):
+            abandoned.unlink(missing_ok=True)
+
+
+def _write_executed(notebook: "NotebookNode", mark: Mark, unfinished: Path) -> None:
     import nbformat
 
-    _forget_times_and_places(notebook, stamp)
+    _forget_times_and_places(notebook, mark)
+    notebook.metadata[marks.KEY] = mark
     nbformat.write(notebook, unfinished)
-    # What changed while the notebook ran is newer than this stamp, so make will run it again.
-    os.utime(unfinished, ns=(started, started))
-    os.replace(unfinished, stamp)
+    artefacts.flush(unfinished)
 
 
-def _forget_times_and_places(notebook: "NotebookNode", stamp: Path) -> None:
-    name, run = stamp.stem, stamp.parent.parent.name
+def _forget_times_and_places(notebook: "NotebookNode", mark: Mark) -> None:
+    name, run = mark["notebook"], mark["run"]
     notebook.metadata.papermill = {
         "parameters": notebook.metadata.papermill.get("parameters", {}),
         "input_path": f"notebooks/{name}.ipynb",
@@ -289,12 +344,27 @@ def _only_maker(run: Run, name: str) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _nobody_else(run: Run) -> Iterator[None]:
+    with ExitStack() as locks:
+        for name in NOTEBOOKS:
+            locks.enter_context(_only_maker(run, name))
+        yield
+
+
 def _notebooks() -> Path:
     return artefacts.root() / "notebooks"
 
 
 def _do_prepare(options: argparse.Namespace) -> None:
-    prepare.prepare(options.params, _notebooks())
+    _prepared(options.params)
+
+
+def _prepared(params_file: Path) -> Run:
+    run = prepare.prepare(params_file, _notebooks())
+    for sentence in provenance.forget_stale(run, _notebooks()):
+        say(sentence)
+    return run
 
 
 def _do_check(options: argparse.Namespace) -> None:
@@ -312,8 +382,7 @@ def _do_new_params(options: argparse.Namespace) -> None:
 
 
 def _do_refresh(options: argparse.Namespace) -> None:
-    run = prepare.prepare(options.params, _notebooks())
-    prepare.parameter_file(run, NOTEBOOKS[0]).touch()
+    prepare.parameter_file(_prepared(options.params), NOTEBOOKS[0]).touch()
 
 
 def _do_notebook(options: argparse.Namespace) -> None:
@@ -322,12 +391,21 @@ def _do_notebook(options: argparse.Namespace) -> None:
 
 def _do_finish(options: argparse.Namespace) -> None:
     run = Run(options.run)
-    with ExitStack() as locks:
-        for name in NOTEBOOKS:
-            locks.enter_context(_only_maker(run, name))
-        run_id = manifest.write_manifest(run)
+    with _nobody_else(run):
+        run_id = manifest.write_manifest(run, _notebooks())
     run.log("finished", run_id=run_id)
     print(f"{artefacts.shown(run.folder / 'report.html')} is ready (run id {run_id})", file=sys.stderr)
+
+
+def _do_verify(options: argparse.Namespace) -> None:
+    run = Run(options.run)
+    with _nobody_else(run) if os.access(run.folder, os.W_OK) else nullcontext():
+        found = manifest.verify(run, _notebooks())
+    for sentence in found:
+        say(sentence)
+    if found:
+        raise IntegrityError(f"{artefacts.shown(run.folder)} does not belong together: {chain.remedy(run.name)}.")
+    say(f"{artefacts.shown(run.folder)}: OK, every file belongs to run id {manifest.run_id(run)}")
 
 
 def _do_lab(options: argparse.Namespace) -> None:
@@ -367,7 +445,12 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name)
         command.set_defaults(do=do)
         command.add_argument("params", type=Path)
-    for name, do in {"notebook": _do_notebook, "finish": _do_finish, "lab": _do_lab}.items():
+    for name, do in {
+        "notebook": _do_notebook,
+        "finish": _do_finish,
+        "verify": _do_verify,
+        "lab": _do_lab,
+    }.items():
         command = commands.add_parser(name)
         command.set_defaults(do=do)
         if name == "notebook":

@@ -364,13 +364,16 @@ def test_a_parameter_that_nobody_can_set_is_an_internal_error(six, params_file, 
 
 
 @pytest.mark.usefixtures("outputs")
-def test_a_deleted_result_is_made_again(six, params_file):
+def test_an_outputs_folder_of_an_older_version_is_recognised_and_made_again(six, params_file, monkeypatch, capsys):
     shop = prepare.prepare(params_file, six)
     stamp = prepare.executed(shop, "02_rfm")
     stamp.parent.mkdir(parents=True)
     stamp.write_text("{}")
-    prepare.prepare(params_file, six)
+    monkeypatch.setattr(run, "_notebooks", lambda: six)
+    assert run.main(["prepare", str(params_file)]) == 0
     assert not stamp.exists()
+    sentence = "shop was made by an older version, which kept no record of what it wrote: all is made again\n"
+    assert capsys.readouterr().err == sentence
 
 
 def test_typed_parameters_that_may_be_none_are_read(toy):
