@@ -29,6 +29,11 @@ from clv.errors import IntegrityError
 VARIABLE = "CLV_CHAIN"
 SHOWN_DIGITS = 12  # of a hash, to people: enough to tell any two apart
 
+# What `made_from` holds: a hash, or things by name with their hashes (of libraries their versions).
+MADE_FROM = {"parameters": str, "notebook": str, "code": str} | dict.fromkeys(
+    ("sources", "versions", "read", "records"), dict
+)
+
 Mark = dict[str, Any]
 
 
@@ -78,14 +83,16 @@ def record_file(folder: Path, notebook: str) -> Path:
 
 
 def record(folder: Path, notebook: str) -> Record | None:
-    """Return the record of `notebook`; None if there is none that can be read."""
+    """Return the record of `notebook`; None if the run of this folder has none that can be read."""
     try:
         content = json.loads(record_file(folder, notebook).read_text(encoding="utf-8"))
-        wrote, made_from = dict(content.pop("wrote")), content["made_from"]
-        whole = content["notebook"] == notebook and isinstance(made_from["records"] | made_from["read"], dict)
+        wrote, made_from = content.pop("wrote"), content["made_from"]
+        whole = all(isinstance(made_from[key], kind) for key, kind in MADE_FROM.items())
+        belongs = (content["run"], content["notebook"]) == (folder.name, notebook)
+        inside = not any(".." in Path(file).parts or Path(file).is_absolute() for file in wrote)
     except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return Record(content, wrote) if whole else None
+    return Record(content, dict(wrote)) if whole and belongs and inside else None
 
 
 def torn(folder: Path, notebook: str) -> tuple[str, str] | None:

@@ -39,7 +39,7 @@ def verify(run: Run, notebooks: Path) -> list[str]:
         raise IntegrityError(f"outputs/{run.name} does not exist: run `make report PARAMS=params/{run.name}.yaml`.")
     if not provenance.is_recorded(run):
         return [f"{run.name} was made by an older version, which kept no record of what it wrote"]
-    found = _faults(run, notebooks)
+    found = [*_faults(run, notebooks), *provenance.changed_sources(run)]
     return [*found, *provenance.strays(run), *(_of_report(run) if found else _of_manifest(run, notebooks))]
 
 

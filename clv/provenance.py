@@ -1,17 +1,20 @@
 """What the notebooks of a run would be made from now, and whether what stands on disk is what they wrote from that."""
 
+import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 
 from clv import artefacts, chain
 from clv.artefacts import NOTEBOOKS, Run
 from clv.chain import Mark, Record
-from clv.errors import IntegrityError, listed
-from clv.prepare import SETTINGS, SOURCE_FILES, executed, expected, pages, parameters
+from clv.errors import InputError, IntegrityError, listed
+from clv.prepare import SETTINGS, SOURCE_FILES, expected, pages, parameters, unexpected
+from clv.prepare import executed as stamp
 
 LIBRARIES = ("arviz", "duckdb", "nutpie", "numpy", "pandas", "plotly", "pymc", "pymc-marketing", "scipy", "xarray")
+LONG_AGO = 10**9  # nanoseconds after 1970 began: older than anything
 RESULTS = ("data/*", "exports/*", "html/*", "notebooks/*", "posterior/*")
 # The libraries are not among them: a run stays what it is when a package is renewed, and its record names the old ones.
 CHANGES = {
@@ -51,28 +54,50 @@ def require_unchanged(run: Run, notebook: Path, made: Mark) -> None:
         raise IntegrityError(f"{notebook.stem}: {listed(changed)} changed while it ran; {chain.remedy(run.name)}.")
 
 
+def leave_record(run: Run, mark: Mark, files: Iterable[Path], *, executed: Path) -> None:
+    """Write the record of a notebook that ran to its end, and clear away what its earlier executions left behind.
+
+    `executed` is the executed notebook, whole but not yet in its place.
+    """
+    name, earlier = mark["notebook"], chain.record(run.folder, mark["notebook"])
+    wrote = {_inside(run, file): chain.digest(file) for file in files}
+    record = Record(mark, wrote | {_inside(run, stamp(run, name)): chain.digest(executed)})
+    others = {_inside(run, file) for file in unexpected(run, name, parameters(run, SETTINGS))}
+    for other in others.union(earlier.wrote if earlier else ()).difference(record.wrote):
+        (run.folder / other).unlink(missing_ok=True)
+    for written in map(run.folder.joinpath, record.wrote):
+        for abandoned in written.parent.glob(f".{written.name}.*.tmp"):  # its writer was killed
+            abandoned.unlink(missing_ok=True)
+    with artefacts.replacing(chain.record_file(run.folder, name)) as unfinished:
+        unfinished.write_text(record.text(), encoding="utf-8")
+
+
 def faults(run: Run, notebook: Path) -> list[str]:
     """Return what keeps the results of `notebook` from belonging to what stands on disk now, every byte read."""
     name = notebook.stem
     known = chain.record(run.folder, name)
     if known is None:
-        return [f"{name} has no record of what it wrote: an older version made it, or it was never finished"]
-    return [
-        *_broken_files(run, name, known, every_byte=True),
-        *_other_origins(run, notebook, known),
-        *(f"{name} was made from another {file} than stands there now" for file in _other_sources(run, known)),
-    ]
+        return [f"{name} has no record of what it wrote: it was not finished, or belongs to another run or version"]
+    return [*_broken_files(run, name, known, every_byte=True), *_other_origins(run, notebook, known)]
+
+
+def changed_sources(run: Run) -> list[str]:
+    """Return what became of the source's files since they were read: a log may grow while a run goes on."""
+    known = chain.record(run.folder, NOTEBOOKS[0])
+    before, now = known.mark["made_from"]["sources"] if known else {}, _sources(run)
+    again = f"`make refresh PARAMS=params/{run.name}.yaml` reads it again"
+    changed = sorted(file for file in {*before, *now} if before.get(file) != now.get(file))
+    return [f"{NOTEBOOKS[0]} was made from another {file} than stands there now: {again}" for file in changed]
 
 
 def strays(run: Run) -> list[str]:
-    """Return the files among the results that no notebook of the run wrote."""
+    """Return the files among the results that no notebook of a completely recorded run wrote."""
     records = [chain.record(run.folder, name) for name in NOTEBOOKS]
+    if None in records:
+        return []
     known = {file for record in records if record for file in record.wrote}
     found = {
-        file.relative_to(run.folder).as_posix()
-        for pattern in RESULTS
-        for file in run.folder.glob(pattern)
-        if not file.name.startswith(".")
+        _inside(run, file) for pattern in RESULTS for file in run.folder.glob(pattern) if not file.name.startswith(".")
     }
     return [
         f"{file} does not belong here: no notebook of {run.name} wrote it; remove it" for file in sorted(found - known)
@@ -84,23 +109,23 @@ def is_recorded(run: Run) -> bool:
     return (run.folder / "chain").exists()
 
 
-def forget_stale(run: Run, notebooks: Path) -> list[str]:
-    """Take the stamp of each notebook whose results do not belong to what stands on disk now, so make will renew it.
+def let_renew(run: Run, notebooks: Path) -> list[str]:
+    """Make the stamp old of each notebook whose results do not belong to what stands on disk now: make will renew it.
 
-    Returns what is to be said of files that are not as they were left. Quick: a file that its times do not give away
-    is not read, and neither are the source's files, whose size and time make watches.
+    Returns what is to be said of files that are not as they were left. Quick: a file that was not touched since is not
+    read, and neither are the source's files, whose size and time make watches.
     """
     stale, told = [], []
-    for name in filter(lambda name: executed(run, name).exists(), NOTEBOOKS):
+    for name in filter(lambda name: stamp(run, name).exists(), NOTEBOOKS):
         known = chain.record(run.folder, name)
         broken = list(_broken_files(run, name, known, every_byte=False)) if known else []
         if broken or not known or any(_other_origins(run, notebooks / f"{name}.ipynb", known)):
-            stale.append(executed(run, name))
-        told += [f"{fault}; it is made again" for fault in broken[:1]]
+            stale.append(name)
+        told += [f"{run.name}: {fault}; {name} is run again" for fault in broken[:1]]
+    for name in stale:
+        os.utime(stamp(run, name), ns=(LONG_AGO, LONG_AGO))
     if stale and not is_recorded(run):
-        told = [f"{run.name} was made by an older version, which kept no record of what it wrote: all is made again"]
-    for stamp in stale:
-        stamp.unlink()
+        return [f"{run.name} was made by an older version, which kept no record of what it wrote: all is made again"]
     return told
 
 
@@ -115,7 +140,11 @@ def _hashes(run: Run, notebook: Path) -> dict[str, str]:
 
 def _sources(run: Run) -> dict[str, str]:
     files = artefacts.source_files(parameters(run, SETTINGS)["source"])
-    return {artefacts.shown(file): chain.digest(file) for file in files}
+    try:
+        return {artefacts.shown(file): chain.digest(file) for file in files}
+    except OSError as error:
+        name = Path(error.filename or "the log").name
+        raise InputError(f"{name} cannot be opened ({error.strerror}): check that it may be read.") from error
 
 
 def _other_origins(run: Run, notebook: Path, known: Record) -> Iterator[str]:
@@ -128,26 +157,22 @@ def _other_origins(run: Run, notebook: Path, known: Record) -> Iterator[str]:
             yield f"{name} was made from an earlier {earlier} than stands here"
 
 
-def _other_sources(run: Run, known: Record) -> list[str]:
-    before, now = known.mark["made_from"].get("sources", {}), _sources(run)
-    is_first = known.mark["notebook"] == NOTEBOOKS[0]
-    return sorted(file for file in {*before, *now} if before.get(file) != now.get(file)) if is_first else []
-
-
 def _broken_files(run: Run, name: str, known: Record, *, every_byte: bool) -> Iterator[str]:
-    required = [*expected(run, name, parameters(run, SETTINGS)), *pages(run, name), executed(run, name)]
-    for file in sorted({*known.wrote, *(file.relative_to(run.folder).as_posix() for file in required)}):
+    required = [*expected(run, name, parameters(run, SETTINGS)), *pages(run, name), stamp(run, name)]
+    for file in sorted({*known.wrote, *(_inside(run, file) for file in required)}):
         if not (run.folder / file).exists():
-            yield f"{file} is missing: {name} writes it"
-        elif (every_byte or _looks_changed(run, name, file)) and (why := chain.stranger(run.folder, name, file)):
-            yield f"{file} does not belong here: {why}"
+            yield f"{file} is missing"
+        elif (every_byte or _was_touched(run, name, file)) and (why := chain.stranger(run.folder, name, file)):
+            yield f"{file} does not belong: {why}"
 
 
-def _looks_changed(run: Run, name: str, file: str) -> bool:
-    # A notebook writes its files after its start, which is the age of its stamp, and before its record.
-    places = (executed(run, name), run.folder / file, chain.record_file(run.folder, name))
-    started, written, recorded = (place.stat().st_mtime_ns for place in places)
-    return not started <= written <= recorded
+def _was_touched(run: Run, name: str, file: str) -> bool:
+    # The time of change of content, name or times cannot be set back: copies and edits that keep a file's age show.
+    return (run.folder / file).stat().st_ctime_ns > chain.record_file(run.folder, name).stat().st_ctime_ns
+
+
+def _inside(run: Run, file: Path) -> str:
+    return file.relative_to(run.folder).as_posix()
 
 
 def _hash(file: Path) -> str | None:

@@ -22,14 +22,14 @@ import shutil
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clv import artefacts, cells, chain, errors, manifest, marks, prepare, progress, provenance
 from clv.artefacts import ARTEFACTS, NOTEBOOKS, Run
-from clv.chain import Mark, Record
+from clv.chain import Mark
 from clv.errors import BusyError, ClvError, IntegrityError
 from clv.terminal import Follower, say
 
@@ -79,8 +79,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say("interrupted: what was finished stays, the next make continues")
         return INTERRUPTED
     except Exception as error:
-        advice = _disk_advice(str(error)) if isinstance(error, OSError) else None
-        say(f"{error}: {advice}; what was finished stays.") if advice else traceback.print_exc()
+        if isinstance(error, OSError) and (advice := _disk_advice(str(error))):
+            file = artefacts.shown(Path(error.filename)) if error.filename else "A file"
+            say(f"{file} cannot be written ({error.strerror}): {advice}; what was finished stays.")
+        else:
+            traceback.print_exc()
         return ClvError.exit_code
     return 0
 
@@ -124,41 +127,45 @@ def _reason(error: BaseException) -> str:
 
 
 def _make(source: Path, run: Run, parameters: dict[str, Any], started: int) -> None:
-    name, settings = source.stem, prepare.parameters(run, prepare.SETTINGS)
+    name = source.stem
     stamp, failed = prepare.executed(run, name), _failed_page(run, name)
     stamp.parent.mkdir(parents=True, exist_ok=True)
     for abandoned in stamp.parent.glob(f".{name}.*.tmp.ipynb"):  # this process holds the lock: its maker was killed
         abandoned.unlink()
     unfinished = stamp.with_name(f".{name}.{os.getpid()}.tmp.ipynb")
-    wanted = prepare.expected(run, name, settings)
-    before = {file: _signature(file) for file in wanted}
     try:
         try:
-            with chain.journal(run.folder, provenance.mark(run, source)) as journal:
-                _execute(source, unfinished, parameters)
-                mark, told = chain.told(journal)
-            notebook = _read(unfinished)
-            _require_clean(notebook, name)
-            _require_written(run, name, [file for file in wanted if _signature(file) in (None, before[file])])
-            provenance.require_unchanged(run, source, mark)
+            mark, artefacts_written = _execute_strictly(source, run, parameters, unfinished)
         except (ClvError, KeyboardInterrupt) as error:
             with suppress(OSError):  # the disk may be what failed
                 _write_failed_page(unfinished, failed, run, name, error)
             raise
+        notebook = _read(unfinished)
         _write_pages(notebook, run, mark)
         _write_executed(notebook, mark, unfinished)
-        written = {*wanted, *(run.folder / file for file in told), *prepare.pages(run, name)}
-        hashes = {file.relative_to(run.folder).as_posix(): chain.digest(file) for file in written}
-        record = Record(mark, hashes | {stamp.relative_to(run.folder).as_posix(): chain.digest(unfinished)})
-        _clear(run, name, [*prepare.unexpected(run, name, settings)], record)
-        with artefacts.replacing(chain.record_file(run.folder, name)) as file:
-            file.write_text(record.text(), encoding="utf-8")
+        provenance.leave_record(run, mark, [*artefacts_written, *prepare.pages(run, name)], executed=unfinished)
         # What changed while the notebook ran is newer than this stamp, so make will run it again.
         os.utime(unfinished, ns=(started, started))
         os.replace(unfinished, stamp)
         failed.unlink(missing_ok=True)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _execute_strictly(
+    source: Path, run: Run, parameters: dict[str, Any], unfinished: Path
+) -> tuple[Mark, Iterable[Path]]:
+    """Execute a notebook to its end; return what it was made from, and the artefacts that it wrote."""
+    name = source.stem
+    wanted = prepare.expected(run, name, prepare.parameters(run, prepare.SETTINGS))
+    before = {file: _signature(file) for file in wanted}
+    with chain.journal(run.folder, provenance.mark(run, source)) as journal:
+        _execute(source, unfinished, parameters)
+        mark, told = chain.told(journal)
+    _require_clean(_read(unfinished), name)
+    _require_written(run, name, [file for file in wanted if _signature(file) in (None, before[file])])
+    provenance.require_unchanged(run, source, mark)
+    return mark, {*wanted, *(run.folder / file for file in told)}
 
 
 def _execute(source: Path, target: Path, parameters: dict[str, Any]) -> None:
@@ -262,17 +269,6 @@ def _footer(run: Run, mark: Mark) -> str:
     return footer(figures, run=run.name, run_id=chain.identity(mark), seed=seed, versions=versions)
 
 
-def _clear(run: Run, name: str, unexpected: list[Path], record: Record) -> None:
-    """Remove what an earlier execution wrote and this one did not, and what killed ones left unfinished."""
-    earlier = chain.record(run.folder, name)
-    gone = {*(earlier.wrote if earlier else ()), *(file.relative_to(run.folder).as_posix() for file in unexpected)}
-    for file in gone - set(record.wrote):
-        (run.folder / file).unlink(missing_ok=True)
-    for file in map(run.folder.joinpath, record.wrote):
-        for abandoned in file.parent.glob(f".{file.name}.*.tmp"):
-            abandoned.unlink(missing_ok=True)
-
-
 def _write_executed(notebook: "NotebookNode", mark: Mark, unfinished: Path) -> None:
     import nbformat
 
@@ -362,7 +358,7 @@ def _do_prepare(options: argparse.Namespace) -> None:
 
 def _prepared(params_file: Path) -> Run:
     run = prepare.prepare(params_file, _notebooks())
-    for sentence in provenance.forget_stale(run, _notebooks()):
+    for sentence in provenance.let_renew(run, _notebooks()):
         say(sentence)
     return run
 
