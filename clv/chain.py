@@ -133,8 +133,8 @@ def _carries(mark: Mark | None, recorded: Mark) -> str:
 
 
 def remedy(run: str) -> str:
-    """Return what makes again whatever does not belong to a run."""
-    return f"run `make report PARAMS=params/{run}.yaml`, which makes again what does not belong"
+    """Return what makes again all of a run that does not belong to it."""
+    return f"run `make report PARAMS=params/{run}.yaml`"
 
 
 def require(folder: Path, notebook: str, file: str) -> None:

@@ -47,7 +47,7 @@ def require_unchanged(run: Run, notebook: Path, made: Mark) -> None:
     before, now = made["made_from"], mark(run, notebook)["made_from"]
     names = {"parameters": f"params/{notebook.stem[:2]}.json", "notebook": notebook.name, "code": "clv/"}
     changed = [name for key, name in names.items() if now[key] != before[key]]
-    changed += sorted(file for file, found in now["sources"].items() if found != before["sources"].get(file))
+    changed += [Path(file).name for file, found in now["sources"].items() if found != before["sources"].get(file)]
     changed += [file for file, read in before["read"].items() if _hash(run.folder / file) != read]
     changed += [name for name, link in before["records"].items() if _hash(chain.record_file(run.folder, name)) != link]
     if changed:
