@@ -208,7 +208,7 @@ def _papermill(source: Path, target: Path, **options: Any) -> None:
 
     from papermill import execute_notebook
 
-    logging.getLogger("papermill").setLevel(logging.ERROR)
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what goes wrong is said once, by us
     source_path, target_path = (str(path).replace("{", "{{").replace("}", "}}") for path in (source, target))
     execute_notebook(source_path, target_path, language="python", progress_bar=False, **options)
 
@@ -229,10 +229,10 @@ def _from_kernel(name: str, error: Any) -> ClvError:
 
 def _require_clean(notebook: "NotebookNode", name: str) -> None:
     # papermill reports success after sys.exit(0) in a cell, and when a kernel was killed between cells.
-    code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
-    for number, cell in enumerate(code, start=1):
-        if cell.execution_count is None or any(output.output_type == "error" for output in cell.outputs):
-            raise NotebookError(f"{name}: stopped before its end, at code cell {number} of {len(code)}.")
+    code = _code_cells(notebook)
+    if stopped := [number for number, cell in enumerate(code, start=1) if _is_broken(cell)]:
+        raise NotebookError(f"{name}: stopped before its end, at code cell {stopped[0]} of {len(code)}.")
+    for cell in code:
         for output in cell.outputs:
             if output.output_type == "stream" and output.name == "stderr":
                 lines = output.text.strip().splitlines() or ["an empty line"]
@@ -240,6 +240,14 @@ def _require_clean(notebook: "NotebookNode", name: str) -> None:
                 told = next((line for line in lines if "Warning: " in line), lines[-1])
                 written = f"{name}, cell [{cell.execution_count}] wrote a warning: "
                 raise NotebookError(written, quoted=told.strip()[-300:])
+
+
+def _code_cells(notebook: "NotebookNode") -> list["NotebookNode"]:
+    return [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+
+
+def _is_broken(cell: "NotebookNode") -> bool:
+    return cell.execution_count is None or any(output.output_type == "error" for output in cell.outputs)
 
 
 def _require_written(run: Run, name: str, missing: list[Path]) -> None:
@@ -294,17 +302,22 @@ def _forget_times_and_places(notebook: "NotebookNode", mark: Mark) -> None:
 def _write_failed_page(unfinished: Path, failed: Path, run: Run, name: str, error: BaseException) -> None:
     if not unfinished.exists():
         return
+    from nbformat.v4 import new_markdown_cell
+
     from clv.html import render
 
     alert = str(error) or "interrupted"
     notebook = _read(unfinished)
     # papermill marks the failing cell with cells of its own, as HTML that a page shows as text.
     notebook.cells = [cell for cell in notebook.cells if not set(cell.metadata.get("tags", [])) & PAPERMILLS_MARKS]
+    broken = next((cell for cell in _code_cells(notebook) if _is_broken(cell)), None)
+    if broken is not None:
+        notebook.cells.insert(notebook.cells.index(broken), new_markdown_cell("**Here it stopped:**"))
     page = render(notebook, title=name, show_code=True, footer=f"Run {run.name}, notebook {name}", alert=alert)
     with artefacts.replacing(failed) as file:
         file.write_text(page, encoding="utf-8")
     if isinstance(error, NotebookError):
-        error.args = (f"{error} See {artefacts.shown(failed)}.",)
+        error.args = (f"{str(error).rstrip('.')}. See {artefacts.shown(failed)}.",)
 
 
 def _failed_page(run: Run, name: str) -> Path:
