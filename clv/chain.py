@@ -121,15 +121,15 @@ def stranger(folder: Path, notebook: str, file: str) -> str:
     belongs = f"{notebook} of {run} ({identity(known.mark)})"
     if file not in known.wrote:
         return f"{belongs} did not write it"
-    return f"it {_carries(mark, known.mark)}, and is not what {belongs} wrote"
+    return f"it {_carried(mark, known.mark) if marks.can_be_in(folder / file) else ''}is not what {belongs} wrote"
 
 
-def _carries(mark: Mark | None, recorded: Mark) -> str:
+def _carried(mark: Mark | None, recorded: Mark) -> str:
     if mark is None:
-        return "carries no mark"
+        return "carries no mark and "
     if mark == recorded:
-        return "was changed afterwards"
-    return f"carries the mark of {mark['notebook']} of {mark['run']} ({identity(mark)})"
+        return "was changed afterwards and "
+    return f"carries the mark of {mark['notebook']} of {mark['run']} ({identity(mark)}) and "
 
 
 def remedy(run: str) -> str:

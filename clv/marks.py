@@ -12,11 +12,15 @@ def text(mark: dict[str, Any]) -> str:
     return json.dumps(mark, sort_keys=True)
 
 
+def can_be_in(file: Path) -> bool:
+    """Tell whether files of this kind carry a mark: pages and CSV do not."""
+    return file.suffix in _READERS
+
+
 def of(file: Path) -> dict[str, Any] | None:
     """Return the mark that a file carries; None if it carries none or cannot be read."""
-    read = {".parquet": _of_parquet, ".nc": _of_netcdf, ".json": _of_json, ".ipynb": _of_notebook}.get(file.suffix)
     try:
-        mark = read(file) if read else None
+        mark = _READERS[file.suffix](file) if can_be_in(file) else None
     except Exception:  # what is no file of its kind fails in every library's own way; the caller refuses it anyway
         return None
     return mark if isinstance(mark, dict) and {"run", "notebook"} <= set(mark) else None
@@ -41,3 +45,6 @@ def _of_json(file: Path) -> Any:
 
 def _of_notebook(file: Path) -> Any:
     return json.loads(file.read_text(encoding="utf-8"))["metadata"].get(KEY)
+
+
+_READERS = {".parquet": _of_parquet, ".nc": _of_netcdf, ".json": _of_json, ".ipynb": _of_notebook}

@@ -244,7 +244,7 @@ class Faults:
 
 def killed_once(judge: Judge, site: Site, moment: float) -> list[str]:
     """Kill make and the runner after so many seconds; return what is wrong then."""
-    making = site.start()
+    making = site.start("report", "-j2")
     time.sleep(moment)
     assert making.poll() is None, making.communicate()[1]
     kill(making)

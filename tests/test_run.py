@@ -551,7 +551,5 @@ def test_make_runs_all_six_and_then_says_that_all_is_up_to_date(project):
     third = in_project(project, "report")
     made = re.findall(r"^(\d\d_\w+) \.\.\. ", third.stderr, flags=re.MULTILINE)
     assert made == list(NOTEBOOKS[1:]), third.stderr
-    assert third.stderr.startswith(
-        "cdnow: data/rfm.parquet does not belong: it carries no mark, and is not what 02_rfm"
-    )
+    assert third.stderr.startswith("cdnow: data/rfm.parquet does not belong: it carries no mark and is not what 02_rfm")
     assert in_project(project, "verify", "RUN=cdnow").returncode == 0
