@@ -10,9 +10,10 @@ All of a record but `wrote` is the notebook's mark: Parquet, netCDF, JSON and ex
 
 The kernel learns its mark from the runner, and tells it what is read and written, through a journal: a file that the
 environment variable CLV_CHAIN names. A kernel that somebody started by hand, in JupyterLab, has none: what it writes
-carries no mark, and it may read what no record speaks of. Where there is a record, it holds for every reader.
+carries no mark, and may be read wherever no runner left records. Where there are records, they hold for every reader.
 """
 
+import errno
 import hashlib
 import json
 import os
@@ -82,6 +83,11 @@ def record_file(folder: Path, notebook: str) -> Path:
     return folder / "chain" / f"{notebook[:2]}.json"
 
 
+def is_recorded(folder: Path) -> bool:
+    """Tell whether a runner that keeps records made the run in this folder, or began to."""
+    return record_file(folder, "").parent.exists()
+
+
 def record(folder: Path, notebook: str) -> Record | None:
     """Return the record of `notebook`; None if the run of this folder has none that can be read."""
     try:
@@ -139,22 +145,20 @@ def remedy(run: str) -> str:
 
 def require(folder: Path, notebook: str, file: str) -> None:
     """Refuse a file that `notebook` did not write, or from what is no longer there; tell the runner that it is read."""
-    run, known = folder.name, record(folder, notebook)
-    shown, by_hand = f"outputs/{run}/{file}", VARIABLE not in os.environ
-    if known is None and not by_hand:
-        record_name = record_file(folder, notebook).relative_to(folder)
-        raise IntegrityError(
-            f"{shown} has no record in {record_name}: an older version or a killed run made it; {remedy(run)}."
-        )
+    run, known, by_runner = folder.name, record(folder, notebook), VARIABLE in os.environ
+    shown = f"outputs/{run}/{file}"
     if reason := stranger(folder, notebook, file):
         again = remedy(run) if known else f"run {notebook} again"
         raise IntegrityError(f"{shown} does not belong here: {reason}; remove it and {again}.")
-    if pair := torn(folder, notebook):
-        later, earlier = pair
+    if known is None and (by_runner or is_recorded(folder)):
+        name = record_file(folder, notebook).relative_to(folder)
         raise IntegrityError(
-            f"{shown} does not belong here: {later} was made from an earlier {earlier} than stands here; {remedy(run)}."
+            f"{shown} has no record in {name}: an older version or a killed run made it; {remedy(run)}."
         )
-    if known and not by_hand:
+    if pair := torn(folder, notebook):
+        reason = f"{pair[0]} was made from an earlier {pair[1]} than stands here"
+        raise IntegrityError(f"{shown} does not belong here: {reason}; {remedy(run)}.")
+    if known and by_runner:
         link = digest(record_file(folder, notebook))
         _note(read=file, sha256=known.wrote[file], notebook=notebook, record=link)
 
@@ -210,8 +214,10 @@ def _note(**fields: str) -> None:
         descriptor = os.open(os.environ[VARIABLE], os.O_WRONLY | os.O_APPEND)  # not created
     except FileNotFoundError as error:
         raise _orphaned() from error
+    line = (json.dumps(fields) + "\n").encode()
     try:
-        os.write(descriptor, (json.dumps(fields) + "\n").encode())
+        if os.write(descriptor, line) < len(line):  # a line cut short would hide what comes after it
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     finally:
         os.close(descriptor)
 

@@ -37,7 +37,7 @@ def verify(run: Run, notebooks: Path) -> list[str]:
     """Return a sentence on each file that does not belong to a run, and on what that means for its report."""
     if not run.folder.exists():
         raise IntegrityError(f"outputs/{run.name} does not exist: run `make report PARAMS=params/{run.name}.yaml`.")
-    if not provenance.is_recorded(run):
+    if not chain.is_recorded(run.folder):
         return [f"{run.name} was made by an older version, which kept no record of what it wrote"]
     found = [*_faults(run, notebooks), *provenance.changed_sources(run)]
     return [*found, *provenance.strays(run), *(_of_report(run) if found else _of_manifest(run, notebooks))]

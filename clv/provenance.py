@@ -2,9 +2,10 @@
 
 import os
 import platform
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from clv import artefacts, chain
 from clv.artefacts import NOTEBOOKS, Run
@@ -26,28 +27,24 @@ CHANGES = {
 
 def mark(run: Run, notebook: Path) -> Mark:
     """Return the mark of the source `notebook`, were it executed now, before it has read anything."""
-    name = notebook.stem
-    hashes = {
-        **_hashes(run, notebook),
-        "sources": _sources(run) if name == NOTEBOOKS[0] else {},
-        "versions": {"python": platform.python_version()} | {library: version(library) for library in LIBRARIES},
-    }
-    return {"run": run.name, "notebook": name, "made_from": {**hashes, "read": {}, "records": {}}}
+    versions = {"python": platform.python_version()} | {library: version(library) for library in LIBRARIES}
+    made_from = _hashes(run, notebook) | {"sources": _sources(run, notebook), "versions": versions}
+    return {"run": run.name, "notebook": notebook.stem, "made_from": made_from | {"read": {}, "records": {}}}
 
 
 def code() -> dict[str, str]:
     """Return the hash of every file of the package that a result may depend on."""
-    package = artefacts.root() / "clv"
-    files = sorted([*package.rglob("*.py"), *(package / "template").glob("*")])
-    return {artefacts.shown(file): chain.digest(file) for file in files}
+    root = artefacts.root()
+    files = sorted([*(root / "clv").rglob("*.py"), *(root / "clv" / "template").glob("*")])
+    return {file.relative_to(root).as_posix(): chain.digest(file) for file in files}
 
 
 def require_unchanged(run: Run, notebook: Path, made: Mark) -> None:
     """Refuse what a notebook made if anything that it was made from changed meanwhile."""
-    before, now = made["made_from"], mark(run, notebook)["made_from"]
+    before, now = made["made_from"], _hashes(run, notebook)
     names = {"parameters": f"params/{notebook.stem[:2]}.json", "notebook": notebook.name, "code": "clv/"}
     changed = [name for key, name in names.items() if now[key] != before[key]]
-    changed += [Path(file).name for file, found in now["sources"].items() if found != before["sources"].get(file)]
+    changed += [Path(file).name for file in _differing(before["sources"], _sources(run, notebook))]
     changed += [file for file, read in before["read"].items() if _hash(run.folder / file) != read]
     changed += [name for name, link in before["records"].items() if _hash(chain.record_file(run.folder, name)) != link]
     if changed:
@@ -83,11 +80,10 @@ def faults(run: Run, notebook: Path) -> list[str]:
 
 def changed_sources(run: Run) -> list[str]:
     """Return what became of the source's files since they were read: a log may grow while a run goes on."""
-    known = chain.record(run.folder, NOTEBOOKS[0])
-    before, now = known.mark["made_from"]["sources"] if known else {}, _sources(run)
-    again = f"`make refresh PARAMS=params/{run.name}.yaml` reads it again"
-    changed = sorted(file for file in {*before, *now} if before.get(file) != now.get(file))
-    return [f"{NOTEBOOKS[0]} was made from another {file} than stands there now: {again}" for file in changed]
+    first, again = NOTEBOOKS[0], f"`make refresh PARAMS=params/{run.name}.yaml` reads it again"
+    known = chain.record(run.folder, first)
+    changed = _differing(known.mark["made_from"]["sources"], _sources(run, Path(first))) if known else []
+    return [f"{first} was made from another {file} than stands there now: {again}" for file in changed]
 
 
 def strays(run: Run) -> list[str]:
@@ -102,11 +98,6 @@ def strays(run: Run) -> list[str]:
     return [
         f"{file} does not belong here: no notebook of {run.name} wrote it; remove it" for file in sorted(found - known)
     ]
-
-
-def is_recorded(run: Run) -> bool:
-    """Tell whether a run was made by a version that records what notebooks wrote."""
-    return (run.folder / "chain").exists()
 
 
 def let_renew(run: Run, notebooks: Path) -> list[str]:
@@ -124,12 +115,12 @@ def let_renew(run: Run, notebooks: Path) -> list[str]:
         told += [f"{run.name}: {fault}; {name} is run again" for fault in broken[:1]]
     for name in stale:
         os.utime(stamp(run, name), ns=(LONG_AGO, LONG_AGO))
-    if stale and not is_recorded(run):
+    if stale and not chain.is_recorded(run.folder):
         return [f"{run.name} was made by an older version, which kept no record of what it wrote: all is made again"]
     return told
 
 
-def _hashes(run: Run, notebook: Path) -> dict[str, str]:
+def _hashes(run: Run, notebook: Path) -> dict[str, Any]:
     handed = {key: value for key, value in parameters(run, notebook.stem).items() if key != SOURCE_FILES}
     return {
         "parameters": chain.digest_of(handed),
@@ -138,13 +129,19 @@ def _hashes(run: Run, notebook: Path) -> dict[str, str]:
     }
 
 
-def _sources(run: Run) -> dict[str, str]:
+def _sources(run: Run, notebook: Path) -> dict[str, str]:
+    if notebook.stem != NOTEBOOKS[0]:
+        return {}
     files = artefacts.source_files(parameters(run, SETTINGS)["source"])
     try:
         return {artefacts.shown(file): chain.digest(file) for file in files}
     except OSError as error:
         name = Path(error.filename or "the log").name
         raise InputError(f"{name} cannot be opened ({error.strerror}): check that it may be read.") from error
+
+
+def _differing(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    return sorted(file for file in {*before, *now} if before.get(file) != now.get(file))
 
 
 def _other_origins(run: Run, notebook: Path, known: Record) -> Iterator[str]:

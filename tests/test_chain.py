@@ -370,6 +370,14 @@ def test_an_older_versions_folder_is_refused_by_the_runner_and_recognised(shop, 
     shop.read("rfm")  # by hand, nothing speaks against it
 
 
+def test_what_a_killed_notebook_left_without_a_record_is_refused_to_everyone(shop):
+    chain.record_file(shop.run.folder, "03_bgnbd_bayes").unlink()
+    with pytest.raises(
+        IntegrityError, match=r"bgnbd\.nc has no record in chain/03\.json: an older version or a killed"
+    ):
+        shop.read("bgnbd")
+
+
 @pytest.mark.usefixtures("outputs")
 def test_by_hand_one_may_write_and_read_again_and_again_and_nothing_claims_to_be_a_run():
     lab = Run("lab")
