@@ -24,7 +24,7 @@ Face       plots, charts, style        figures for analysts, charts for readers,
                                        sentences and titles; tables for people; pages
 Run        check, new_params           a log without a run
            prepare, cells, run         settings to notebooks; one notebook executed strictly and rendered
-           terminal                    stages as they run
+           terminal, failures          stages as they run; what went wrong
            provenance, manifest        what no longer belongs together; hashes of all that a run read and left behind
 
 A module imports only from its own layer and the layers above it in this list.

@@ -14,10 +14,8 @@ Exit codes: 0 done, 1 internal error, 2 input or parameters, 3 gate, 4 integrity
 """
 
 import argparse
-import errno
 import fcntl
 import os
-import re
 import shutil
 import sys
 import time
@@ -27,10 +25,11 @@ from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clv import artefacts, cells, chain, errors, manifest, marks, prepare, progress, provenance
+from clv import artefacts, cells, chain, failures, manifest, marks, prepare, progress, provenance
 from clv.artefacts import ARTEFACTS, NOTEBOOKS, Run
 from clv.chain import Mark
 from clv.errors import BusyError, ClvError, IntegrityError
+from clv.failures import NotebookError
 from clv.terminal import Follower, say
 
 # Papermill, nbformat and the renderer take seconds to import: make calls `prepare` every time.
@@ -39,14 +38,6 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 REPORT = NOTEBOOKS[-1]
-PAPERMILLS_MARKS = {"papermill-error-cell-tag"}
-# What the system says of a file that it will not write, and what helps.
-NO_ROOM = "make room and run make again"
-NO_RIGHT = "let it be written, or set CLV_OUTPUTS to another folder, and run make again"
-REFUSED_BY_DISK = {os.strerror(number): NO_ROOM for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)} | {
-    os.strerror(number): NO_RIGHT for number in (errno.EACCES, errno.EPERM, errno.EROFS)
-}
-OUT_OF_MEMORY = {"MemoryError", "_ArrayMemoryError"}
 # In a finished page nobody wants progress bars, or other packages' notes to their own developers.
 KERNEL_ENVIRONMENT = {
     "TQDM_DISABLE": "1",
@@ -56,15 +47,6 @@ KERNEL_ENVIRONMENT = {
     "JUPYTER_PLATFORM_DIRS": "1",
     "JUPYTER_PREFER_ENV_PATH": "1",
 }
-
-
-class NotebookError(ClvError):
-    """A notebook did not run to its end, or not as it must."""
-
-    def __init__(self, sentence: str, quoted: str = "") -> None:
-        """End the sentence with what is quoted from the notebook, which may be about a customer."""
-        super().__init__(sentence + quoted)
-        self.unquoted = sentence + ("..." if quoted else "")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,17 +61,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say("interrupted: what was finished stays, the next make continues")
         return INTERRUPTED
     except Exception as error:
-        if isinstance(error, OSError) and (advice := _disk_advice(str(error))):
-            file = artefacts.shown(Path(error.filename)) if error.filename else "A file"
-            say(f"{file} cannot be written ({error.strerror}): {advice}; what was finished stays.")
+        refusal = failures.from_disk(error) if isinstance(error, OSError) else None
+        if refusal:
+            say(str(refusal))
         else:
             traceback.print_exc()
         return ClvError.exit_code
     return 0
-
-
-def _disk_advice(message: str) -> str | None:
-    return next((advice for said, advice in REFUSED_BY_DISK.items() if said in message), None)
 
 
 def run_notebook(source: Path, run: Run) -> None:
@@ -107,7 +85,7 @@ def run_notebook(source: Path, run: Run) -> None:
         except BaseException as error:
             spent = _spent(clock)
             with suppress(OSError):  # the disk may be what failed
-                run.log("failed", notebook=name, reason=_reason(error), stage=follower.failed_in, **spent)
+                run.log("failed", notebook=name, reason=failures.for_log(error), stage=follower.failed_in, **spent)
             raise
         run.log("done", notebook=name, **_spent(clock))
         say(f"{name} ... {time.monotonic() - clock:.0f} s")
@@ -117,18 +95,9 @@ def _spent(clock: float) -> dict[str, float]:
     return {"seconds": round(time.monotonic() - clock, 1), "peak_mib": progress.peak_mib(of_children=True)}
 
 
-def _reason(error: BaseException) -> str:
-    """Return why a notebook failed, for the log: without the rows and values that the sentence for people names."""
-    if isinstance(error, NotebookError):
-        return error.unquoted
-    if isinstance(error, ClvError):
-        return re.sub(r" \((first|found): .*\)", "", str(error), flags=re.DOTALL)
-    return type(error).__name__
-
-
 def _make(source: Path, run: Run, parameters: dict[str, Any], started: int) -> None:
     name = source.stem
-    stamp, failed = prepare.executed(run, name), _failed_page(run, name)
+    stamp = prepare.executed(run, name)
     stamp.parent.mkdir(parents=True, exist_ok=True)
     for abandoned in stamp.parent.glob(f".{name}.*.tmp.ipynb"):  # this process holds the lock: its maker was killed
         abandoned.unlink()
@@ -137,8 +106,8 @@ def _make(source: Path, run: Run, parameters: dict[str, Any], started: int) -> N
         try:
             mark, artefacts_written = _execute_strictly(source, run, parameters, unfinished)
         except (ClvError, KeyboardInterrupt) as error:
-            with suppress(OSError):  # the disk may be what failed
-                _write_failed_page(unfinished, failed, run, name, error)
+            with suppress(OSError, ValueError):  # the disk may be what failed, and have cut the notebook short
+                failures.write_page(unfinished, run, name, error)
             raise
         notebook = _read(unfinished)
         _write_pages(notebook, run, mark)
@@ -147,7 +116,7 @@ def _make(source: Path, run: Run, parameters: dict[str, Any], started: int) -> N
         # What changed while the notebook ran is newer than this stamp, so make will run it again.
         os.utime(unfinished, ns=(started, started))
         os.replace(unfinished, stamp)
-        failed.unlink(missing_ok=True)
+        failures.page_of(run, name).unlink(missing_ok=True)
     finally:
         unfinished.unlink(missing_ok=True)
 
@@ -162,7 +131,7 @@ def _execute_strictly(
     with chain.journal(run.folder, provenance.mark(run, source)) as journal:
         _execute(source, unfinished, parameters)
         mark, told = chain.told(journal)
-    _require_clean(_read(unfinished), name)
+    failures.require_clean(_read(unfinished), name)
     _require_written(run, name, [file for file in wanted if _signature(file) in (None, before[file])])
     provenance.require_unchanged(run, source, mark)
     return mark, {*wanted, *(run.folder / file for file in told)}
@@ -193,7 +162,7 @@ def _execute(source: Path, target: Path, parameters: dict[str, Any]) -> None:
             config=Config({"KernelManager": {"transport_encryption": "auto"}}),
         )
     except PapermillExecutionError as error:
-        raise _from_kernel(source.stem, error) from error
+        raise failures.from_kernel(source.stem, error) from error
     except NoSuchKernel as error:
         raise NotebookError("There is no python3 kernel in this environment: run `make env`.") from error
     except DeadKernelError as error:
@@ -211,43 +180,6 @@ def _papermill(source: Path, target: Path, **options: Any) -> None:
     logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what goes wrong is said once, by us
     source_path, target_path = (str(path).replace("{", "{{").replace("}", "}}") for path in (source, target))
     execute_notebook(source_path, target_path, language="python", progress_bar=False, **options)
-
-
-def _from_kernel(name: str, error: Any) -> ClvError:
-    kind = getattr(errors, error.ename, None)
-    if isinstance(kind, type) and issubclass(kind, ClvError):
-        return kind(error.evalue)
-    message, where = " ".join(error.evalue.split()), f"{name}, cell [{error.exec_count}]"
-    if advice := _disk_advice(message):
-        return NotebookError(
-            f"{where}: a file could not be written; {advice} ({error.ename}: ", quoted=f"{message[:300]})."
-        )
-    if error.ename in OUT_OF_MEMORY:
-        return NotebookError(f"{where}: the memory did not suffice; lower memory_gib or predictive_draws.")
-    return NotebookError(f"{where}: {error.ename}: ", quoted=message[:300])
-
-
-def _require_clean(notebook: "NotebookNode", name: str) -> None:
-    # papermill reports success after sys.exit(0) in a cell, and when a kernel was killed between cells.
-    code = _code_cells(notebook)
-    if stopped := [number for number, cell in enumerate(code, start=1) if _is_broken(cell)]:
-        raise NotebookError(f"{name}: stopped before its end, at code cell {stopped[0]} of {len(code)}.")
-    for cell in code:
-        for output in cell.outputs:
-            if output.output_type == "stream" and output.name == "stderr":
-                lines = output.text.strip().splitlines() or ["an empty line"]
-                # Python prints the warning, then the line of source that caused it.
-                told = next((line for line in lines if "Warning: " in line), lines[-1])
-                written = f"{name}, cell [{cell.execution_count}] wrote a warning: "
-                raise NotebookError(written, quoted=told.strip()[-300:])
-
-
-def _code_cells(notebook: "NotebookNode") -> list["NotebookNode"]:
-    return [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
-
-
-def _is_broken(cell: "NotebookNode") -> bool:
-    return cell.execution_count is None or any(output.output_type == "error" for output in cell.outputs)
 
 
 def _require_written(run: Run, name: str, missing: list[Path]) -> None:
@@ -297,31 +229,6 @@ def _forget_times_and_places(notebook: "NotebookNode", mark: Mark) -> None:
         tags = cell.metadata.get("tags")
         cell.metadata = type(notebook.metadata)({"tags": tags} if tags else {})
         cell.id = f"cell-{number}"  # papermill gives the injected cell a random one
-
-
-def _write_failed_page(unfinished: Path, failed: Path, run: Run, name: str, error: BaseException) -> None:
-    if not unfinished.exists():
-        return
-    from nbformat.v4 import new_markdown_cell
-
-    from clv.html import render
-
-    alert = str(error) or "interrupted"
-    notebook = _read(unfinished)
-    # papermill marks the failing cell with cells of its own, as HTML that a page shows as text.
-    notebook.cells = [cell for cell in notebook.cells if not set(cell.metadata.get("tags", [])) & PAPERMILLS_MARKS]
-    broken = next((cell for cell in _code_cells(notebook) if _is_broken(cell)), None)
-    if broken is not None:
-        notebook.cells.insert(notebook.cells.index(broken), new_markdown_cell("**Here it stopped:**"))
-    page = render(notebook, title=name, show_code=True, footer=f"Run {run.name}, notebook {name}", alert=alert)
-    with artefacts.replacing(failed) as file:
-        file.write_text(page, encoding="utf-8")
-    if isinstance(error, NotebookError):
-        error.args = (f"{str(error).rstrip('.')}. See {artefacts.shown(failed)}.",)
-
-
-def _failed_page(run: Run, name: str) -> Path:
-    return run.folder / "failed" / f"{name[:2]}.html"
 
 
 def _read(file: Path) -> "NotebookNode":

@@ -21,7 +21,7 @@ LAYERS = {
     "engine": "priors bgnbd_model gamma_gamma_model laplace sampling sbc gate",
     "disk": "marks chain artefacts",
     "face": "style plots charts words key_figures log_words page_tables report quality_page html",
-    "run": "cells prepare provenance manifest terminal check new_params run",
+    "run": "cells prepare provenance manifest terminal failures check new_params run",
 }
 DEPTH = {module: depth for depth, modules in enumerate(LAYERS.values()) for module in modules.split()}
 MODULES = sorted(path for path in (root() / "clv").glob("*.py") if not path.stem.startswith("__"))
