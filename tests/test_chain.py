@@ -454,6 +454,19 @@ def test_the_command_says_ok_or_names_what_does_not_belong(shop, monkeypatch, ca
     assert not Run("none").folder.exists()
 
 
+@pytest.mark.slow
+def test_copies_to_experiment_on_are_free_but_it_is_said_what_of_the_run_does_not_belong(shop, monkeypatch, capsys):
+    monkeypatch.setattr(run, "_notebooks", lambda: shop.notebooks)
+    assert (run.main(["lab", "shop"]), capsys.readouterr().err) == (0, "")
+    flip(shop.run.path("customers"))
+    assert run.main(["lab", "shop"]) == 0
+    assert capsys.readouterr().err.startswith("data/customers.parquet does not belong: ")
+    monkeypatch.setenv("CLV_OUTPUTS", str(shop.run.folder / "lab" / "outputs"))
+    for value in (1.0, 2.0):
+        shop.run.write_posterior("bgnbd", posterior(value))
+        shop.run.read_posterior("bgnbd")
+
+
 def test_while_somebody_makes_a_run_it_is_neither_verified_nor_finished(shop, monkeypatch, capsys):
     monkeypatch.setattr(run, "_notebooks", lambda: shop.notebooks)
     with run._only_maker(shop.run, "03_bgnbd_bayes"):
