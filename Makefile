@@ -16,7 +16,7 @@ TWO := -n 2 --dist loadfile
 
 # -- what one can ask for ---------------------------------------------------------------------------------------------
 
-.PHONY: help env report verify check-data refresh new-params lab smoke lint check test bench sbc faults strip lock clean
+.PHONY: help env report verify check-data refresh new-params lab smoke lint check test bench sbc misfit faults strip lock clean
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo '  Settings: PARAMS=params/default.yaml   RUN=name (clean, verify)   PYTHON=python (use the active environment)   -j2'
@@ -72,6 +72,9 @@ bench: $(ENV) ## Measure against pymc-marketing, and with up to a million custom
 
 sbc: $(ENV) ## Calibration by simulation: are posteriors and forecasts as sure as they should be, about half an hour
 	@PYTHONPATH="$(CURDIR)" $(PYTHON) tests/sbc.py --folder "$(OUTPUTS)/sbc"
+
+misfit: $(ENV) ## Do totals hold in worlds the model knows nothing of, about twenty minutes
+	@PYTHONPATH="$(CURDIR)" $(PYTHON) tests/misfit.py --folder "$(OUTPUTS)/misfit"
 
 faults: $(ENV) ## Kills, full disks, mixtures: does anything on disk ever mislead anyone? About half an hour
 	@PYTHONPATH="$(CURDIR)" $(PYTHON) tests/faults.py --folder "$(OUTPUTS)/faults"

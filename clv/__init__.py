@@ -9,18 +9,20 @@ Data       sources, source_files, source_databases
            recognise, notation, params_text
                                        what the columns of an unknown log are; a first params file
            rfm, simulate, support      one row per customer; generated customers; enough data?
+           windows                     past windows: what was known at each origin, what came after it
 Maths      bgnbd, gamma_gamma          likelihoods and closed forms, in plain numpy
            predict, value, memory      every customer's simulated future; values with intervals
-           backtest, checks, plausibility
-                                       a forecast against what came; a model against its data
+           backtest, scores, misfit    a forecast against what came; what totals must allow for
+           checks, plausibility        a model against its data
            segments, cohorts           named groups; monthly matrices
-Engine     bgnbd_model, gamma_gamma_model, priors, laplace, sampling, sbc, gate
-                                       PyMC models, posteriors, their calibration, the verdict
+Engine     bgnbd_model, gamma_gamma_model, priors, laplace, sampling
+                                       PyMC models and posteriors
+           gate, origins, sbc          the verdict; fits at past origins; calibration by simulation
 Disk       artefacts                   name, place and contract of every file of a run
            chain, marks                what each was made from: records that readers check, marks in the files
 Face       plots, charts, style        figures for analysts, charts for readers, their common colours
            words, key_figures          how numbers are written; the figures a report speaks of
-           report, log_words, page_tables, quality_page, html
+           report, trust, log_words, page_tables, quality_page, html
                                        sentences and titles; tables for people; pages
 Run        check, new_params           a log without a run
            prepare, cells, run         settings to notebooks; one notebook executed strictly and rendered

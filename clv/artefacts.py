@@ -49,15 +49,20 @@ ARTEFACTS: dict[str, Artefact] = {
     "calibration": Artefact("data/calibration.parquet", _RFM),
     "holdout": Artefact("data/holdout.parquet", _RFM),
     "weekly_purchases": Artefact("data/weekly_purchases.parquet", _RFM),
+    "rolling": Artefact("data/rolling.parquet", _RFM),
     "tracking": Artefact("data/tracking.parquet", _BGNBD),
     "bgnbd": Artefact("posterior/bgnbd.nc", _BGNBD),
     "bgnbd_calibration": Artefact("posterior/bgnbd_calibration.nc", _BGNBD, BACKTESTED),
+    "bgnbd_origins": Artefact("posterior/bgnbd_origins.nc", _BGNBD),
     "gamma_gamma": Artefact("posterior/gamma_gamma.nc", _GAMMA_GAMMA),
     "gamma_gamma_calibration": Artefact("posterior/gamma_gamma_calibration.nc", _GAMMA_GAMMA, BACKTESTED),
+    "gamma_gamma_origins": Artefact("posterior/gamma_gamma_origins.nc", _GAMMA_GAMMA),
     "customers": Artefact("data/customers.parquet", _SEGMENTS),
     "segments": Artefact("data/segments.parquet", _SEGMENTS),
     "cohorts": Artefact("data/cohorts.parquet", _SEGMENTS),
     "backtest": Artefact("data/backtest.parquet", _SEGMENTS),
+    "backtest_groups": Artefact("data/backtest_groups.parquet", _SEGMENTS),
+    "windows": Artefact("data/windows.parquet", _SEGMENTS),
     "total_draws": Artefact("data/total_draws.parquet", _SEGMENTS),
     "concentration": Artefact("data/concentration.parquet", _SEGMENTS),
     "key_figures": Artefact("key_figures.json", _SEGMENTS),
@@ -367,7 +372,7 @@ def _bare_posterior(name: str, posterior: "xr.DataTree") -> "xr.DataTree":
 def _bare_group(name: str, group: "xr.Dataset") -> "xr.Dataset":
     if "customer_id" in group.variables or "customer_id" in group.dims:
         raise IntegrityError(f"posterior {name}: holds customer_id; a posterior is about the population only.")
-    known = {"chain", "draw", "proposal"}
+    known = {"origin", "chain", "draw", "proposal"}
     kept = [key for key in group.data_vars if known.issuperset(group[key].dims) and group[key].dtype != object]
     bare = group[kept].reset_coords(drop=True).drop_attrs()
     return bare.drop_encoding()

@@ -1,24 +1,51 @@
-"""Scores of a forecast against held-out purchases: coverage, PIT, CRPS, calibration, naive baselines.
+"""A forecast against what came after it: every customer, every group, naive rules beside it.
 
-The predictive distribution of each customer is its simulated draws. A customer's actual outcome y enters
-through F(y-) (share of draws below y) and F(y) (share at or below y); coverage and the randomised PIT
-follow from these two numbers. "Actual" is what happened after the calibration end, "predicted" what the
-model, fitted on the calibration part alone, said would happen.
+"Actual" is what happened after the origin, "forecast" what the model, fitted on what was known at the origin alone,
+said would happen. The predictive distribution of each customer is its simulated draws; `scores` judges them.
 """
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+import xarray as xr
 
-from clv import bgnbd
+from clv import bgnbd, gamma_gamma, tables
 from clv.predict import Calendar, Draws, Floats, Horizon, Integers, Totals, simulate, yearly_horizon
-from clv.value import EXPECTATION_DRAWS, expectations, realised_limits, tails
+from clv.scores import (
+    LEVELS,
+    against,
+    coverage,
+    gini,
+    pit_distance,
+    share_of_best_ranked,
+    slope,
+    slope_error,
+)
+from clv.value import EXPECTATION_DRAWS, expectations, grouped, spend_draws, tails
 
-LEVELS = (0.50, 0.80, 0.90, 0.94)
+# What is known of a customer decides how hard the forecast is.
+ONCE, BACK = "bought once", "came back"
+OUTCOMES = {"purchases": "expected_purchases", "value": "clv_mean"}
+# So much of the last origin's base was there at the first: windows of the same customers are no independent tests.
+SAME_CUSTOMERS = 0.9
 _GROUPS_BY_FREQUENCY = 6
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A forecast held against what came: tables BACKTEST and BACKTEST_GROUPS, and the joint draws of the groups."""
+
+    customers: pd.DataFrame
+    groups: pd.DataFrame
+    totals: Totals
+
+    @property
+    def total(self) -> pd.Series:
+        """The row of table BACKTEST_GROUPS that is about everybody."""
+        return self.groups.iloc[0]
 
 
 def score(
@@ -31,9 +58,10 @@ def score(
     interval: float,
     seed: int,
     workers: int,
+    groupings: pd.DataFrame | None = None,
     calendar: Calendar | None = None,
-) -> tuple[pd.DataFrame, Totals]:
-    """Return table BACKTEST and the joint totals of the same simulated futures.
+) -> Scored:
+    """Hold a forecast against what came.
 
     Parameters
     ----------
@@ -41,85 +69,66 @@ def score(
         Table CALIBRATION, summarised at `origin`.
     holdout
         Table HOLDOUT: what the same customers did within `horizon` after `origin`.
+    groupings
+        One column per grouping beside `history`, one row per row of `customers`.
     """
-    history = customers[["customer_id", *bgnbd.HISTORY, "monetary_value"]]
-    known = history.merge(holdout, on="customer_id", how="left", validate="one_to_one")
-    actual_purchases, actual_value = (known[name].to_numpy(float) for name in ("actual_purchases", "actual_value"))
-
-    against = np.empty((len(known), 10))
+    history = customers[["customer_id", *bgnbd.HISTORY, "monetary_value", "revenue"]]
+    came = holdout[["customer_id", "actual_purchases", "actual_value"]]
+    known = history.merge(came, on="customer_id", how="left", validate="one_to_one")
+    actual = {outcome: known[f"actual_{outcome}"].to_numpy(float) for outcome in OUTCOMES}
+    groups, labels = _groups(known, groupings)
+    found = np.empty((len(known), 10))
 
     def keep(rows: slice, purchases: Integers, value: Floats) -> None:
-        against[rows] = np.column_stack(
-            [
-                *_against(purchases, actual_purchases[rows], interval),
-                *_against(value, actual_value[rows], interval),
-            ]
-        )
+        counted = against(purchases, actual["purchases"][rows], interval)
+        found[rows] = np.column_stack([*counted, *against(value, actual["value"][rows], interval)])
 
     options: dict[str, Any] = {"seed": seed, "workers": workers, "stage": "simulating the holdout"}
-    totals = simulate(known, draws, horizon, keep=keep, calendar=calendar, **options)
+    totals = simulate(known, draws, horizon, keep=keep, groups=groups, calendar=calendar, **options)
     columns = [
         *(f"purchases_{name}" for name in ("lower", "upper", "cdf_below", "cdf", "crps")),
         *(f"{name}" for name in ("clv_lower", "clv_upper", "value_cdf_below", "value_cdf", "value_crps")),
     ]
-    scored = pd.DataFrame(against, columns=columns, index=known.index)
+    scored = pd.DataFrame(found, columns=columns, index=known.index)
     expected = expectations(known, draws, horizon, interval=interval, workers=workers)
     expected = expected[["expected_purchases", "clv_mean", "expected_clv_lower", "expected_clv_upper"]]
-    return pd.concat([known, scored, expected], axis=1).assign(origin=pd.Timestamp(origin)), totals
+    table = pd.concat([known, scored, expected], axis=1).assign(origin=pd.Timestamp(origin))
+    return Scored(table, _group_table(table, groups.codes, labels, totals, interval), totals)
 
 
-def _against(draws: NDArray[Any], actual: Floats, interval: float) -> list[Floats]:
-    """Return lower limit, upper limit, F(y-), F(y) and CRPS of each row's draws against its actual outcome."""
-    draws.sort(axis=1)  # ours to use up, and everything below is quicker on sorted draws
-    lower, _, upper = realised_limits(draws, interval)
-    below = (draws < actual[:, None]).mean(axis=1)
-    at_most = (draws <= actual[:, None]).mean(axis=1)
-    return [lower, upper, below, at_most, crps(draws, actual)]
+def _groups(known: pd.DataFrame, groupings: pd.DataFrame | None) -> tuple[Any, pd.DataFrame]:
+    history = pd.Series(np.where(known["frequency"] > 0, BACK, ONCE), index=known.index, dtype="str")
+    named = pd.DataFrame({"history": history})
+    if groupings is not None:
+        named = named.join(groupings.set_axis(known.index))
+    return grouped(named, list(named.columns))
 
 
-def crps(draws: NDArray[Any], actual: Floats) -> Floats:
-    """Return the continuous ranked probability score of each row's draws, E|X - y| - E|X - X'| / 2, in y's unit."""
-    ranked = np.sort(draws, axis=1)
-    n = ranked.shape[1]
-    spread = ranked @ (2.0 * np.arange(1, n + 1) - n - 1) / n**2
-    return np.abs(ranked - actual[:, None]).mean(axis=1) - spread
+def _group_table(
+    table: pd.DataFrame, codes: Integers, labels: pd.DataFrame, totals: Totals, interval: float
+) -> pd.DataFrame:
+    """Return table BACKTEST_GROUPS."""
+
+    def total(column: pd.Series) -> Floats:
+        return np.sum([np.bincount(code, column.to_numpy(float), len(labels)) for code in codes.T], axis=0)
+
+    columns = {"customers": total(pd.Series(1, index=table.index)).astype("int64")}
+    for outcome, predicted in OUTCOMES.items():
+        draws = getattr(totals, outcome)
+        lower, upper = np.quantile(draws, tails(interval), axis=0)
+        columns |= {
+            f"{outcome}_actual": total(table[f"actual_{outcome}"]),
+            f"{outcome}_forecast": total(table[predicted]),
+            f"{outcome}_lower": lower,
+            f"{outcome}_upper": upper,
+            f"{outcome}_log_sd": np.sqrt(np.log1p(draws.var(axis=0) / np.maximum(draws.mean(axis=0), 1e-12) ** 2)),
+        }
+    return tables.check(tables.BACKTEST_GROUPS, labels.assign(**columns))
 
 
-def coverage(below: pd.Series, at_most: pd.Series, level: float) -> float:
-    """Return the share of customers whose outcome lies inside the central predictive interval (limits included)."""
-    lower, upper = tails(level)
-    return float(((at_most >= lower) & (below < upper)).mean())
-
-
-def randomised_pit(below: pd.Series, at_most: pd.Series, *, seed: int) -> Floats:
-    """Return F(y-) + U (F(y) - F(y-)): uniform on (0, 1) if and only if the forecast is calibrated."""
-    return (below + np.random.default_rng(seed).random(len(below)) * (at_most - below)).to_numpy()
-
-
-def pit_distance(below: pd.Series, at_most: pd.Series, *, seed: int) -> tuple[float, float]:
-    """Return the Kolmogorov-Smirnov distance of the randomised PIT from uniform, and its p-value."""
-    from scipy.stats import kstest  # a second that only this costs
-
-    distance, p_value = kstest(randomised_pit(below, at_most, seed=seed), "uniform")
-    return float(distance), float(p_value)
-
-
-def slope(predicted: pd.Series, actual: pd.Series) -> float:
-    """Return the regression slope of actual on predicted: 1 if forecasts are neither too wide nor too narrow."""
-    return float(np.cov(predicted, actual)[0, 1] / np.var(predicted, ddof=1))
-
-
-def slope_error(predicted: pd.Series, actual: pd.Series) -> float:
-    """Return the standard error of `slope`, whatever the spread of the outcomes (White 1980)."""
-    x = predicted - predicted.mean()
-    residual = actual - actual.mean() - slope(predicted, actual) * x
-    return float(np.sqrt(((x * residual) ** 2).sum()) / (x**2).sum())
-
-
-def figures(
-    table: pd.DataFrame, totals: Totals, *, horizon: Horizon, interval: float, seed: int
-) -> dict[str, Any] | None:
+def figures(scored: Scored, *, horizon: Horizon, interval: float, seed: int) -> dict[str, Any] | None:
     """Return the backtest's key figures, the ones the report states in words; None without a backtest."""
+    table = scored.customers
     if table.empty:
         return None
     days = round(horizon.weeks * 7)
@@ -127,41 +136,109 @@ def figures(
         "origin": str(table["origin"].iloc[0].date()),
         "horizon_weeks": days / 7,
         "n_customers": len(table),
-        "purchases": _outcome(table, "purchases", "expected_purchases", totals.purchases[:, 0], interval, seed),
-        "value": _outcome(table, "value", "clv_mean", totals.value[:, 0], interval, seed)
+        "n_repeat_customers": int((table["frequency"] > 0).sum()),
+        "purchases": purchase_figures(scored, interval=interval, seed=seed),
+        "value": _outcome(scored, "value", interval, seed)
         | {"expectation_interval_coverage": _inside(table, "expected_clv_lower", "expected_clv_upper")},
+        "ranking": _ranking(table),
         "worst_tenth": _worst_tenth(by_predicted_value(table)),
         "naive": _naive(table, horizon),
     }
 
 
-def purchase_figures(table: pd.DataFrame, totals: Totals, *, interval: float, seed: int) -> dict[str, Any] | None:
+def purchase_figures(scored: Scored, *, interval: float, seed: int) -> dict[str, Any] | None:
     """Return the key figures of the number of purchases alone (no spend model needed); None without a backtest."""
-    if table.empty:
-        return None
-    return _outcome(table, "purchases", "expected_purchases", totals.purchases[:, 0], interval, seed)
+    return None if scored.customers.empty else _outcome(scored, "purchases", interval, seed)
 
 
-def _outcome(
-    table: pd.DataFrame, name: str, predicted: str, total: Floats, interval: float, seed: int
-) -> dict[str, Any]:
-    actual, below, at_most = table[f"actual_{name}"], table[f"{name}_cdf_below"], table[f"{name}_cdf"]
-    lower, upper = np.quantile(total, tails(interval))
+def past(windows: pd.DataFrame, rolling: pd.DataFrame) -> dict[str, Any]:
+    """Return the key figures of the past windows: per length, and how many had no posterior that passed the gate."""
+    planned = len(rolling[["horizon_weeks", "origin"]].drop_duplicates())
+    tested = len(windows[["horizon_weeks", "origin"]].drop_duplicates())
+    return {"horizons": by_horizon(windows), "windows_left_out": planned - tested}
+
+
+def by_horizon(windows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return what the past windows of each length come to, shortest first.
+
+    Parameters
+    ----------
+    windows
+        Table WINDOWS.
+
+    Returns
+    -------
+    Per length: horizon_weeks, n_windows, same_customers (nobody new came in between), and per outcome how many totals
+    lay inside their own interval, the lowest and highest actual / forecast - 1, and the lowest and highest share of
+    single customers inside theirs.
+    """
+    found = []
+    for weeks, rows in windows.groupby("horizon_weeks"):
+        outcomes = {}
+        for outcome, those in rows.groupby("outcome"):
+            error = those["actual"] / those["forecast"] - 1
+            outcomes[str(outcome)] = {
+                "inside": int(those["actual"].between(those["lower"], those["upper"]).sum()),
+                "off": {"lowest": float(error.min()), "highest": float(error.max())},
+                "coverage": {"lowest": float(those["coverage"].min()), "highest": float(those["coverage"].max())},
+            }
+        number = rows["origin"].nunique()
+        same = rows["customers"].min() >= SAME_CUSTOMERS * rows["customers"].max()
+        found.append({"horizon_weeks": int(weeks), "n_windows": number, "same_customers": bool(same), **outcomes})
+    return found
+
+
+def _outcome(scored: Scored, name: str, interval: float, seed: int) -> dict[str, Any]:
+    table, predicted = scored.customers, OUTCOMES[name]
+    actual, forecast = table[f"actual_{name}"], table[predicted]
+    rows = {BACK: table["frequency"] > 0, ONCE: table["frequency"] == 0}
+    return {
+        **_total(scored.total, name),
+        **_single(table, name, interval, seed),
+        "slope": slope(forecast, actual),
+        "slope_error": slope_error(forecast, actual),
+        "by_history": {
+            history: _total(row, name) | _single(table[rows[history]], name, interval, seed)
+            for history, row in scored.groups[scored.groups["grouping"] == "history"].set_index("group").iterrows()
+        },
+    }
+
+
+def _total(group: pd.Series, name: str) -> dict[str, Any]:
+    actual, forecast, lower, upper = (float(group[f"{name}_{end}"]) for end in ("actual", "forecast", "lower", "upper"))
+    return {
+        "actual": actual,
+        "forecast": {"mean": forecast, "lower": lower, "upper": upper},
+        "log_sd": float(group[f"{name}_log_sd"]),
+        "inside": lower <= actual <= upper,
+        "error": forecast / actual - 1 if actual else None,
+    }
+
+
+def _single(table: pd.DataFrame, name: str, interval: float, seed: int) -> dict[str, Any]:
+    """Return how well the outcomes of single customers were forecast."""
+    below, at_most = table[f"{name}_cdf_below"], table[f"{name}_cdf"]
+    miss = table[OUTCOMES[name]] - table[f"actual_{name}"]
     distance, p_value = pit_distance(below, at_most, seed=seed)
     return {
-        "actual": float(actual.sum()),
-        "forecast": {"mean": float(table[predicted].sum()), "lower": float(lower), "upper": float(upper)},
-        "inside": bool(lower <= actual.sum() <= upper),
-        "error": float(table[predicted].sum() / actual.sum() - 1) if actual.sum() else None,
+        "n_customers": len(table),
         "coverage": {f"{level:.2f}": coverage(below, at_most, level) for level in LEVELS},
         "coverage_of_interval": coverage(below, at_most, interval),
         "pit_distance": distance,
         "pit_p_value": p_value,
         "crps": float(table[f"{name}_crps"].mean()),
-        "mae": float((table[predicted] - actual).abs().mean()),
-        "rmse": float(np.sqrt(((table[predicted] - actual) ** 2).mean())),
-        "slope": slope(table[predicted], actual),
-        "slope_error": slope_error(table[predicted], actual),
+        "mae": float(miss.abs().mean()),
+        "rmse": float(np.sqrt((miss**2).mean())),
+    }
+
+
+def _ranking(table: pd.DataFrame) -> dict[str, Any]:
+    """Return how well the forecast found the best customers, beside past spend and beside hindsight."""
+    actual = table["actual_value"]
+    by = {"forecast": table["clv_mean"], "past_spend": table["revenue"], "hindsight": actual}
+    return {
+        "gini": {name: gini(order, actual) for name, order in by.items()},
+        "best_tenth": {name: share_of_best_ranked(order, actual) for name, order in by.items()},
     }
 
 
@@ -174,16 +251,64 @@ def _worst_tenth(tenths: pd.DataFrame) -> dict[str, float]:
 def _naive(table: pd.DataFrame, horizon: Horizon) -> dict[str, float]:
     """Return the errors of two forecasts without a model: everybody goes on as before; nobody buys again."""
     going_on = table["frequency"] / table["T"].where(table["T"] > 0, np.inf) * horizon.weeks
-    actual = table["actual_purchases"]
+    worth = going_on * table["monetary_value"] * horizon.gross_margin
     return {
-        "past_rate_mae": float((going_on - actual).abs().mean()),
+        "past_rate_mae": float((going_on - table["actual_purchases"]).abs().mean()),
         "past_rate_total": float(going_on.sum()),
-        "nobody_mae": float(actual.abs().mean()),
+        "past_rate_value_mae": float((worth - table["actual_value"]).abs().mean()),
+        "past_rate_value_total": float(worth.sum()),
+        "nobody_mae": float(table["actual_purchases"].abs().mean()),
+        "nobody_value_mae": float(table["actual_value"].abs().mean()),
     }
 
 
 def _inside(table: pd.DataFrame, lower: str, upper: str) -> float:
     return float(table["actual_value"].between(table[lower], table[upper]).mean())
+
+
+def spend(calibration: pd.DataFrame, holdout: pd.DataFrame, posterior: xr.DataTree) -> pd.DataFrame:
+    """Return how much those who bought after the origin spent, beside what the spend model said of so many purchases.
+
+    Needs no purchase model: the number of purchases is taken as it came. Exact, nothing is simulated.
+
+    Returns
+    -------
+    One row per customer who bought: history, purchases, expected (per purchase), actual (per purchase), cdf (predictive
+    probability of as much money or less).
+    """
+    came = holdout.loc[holdout["actual_revenue"] > 0, ["customer_id", "actual_purchases", "actual_revenue"]]
+    known = calibration.merge(came, on="customer_id", validate="one_to_one")
+    x, own, n = (known[name].to_numpy(float) for name in ("frequency", "monetary_value", "actual_purchases"))
+    parameters = [draws[:, None] for draws in spend_draws(posterior, EXPECTATION_DRAWS)]
+    total = known["actual_revenue"].to_numpy(float)
+    return pd.DataFrame(
+        {
+            "history": pd.Series(np.where(x > 0, BACK, ONCE), dtype="str"),
+            "purchases": known["actual_purchases"],
+            "expected": gamma_gamma.expected_spend(x, own, *parameters).mean(axis=0),
+            "actual": total / n,
+            "cdf": gamma_gamma.total_cdf(total, n, x, own, *parameters).mean(axis=0),
+        }
+    )
+
+
+def spend_figures(table: pd.DataFrame, *, seed: int) -> pd.DataFrame:
+    """Return per history, and for all, what `spend` comes to: money per purchase, coverage, distance of the PIT."""
+    groups = {"all": table, **{name: table[table["history"] == name] for name in (BACK, ONCE)}}
+    return pd.DataFrame(
+        {
+            name: {
+                "customers": len(rows),
+                "purchases": rows["purchases"].sum(),
+                "expected": np.average(rows["expected"], weights=rows["purchases"]),
+                "actual": np.average(rows["actual"], weights=rows["purchases"]),
+                **{f"{level:.2f}": coverage(rows["cdf"], rows["cdf"], level) for level in LEVELS},
+                "pit_distance": pit_distance(rows["cdf"], rows["cdf"], seed=seed)[0],
+            }
+            for name, rows in groups.items()
+            if len(rows)
+        }
+    ).T
 
 
 def by_frequency(table: pd.DataFrame) -> pd.DataFrame:
@@ -227,13 +352,6 @@ def holdout_horizon(cut: date, last_day: date, *, discount_rate_annual: float, g
 def holdout_weeks(customers: pd.DataFrame, calibration: pd.DataFrame) -> float:
     """Return the weeks between the calibration end and the observation end, 0 without a backtest."""
     return float(customers["T"].max() - calibration["T"].max()) if len(calibration) else 0.0
-
-
-def coverage_table(table: pd.DataFrame, outcome: str) -> pd.DataFrame:
-    """Return nominal level and reached coverage of "purchases" or "value"."""
-    levels = LEVELS if len(table) else ()
-    below, at_most = table[f"{outcome}_cdf_below"], table[f"{outcome}_cdf"]
-    return pd.DataFrame({"level": levels, "coverage": [coverage(below, at_most, level) for level in levels]})
 
 
 def tracking(

@@ -26,6 +26,8 @@ from clv.style import (
     WITHOUT_BACKTEST,
     fade,
     futures,
+    if_right,
+    possible,
     short_number,
 )
 
@@ -39,22 +41,31 @@ AXIS_CHARACTERS = 38
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif'
 
 
-def chart_total(
-    draws: pd.DataFrame, mean: float, lower: float, upper: float, *, title: str, currency: str, interval: float
-) -> go.Figure:
-    """Show which totals the customers may bring; `draws` is table TOTAL_DRAWS, the rest its mean and limits."""
-    edges, shares = _histogram(draws["value"].to_numpy(), lower, upper)
+def chart_total(draws: pd.DataFrame, base: pd.Series, *, title: str, currency: str, interval: float) -> go.Figure:
+    """Show which totals the customers may bring.
+
+    Parameters
+    ----------
+    draws
+        Table TOTAL_DRAWS.
+    base
+        The row of table SEGMENTS that is about everybody. Where its limits allow for misfit, so do the bars.
+    """
+    tested = bool(pd.notna(base["clv_lower_with_misfit"]))
+    suffix, held = ("_with_misfit", possible(interval)) if tested else ("", futures(interval))
+    mean, lower, upper = (float(base[name]) for name in ("clv_mean", f"clv_lower{suffix}", f"clv_upper{suffix}"))
+    edges, shares = _histogram(draws[f"value{suffix}"].to_numpy(), lower, upper)
     figure = _chart(
         title,
         x=f"Value of all customers together ({currency})",
-        y="Share of the model's futures (%)",
+        y="Share of possible futures (%)",
         alt=f"Histogram: {short_number(mean)} {currency} expected, "
-        f"{futures(interval)} between {short_number(lower)} and {short_number(upper)}.",
+        f"{held} between {short_number(lower)} and {short_number(upper)}.",
     )
     middle = (edges[:-1] + edges[1:]) / 2
     inside = (middle > lower) & (middle < upper)
     words = [f"{short_number(low)} to {short_number(high)}" for low, high in pairwise(edges)]
-    for chosen, colour, name in ((inside, BAND, futures(interval)), (~inside, fade(QUIET, 0.4), "the other futures")):
+    for chosen, colour, name in ((inside, BAND, held), (~inside, fade(QUIET, 0.4), "the other futures")):
         figure.add_bar(
             x=middle[chosen],
             y=shares[chosen],
@@ -62,7 +73,17 @@ def chart_total(
             marker={"color": colour},
             name=name,
             customdata=np.array(words)[chosen],
-            hovertemplate=f"%{{customdata}} {currency}<br>in %{{y:.1f}} % of the model's futures<extra></extra>",
+            hovertemplate=f"%{{customdata}} {currency}<br>in %{{y:.1f}} % of the futures<extra></extra>",
+        )
+    if tested:
+        figure.add_scatter(
+            x=[base["clv_lower"], base["clv_upper"]],
+            y=[-0.02 * shares.max()] * 2,
+            mode="lines",
+            line={"color": MODEL, "width": 5},
+            name=if_right(interval),
+            hovertemplate=f"{if_right(interval)}: {short_number(base['clv_lower'])} to "
+            f"{short_number(base['clv_upper'])} {currency}<extra></extra>",
         )
     _mark(figure, mean, f"expected: {short_number(mean)} {currency}")
     figure.update_layout(bargap=0.04)
@@ -105,7 +126,10 @@ def chart_groups(groups: pd.DataFrame, *, title: str, currency: str, interval: f
         alt="Bars of expected value per group with the range of its realised total.",
         height=150 + 34 * len(groups),
     )
-    details = groups[["customers", "clv_lower", "clv_upper", "clv_per_customer"]]
+    tested = bool(groups["clv_lower_with_misfit"].notna().any())
+    limits = groups[["clv_lower_with_misfit", "clv_upper_with_misfit"] if tested else ["clv_lower", "clv_upper"]]
+    details = np.column_stack([groups["customers"], limits, groups["clv_per_customer"]])
+    held = possible(interval) if tested else futures(interval)
     figure.add_bar(
         y=groups["group"],
         x=groups["clv_mean"],
@@ -113,22 +137,32 @@ def chart_groups(groups: pd.DataFrame, *, title: str, currency: str, interval: f
         marker={"color": fade(BAND, 0.6)},
         name="expected value",
         customdata=details,
-        hovertemplate=f"%{{y}}: %{{customdata[0]:,}} customers<br>expected %{{x:,.0f}} {currency}, "
-        f"%{{customdata[3]:,.2f}} per customer<br>{futures(interval)}: "
+        hovertemplate=f"%{{y}}: %{{customdata[0]:,.0f}} customers<br>expected %{{x:,.0f}} {currency}, "
+        f"%{{customdata[3]:,.2f}} per customer<br>{held}: "
         "%{customdata[1]:,.0f} to %{customdata[2]:,.0f}<extra></extra>",
     )
     # Lines, not error bars: the mean of a skewed total may lie outside its limits.
     figure.add_scatter(
         y=np.repeat(groups["group"], 3),
-        x=np.column_stack([groups["clv_lower"], groups["clv_upper"], np.full(len(groups), np.nan)]).ravel(),
+        x=np.column_stack([limits, np.full(len(groups), np.nan)]).ravel(),
         mode="lines+markers",
         line={"color": MODEL, "width": 2.5},
         marker={"symbol": "line-ns", "size": 10, "line": {"color": MODEL, "width": 2.5}},
-        name=f"{futures(interval)}: total of the group",
+        name=f"{held}: total of the group",
         hoverinfo="skip",
     )
-    _label_ends(figure, groups["clv_upper"], groups["group"], groups["clv_mean"].map(short_number))
-    figure.update_xaxes(range=[0, 1.02 * max(groups["clv_upper"].max(), groups["clv_mean"].max(), 1e-9)])
+    ends = limits.iloc[:, 1]
+    if tested:
+        figure.add_scatter(
+            y=np.repeat(groups["group"], 3),
+            x=np.column_stack([groups[["clv_lower", "clv_upper"]], np.full(len(groups), np.nan)]).ravel(),
+            mode="lines",
+            line={"color": MODEL, "width": 7},
+            name=if_right(interval),
+            hoverinfo="skip",
+        )
+    _label_ends(figure, ends, groups["group"], groups["clv_mean"].map(short_number))
+    figure.update_xaxes(range=[0, 1.02 * max(ends.max(), groups["clv_mean"].max(), 1e-9)])
     figure.update_layout(margin_r=52)
     figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
     return figure
@@ -359,6 +393,45 @@ def chart_backtest(table: pd.DataFrame, *, title: str, currency: str) -> go.Figu
     )
     figure.update_xaxes(dtick=1, showgrid=False)
     figure.update_yaxes(rangemode="tozero")
+    return figure
+
+
+def chart_windows(windows: pd.DataFrame, *, title: str, interval: float) -> go.Figure:
+    """Show how far past totals of value fell from their forecasts; `windows` is table WINDOWS."""
+    rows = windows[windows["outcome"] == "value"].sort_values(["horizon_weeks", "origin"])
+    figure = _chart(
+        title,
+        x="What came, in % of the forecast",
+        y="",
+        alt="One line per past window: the model's own interval, and a point for what came.",
+        height=190 + 30 * len(rows),
+    )
+    if rows.empty:
+        return _blank(figure)
+    names = [
+        f"{row.horizon_weeks} weeks to {row.origin + pd.Timedelta(weeks=row.horizon_weeks):%b %Y}"
+        for row in rows.itertuples()
+    ]
+    share = 100 * rows[["lower", "upper", "actual"]].div(rows["forecast"], axis="index")
+    figure.add_scatter(
+        y=np.repeat(names, 3),
+        x=np.column_stack([share[["lower", "upper"]], np.full(len(rows), np.nan)]).ravel(),
+        mode="lines",
+        line={"color": MODEL, "width": 5},
+        name=if_right(interval),
+        hoverinfo="skip",
+    )
+    figure.add_scatter(
+        y=names,
+        x=share["actual"],
+        mode="markers",
+        marker={"color": OBSERVED, "size": 11, "symbol": "diamond"},
+        name="what came",
+        customdata=rows[["actual", "forecast"]],
+        hovertemplate="%{y}<br>forecast %{customdata[1]:,.0f}, came %{customdata[0]:,.0f} (%{x:.0f} %)<extra></extra>",
+    )
+    _mark(figure, 100, "as forecast")
+    figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
     return figure
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from clv import artefacts, errors
 from clv.artefacts import Run
-from clv.errors import ClvError
+from clv.errors import ClvError, GateError
 
 # nbformat and the renderer take seconds to import.
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def write_page(unfinished: Path, run: Run, name: str, error: BaseException) -> N
     page = render(notebook, title=name, show_code=True, footer=footer, alert=alert)
     with artefacts.replacing(page_of(run, name)) as file:
         file.write_text(page, encoding="utf-8")
-    if isinstance(error, NotebookError):
+    if isinstance(error, NotebookError | GateError):
         error.args = (f"{str(error).rstrip('.')}. See {artefacts.shown(page_of(run, name))}.",)
 
 

@@ -1,4 +1,4 @@
-"""Gamma-Gamma spend model in plain numpy: likelihood and expected spend.
+"""Gamma-Gamma spend model in plain numpy: likelihood, expected spend, distribution of what comes next.
 
 Symbols (Fader & Hardie 2013, brucehardie.com/notes/025): each purchase of a customer is
 z ~ Gamma(p, rate nu), each customer's nu ~ Gamma(q, rate v). A history is `x` repeat purchases with
@@ -8,7 +8,7 @@ mean `z_mean` (monetary_value). p and q have no unit, v has the log's currency.
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import gammaln
+from scipy.special import betainc, gammaln
 
 Floats = NDArray[np.float64]
 
@@ -37,6 +37,18 @@ def expected_spend(x: ArrayLike, z_mean: ArrayLike, p: ArrayLike, q: ArrayLike, 
     x, z_mean, p, q, v = (np.asarray(value, dtype=float) for value in (x, z_mean, p, q, v))
     excess = p * x + q - 1
     return np.where(excess > 0, p * (v + x * z_mean) / np.where(excess > 0, excess, 1.0), np.inf)
+
+
+def total_cdf(
+    total: ArrayLike, n: ArrayLike, x: ArrayLike, z_mean: ArrayLike, p: ArrayLike, q: ArrayLike, v: ArrayLike
+) -> Floats:
+    """Return P(the amounts of the next n > 0 purchases sum to at most `total`), given the history.
+
+    Their sum is Gamma(p n, rate nu) with nu ~ Gamma(p x + q, rate v + x z_mean), so total / (total + v + x z_mean) is
+    Beta(p n, p x + q).
+    """
+    total, n, x, z_mean, p, q, v = (np.asarray(value, dtype=float) for value in (total, n, x, z_mean, p, q, v))
+    return betainc(p * n, p * x + q, total / (total + v + x * z_mean))
 
 
 def usable(customers: pd.DataFrame) -> pd.DataFrame:

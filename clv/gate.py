@@ -25,7 +25,7 @@ from clv.predict import spaced
 from clv.sampling import LAPLACE, Settings, method_of
 
 PASS, WARN, FAIL = "PASS", "WARN", "FAIL"
-TAKEN_OVER = "NUTS took over"
+TAKEN_OVER, SHAPE = "NUTS took over", "shape"
 PARTS = {
     "bgnbd": "purchases, all data",
     "bgnbd_calibration": "purchases, calibration",
@@ -43,6 +43,7 @@ INFINITE_MEAN_FAIL = 0.01  # probability of q <= 1, where the mean spend is infi
 PURCHASES_FAIL, PURCHASES_WARN = (0.67, 1.5), (0.95, 1.05)
 SPEND_FAIL, SPEND_WARN = (0.5, 2.0), (0.8, 1.25)
 INDEPENDENCE_WARN = 0.10  # by so much one-time buyers' spend may differ from what they are valued at
+ONE_TIME_BUYERS_WARN = 0.5  # share of the value from customers who bought once
 NEEDED_OF_NUTS = ("diverging", "energy", "maxdepth_reached")
 # Both are means over customers, so a systematic sample of this many shows the same convergence.
 _TOTAL_CUSTOMERS = 200
@@ -168,6 +169,52 @@ def judge_independence(customers: pd.DataFrame, dependence: pd.DataFrame, *, cur
     return Check("data", "independence", float(excess), limit, WARN if related or wrong else PASS, f"{sentence}.")
 
 
+def judge_backtest(tested: dict[str, Any] | None, *, currency: str, interval: float) -> list[Check]:
+    """Return whether the totals of the backtest at the calibration end lay inside their own intervals; none without.
+
+    Parameters
+    ----------
+    tested
+        From `backtest.figures`.
+    """
+    if tested is None:
+        return []
+    units = {"purchases": "purchases", "value": f"{currency} of value (discounted)"}
+    missed = {name: tested[name] for name in units if not tested[name]["inside"]}
+    outcomes = " and ".join(_came(found, units[name]) for name, found in missed.items())
+    after = f"For the {tested['horizon_weeks']:.3g} weeks after {tested['origin']}"
+    sentence = (
+        f"The backtest missed. {after} {outcomes}. The model's own {interval:.0%} interval did not contain the "
+        "outcome; the interval that allows for misfit is made for errors like this one."
+        if missed
+        else f"{after} purchases and value came inside their {interval:.0%} intervals."
+    )
+    worst = max((abs(found["error"]) for found in missed.values() if found["error"] is not None), default=0.0)
+    return [Check("backtest", "backtest", worst, f"inside {interval:.0%} interval", WARN if missed else PASS, sentence)]
+
+
+def _came(found: dict[str, Any], unit: str) -> str:
+    forecast = found["forecast"]
+    off = (
+        ""
+        if found["error"] is None
+        else (f" (forecast {abs(found['error']):.0%} too {'low' if found['error'] < 0 else 'high'})")
+    )
+    return (
+        f"{forecast['mean']:,.0f} {unit} were forecast ({forecast['lower']:,.0f} to {forecast['upper']:,.0f}) and "
+        f"{found['actual']:,.0f} came{off}"
+    )
+
+
+def judge_one_time_buyers(customers: pd.DataFrame) -> Check:
+    """Return whether most of the value is that of customers of whom the model knows next to nothing."""
+    once = customers["frequency"] == 0
+    share = float(customers.loc[once, "clv_mean"].sum() / customers["clv_mean"].sum())
+    grade = WARN if share > ONE_TIME_BUYERS_WARN else PASS
+    sentence = f"{share:.0%} of the value comes from customers who bought once; for them the model knows only what is "
+    return Check("data", "one-time buyers", share, f"<= {ONE_TIME_BUYERS_WARN:.0%}", grade, f"{sentence}typical.")
+
+
 def acknowledge(checks: list[Check], names: Sequence[str]) -> list[Check]:
     """Return the checks with those that the run accepts by name (params.ACKNOWLEDGEABLE) as warnings that say so."""
     return [
@@ -191,12 +238,16 @@ def verdict(checks: list[Check]) -> str:
     return next((worst for worst in (FAIL, WARN, PASS) if worst in found), FAIL)
 
 
-def require(checks: list[Check]) -> pd.DataFrame:
-    """Return the checks as a table, or raise `GateError` with the sentences of those that failed."""
+def require(checks: list[Check]) -> None:
+    """Raise `GateError` with the sentences of the checks that failed."""
     if verdict(checks) == FAIL:
         failed = " ".join(check.sentence for check in checks if check.verdict == FAIL)
         raise GateError(failed or "The posterior was not checked.")
-    return table(checks)
+
+
+def require_draws(checks: list[Check]) -> None:
+    """Raise `GateError` where draws are missing or no numbers: not even a diagnostic figure can be made of them."""
+    require([check for check in checks if check.name == SHAPE])
 
 
 def table(checks: list[Check]) -> pd.DataFrame:
@@ -258,7 +309,7 @@ def _shape(part: str, scalars: xr.Dataset, chains: int, draws: int) -> Check:
     if found != (chains, draws):
         sentence = f"{part}: {found[0]} x {found[1]} draws where {chains} x {draws} were asked for: run it again."
     grade = PASS if found == (chains, draws) and not lost else FAIL
-    return Check(part, "shape", finite, f"{chains} x {draws} draws, finite", grade, sentence)
+    return Check(part, SHAPE, finite, f"{chains} x {draws} draws, finite", grade, sentence)
 
 
 def _r_hat(part: str, scalars: xr.Dataset) -> Check:

@@ -12,6 +12,7 @@ from clv.value import Forecast, monte_carlo_error, tails
 
 def collect(
     forecast: Forecast,
+    groups: pd.DataFrame,
     *,
     as_of: date,
     source: str,
@@ -22,11 +23,12 @@ def collect(
     interval: float,
     checks: list[gate.Check],
     backtest: dict[str, Any] | None,
+    misfit: dict[str, Any] | None,
     dependence: pd.DataFrame,
     ledger: pd.DataFrame,
 ) -> dict[str, Any]:
-    """Return the figures the report speaks of, ready for key_figures.json."""
-    customers, base = forecast.customers, forecast.groups.iloc[0]
+    """Return the figures the report speaks of, ready for key_figures.json; `groups` is table SEGMENTS."""
+    customers, base = forecast.customers, groups.iloc[0]
     lower, upper = tails(interval)
     one_time = customers["frequency"] == 0
     slipping = segments.slipping(customers)
@@ -49,6 +51,7 @@ def collect(
             "mean": float(base["expected_purchases"]),
             "lower": float(base["purchases_lower"]),
             "upper": float(base["purchases_upper"]),
+            "with_misfit": _with_misfit(base, "purchases"),
         },
         "share_buying": float(customers["p_purchase"].mean()),
         "share_of_value_top_decile": share_of_best(customers["clv_mean"], 0.10),
@@ -64,17 +67,25 @@ def collect(
         "ledger": {row.line: {"rows": int(row.rows), "amount": float(row.amount)} for row in ledger.itertuples()},
         "gate": {"verdict": gate.verdict(checks), "checks": gate.table(checks).to_dict("records")},
         "backtest": backtest,
+        "misfit": misfit,
     }
 
 
-def _interval(base: pd.Series, name: str, draws: np.ndarray, lower: float, upper: float) -> dict[str, float]:
+def _interval(base: pd.Series, name: str, draws: np.ndarray, lower: float, upper: float) -> dict[str, Any]:
     return {
         "mean": float(base[f"{name}_mean"]),
         "lower": float(base[f"{name}_lower"]),
         "upper": float(base[f"{name}_upper"]),
         "lower_monte_carlo_error": monte_carlo_error(draws, lower),
         "upper_monte_carlo_error": monte_carlo_error(draws, upper),
+        "with_misfit": _with_misfit(base, name),
     }
+
+
+def _with_misfit(base: pd.Series, name: str) -> dict[str, float] | None:
+    """Return the limits that allow for misfit; None where no backtest says how large it is."""
+    limits = {end: float(base[f"{name}_{end}_with_misfit"]) for end in ("lower", "upper")}
+    return None if np.isnan(limits["lower"]) else limits
 
 
 def share_of_best(value: pd.Series, share: float) -> float:

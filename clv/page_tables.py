@@ -49,19 +49,115 @@ def readable(table: pd.DataFrame, *, decimals: int = 2) -> pd.DataFrame:
 
 def groups_table(groups: pd.DataFrame, *, currency: str, interval: float) -> pd.DataFrame:
     """Return groups as people read them: formatted text, one row per group."""
+    own = _ranges(groups["clv_lower"], groups["clv_upper"])
+    wider = _ranges(groups["clv_lower_with_misfit"], groups["clv_upper_with_misfit"])
+    level, tested = percent(interval), bool(groups["clv_lower_with_misfit"].notna().any())
     return pd.DataFrame(
         {
             "Customers": groups["customers"].map(count),
             f"Expected value ({currency})": groups["clv_mean"].map(amount),
-            f"{percent(interval)} interval of the total": [
-                f"{amount(row.clv_lower)} to {amount(row.clv_upper)}".replace(" ", NBSP) for row in groups.itertuples()
-            ],
+            **({f"{level} interval of the total": wider} if tested else {}),
+            (f"{level} if the model is right" if tested else f"{level} interval of the total"): own,
             "Share of value": groups["share_of_value"].map(percent),
             f"Per customer ({currency})": groups["clv_per_customer"].map(amount),
             "Will buy": groups["mean_p_purchase"].map(percent),
-            f"Revenue so far ({currency})": groups["revenue"].map(amount),
         }
     ).set_axis(groups["group"].rename(None), axis="index")
+
+
+def _ranges(lower: pd.Series, upper: pd.Series) -> list[str]:
+    return [f"{amount(low)} to {amount(high)}".replace(" ", NBSP) for low, high in zip(lower, upper, strict=True)]
+
+
+def rolling_table(rolling: pd.DataFrame) -> pd.DataFrame:
+    """Return the windows of table ROLLING as people read them."""
+    windows = rolling.groupby(["horizon_weeks", "origin"], as_index=False).agg(
+        customers=("customer_id", "size"),
+        repeat=("frequency", lambda frequency: (frequency > 0).sum()),
+        came=("actual_purchases", "sum"),
+    )
+    return pd.DataFrame(
+        {
+            "Forecast from": windows["origin"].dt.strftime("%Y-%m-%d"),
+            "Customers known": windows["customers"].map(count),
+            "With repeat purchases": windows["repeat"].map(count),
+            "Purchases in the window": windows["came"].map(count),
+        }
+    ).set_axis([f"{weeks}{NBSP}weeks" for weeks in windows["horizon_weeks"]], axis="index")
+
+
+def windows_table(windows: pd.DataFrame, outcome: str, *, interval: float, currency: str = "") -> pd.DataFrame:
+    """Return the past windows of table WINDOWS as people read them: purchases or value forecast and what came."""
+    rows = windows[windows["outcome"] == outcome]
+    unit = "Purchases" if outcome == "purchases" else f"Value ({currency})"
+    written = count if outcome == "purchases" else amount
+    names = [f"from {row.origin:%d %b %Y}, {row.horizon_weeks} weeks".replace(" ", NBSP) for row in rows.itertuples()]
+    return pd.DataFrame(
+        {
+            "Customers": rows["customers"].map(count),
+            f"{unit} forecast": rows["forecast"].map(written),
+            f"{percent(interval)} if the model is right": [
+                f"{written(row.lower)} to {written(row.upper)}".replace(" ", NBSP) for row in rows.itertuples()
+            ],
+            "Came": rows["actual"].map(written),
+            "Off": (rows["actual"] / rows["forecast"] - 1).map(_signed),
+            "Single customers inside": rows["coverage"].map(percent),
+        }
+    ).set_axis(pd.Index(names, dtype="str"), axis="index")
+
+
+def tested_segments_table(groups: pd.DataFrame, *, currency: str, interval: float) -> pd.DataFrame:
+    """Return what segments were forecast to bring and brought; `groups` is table BACKTEST_GROUPS."""
+    rows = segments.in_order(groups[groups["grouping"] == "rfm_segment"], list(segments.ACTIONS))
+    inside = rows["value_actual"].between(rows["value_lower"], rows["value_upper"])
+    return pd.DataFrame(
+        {
+            "Customers": rows["customers"].map(count),
+            f"Value forecast ({currency})": rows["value_forecast"].map(amount),
+            f"{percent(interval)} if the model is right": _ranges(rows["value_lower"], rows["value_upper"]),
+            "Came": rows["value_actual"].map(amount),
+            "Inside": inside.map({True: "yes", False: "no"}),
+        }
+    ).set_axis(rows["group"].rename(None), axis="index")
+
+
+def history_table(outcome: dict[str, Any] | None) -> pd.DataFrame:
+    """Return the scores of single customers by what was known of them; `outcome` as in `backtest.figures`."""
+    if outcome is None:
+        return pd.DataFrame()
+    rows = {"all": outcome, **outcome["by_history"]}
+    return pd.DataFrame(
+        {
+            history: {
+                "Customers": count(row["n_customers"]),
+                **{f"{percent(float(level))} held": percent(share) for level, share in row["coverage"].items()},
+                "PIT distance": f"{row['pit_distance']:.3f}",
+                "CRPS": f"{row['crps']:.3f}",
+                "Mean absolute error": f"{row['mae']:.3f}",
+                "Root mean square error": f"{row['rmse']:.3f}",
+            }
+            for history, row in rows.items()
+        }
+    ).T
+
+
+def spend_table(spend: pd.DataFrame, currency: str) -> pd.DataFrame:
+    """Return the backtest of the amounts as people read it; `spend` is from `backtest.spend_figures`."""
+    levels = [name for name in spend.columns if name.startswith("0.")]
+    return pd.DataFrame(
+        {
+            "Customers": spend["customers"].map(count),
+            "Purchases": spend["purchases"].map(count),
+            f"Expected per purchase ({currency})": spend["expected"].map("{:,.2f}".format),
+            f"Came ({currency})": spend["actual"].map("{:,.2f}".format),
+            **{f"{percent(float(level))} held": spend[level].map(percent) for level in levels},
+            "PIT distance": spend["pit_distance"].map("{:.3f}".format),
+        }
+    )
+
+
+def _signed(share: float) -> str:
+    return f"{share * 100:+.0f}{NBSP}%"
 
 
 def best_customers_table(

@@ -14,7 +14,7 @@ from clv import secrecy, strict_yaml
 from clv.errors import InputError
 
 RUN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
-RESERVED_NAMES = ("lab", "bench", "sbc")  # folders in outputs/ that are not runs
+RESERVED_NAMES = ("lab", "bench", "sbc", "misfit", "faults")  # folders in outputs/ that are not runs
 KNOWN_COLUMNS = (
     *("customer_id", "date", "amount", "order_id"),
     *("quantity", "unit_price", "product", "currency", "country"),
@@ -23,7 +23,7 @@ DATABASE = "postgresql"
 # Checks of the gate that a run may accept by name; the others say that the numbers themselves are wrong.
 ACKNOWLEDGEABLE = (
     *("repeat purchases", "mean spend", "infinite mean spend", "prior sensitivity", "repeat customers"),
-    *("horizon / history", "independence", "energy", "tree depth"),
+    *("horizon / history", "independence", "energy", "tree depth", "backtest", "one-time buyers"),
 )
 _TELLS_THE_DAY = re.compile(r"^(?=.*%(-?d|-?j|c|x|D|F|e))(?=.*%(Y|y|-y|c|x|D|F|G))", re.DOTALL)
 # Date formats that count time instead of writing it: how many make a second.

@@ -317,34 +317,6 @@ def plot_by_frequency(table: pd.DataFrame) -> Figure:
 
 
 @_blank_without_backtest
-def plot_coverage(table: pd.DataFrame) -> Figure:
-    """Show how often intervals kept their promise; `table` has level and coverage (shares)."""
-    figure, axes = _new(
-        "Do the intervals contain what happened?",
-        x="Promised: level of the interval (%)",
-        y="Kept: customers inside (%)",
-        alt="Points against the diagonal of a perfect forecast.",
-    )
-    lowest = 100 * min(table["level"].min(), table["coverage"].min()) - 5
-    axes.plot([lowest, 100], [lowest, 100], color=REFERENCE, linestyle="--", label="promise kept exactly")
-    axes.plot(100 * table["level"], 100 * table["coverage"], "o-", color=MODEL, label="this forecast")
-    for level, coverage in zip(table["level"], table["coverage"], strict=True):
-        axes.annotate(
-            f"{100 * coverage:.1f}",
-            (100 * level, 100 * coverage),
-            xytext=(0, 7),
-            textcoords="offset points",
-            ha="center",
-            fontsize=9,
-            color=MODEL,
-        )
-    axes.set_xlim(lowest, 102)
-    axes.set_ylim(lowest, 106)
-    _legend(figure, axes)
-    return figure
-
-
-@_blank_without_backtest
 def plot_pit(pit: ArrayLike) -> Figure:
     """Show whether outcomes fall everywhere in their forecasts; `pit` are randomised PIT values in [0, 1]."""
     values = np.asarray(pit, dtype=float)

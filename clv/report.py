@@ -3,7 +3,7 @@
 Every number in prose comes from the key figures or a finished table; nothing here estimates anything.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from importlib.metadata import version
 from typing import Any
@@ -12,28 +12,26 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from clv import bgnbd, gate, page_tables, segments
+from clv import bgnbd, gate, page_tables, segments, trust
 from clv.sampling import LAPLACE, method_of
 from clv.words import amount, count, day, money, percent, weeks
 
 Figures = Mapping[str, Any]
-_THRESHOLD_SHARE_OF_ONE_TIME_BUYERS = 0.5
 
 
 def bottom_line(figures: Figures, groups: pd.DataFrame) -> str:
     """Return the report's first sentences as a Markdown list."""
-    total, currency = figures["total_clv"], figures["currency"]
+    total, currency, purchases = figures["total_clv"], figures["currency"], figures["expected_purchases"]
+    limits = purchases["with_misfit"] or purchases
     sentences = [
         f"On {day(figures['as_of'])} the {count(figures['n_customers'])} known customers are worth "
         f"**{money(total['mean'], currency)}** of {figures['value_is']} over the next {weeks(figures['horizon_weeks'])}"
-        f"{_discounting(figures)}. With {percent(figures['interval'])} probability it will be between "
-        f"{money(total['lower'], currency)} and {money(total['upper'], currency)}, if customers go on as they did.",
+        f"{_discounting(figures)}. {_interval_of_total(figures)}",
         f"**{percent(figures['share_buying'])}** of them are expected to buy at all; together they will make about "
-        f"{count(figures['expected_purchases']['mean'])} purchases "
-        f"({count(figures['expected_purchases']['lower'])} to {count(figures['expected_purchases']['upper'])}).",
+        f"{count(purchases['mean'])} purchases ({count(limits['lower'])} to {count(limits['upper'])}).",
         f"The best tenth of the customers hold **{percent(figures['share_of_value_top_decile'])}** of that value.",
         _where_most_is_at_stake(figures, groups),
-        _backtest_in_short(figures),
+        trust.in_short(figures),
     ]
     return "\n".join(f"- {sentence}" for sentence in sentences if sentence)
 
@@ -41,6 +39,20 @@ def bottom_line(figures: Figures, groups: pd.DataFrame) -> str:
 def _discounting(figures: Figures) -> str:
     rate = figures["discount_rate_annual"]
     return f" (later money discounted at {percent(rate)} a year)" if rate else ""
+
+
+def _interval_of_total(figures: Figures) -> str:
+    """Return both intervals of the total, each by its name; without a backtest there is only the model's own."""
+    total, currency, level = figures["total_clv"], figures["currency"], percent(figures["interval"])
+    own = f"{money(total['lower'], currency)} and {money(total['upper'], currency)}"
+    wider = total["with_misfit"]
+    if wider is None:
+        return f"With {level} probability it will be between {own}, if customers go on as the model says."
+    return (
+        f"With {level} probability it will be between **{money(wider['lower'], currency)}** and "
+        f"**{money(wider['upper'], currency)}**, allowing for a model as wrong as it was before; if the model were "
+        f"exactly right, between {own}."
+    )
 
 
 def _where_most_is_at_stake(figures: Figures, groups: pd.DataFrame) -> str:
@@ -56,119 +68,10 @@ def _where_most_is_at_stake(figures: Figures, groups: pd.DataFrame) -> str:
     )
 
 
-def _backtest_in_short(figures: Figures) -> str:
-    test = figures["backtest"]
-    if test is None:
-        return "This forecast has **not** been tested on held-out data: the run has no calibration end."
-    purchases, value = test["purchases"], test["value"]
-    inside = {(True, True): "both inside", (False, False): "both **outside**"}
-    verdict = inside.get((purchases["inside"], value["inside"]), "one of them **outside**")
-    return (
-        f"Tested on the {weeks(test['horizon_weeks'])} after {day(test['origin'])}: "
-        f"{count(purchases['forecast']['mean'])} purchases worth "
-        f"{money(value['forecast']['mean'], figures['currency'])} "
-        f"were forecast, {count(purchases['actual'])} worth {money(value['actual'], figures['currency'])} came, "
-        f"{verdict} "
-        f"the {percent(figures['interval'])} interval."
-    )
-
-
 def banner(figures: Figures) -> str:
     """Return the warnings a reader must see before any number, as Markdown; empty if there are none."""
     lines = [check["sentence"] for check in figures["gate"]["checks"] if check["verdict"] != gate.PASS]
-    lines += _missed(figures)
-    if figures["share_of_value_one_time_buyers"] > _THRESHOLD_SHARE_OF_ONE_TIME_BUYERS:
-        lines.append(
-            f"{percent(figures['share_of_value_one_time_buyers'])} of the value comes from customers who bought once; "
-            "for them the model knows only what is typical."
-        )
     return "\n>\n".join(f"> **Take care.** {line}" for line in lines)
-
-
-def _missed(figures: Figures) -> list[str]:
-    """Say what the backtest's intervals did not contain."""
-    test, currency = figures["backtest"], figures["currency"]
-    if test is None:
-        return []
-    purchases, value = test["purchases"], test["value"]
-    missed = []
-    if not purchases["inside"]:
-        missed.append(_forecast_and_actual(purchases, lambda number: count(number), " purchases"))
-    if not value["inside"]:
-        missed.append(_forecast_and_actual(value, lambda number: amount(number), f" {currency} of value (discounted)"))
-    if not missed:
-        return []
-    return [
-        f"The backtest missed. For the {weeks(test['horizon_weeks'])} after {day(test['origin'])} "
-        f"{' and '.join(missed)}. The {percent(figures['interval'])} interval did not contain the "
-        "outcome; expect errors of this size in the totals of this report as well."
-    ]
-
-
-def _forecast_and_actual(outcome: Figures, say: Callable[[float], str], what: str) -> str:
-    forecast = outcome["forecast"]
-    return (
-        f"{say(forecast['mean'])} ({say(forecast['lower'])} to {say(forecast['upper'])}){what} were forecast and "
-        f"{say(outcome['actual'])} came{_error(outcome)}"
-    )
-
-
-def _error(outcome: Figures) -> str:
-    """Return how far the forecast was off, in brackets; nothing where nothing came."""
-    if outcome["error"] is None:
-        return ""
-    return f" (forecast {percent(abs(outcome['error']))} {'too low' if outcome['error'] < 0 else 'too high'})"
-
-
-def trust(figures: Figures) -> str:
-    """Return how the model did on held-out data and what was checked, as Markdown paragraphs."""
-    test = figures["backtest"]
-    if test is None:
-        return "There is no backtest: set `calibration_end` in the params file to hold the last months out."
-    value, purchases, worst = test["value"], test["purchases"], test["worst_tenth"]
-    currency, level = figures["currency"], percent(figures["interval"])
-    paragraphs = [
-        f"**Test on held-out data.** The model was fitted on the purchases up to {day(test['origin'])} "
-        f"and forecast the following {weeks(test['horizon_weeks'])} for the "
-        f"{count(test['n_customers'])} customers known then.",
-        f"**Totals.** {count(purchases['actual'])} purchases came where {count(purchases['forecast']['mean'])} were "
-        f"expected ({level} interval {count(purchases['forecast']['lower'])} to "
-        f"{count(purchases['forecast']['upper'])}); discounted to that day they were worth "
-        f"{money(value['actual'], currency)} where {money(value['forecast']['mean'], currency)} were expected "
-        f"({money(value['forecast']['lower'], currency)} to {money(value['forecast']['upper'], currency)}).",
-        f"**Single customers.** The {level} interval of the realised value contained what came for "
-        f"{percent(value['coverage_of_interval'])} of the customers. The {level} interval of the *expected* value, "
-        f"which "
-        f"other tools print, contained it for {percent(value['expectation_interval_coverage'])}.",
-        f"**Against no model.** The mean absolute error was {purchases['mae']:.2f} purchases per customer; "
-        f"assuming that "
-        f"everybody goes on as before gives {test['naive']['past_rate_mae']:.2f}, and that nobody buys again "
-        f"{test['naive']['nobody_mae']:.2f} (this error rewards forecasting zero; the intervals and totals above "
-        f"do not).",
-        f"**Where it was wrong.** Customers forecast to bring 1 {currency} more than others brought "
-        f"{value['slope']:.2f} {currency} more (± {value['slope_error']:.2f} standard error). The largest gap was "
-        f"in tenth "
-        f"{worst['decile']:.0f} of the customers by forecast: {money(worst['predicted'], currency)} each were "
-        f"expected, "
-        f"{money(worst['actual'], currency)} came.",
-    ]
-    return "\n\n".join(paragraphs)
-
-
-def backtest_of_purchases(outcome: Figures | None, *, horizon_weeks: float, interval: float) -> str:
-    """Return the backtest of the number of purchases in words, as Markdown."""
-    if outcome is None:
-        return "This run has no backtest: `calibration_end` is null."
-    verdict = "lies inside" if outcome["inside"] else "lies **outside**"
-    return (
-        f"In the {weeks(horizon_weeks)} held out, **{count(outcome['actual'])}** purchases came. The forecast was "
-        f"**{count(outcome['forecast']['mean'])}** ({percent(interval)} interval of the realised total: "
-        f"{count(outcome['forecast']['lower'])} to {count(outcome['forecast']['upper'])}); what came {verdict} the "
-        f"interval. The {percent(0.9)} interval of the single customer's count contained what came for "
-        f"{percent(outcome['coverage']['0.90'])} of the customers; the mean absolute error was "
-        f"{outcome['mae']:.2f} purchases, "
-        f"the CRPS {outcome['crps']:.3f}."
-    )
 
 
 def dependence_in_words(dependence: pd.DataFrame) -> str:
@@ -215,7 +118,7 @@ def check_in_words(table: pd.DataFrame, *, interval: float) -> str:
 
 
 def title_total(figures: Figures) -> str:
-    total = figures["total_clv"]
+    total = figures["total_clv"]["with_misfit"] or figures["total_clv"]
     return f"The base will most likely bring {amount(total['lower'])} to {money(total['upper'], figures['currency'])}"
 
 
@@ -262,6 +165,15 @@ def title_backtest(figures: Figures) -> str:
     )
 
 
+def title_windows(windows: pd.DataFrame) -> str:
+    """Say in how many past windows the total value lay inside the interval that the model announced."""
+    rows = windows[windows["outcome"] == "value"]
+    if rows.empty:
+        return "No past window to test on"
+    inside = int(rows["actual"].between(rows["lower"], rows["upper"]).sum())
+    return f"In {inside} of {len(rows)} past windows the total came inside the model's own interval"
+
+
 def title_customer_map(customers: pd.DataFrame) -> str:
     repeat = max(int((customers["frequency"] > 0).sum()), 1)
     return f"{percent(len(segments.slipping(customers)) / repeat)} of repeat customers have more likely left than not"
@@ -304,7 +216,7 @@ def markdown_report(figures: Figures, groups: pd.DataFrame, ledger: pd.DataFrame
         "## Value tiers",
         _markdown_table(page_tables.groups_table(tiers, **options)),
         "## How far to trust it",
-        trust(figures),
+        trust.paragraphs(figures),
         "## What was left out",
         left_out(ledger, figures["currency"], purchases=figures["n_transactions"]),
     ]

@@ -76,16 +76,18 @@ def holdout(
     """Return what every customer known at `calibration_end` did after it, up to `observation_end` (both included).
 
     Customers who did nothing are there with zeros. `actual_value` is discounted to the calibration end at
-    exp(-discount_weekly * weeks) and multiplied by the gross margin.
+    exp(-discount_weekly * weeks) and multiplied by the gross margin; `actual_revenue` is neither.
     """
     rows = con.execute(
         f"""
         WITH days AS ({_DAYS.format(transactions=quoted(transactions))}),
         known AS (SELECT customer_id FROM days GROUP BY customer_id HAVING min(day) <= $cut),
-        later AS (SELECT customer_id, amount::DOUBLE * exp(-$discount * (day - $cut::DATE) / 7.0::DOUBLE) AS value
+        later AS (SELECT customer_id, amount,
+                         amount::DOUBLE * exp(-$discount * (day - $cut::DATE) / 7.0::DOUBLE) AS value
                   FROM days WHERE day > $cut)
         SELECT customer_id, count(value) AS actual_purchases,
-               $margin::DOUBLE * coalesce(sum(value::DECIMAL(38, 12)), 0)::DOUBLE AS actual_value
+               $margin::DOUBLE * coalesce(sum(value::DECIMAL(38, 12)), 0)::DOUBLE AS actual_value,
+               coalesce(sum(amount), 0)::DOUBLE AS actual_revenue
         FROM known LEFT JOIN later USING (customer_id) GROUP BY customer_id ORDER BY customer_id""",
         {"until": observation_end, "cut": calibration_end, "discount": discount_weekly, "margin": gross_margin},
     ).df()

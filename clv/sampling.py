@@ -68,9 +68,8 @@ def sample(compiled: Compiled, customers: pd.DataFrame, settings: Settings) -> x
     return instead
 
 
-def sample_parts(model: Any, parts: Mapping[str, pd.DataFrame], settings: Settings) -> dict[str, xr.DataTree]:
-    """Return the posterior of each part's customers, compiled once; a part without customers has none."""
-    compiled = Compiled(model)
+def sample_parts(compiled: Compiled, parts: Mapping[str, pd.DataFrame], settings: Settings) -> dict[str, xr.DataTree]:
+    """Return the posterior of each part's customers, by name; a part without customers has none."""
     found = {}
     for part, customers in parts.items():
         if len(customers):

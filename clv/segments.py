@@ -63,6 +63,11 @@ def cohort(first_purchase: pd.Series) -> pd.Series:
     return first_purchase.dt.strftime("%Y-%m").astype("str")
 
 
+def groupings(customers: pd.DataFrame) -> pd.DataFrame:
+    """Return each customer's segment and cohort, from r_score, f_score and first_purchase."""
+    return pd.DataFrame({"rfm_segment": rfm_segment(customers), "cohort": cohort(customers["first_purchase"])})
+
+
 def in_order(groups: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     """Return the rows of `groups` in the order of `names`; groups nobody belongs to are absent."""
     place = {name: position for position, name in enumerate(names)}

@@ -31,6 +31,16 @@ def futures(interval: float) -> str:
     return f"{percent(interval)} of the model's futures"
 
 
+def possible(interval: float) -> str:
+    """Name the interval of a total that allows for the model being wrong."""
+    return f"{percent(interval)} of possible futures"
+
+
+def if_right(interval: float) -> str:
+    """Name the interval of a total that knows of no other error than luck and uncertain parameters."""
+    return f"{percent(interval)} if the model is right"
+
+
 def short_number(value: float) -> str:
     """Return a number as an axis shows it: 1,250,000 is `1.25M`; three digits at most."""
     for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):

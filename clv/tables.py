@@ -67,6 +67,12 @@ def with_texts(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
     return frame.astype({name: "str" for name, column in table.columns.items() if column.kind == TEXT})
 
 
+def empty(table: Table) -> pd.DataFrame:
+    """Return `table` without rows."""
+    kinds = {TEXT: "str", INTEGER: "int64", NUMBER: "float64", DATE: "datetime64[us]"}
+    return pd.DataFrame({name: pd.Series(dtype=kinds[column.kind]) for name, column in table.columns.items()})
+
+
 def dictionary(table: Table) -> pd.DataFrame:
     """Return the data dictionary of `table`: one row per column with its kind and meaning."""
     rows = [(name, column.kind, column.meaning) for name, column in table.columns.items()]
@@ -226,9 +232,27 @@ HOLDOUT = Table(
         "customer_id": _CUSTOMER,
         "actual_purchases": Column(INTEGER, "days with a purchase after the calibration end"),
         "actual_value": Column(NUMBER, "discounted amounts of those purchases, times gross margin"),
+        "actual_revenue": Column(NUMBER, "amounts of those purchases as they were paid"),
     },
     key=("customer_id",),
-    rules=(_below_zero("actual_purchases"), _below_zero("actual_value")),
+    rules=(_below_zero("actual_purchases"), _below_zero("actual_value"), _below_zero("actual_revenue")),
+)
+
+_WINDOW = {
+    "horizon_weeks": Column(INTEGER, "length of the window in weeks"),
+    "origin": Column(DATE, "the day before the window: the forecast saw nothing after it"),
+}
+ROLLING = Table(
+    "rolling",
+    _WINDOW
+    | _HISTORY
+    | {
+        "revenue": RFM.columns["revenue"],
+        "actual_purchases": Column(INTEGER, "days with a purchase within the window"),
+        "actual_value": Column(NUMBER, "discounted amounts of those purchases, times gross margin"),
+    },
+    key=("horizon_weeks", "origin", "customer_id"),
+    rules=(*_HISTORY_RULES, _below_zero("actual_purchases"), _below_zero("actual_value")),
 )
 
 WEEKLY_PURCHASES = Table(
@@ -280,6 +304,8 @@ CUSTOMERS = Table(
 )
 
 _TOTAL = "joint draws of realised value, summed over the group within each draw"
+_NONE = "missing without a backtest"
+_MISFIT = f"that allows for the model being as wrong as it was before; {_NONE}"
 SEGMENTS = Table(
     "segments",
     {
@@ -298,11 +324,17 @@ SEGMENTS = Table(
         "clv_upper": Column(NUMBER, f"upper limit of the group's total: {_TOTAL}"),
         "clv_per_customer": Column(NUMBER, "clv_mean divided by the number of customers"),
         "share_of_value": Column(NUMBER, "share of the base's expected value"),
+        "purchases_lower_with_misfit": Column(NUMBER, f"lower limit of the number of purchases {_MISFIT}", True),
+        "purchases_upper_with_misfit": Column(NUMBER, f"upper limit of the number of purchases {_MISFIT}", True),
+        "clv_lower_with_misfit": Column(NUMBER, f"lower limit of the group's total {_MISFIT}", True),
+        "clv_upper_with_misfit": Column(NUMBER, f"upper limit of the group's total {_MISFIT}", True),
     },
     key=("grouping", "group"),
     rules=(
         _unordered("clv_lower", "clv_upper"),
         _unordered("purchases_lower", "purchases_upper"),
+        _unordered("clv_lower_with_misfit", "clv_upper_with_misfit"),
+        _unordered("purchases_lower_with_misfit", "purchases_upper_with_misfit"),
         _outside_unit("mean_p_alive", "mean_p_purchase", "share_of_value"),
     ),
 )
@@ -346,6 +378,7 @@ BACKTEST = Table(
         "recency": _HISTORY["recency"],
         "T": _HISTORY["T"],
         "monetary_value": _HISTORY["monetary_value"],
+        "revenue": RFM.columns["revenue"],
         "actual_purchases": HOLDOUT.columns["actual_purchases"],
         "actual_value": HOLDOUT.columns["actual_value"],
         "expected_purchases": Column(NUMBER, "posterior mean number of purchases"),
@@ -372,6 +405,52 @@ BACKTEST = Table(
     ),
 )
 
+_LOG_SD = "standard deviation of the logarithm of the total, by the joint draws"
+BACKTEST_GROUPS = Table(
+    "backtest_groups",
+    {
+        "grouping": Column(TEXT, "base, history (bought once or came back), rfm_segment or cohort, at the origin"),
+        "group": Column(TEXT, "name of the group"),
+        "customers": Column(INTEGER, "number of customers"),
+        "purchases_actual": Column(NUMBER, "purchases that came"),
+        "purchases_forecast": Column(NUMBER, "purchases that were expected"),
+        "purchases_lower": Column(NUMBER, "lower limit of the total number of purchases, from joint draws"),
+        "purchases_upper": Column(NUMBER, "upper limit of the total number of purchases, from joint draws"),
+        "purchases_log_sd": Column(NUMBER, _LOG_SD),
+        "value_actual": Column(NUMBER, "value that came, discounted to the origin"),
+        "value_forecast": Column(NUMBER, "value that was expected"),
+        "value_lower": Column(NUMBER, "lower limit of the total value, from joint draws"),
+        "value_upper": Column(NUMBER, "upper limit of the total value, from joint draws"),
+        "value_log_sd": Column(NUMBER, _LOG_SD),
+    },
+    key=("grouping", "group"),
+    rules=(_unordered("purchases_lower", "purchases_upper"), _unordered("value_lower", "value_upper")),
+)
+
+WINDOWS = Table(
+    "windows",
+    _WINDOW
+    | {
+        "outcome": Column(TEXT, "purchases or value"),
+        "customers": Column(INTEGER, "customers known at the origin"),
+        "repeat_customers": Column(INTEGER, "of them those with a repeat purchase"),
+        "actual": Column(NUMBER, "what came: a number of purchases, or money discounted to the origin"),
+        "forecast": Column(NUMBER, "what was expected"),
+        "lower": Column(NUMBER, "lower limit of the total, from joint draws"),
+        "upper": Column(NUMBER, "upper limit of the total, from joint draws"),
+        "log_sd": Column(NUMBER, _LOG_SD),
+        "coverage": Column(NUMBER, "share of single customers whose outcome lay inside their realised interval"),
+        "pit_distance": Column(NUMBER, "distance of the randomised PIT from uniform (Kolmogorov-Smirnov)"),
+        "crps": Column(NUMBER, "mean continuous ranked probability score of single customers"),
+        "mae": Column(NUMBER, "mean absolute error of single customers' expected outcome"),
+        "naive_mae": Column(NUMBER, "the same if everybody goes on as before"),
+        "gini": Column(NUMBER, "normalised Gini coefficient of the ranking by forecast value", nullable=True),
+        "gini_past_spend": Column(NUMBER, "the same of the ranking by past spend", nullable=True),
+    },
+    key=("horizon_weeks", "origin", "outcome"),
+    rules=(_unordered("lower", "upper"), _outside_unit("coverage", "pit_distance")),
+)
+
 TRACKING = Table(
     "tracking",
     {
@@ -391,6 +470,8 @@ TOTAL_DRAWS = Table(
         "draw": Column(INTEGER, "number of the joint posterior draw"),
         "value": Column(NUMBER, "realised value of all customers in that draw"),
         "purchases": Column(NUMBER, "number of purchases of all customers in that draw"),
+        "value_with_misfit": Column(NUMBER, f"the value, with an error of the model like its past ones; {_NONE}", True),
+        "purchases_with_misfit": Column(NUMBER, f"the purchases, likewise; {_NONE}", True),
     },
     key=("draw",),
     rules=(_below_zero("value"), _below_zero("purchases")),

@@ -54,7 +54,12 @@ def pair(bgnbd_posterior: xr.DataTree, spend_posterior: xr.DataTree | None, n: i
     purchase = _flat(bgnbd_posterior, ["r", "alpha", "a", "b"], n)
     if spend_posterior is None:
         return Draws(*purchase, *np.repeat([[1.0], [2.0], [1.0]], purchase[0].size, axis=1))
-    return Draws(*purchase, *_flat(spend_posterior, ["p", "q", "v"], n))
+    return Draws(*purchase, *spend_draws(spend_posterior, n))
+
+
+def spend_draws(posterior: xr.DataTree, n: int) -> list[Floats]:
+    """Return at most `n` draws of p, q and v, evenly spaced over all chains."""
+    return _flat(posterior, ["p", "q", "v"], n)
 
 
 def _flat(posterior: xr.DataTree, names: list[str], n: int) -> list[Floats]:
@@ -140,7 +145,7 @@ def forecast(
     groupings
         Columns whose groups get totals; "base" (everybody) is always the first group.
     """
-    groups, labels = _groups(customers, groupings)
+    groups, labels = grouped(customers, groupings)
     ranking = _Ranking(len(draws), scale=float(customers["clv_mean"].mean()) or 1.0)
     limits, shares = np.empty((len(customers), 6)), np.empty((len(customers), 2))
 
@@ -327,7 +332,7 @@ def _places_without_value(share: Floats) -> Floats:
     return overlap / np.where(share > 0, share, 1.0)
 
 
-def _groups(customers: pd.DataFrame, groupings: list[str]) -> tuple[Groups, pd.DataFrame]:
+def grouped(customers: pd.DataFrame, groupings: list[str]) -> tuple[Groups, pd.DataFrame]:
     """Return the groups and their names, grouping and group: everybody, then those of each grouping, sorted."""
     codes, names = [np.zeros(len(customers), np.int16)], [("base", "all customers")]
     for grouping in groupings:

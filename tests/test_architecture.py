@@ -15,12 +15,12 @@ LAYERS = {
     "words": "errors secrecy strict_yaml progress params tables",
     "data": (
         "support database source_files source_databases sources notation recognise params_text parsing "
-        "rules hints refunds transactions findings simulate rfm"
+        "rules hints refunds transactions findings simulate rfm windows"
     ),
-    "maths": "bgnbd gamma_gamma predict value backtest checks plausibility segments cohorts memory",
-    "engine": "priors bgnbd_model gamma_gamma_model laplace sampling sbc gate",
+    "maths": "bgnbd gamma_gamma predict value scores backtest misfit checks plausibility segments cohorts memory",
+    "engine": "priors bgnbd_model gamma_gamma_model laplace sampling sbc gate origins",
     "disk": "marks chain artefacts",
-    "face": "style plots charts words key_figures log_words page_tables report quality_page html",
+    "face": "style plots charts words key_figures log_words trust page_tables report quality_page html",
     "run": "cells prepare provenance manifest terminal failures check new_params run",
 }
 DEPTH = {module: depth for depth, modules in enumerate(LAYERS.values()) for module in modules.split()}

@@ -1,0 +1,227 @@
+"""How far a forecast can be trusted, in words: the backtest, past windows, and what the intervals allow for."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from clv.words import count, day, money, percent, weeks
+
+Figures = Mapping[str, Any]
+# So improbable a number of missed totals, were the intervals right, is a verdict on them.
+_TOO_MANY_MISSES = 0.05
+
+
+def in_short(figures: Figures) -> str:
+    """Return what the backtest found, as one sentence."""
+    test, currency = figures["backtest"], figures["currency"]
+    if test is None:
+        return "This forecast has **not** been tested on held-out data: the run has no calibration end."
+    purchases, value = test["purchases"], test["value"]
+    inside = {(True, True): "both inside", (False, False): "both **outside**"}
+    verdict = inside.get((purchases["inside"], value["inside"]), "one of them **outside**")
+    return (
+        f"Tested on the {weeks(test['horizon_weeks'])} after {day(test['origin'])}: "
+        f"{count(purchases['forecast']['mean'])} purchases worth {money(value['forecast']['mean'], currency)} were "
+        f"forecast, {count(purchases['actual'])} worth {money(value['actual'], currency)} came, {verdict} the model's "
+        f"own {percent(figures['interval'])} interval."
+    )
+
+
+def paragraphs(figures: Figures) -> str:
+    """Return how the model did on held-out data and what its intervals allow for, as Markdown paragraphs."""
+    test = figures["backtest"]
+    if test is None:
+        return (
+            "There is no backtest: set `calibration_end` in the params file to hold the last months out. Without one "
+            "nobody knows how wrong the model is here, and the intervals of totals hold only if it is right."
+        )
+    parts = [
+        _main_test(figures, test),
+        _past_windows(figures, test),
+        of_misfit(figures["misfit"], horizon_weeks=figures["horizon_weeks"]),
+        _single_customers(figures, test),
+        _ranking(test),
+        _without_a_model(test),
+        _where_wrong(figures, test),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def of_purchases(outcome: Figures | None, *, horizon_weeks: float, interval: float) -> str:
+    """Return the backtest of the number of purchases in words, as Markdown."""
+    if outcome is None:
+        return "This run has no backtest: `calibration_end` is null."
+    verdict = "lies inside" if outcome["inside"] else "lies **outside**"
+    forecast = outcome["forecast"]
+    return (
+        f"In the {weeks(horizon_weeks)} held out, **{count(outcome['actual'])}** purchases came. The forecast was "
+        f"**{count(forecast['mean'])}** ({percent(interval)} interval of the realised total: "
+        f"{count(forecast['lower'])} "
+        f"to {count(forecast['upper'])}); what came {verdict} the interval. The {percent(0.9)} interval of the single "
+        f"customer's count contained what came for {percent(outcome['coverage']['0.90'])} of the customers; the mean "
+        f"absolute error was {outcome['mae']:.2f} purchases, the CRPS {outcome['crps']:.3f}."
+    )
+
+
+def of_spend(table: pd.DataFrame, currency: str) -> str:
+    """Return the backtest of the amounts in words; `table` is from `backtest.spend_figures`."""
+    if table.empty:
+        return "This run has no backtest: `calibration_end` is null."
+    everybody = table.loc["all"]
+    off = everybody["expected"] / everybody["actual"] - 1
+    return (
+        f"The {count(everybody['customers'])} customers who bought after the cut paid "
+        f"**{everybody['actual']:,.2f}**\u00a0{currency} per purchase, where the spend model expected "
+        f"**{everybody['expected']:,.2f}** ({off:+.1%}) of the purchases they made. The {percent(0.9)} interval of "
+        f"what so many purchases bring contained what came for {percent(everybody['0.90'])} of them."
+    )
+
+
+def of_windows(horizons: list[dict[str, Any]], outcome: str, *, interval: float) -> str:
+    """Return what past windows say of the totals of `outcome`, one sentence per length, as a Markdown list."""
+    found = [f"- {_verdict(row, outcome, interval)}" for row in horizons]
+    return "\n".join(found) or "No past window has enough history and repeat customers before it to be tested on."
+
+
+def of_fits(origins: int, refused: Mapping[str, str]) -> str:
+    """Return how many origins were fitted, and why some are left out."""
+    left_out = [f"The windows from {day(origin)} are left out. {sentence}" for origin, sentence in refused.items()]
+    return " ".join([f"{count(origins)} origins were fitted, and {count(origins - len(refused))} passed.", *left_out])
+
+
+def _main_test(figures: Figures, test: Figures) -> str:
+    value, purchases, currency = test["value"], test["purchases"], figures["currency"]
+    level = percent(figures["interval"])
+    return (
+        f"**Test on held-out data.** The model was fitted on the purchases up to {day(test['origin'])} and forecast "
+        f"the following {weeks(test['horizon_weeks'])} for the {count(test['n_customers'])} customers known then. "
+        f"{count(purchases['actual'])} purchases came where {count(purchases['forecast']['mean'])} were expected "
+        f"(the model's own {level} interval: {count(purchases['forecast']['lower'])} to "
+        f"{count(purchases['forecast']['upper'])}); discounted to that day they were worth "
+        f"{money(value['actual'], currency)} where {money(value['forecast']['mean'], currency)} were expected "
+        f"({money(value['forecast']['lower'], currency)} to {money(value['forecast']['upper'], currency)})."
+    )
+
+
+def _past_windows(figures: Figures, test: Figures) -> str:
+    left_out = test["windows_left_out"]
+    lost = f" {count(left_out)} more could not be fitted and are left out." if left_out else ""
+    found = of_windows(test["horizons"], "value", interval=figures["interval"])
+    head = "**Past windows.** The model was fitted again at earlier days, each time asked what came next."
+    return f"{head}{lost}\n\n{found}"
+
+
+def _verdict(row: Figures, outcome: str, interval: float) -> str:
+    """Return what the windows of one length say; one window is no rate, and no error is ever corrected by another."""
+    found, number, level = row[outcome], row["n_windows"], percent(interval)
+    ahead = f"{weeks(row['horizon_weeks'])} ahead"
+    if number == 1:
+        inside = "inside" if found["inside"] else "**outside**"
+        return (
+            f"{ahead}, one window: what came lay {_off(found['off']['highest'])} the forecast, {inside} the model's "
+            "own interval of the total. One window says nothing about how often."
+        )
+    same = " of the same customers, so not independent of each other" if row["same_customers"] else ""
+    probability = _at_most(found["inside"], number, interval)
+    verdict = (
+        f"**That is too seldom for a {level} interval: the model's own intervals of totals are too narrow here.**"
+        if probability < _TOO_MANY_MISSES
+        else f"With so few windows that agrees with {level}, and with less."
+        if found["inside"] < number
+        else f"That agrees with {level}."
+    )
+    low, high = found["off"]["lowest"], found["off"]["highest"]
+    return (
+        f"{ahead}, {number} windows{same}: the model's own {level} interval of the total {outcome} contained what "
+        f"came in {found['inside']}. {verdict} What came lay between {_off(low)} and {_off(high)} the forecast; the "
+        f"intervals of single customers contained the outcomes of {_range(found['coverage'])}."
+    )
+
+
+def _at_most(inside: int, number: int, interval: float) -> float:
+    """Return the probability of at most `inside` hits in `number` windows if intervals hold as they say."""
+    from scipy.stats import binom
+
+    return float(binom.cdf(inside, number, interval))
+
+
+def _off(error: float) -> str:
+    return f"{percent(abs(error))} {'above' if error > 0 else 'below'}"
+
+
+def _range(shares: Figures) -> str:
+    low, high = percent(shares["lowest"]), percent(shares["highest"])
+    return f"{low} of them" if low == high else f"{low} to {high} of them"
+
+
+def of_misfit(misfit: Figures | None, *, horizon_weeks: float) -> str:
+    """Return what the intervals of totals allow for, and from which tests that was learnt."""
+    if misfit is None:
+        return (
+            "Without a backtest nobody knows how wrong the model is here; intervals of totals hold only if it is right."
+        )
+    windows = "the one window" if misfit["n_windows"] == 1 else f"the {misfit['n_windows']} windows"
+    further = (
+        f" This report looks {weeks(horizon_weeks)} ahead, further than those tests: errors that far ahead may be "
+        "larger."
+        if horizon_weeks > misfit["horizon_weeks"]
+        else ""
+    )
+    return (
+        f"**What the intervals allow for.** The interval of a total that is spoken of first allows for a model "
+        f"as wrong as it was in {windows} of {weeks(misfit['horizon_weeks'])}: by about "
+        f"{percent(misfit['tau']['value'])} in value and {percent(misfit['tau']['purchases'])} in purchases, either "
+        "way. The expected value itself is never moved by them: which way a forecast was wrong once says little about "
+        "the next time. *If the model is right* names the interval without that allowance. Intervals of single "
+        f"customers need none, luck outweighs it.{further}"
+    )
+
+
+def _single_customers(figures: Figures, test: Figures) -> str:
+    value, level = test["value"], percent(figures["interval"])
+    split = " and ".join(
+        f"{percent(row['coverage_of_interval'])} of those who {history}" for history, row in value["by_history"].items()
+    )
+    return (
+        f"**Single customers.** The {level} interval of the realised value contained what came for "
+        f"{percent(value['coverage_of_interval'])} of the customers ({split}; most outcomes are zero, so an interval "
+        f"that contains it contains more than it must). The {level} interval of the *expected* value, which other "
+        f"tools print, contained it for {percent(value['expectation_interval_coverage'])}."
+    )
+
+
+def _ranking(test: Figures) -> str:
+    gini, best = test["ranking"]["gini"], test["ranking"]["best_tenth"]
+    if gini["forecast"] is None:
+        return ""
+    better = "better" if gini["forecast"] > gini["past_spend"] else "**worse**"
+    return (
+        f"**Ranking.** The tenth of the customers with the highest forecast brought {percent(best['forecast'])} of "
+        f"the value; the tenth that had spent most before brought {percent(best['past_spend'])}, the best tenth in "
+        f"hindsight {percent(best['hindsight'])}. Over all ranks the forecast sorts customers {better} than past "
+        f"spend does (normalised Gini {gini['forecast']:.2f} against {gini['past_spend']:.2f}; 1 is perfect, 0 by "
+        "lot)."
+    )
+
+
+def _without_a_model(test: Figures) -> str:
+    naive, purchases = test["naive"], test["purchases"]
+    return (
+        f"**Against no model.** The mean absolute error was {purchases['mae']:.2f} purchases per customer; assuming "
+        f"that everybody goes on as before gives {naive['past_rate_mae']:.2f} and a total of "
+        f"{count(naive['past_rate_total'])}, and that nobody buys again {naive['nobody_mae']:.2f} (this error "
+        "rewards forecasting zero). The score that judges whole distributions, the CRPS, is "
+        f"{purchases['crps']:.2f}; for a single number it is the absolute error, so those two stand at "
+        f"{naive['past_rate_mae']:.2f} and {naive['nobody_mae']:.2f}."
+    )
+
+
+def _where_wrong(figures: Figures, test: Figures) -> str:
+    value, worst, currency = test["value"], test["worst_tenth"], figures["currency"]
+    return (
+        f"**Where it was wrong.** Customers forecast to bring 1\u00a0{currency} more than others brought "
+        f"{value['slope']:.2f}\u00a0{currency} more (± {value['slope_error']:.2f} standard error). The largest gap "
+        f"was in tenth {worst['decile']:.0f} of the customers by forecast: {money(worst['predicted'], currency)} "
+        f"each were expected, {money(worst['actual'], currency)} came."
+    )
