@@ -47,7 +47,8 @@ def for_log(error: BaseException) -> str:
         return error.unquoted
     if isinstance(error, ClvError):
         return re.sub(r" \((first|found): .*\)", "", str(error), flags=re.DOTALL)
-    return type(error).__name__
+    said_by_system = error.strerror if isinstance(error, OSError) else None
+    return ": ".join(filter(None, (type(error).__name__, said_by_system)))
 
 
 def from_kernel(name: str, error: Any) -> ClvError:
