@@ -36,8 +36,10 @@ class NotebookError(ClvError):
 def from_disk(error: OSError) -> ClvError | None:
     """Return as a refusal of ours that a file could not be written; None if the error is another."""
     if advice := _disk_advice(str(error)):
-        file = artefacts.shown(Path(error.filename)) if error.filename else "A file"
-        return ClvError(f"{file} cannot be written ({error.strerror}): {advice}; what was finished stays.")
+        file = Path(error.filename) if error.filename else None
+        # The name of a file that is not yet in place says nothing to anyone.
+        shown = artefacts.shown(file.parent if file.suffix == ".tmp" else file) if file else "A file"
+        return ClvError(f"{shown} cannot be written ({error.strerror}): {advice}; what was finished stays.")
     return None
 
 

@@ -351,13 +351,13 @@ def two_makers(faults: Faults) -> Row:
 def disk_full(faults: Faults) -> Row:
     """Run on a small disk of its own: a first run with room for a part of it, a rerun with hardly any room beside."""
     row = Row("disk full")
-    need = sum(file.stat().st_size for file in (faults.folder / str(ONE)).rglob("*"))
-    for share in (0.3, 0.6, 0.85, 1.02, 1.1):
+    pages = sum(-(-file.stat().st_size // 4096) for file in (faults.folder / str(ONE)).rglob("*"))
+    for share in (0.3, 0.6, 0.85, 1.03, 1.1):
         site = faults.copy("full")
         if share < 1:
             shutil.rmtree(site.run)
         site.set(OTHER)
-        _, said = _on_small_disk(site, f"size={int(need * share)}", "true")
+        _, said = _on_small_disk(site, f"size={int(pages * share) * 4096}", "true")
         wrongs = faults.judge.wrongs(site) + _expected(said, "make room and run make again")
         row.count(wrongs + faults.judge.repaired(site, OTHER), _last(said))
     return row
