@@ -66,10 +66,7 @@ def _of_manifest(run: Run, notebooks: Path) -> list[str]:
 def _content(run: Run, notebooks: Path) -> dict[str, Any]:
     records = {name: _record(run, name) for name in NOTEBOOKS}
     settings, first, last = parameters(run, SETTINGS), records[NOTEBOOKS[0]], records[NOTEBOOKS[-1]]
-    links = {name: chain.record_file(run.folder, name) for name in NOTEBOOKS}
-    sources = {
-        artefacts.shown(file): chain.digest(file) for file in notebooks.glob("*.ipynb") if file.stem in NOTEBOOKS
-    }
+    books = [notebooks / f"{name}.ipynb" for name in NOTEBOOKS]
     return {
         "run_id": run_id(run),
         "run": run.name,
@@ -77,8 +74,8 @@ def _content(run: Run, notebooks: Path) -> dict[str, Any]:
         "versions": last.mark["made_from"]["versions"],
         "params": settings,
         "sources": first.mark["made_from"]["sources"],
-        "code": provenance.code() | dict(sorted(sources.items())),
-        "chain": {name: chain.digest(file) for name, file in links.items()},
+        "code": provenance.code() | {artefacts.shown(file): chain.digest(file) for file in books},
+        "chain": {name: chain.digest(chain.record_file(run.folder, name)) for name in NOTEBOOKS},
         "artefacts": dict(sorted(item for record in records.values() for item in record.wrote.items())),
     }
 

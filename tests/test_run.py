@@ -319,7 +319,7 @@ def test_a_refusal_is_printed_as_its_sentence_with_its_exit_code(monkeypatch, ca
 )
 def test_a_disk_that_refuses_is_told_in_one_sentence_with_what_helps(monkeypatch, capsys, number, advice):
     def refuse(options: object) -> None:
-        raise OSError(number, os.strerror(number), str(artefacts.root() / "outputs" / "toy"))
+        raise OSError(number, os.strerror(number), str(artefacts.root() / "outputs" / "toy" / ".a.json.1.tmp"))
 
     monkeypatch.setattr(run, "_do_finish", refuse)
     assert run.main(["finish", "toy"]) == 1
