@@ -16,10 +16,10 @@ TWO := -n 2 --dist loadfile
 
 # -- what one can ask for ---------------------------------------------------------------------------------------------
 
-.PHONY: help env report check-data refresh new-params lab smoke lint check test bench sbc misfit strip lock clean
+.PHONY: help env report verify check-data refresh new-params lab smoke lint check test bench sbc misfit faults strip lock clean
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
-	@echo '  Settings: PARAMS=params/default.yaml   RUN=name (clean)   PYTHON=python (use the active environment)   -j2'
+	@echo '  Settings: PARAMS=params/default.yaml   RUN=name (clean, verify)   PYTHON=python (use the active environment)   -j2'
 
 env: .venv/.stamp ## Set up .venv with the locked packages
 
@@ -28,6 +28,9 @@ report: $(ENV) ## Run what has changed of the six notebooks for PARAMS, up to re
 	@if $(MAKE) --no-print-directory -s -q $(OUTPUTS)/$(NAME)/manifest.json; \
 	then echo "$(OUTPUTS)/$(NAME)/report.html is up to date"; \
 	else $(MAKE) --no-print-directory $(OUTPUTS)/$(NAME)/manifest.json; fi
+
+verify: $(ENV) ## Say whether every file of RUN=name belongs to it, and what to do if not
+	@$(CLV) verify "$(or $(RUN),$(NAME))"
 
 check-data: $(ENV) ## Check the log of PARAMS without computing anything from it: a data-quality page
 	@$(CLV) check "$(PARAMS)"
@@ -58,6 +61,7 @@ check: lint ## Lint, types and fast tests, a minute or two
 test: lint ## Everything: lint, all tests, the smoke run, and its notebooks a second time
 	@$(PYTHON) -m pytest -q $(TWO)
 	@$(MAKE) --no-print-directory -j2 smoke
+	@$(MAKE) --no-print-directory verify RUN=smoke
 	@rm -rf $(OUTPUTS)/.again && mkdir -p $(OUTPUTS)/.again && cp $(OUTPUTS)/smoke/notebooks/*.ipynb $(OUTPUTS)/.again
 	@CLV_OUTPUTS="$(abspath $(OUTPUTS))/.again/outputs" PYTHONPATH="$(CURDIR)" $(PYTHON) -m pytest -q \
 	-o filterwarnings=default -o addopts= -p no:cacheprovider --nbval-lax --nbval-current-env $(OUTPUTS)/.again
@@ -71,6 +75,9 @@ sbc: $(ENV) ## Calibration by simulation: are posteriors and forecasts as sure a
 
 misfit: $(ENV) ## Do totals hold in worlds the model knows nothing of, about twenty minutes
 	@PYTHONPATH="$(CURDIR)" $(PYTHON) tests/misfit.py --folder "$(OUTPUTS)/misfit"
+
+faults: $(ENV) ## Kills, full disks, mixtures: does anything on disk ever mislead anyone? About half an hour
+	@PYTHONPATH="$(CURDIR)" $(PYTHON) tests/faults.py --folder "$(OUTPUTS)/faults"
 
 strip: $(ENV) ## Remove outputs and metadata from notebooks/
 	@$(CLV) strip

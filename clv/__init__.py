@@ -19,13 +19,15 @@ Engine     bgnbd_model, gamma_gamma_model, priors, laplace, sampling
                                        PyMC models and posteriors
            gate, origins, sbc          the verdict; fits at past origins; calibration by simulation
 Disk       artefacts                   name, place and contract of every file of a run
+           chain, marks                what each was made from: records that readers check, marks in the files
 Face       plots, charts, style        figures for analysts, charts for readers, their common colours
            words, key_figures          how numbers are written; the figures a report speaks of
            report, trust, log_words, page_tables, quality_page, html
                                        sentences and titles; tables for people; pages
 Run        check, new_params           a log without a run
            prepare, cells, run         settings to notebooks; one notebook executed strictly and rendered
-           terminal, manifest          stages as they run; hashes of all that a run read and left behind
+           terminal, failures          stages as they run; what went wrong
+           provenance, manifest        what no longer belongs together; hashes of all that a run read and left behind
 
 A module imports only from its own layer and the layers above it in this list.
 """

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from clv import chain, marks
 from clv.errors import IntegrityError
 from clv.params import DATABASE, RUN_NAME
 from clv.source_files import find
@@ -110,9 +111,9 @@ def replacing(path: Path) -> Iterator[Path]:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         yield unfinished
-        _flush(unfinished)
+        flush(unfinished)
         os.replace(unfinished, path)
-        _flush(path.parent)
+        flush(path.parent)
     finally:
         unfinished.unlink(missing_ok=True)
 
@@ -158,9 +159,14 @@ class Run:
 
         if frame is None:
             return self._remove(table.name)
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         tables.check(table, frame)
-        with replacing(self.path(table.name)) as unfinished:
-            frame[list(table.columns)].to_parquet(unfinished, index=False, compression="zstd")
+        content = pa.Table.from_pandas(frame[list(table.columns)], preserve_index=False)
+        content = content.replace_schema_metadata({**content.schema.metadata, **self._mark()})
+        with self._replacing(self.path(table.name)) as unfinished:
+            pq.write_table(content, unfinished, compression="zstd")
 
     def read_table(self, table: "Table") -> "pd.DataFrame":
         """Return the artefact of `table`, checked again."""
@@ -174,8 +180,10 @@ class Run:
         """Write the result of `query` (SQL, or the name of a table or view), without passing it through pandas."""
         query = f"SELECT * FROM {query}" if query.isidentifier() else query
         select = _conversion(connection, query, table)
-        with replacing(self.path(table.name)) as unfinished:
-            connection.execute(f"COPY ({select}) TO {_quoted(unfinished)} (FORMAT parquet, COMPRESSION zstd)")
+        mark = ", ".join(f"{key}: {_quoted(text)}" for key, text in self._mark().items())
+        options = "FORMAT parquet, COMPRESSION zstd" + (f", KV_METADATA {{{mark}}}" if mark else "")
+        with self._replacing(self.path(table.name)) as unfinished:
+            connection.execute(f"COPY ({select}) TO {_quoted(unfinished)} ({options})")
             _check_file(connection, unfinished, table)
 
     def open_view(self, connection: "DuckDBPyConnection", table: "Table") -> str:
@@ -193,12 +201,14 @@ class Run:
         if posterior is None:
             return self._remove(name)
         tree = _bare_posterior(name, posterior)
-        with replacing(self.path(name)) as unfinished:
+        tree.attrs.update(self._mark())
+        with self._replacing(self.path(name)) as unfinished:
             tree.to_netcdf(unfinished, engine="h5netcdf")
 
     def read_posteriors(self, *names: str) -> "dict[str, xr.DataTree]":
         """Return the posteriors by name; the first must exist, the others only in a run with a backtest."""
-        return {name: self.read_posterior(name) for name in names if name == names[0] or self.path(name).exists()}
+        optional = [name for name in names[1:] if self.path(name).exists() or self._is_recorded(name)]
+        return {name: self.read_posterior(name) for name in (names[0], *optional)}
 
     def read_posterior(self, name: str) -> "xr.DataTree":
         """Return the posterior `name`, loaded."""
@@ -209,12 +219,14 @@ class Run:
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Write figures as JSON; one that is not a number is refused by its name."""
-        text = json.dumps(plain(content, name), indent=2, ensure_ascii=False, allow_nan=False)
+        marked = {**content, **({marks.KEY: mark} if (mark := chain.own_mark(self.name)) else {})}
+        text = json.dumps(plain(marked, name), indent=2, ensure_ascii=False, allow_nan=False)
         self._write(self.path(name), text + "\n")
 
     def read_json(self, name: str) -> dict[str, Any]:
         """Return the figures in the artefact `name`."""
-        return json.loads(self._existing(name).read_text(encoding="utf-8"))
+        content = json.loads(self._existing(name).read_text(encoding="utf-8"))
+        return {key: value for key, value in content.items() if key != marks.KEY}
 
     def write_text(self, name: str, text: str) -> None:
         """Write the artefact `name` as text."""
@@ -229,14 +241,14 @@ class Run:
         """Write <folder>/<name>.csv for people; text that a spreadsheet would take for a formula gets a leading '."""
         if not RUN_NAME.fullmatch(name):
             raise IntegrityError(f"{name!r} cannot name an export: only letters, digits, - and _ can.")
-        with replacing(self.folder / folder / f"{name}.csv") as unfinished:
+        with self._replacing(self.folder / folder / f"{name}.csv") as unfinished:
             _harmless(frame).to_csv(unfinished, index=False, lineterminator="\n")
 
     def write_raw_log(self, frame: "pd.DataFrame | None") -> None:
         """Write the generated log as a shop would export it, mess included. None: the log is not generated."""
         if frame is None:
             return self._remove("raw")
-        with replacing(self.path("raw")) as unfinished:
+        with self._replacing(self.path("raw")) as unfinished:
             frame.to_csv(unfinished, index=False, lineterminator="\n")
 
     def log(self, event: str, *, notebook: str | None = None, **fields: Any) -> None:
@@ -250,8 +262,22 @@ class Run:
         finally:
             os.close(log)
 
-    def _write(self, path: Path, text: str) -> None:
+    @contextmanager
+    def _replacing(self, path: Path) -> Iterator[Path]:
         with replacing(path) as unfinished:
+            yield unfinished
+            chain.wrote(path.relative_to(self.folder).as_posix())
+
+    def _mark(self) -> dict[str, str]:
+        mark = chain.own_mark(self.name)
+        return {marks.KEY: marks.text(mark)} if mark else {}
+
+    def _is_recorded(self, name: str) -> bool:
+        known = chain.record(self.folder, ARTEFACTS[name].notebook)
+        return known is not None and ARTEFACTS[name].file in known.wrote
+
+    def _write(self, path: Path, text: str) -> None:
+        with self._replacing(path) as unfinished:
             unfinished.write_text(text, encoding="utf-8")
 
     def _remove(self, name: str) -> None:
@@ -262,6 +288,7 @@ class Run:
         if not path.exists():
             shown = f"outputs/{self.name}/{ARTEFACTS[name].file}"
             raise IntegrityError(f"{shown} is missing: run {ARTEFACTS[name].notebook} first.")
+        chain.require(self.folder, ARTEFACTS[name].notebook, ARTEFACTS[name].file)
         return path
 
 
@@ -281,7 +308,8 @@ def plain(value: Any, where: str) -> Any:
     return value
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Have the system put a file or folder on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -289,8 +317,8 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def _quoted(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
+def _quoted(text: Path | str) -> str:
+    return "'" + str(text).replace("'", "''") + "'"
 
 
 def _conversion(connection: "DuckDBPyConnection", query: str, table: "Table") -> str:

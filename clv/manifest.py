@@ -1,19 +1,16 @@
-"""The chain readers check: hashes of a run's files, code, settings and source, and the run id over all of them."""
+"""What a complete run says of itself: the run id, the hash of all it read and left behind; and whether that holds."""
 
-import hashlib
 import json
-import platform
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from clv import artefacts
+from clv import artefacts, chain, provenance
 from clv.artefacts import NOTEBOOKS, Run
+from clv.chain import Record
 from clv.errors import IntegrityError
-from clv.prepare import SETTINGS, executed, expected, pages, parameters
+from clv.prepare import SETTINGS, parameters
 
-LIBRARIES = ("arviz", "duckdb", "nutpie", "numpy", "pandas", "plotly", "pymc", "pymc-marketing", "scipy", "xarray")
-RESULTS = ("*.html", "*.md", "*.json", "data/*", "exports/*", "html/*", "notebooks/*", "posterior/*")
+REPORT = "report.html"
 
 
 def manifest_file(run: Run) -> Path:
@@ -21,45 +18,74 @@ def manifest_file(run: Run) -> Path:
     return run.folder / "manifest.json"
 
 
-def write_manifest(run: Run) -> str:
-    """Write manifest.json for a complete run and return the run id; the same results give the same id."""
-    settings = parameters(run, SETTINGS)
-    _require_complete(run, settings)
-    chain = _chain(run, settings)
-    run_id = hashlib.sha256(_canonical(chain)).hexdigest()[:12]
+def run_id(run: Run) -> str:
+    """Return the hash of all that the report was made from."""
+    return chain.identity(_record(run, NOTEBOOKS[-1]).mark)
+
+
+def write_manifest(run: Run, notebooks: Path) -> str:
+    """Write manifest.json for a run that holds together and return the run id; the same inputs give the same id."""
+    if found := _faults(run, notebooks):
+        raise IntegrityError(f"{run.name} is not whole: {found[0]}; {chain.remedy(run.name)}.")
+    content = _content(run, notebooks)
     with artefacts.replacing(manifest_file(run)) as unfinished:
-        unfinished.write_text(json.dumps({"run_id": run_id, **chain}, indent=2) + "\n", encoding="utf-8")
-    return run_id
+        unfinished.write_text(_text(content), encoding="utf-8")
+    return content["run_id"]
 
 
-def _chain(run: Run, settings: dict[str, Any]) -> dict[str, Any]:
-    code = [*(artefacts.root() / "clv").rglob("*.py"), *(artefacts.root() / "clv" / "template").glob("*")]
-    notebooks = [artefacts.root() / "notebooks" / f"{name}.ipynb" for name in NOTEBOOKS]
-    results = {file for pattern in RESULTS for file in run.folder.glob(pattern) if not file.name.startswith(".")}
+def verify(run: Run, notebooks: Path) -> list[str]:
+    """Return a sentence on each file that does not belong to a run, and on what that means for its report."""
+    if not run.folder.exists():
+        raise IntegrityError(f"outputs/{run.name} does not exist: run `make report PARAMS=params/{run.name}.yaml`.")
+    if not chain.is_recorded(run.folder):
+        return [f"{run.name} was made by an older version, which kept no record of what it wrote"]
+    found = [*_faults(run, notebooks), *provenance.changed_sources(run)]
+    return [*found, *provenance.strays(run), *(_of_report(run) if found else _of_manifest(run, notebooks))]
+
+
+def _faults(run: Run, notebooks: Path) -> list[str]:
+    return [fault for name in NOTEBOOKS for fault in provenance.faults(run, notebooks / f"{name}.ipynb")]
+
+
+def _of_report(run: Run) -> list[str]:
+    known, report = chain.record(run.folder, NOTEBOOKS[-1]), run.folder / REPORT
+    if known is None or not report.exists() or chain.digest(report) != known.wrote.get(REPORT):
+        return []
+    state = f"of an earlier state (run id {chain.identity(known.mark)})"
+    return [f"{REPORT} is whole, but {state}: what is named here is not in it"]
+
+
+def _of_manifest(run: Run, notebooks: Path) -> list[str]:
+    file = manifest_file(run)
+    if not file.exists():
+        return ["manifest.json is missing: the run was not finished"]
+    same = file.read_text(encoding="utf-8", errors="replace") == _text(_content(run, notebooks))
+    return [] if same else ["manifest.json does not say what the records say: remove it"]
+
+
+def _content(run: Run, notebooks: Path) -> dict[str, Any]:
+    records = {name: _record(run, name) for name in NOTEBOOKS}
+    settings, first, last = parameters(run, SETTINGS), records[NOTEBOOKS[0]], records[NOTEBOOKS[-1]]
+    books = [notebooks / f"{name}.ipynb" for name in NOTEBOOKS]
     return {
+        "run_id": run_id(run),
         "run": run.name,
         "seed": settings["seed"],
-        "versions": {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES},
+        "versions": last.mark["made_from"]["versions"],
         "params": settings,
-        "sources": {artefacts.shown(file): _hash(file) for file in artefacts.source_files(settings["source"])},
-        "code": {artefacts.shown(file): _hash(file) for file in sorted(code) + notebooks if file.exists()},
-        "artefacts": {
-            file.relative_to(run.folder).as_posix(): _hash(file) for file in sorted(results - {manifest_file(run)})
-        },
+        "sources": first.mark["made_from"]["sources"],
+        "code": provenance.code() | {artefacts.shown(file): chain.digest(file) for file in books},
+        "chain": {name: chain.digest(chain.record_file(run.folder, name)) for name in NOTEBOOKS},
+        "artefacts": dict(sorted(item for record in records.values() for item in record.wrote.items())),
     }
 
 
-def _require_complete(run: Run, settings: dict[str, Any]) -> None:
-    for name in NOTEBOOKS:
-        for file in (executed(run, name), *pages(run, name), *expected(run, name, settings)):
-            if not file.exists():
-                raise IntegrityError(f"{file.relative_to(run.folder)} is missing in {run.name}: run {name} first.")
+def _record(run: Run, name: str) -> Record:
+    known = chain.record(run.folder, name)
+    if known is None:
+        raise IntegrityError(f"{run.name}: {name} left no record; {chain.remedy(run.name)}.")
+    return known
 
 
-def _hash(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
-
-
-def _canonical(chain: dict[str, Any]) -> bytes:
-    return json.dumps(chain, sort_keys=True, separators=(",", ":")).encode()
+def _text(content: dict[str, Any]) -> str:
+    return json.dumps(content, indent=2) + "\n"

@@ -14,7 +14,7 @@ from clv import secrecy, strict_yaml
 from clv.errors import InputError
 
 RUN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
-RESERVED_NAMES = ("lab", "bench", "sbc", "misfit")  # folders in outputs/ that are not runs
+RESERVED_NAMES = ("lab", "bench", "sbc", "misfit", "faults")  # folders in outputs/ that are not runs
 KNOWN_COLUMNS = (
     *("customer_id", "date", "amount", "order_id"),
     *("quantity", "unit_price", "product", "currency", "country"),

@@ -8,10 +8,11 @@ from typing import Any
 
 from clv import artefacts, cells, params
 from clv.artefacts import ALWAYS, ARTEFACTS, BACKTESTED, GENERATED, NOTEBOOKS, Run
-from clv.errors import ClvError, InputError
+from clv.errors import ClvError, InputError, IntegrityError
 from clv.params import DATABASE
 
 SETTINGS = "run"  # params/run.json: all settings, for the record; make does not watch it
+SOURCE_FILES = "source_files"  # in params/01.json: size and time of each, for make to watch
 
 
 def prepare(params_file: Path, notebooks: Path) -> Run:
@@ -23,11 +24,9 @@ def prepare(params_file: Path, notebooks: Path) -> Run:
     sources = _fingerprints(params_file, settings["source"])
     handed = {name: _handed(notebooks / f"{name}.ipynb", settings | {"run": run.name}) for name in NOTEBOOKS}
     # Not declared by the notebook, which would show them, but part of what it depends on.
-    handed[NOTEBOOKS[0]] |= {"source_files": sources, "exclude_ids": settings["exclude_ids"]}
+    handed[NOTEBOOKS[0]] |= {SOURCE_FILES: sources, "exclude_ids": settings["exclude_ids"]}
     for name, content in {SETTINGS: settings, **handed}.items():
         _write_if_changed(parameter_file(run, name), content)
-    for name in NOTEBOOKS:
-        _forget_if_incomplete(run, name, settings)
     return run
 
 
@@ -44,6 +43,10 @@ def parameters(run: Run, notebook: str) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise InputError(
             f"{run.name} has not been prepared: run `make report PARAMS=params/{run.name}.yaml`."
+        ) from error
+    except ValueError as error:
+        raise IntegrityError(
+            f"{artefacts.shown(file)} was changed by hand: run `make report PARAMS=params/{run.name}.yaml`."
         ) from error
 
 
@@ -103,9 +106,3 @@ def _write_if_changed(file: Path, content: Mapping[str, Any]) -> None:
         return
     with artefacts.replacing(file) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
-
-
-def _forget_if_incomplete(run: Run, notebook: str, settings: Mapping[str, Any]) -> None:
-    # Somebody deleted a result by hand: without its stamp make will make it again.
-    if not all(file.exists() for file in expected(run, notebook, settings) + pages(run, notebook)):
-        executed(run, notebook).unlink(missing_ok=True)

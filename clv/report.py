@@ -192,6 +192,16 @@ def provenance(figures: Figures, *, run: str, seed: int) -> str:
     )
 
 
+def footer(figures: Figures | None, *, run: str, run_id: str, seed: int, versions: Mapping[str, str]) -> str:
+    """Return the last line of the report's page, as text: by the run id `make verify` finds what it was made from."""
+    span = verdict = ""
+    if figures:
+        span = f"purchases from {day(figures['first_purchase'])} to {day(figures['as_of'])}; "
+        verdict = f"checks {figures['gate']['verdict']}; "
+    libraries = ", ".join(f"{name} {number}" for name, number in versions.items())
+    return f"Run {run}, run id {run_id}; {span}seed {seed}; {verdict}{libraries}."
+
+
 def markdown_report(figures: Figures, groups: pd.DataFrame, ledger: pd.DataFrame) -> str:
     """Return report.md: the report's findings as text."""
     named = segments.in_order(groups[groups["grouping"] == "rfm_segment"], list(segments.ACTIONS))

@@ -3,6 +3,7 @@
     python -m clv.run prepare PARAMS.yaml      check the settings, hand each notebook its own
     python -m clv.run notebook NN_name RUN     execute one notebook
     python -m clv.run finish RUN               write the manifest of a complete run
+    python -m clv.run verify RUN               say whether every file of a run belongs to it
     python -m clv.run lab RUN                  copy notebooks and artefacts of a run, to experiment on
     python -m clv.run check PARAMS.yaml        check the log alone: a data-quality page
     python -m clv.run refresh PARAMS.yaml      read the source again, though no file has changed
@@ -15,19 +16,20 @@ Exit codes: 0 done, 1 internal error, 2 input or parameters, 3 gate, 4 integrity
 import argparse
 import fcntl
 import os
-import re
 import shutil
 import sys
 import time
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clv import artefacts, cells, errors, manifest, prepare, progress
-from clv.artefacts import NOTEBOOKS, Run
-from clv.errors import BusyError, ClvError, GateError
+from clv import artefacts, cells, chain, failures, manifest, marks, prepare, progress, provenance
+from clv.artefacts import ARTEFACTS, NOTEBOOKS, Run
+from clv.chain import Mark
+from clv.errors import BusyError, ClvError, IntegrityError
+from clv.failures import NotebookError
 from clv.terminal import Follower, say
 
 # Papermill, nbformat and the renderer take seconds to import: make calls `prepare` every time.
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 REPORT = NOTEBOOKS[-1]
-PAPERMILLS_MARKS = {"papermill-error-cell-tag"}
 # In a finished page nobody wants progress bars, or other packages' notes to their own developers.
 KERNEL_ENVIRONMENT = {
     "TQDM_DISABLE": "1",
@@ -46,15 +47,6 @@ KERNEL_ENVIRONMENT = {
     "JUPYTER_PLATFORM_DIRS": "1",
     "JUPYTER_PREFER_ENV_PATH": "1",
 }
-
-
-class NotebookError(ClvError):
-    """A notebook did not run to its end, or not as it must."""
-
-    def __init__(self, sentence: str, quoted: str = "") -> None:
-        """End the sentence with what is quoted from the notebook, which may be about a customer."""
-        super().__init__(sentence + quoted)
-        self.unquoted = sentence + ("..." if quoted else "")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -68,8 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("interrupted: what was finished stays, the next make continues")
         return INTERRUPTED
-    except Exception:
-        traceback.print_exc()
+    except Exception as error:
+        refusal = failures.from_disk(error) if isinstance(error, OSError) else None
+        if refusal:
+            say(str(refusal))
+        else:
+            traceback.print_exc()
         return ClvError.exit_code
     return 0
 
@@ -78,9 +74,9 @@ def run_notebook(source: Path, run: Run) -> None:
     """Execute the notebook `source` for `run`; its results appear whole, and last the executed notebook itself."""
     name = source.stem
     with _only_maker(run, name):
+        clock, started = time.monotonic(), time.time_ns()
         parameters = {key: prepare.parameters(run, name)[key] for key in cells.declared(source)}
         manifest.manifest_file(run).unlink(missing_ok=True)
-        clock, started = time.monotonic(), time.time_ns()
         run.log("started", notebook=name)
         follower = Follower(run, name)
         try:
@@ -88,7 +84,8 @@ def run_notebook(source: Path, run: Run) -> None:
                 _make(source, run, parameters, started)
         except BaseException as error:
             spent = _spent(clock)
-            run.log("failed", notebook=name, reason=_reason(error), stage=follower.failed_in, **spent)
+            with suppress(OSError):  # the disk may be what failed
+                run.log("failed", notebook=name, reason=failures.for_log(error), stage=follower.failed_in, **spent)
             raise
         run.log("done", notebook=name, **_spent(clock))
         say(f"{name} ... {time.monotonic() - clock:.0f} s")
@@ -98,40 +95,46 @@ def _spent(clock: float) -> dict[str, float]:
     return {"seconds": round(time.monotonic() - clock, 1), "peak_mib": progress.peak_mib(of_children=True)}
 
 
-def _reason(error: BaseException) -> str:
-    """Return why a notebook failed, for the log: without the rows and values that the sentence for people names."""
-    if isinstance(error, NotebookError):
-        return error.unquoted
-    if isinstance(error, ClvError):
-        return re.sub(r" \((first|found): .*\)", "", str(error), flags=re.DOTALL)
-    return type(error).__name__
-
-
 def _make(source: Path, run: Run, parameters: dict[str, Any], started: int) -> None:
-    name, settings = source.stem, prepare.parameters(run, prepare.SETTINGS)
-    stamp, failed = prepare.executed(run, name), _failed_page(run, name)
+    name = source.stem
+    stamp = prepare.executed(run, name)
     stamp.parent.mkdir(parents=True, exist_ok=True)
     for abandoned in stamp.parent.glob(f".{name}.*.tmp.ipynb"):  # this process holds the lock: its maker was killed
         abandoned.unlink()
     unfinished = stamp.with_name(f".{name}.{os.getpid()}.tmp.ipynb")
-    wanted = prepare.expected(run, name, settings)
-    before = {file: _signature(file) for file in wanted}
     try:
         try:
-            _execute(source, unfinished, parameters)
-            notebook = _read(unfinished)
-            _require_clean(notebook, name)
-            _require_written(run, name, [file for file in wanted if _signature(file) in (None, before[file])])
+            mark, artefacts_written = _execute_strictly(source, run, parameters, unfinished)
         except (ClvError, KeyboardInterrupt) as error:
-            _write_failed_page(unfinished, failed, run, name, error)
+            with suppress(OSError, ValueError):  # the disk may be what failed, and have cut the notebook short
+                failures.write_page(unfinished, run, name, error)
             raise
-        _write_pages(notebook, run, name)
-        for file in prepare.unexpected(run, name, settings):
-            file.unlink(missing_ok=True)
-        _write_executed(notebook, unfinished, stamp, started)
-        failed.unlink(missing_ok=True)
+        notebook = _read(unfinished)
+        _write_pages(notebook, run, mark)
+        _write_executed(notebook, mark, unfinished)
+        provenance.leave_record(run, mark, [*artefacts_written, *prepare.pages(run, name)], executed=unfinished)
+        # What changed while the notebook ran is newer than this stamp, so make will run it again.
+        os.utime(unfinished, ns=(started, started))
+        os.replace(unfinished, stamp)
+        failures.page_of(run, name).unlink(missing_ok=True)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _execute_strictly(
+    source: Path, run: Run, parameters: dict[str, Any], unfinished: Path
+) -> tuple[Mark, Iterable[Path]]:
+    """Execute a notebook to its end; return what it was made from, and the artefacts that it wrote."""
+    name = source.stem
+    wanted = prepare.expected(run, name, prepare.parameters(run, prepare.SETTINGS))
+    before = {file: _signature(file) for file in wanted}
+    with chain.journal(run.folder, provenance.mark(run, source)) as journal:
+        _execute(source, unfinished, parameters)
+        mark, told = chain.told(journal)
+    failures.require_clean(_read(unfinished), name)
+    _require_written(run, name, [file for file in wanted if _signature(file) in (None, before[file])])
+    provenance.require_unchanged(run, source, mark)
+    return mark, {*wanted, *(run.folder / file for file in told)}
 
 
 def _execute(source: Path, target: Path, parameters: dict[str, Any]) -> None:
@@ -159,7 +162,7 @@ def _execute(source: Path, target: Path, parameters: dict[str, Any]) -> None:
             config=Config({"KernelManager": {"transport_encryption": "auto"}}),
         )
     except PapermillExecutionError as error:
-        raise _from_kernel(source.stem, error) from error
+        raise failures.from_kernel(source.stem, error) from error
     except NoSuchKernel as error:
         raise NotebookError("There is no python3 kernel in this environment: run `make env`.") from error
     except DeadKernelError as error:
@@ -174,32 +177,9 @@ def _papermill(source: Path, target: Path, **options: Any) -> None:
 
     from papermill import execute_notebook
 
-    logging.getLogger("papermill").setLevel(logging.ERROR)
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what goes wrong is said once, by us
     source_path, target_path = (str(path).replace("{", "{{").replace("}", "}}") for path in (source, target))
     execute_notebook(source_path, target_path, language="python", progress_bar=False, **options)
-
-
-def _from_kernel(name: str, error: Any) -> ClvError:
-    kind = getattr(errors, error.ename, None)
-    if isinstance(kind, type) and issubclass(kind, ClvError):
-        return kind(error.evalue)
-    message = " ".join(error.evalue.split())
-    return NotebookError(f"{name}, cell [{error.exec_count}]: {error.ename}: ", quoted=message[:300])
-
-
-def _require_clean(notebook: "NotebookNode", name: str) -> None:
-    # papermill reports success after sys.exit(0) in a cell, and when a kernel was killed between cells.
-    code = [cell for cell in notebook.cells if cell.cell_type == "code" and cell.source.strip()]
-    for number, cell in enumerate(code, start=1):
-        if cell.execution_count is None or any(output.output_type == "error" for output in cell.outputs):
-            raise NotebookError(f"{name}: stopped before its end, at code cell {number} of {len(code)}.")
-        for output in cell.outputs:
-            if output.output_type == "stream" and output.name == "stderr":
-                lines = output.text.strip().splitlines() or ["an empty line"]
-                # Python prints the warning, then the line of source that caused it.
-                told = next((line for line in lines if "Warning: " in line), lines[-1])
-                written = f"{name}, cell [{cell.execution_count}] wrote a warning: "
-                raise NotebookError(written, quoted=told.strip()[-300:])
 
 
 def _require_written(run: Run, name: str, missing: list[Path]) -> None:
@@ -208,27 +188,38 @@ def _require_written(run: Run, name: str, missing: list[Path]) -> None:
         raise NotebookError(f"{name}: ran to its end without writing {files}.")
 
 
-def _write_pages(notebook: "NotebookNode", run: Run, name: str) -> None:
+def _write_pages(notebook: "NotebookNode", run: Run, mark: Mark) -> None:
     from clv.html import render
 
-    page = render(notebook, title=name, show_code=name != REPORT, footer=f"Run {run.name}, notebook {name}")
+    name = mark["notebook"]
+    page = render(notebook, title=name, show_code=name != REPORT, footer=_footer(run, mark))
     for file in prepare.pages(run, name):
         with artefacts.replacing(file) as unfinished:
             unfinished.write_text(page, encoding="utf-8")
 
 
-def _write_executed(notebook: "NotebookNode", unfinished: Path, stamp: Path, started: int) -> None:
+def _footer(run: Run, mark: Mark) -> str:
+    if mark["notebook"] != REPORT:
+        return f"Run {run.name}, notebook {mark['notebook']}"
+    from clv.report import footer
+
+    # A report that reads no figures has none to tell of.
+    figures = run.read_json("key_figures") if ARTEFACTS["key_figures"].file in mark["made_from"]["read"] else None
+    seed, versions = prepare.parameters(run, prepare.SETTINGS)["seed"], mark["made_from"]["versions"]
+    return footer(figures, run=run.name, run_id=chain.identity(mark), seed=seed, versions=versions)
+
+
+def _write_executed(notebook: "NotebookNode", mark: Mark, unfinished: Path) -> None:
     import nbformat
 
-    _forget_times_and_places(notebook, stamp)
+    _forget_times_and_places(notebook, mark)
+    notebook.metadata[marks.KEY] = mark
     nbformat.write(notebook, unfinished)
-    # What changed while the notebook ran is newer than this stamp, so make will run it again.
-    os.utime(unfinished, ns=(started, started))
-    os.replace(unfinished, stamp)
+    artefacts.flush(unfinished)
 
 
-def _forget_times_and_places(notebook: "NotebookNode", stamp: Path) -> None:
-    name, run = stamp.stem, stamp.parent.parent.name
+def _forget_times_and_places(notebook: "NotebookNode", mark: Mark) -> None:
+    name, run = mark["notebook"], mark["run"]
     notebook.metadata.papermill = {
         "parameters": notebook.metadata.papermill.get("parameters", {}),
         "input_path": f"notebooks/{name}.ipynb",
@@ -238,26 +229,6 @@ def _forget_times_and_places(notebook: "NotebookNode", stamp: Path) -> None:
         tags = cell.metadata.get("tags")
         cell.metadata = type(notebook.metadata)({"tags": tags} if tags else {})
         cell.id = f"cell-{number}"  # papermill gives the injected cell a random one
-
-
-def _write_failed_page(unfinished: Path, failed: Path, run: Run, name: str, error: BaseException) -> None:
-    if not unfinished.exists():
-        return
-    from clv.html import render
-
-    alert = str(error) or "interrupted"
-    notebook = _read(unfinished)
-    # papermill marks the failing cell with cells of its own, as HTML that a page shows as text.
-    notebook.cells = [cell for cell in notebook.cells if not set(cell.metadata.get("tags", [])) & PAPERMILLS_MARKS]
-    page = render(notebook, title=name, show_code=True, footer=f"Run {run.name}, notebook {name}", alert=alert)
-    with artefacts.replacing(failed) as file:
-        file.write_text(page, encoding="utf-8")
-    if isinstance(error, NotebookError | GateError):
-        error.args = (f"{error} See {artefacts.shown(failed)}.",)
-
-
-def _failed_page(run: Run, name: str) -> Path:
-    return run.folder / "failed" / f"{name[:2]}.html"
 
 
 def _read(file: Path) -> "NotebookNode":
@@ -289,12 +260,27 @@ def _only_maker(run: Run, name: str) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _nobody_else(run: Run) -> Iterator[None]:
+    with ExitStack() as locks:
+        for name in NOTEBOOKS:
+            locks.enter_context(_only_maker(run, name))
+        yield
+
+
 def _notebooks() -> Path:
     return artefacts.root() / "notebooks"
 
 
 def _do_prepare(options: argparse.Namespace) -> None:
-    prepare.prepare(options.params, _notebooks())
+    _prepared(options.params)
+
+
+def _prepared(params_file: Path) -> Run:
+    run = prepare.prepare(params_file, _notebooks())
+    for sentence in provenance.let_renew(run, _notebooks()):
+        say(sentence)
+    return run
 
 
 def _do_check(options: argparse.Namespace) -> None:
@@ -312,8 +298,7 @@ def _do_new_params(options: argparse.Namespace) -> None:
 
 
 def _do_refresh(options: argparse.Namespace) -> None:
-    run = prepare.prepare(options.params, _notebooks())
-    prepare.parameter_file(run, NOTEBOOKS[0]).touch()
+    prepare.parameter_file(_prepared(options.params), NOTEBOOKS[0]).touch()
 
 
 def _do_notebook(options: argparse.Namespace) -> None:
@@ -322,12 +307,21 @@ def _do_notebook(options: argparse.Namespace) -> None:
 
 def _do_finish(options: argparse.Namespace) -> None:
     run = Run(options.run)
-    with ExitStack() as locks:
-        for name in NOTEBOOKS:
-            locks.enter_context(_only_maker(run, name))
-        run_id = manifest.write_manifest(run)
+    with _nobody_else(run):
+        run_id = manifest.write_manifest(run, _notebooks())
     run.log("finished", run_id=run_id)
     print(f"{artefacts.shown(run.folder / 'report.html')} is ready (run id {run_id})", file=sys.stderr)
+
+
+def _do_verify(options: argparse.Namespace) -> None:
+    run = Run(options.run)
+    with _nobody_else(run) if os.access(run.folder, os.W_OK) else nullcontext():
+        found = manifest.verify(run, _notebooks())
+    for sentence in found:
+        say(sentence)
+    if found:
+        raise IntegrityError(f"{artefacts.shown(run.folder)} does not belong together: {chain.remedy(run.name)}.")
+    say(f"{artefacts.shown(run.folder)}: OK, every file belongs to run id {manifest.run_id(run)}")
 
 
 def _do_lab(options: argparse.Namespace) -> None:
@@ -344,6 +338,10 @@ def _do_lab(options: argparse.Namespace) -> None:
         _papermill(source, copy, parameters=chosen, prepare_only=True)
     for part in ("data", "posterior", "key_figures.json", "params"):
         _copy(run.folder / part, lab / "outputs" / run.name / part)
+    # Copies have no records, so that they may be written over by hand: what they are copies of is said once, here.
+    for name in filter(lambda name: chain.record(run.folder, name), NOTEBOOKS):
+        for fault in provenance.faults(run, _notebooks() / f"{name}.ipynb"):
+            say(fault)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -367,7 +365,12 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name)
         command.set_defaults(do=do)
         command.add_argument("params", type=Path)
-    for name, do in {"notebook": _do_notebook, "finish": _do_finish, "lab": _do_lab}.items():
+    for name, do in {
+        "notebook": _do_notebook,
+        "finish": _do_finish,
+        "verify": _do_verify,
+        "lab": _do_lab,
+    }.items():
         command = commands.add_parser(name)
         command.set_defaults(do=do)
         if name == "notebook":

@@ -6,6 +6,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from clv.cells import KERNEL
+
 SETTINGS_CELL = '# settings\nrun: str = "lab"'  # IPython would take a single line `run: ...` for its %run
 
 
@@ -22,7 +24,7 @@ def toy(tmp_path: Path) -> Callable[..., Path]:
     """A function that writes a notebook: a title, a parameters cell, and the given cells."""
 
     def write(name: str, *cells: str, parameters: str = SETTINGS_CELL, folder: Path | None = None) -> Path:
-        book = nbformat.v4.new_notebook()
+        book = nbformat.v4.new_notebook(metadata={"kernelspec": KERNEL})
         declares = nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})
         book.cells = [nbformat.v4.new_markdown_cell(f"# {name}"), declares, *map(nbformat.v4.new_code_cell, cells)]
         file = (folder or tmp_path / "notebooks") / f"{name}.ipynb"

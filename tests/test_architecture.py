@@ -19,9 +19,9 @@ LAYERS = {
     ),
     "maths": "bgnbd gamma_gamma predict value scores backtest misfit checks plausibility segments cohorts memory",
     "engine": "priors bgnbd_model gamma_gamma_model laplace sampling sbc gate origins",
-    "disk": "artefacts",
+    "disk": "marks chain artefacts",
     "face": "style plots charts words key_figures log_words trust page_tables report quality_page html",
-    "run": "cells prepare manifest terminal check new_params run",
+    "run": "cells prepare provenance manifest terminal failures check new_params run",
 }
 DEPTH = {module: depth for depth, modules in enumerate(LAYERS.values()) for module in modules.split()}
 MODULES = sorted(path for path in (root() / "clv").glob("*.py") if not path.stem.startswith("__"))
@@ -30,7 +30,17 @@ READS_OR_WRITES = {
     *("open", "read_csv", "read_parquet", "to_csv", "to_parquet", "to_netcdf", "open_datatree", "from_netcdf"),
     *("read_text", "write_text", "read_bytes", "write_bytes", "write_html", "savez", "load_dataset"),
 }
-MAY_TOUCH_FILES = {"artefacts", "sources", "source_files", "strict_yaml", "html", "progress", *LAYERS["run"].split()}
+MAY_TOUCH_FILES = {
+    "marks",
+    "chain",
+    "artefacts",
+    "sources",
+    "source_files",
+    "strict_yaml",
+    "html",
+    "progress",
+    *LAYERS["run"].split(),
+}
 HEAVY = (
     "pandas",
     "numpy",

@@ -206,6 +206,16 @@ def test_the_text_report_holds_the_same_findings():
     assert "47,500 to 58,900" in said(table[0])
 
 
+def test_the_footer_says_what_the_report_rests_on_and_of_a_report_without_figures_what_is_known():
+    known = {"run": "shop", "run_id": "c7cf29815519", "seed": 1, "versions": {"python": "3.13.0", "pymc": "6.3.2"}}
+    figures = FIGURES | {"first_purchase": "2024-01-02", "as_of": "2025-06-30", "gate": {"verdict": "WARN"}}
+    assert said(report.footer(figures, **known)) == (
+        "Run shop, run id c7cf29815519; purchases from 2 January 2024 to 30 June 2025; seed 1; checks WARN; "
+        "python 3.13.0, pymc 6.3.2."
+    )
+    assert report.footer(None, **known) == "Run shop, run id c7cf29815519; seed 1; python 3.13.0, pymc 6.3.2."
+
+
 def test_tables_for_people_escape_and_align():
     table = pd.DataFrame({"Words": ["<b>x</b>", "y"], "Numbers": ["1,200", "-3"]}, index=["a", "b"])
     page = page_tables.shown(table).data

@@ -1,5 +1,6 @@
 """The strict runner, the settings it hands out, and make's order: what counts as done, what is left alone."""
 
+import errno
 import json
 import os
 import pty
@@ -94,6 +95,17 @@ def test_a_stamp_is_as_old_as_the_start_so_that_changes_during_a_run_are_noticed
         ("from clv.errors import InputError; raise InputError('No buyers.')", 2, "No buyers."),
         ("from clv.errors import GateError; raise GateError('R-hat is 1.2.')", 3, "R-hat is 1.2."),
         ("from clv.errors import IntegrityError; raise IntegrityError('Gone.')", 4, "Gone."),
+        (
+            "raise OSError(28, 'No space left on device')",
+            1,
+            "04_gamma_gamma, cell [3]: a file could not be written; make room and run make again "
+            "(OSError: [Errno 28] No space left on device).",
+        ),
+        (
+            "raise MemoryError",
+            1,
+            "04_gamma_gamma, cell [3]: the memory did not suffice; lower memory_gib or predictive_draws.",
+        ),
         ("pass", 1, "04_gamma_gamma: ran to its end without writing posterior/gamma_gamma.nc."),
     ],
 )
@@ -108,6 +120,8 @@ def test_what_goes_wrong_is_one_sentence_and_leaves_the_last_results_alone(make,
     assert len(printed.strip().splitlines()) == 1
     assert sentence.split(": ")[-1][:20] in failed_page()
     assert "An Exception was encountered" not in failed_page()  # papermill's own mark, as text
+    ran_to_its_end = "warning" in sentence.lower() or "without writing" in sentence
+    assert ("Here it stopped:" in failed_page()) != ran_to_its_end
     assert {file: file.read_bytes() for file in kept} == kept
     assert not list(TOY.folder.rglob("*.tmp*"))
 
@@ -295,6 +309,23 @@ def test_a_refusal_is_printed_as_its_sentence_with_its_exit_code(monkeypatch, ca
     assert capsys.readouterr().err == "One sentence.\n"
 
 
+@pytest.mark.parametrize(
+    ("number", "advice"),
+    [
+        (errno.ENOSPC, "(No space left on device): make room and run make again; what was finished stays."),
+        (errno.EROFS, "(Read-only file system): let it be written, or set CLV_OUTPUTS to another folder, and run make"),
+        (errno.EACCES, "(Permission denied): let it be written, or set CLV_OUTPUTS to another folder, and run make"),
+    ],
+)
+def test_a_disk_that_refuses_is_told_in_one_sentence_with_what_helps(monkeypatch, capsys, number, advice):
+    def refuse(options: object) -> None:
+        raise OSError(number, os.strerror(number), str(artefacts.root() / "outputs" / "toy" / ".a.json.1.tmp"))
+
+    monkeypatch.setattr(run, "_do_finish", refuse)
+    assert run.main(["finish", "toy"]) == 1
+    assert capsys.readouterr().err.startswith(f"outputs/toy cannot be written {advice}")
+
+
 # -- settings to notebooks ---------------------------------------------------------------------------------------------
 
 
@@ -364,13 +395,16 @@ def test_a_parameter_that_nobody_can_set_is_an_internal_error(six, params_file, 
 
 
 @pytest.mark.usefixtures("outputs")
-def test_a_deleted_result_is_made_again(six, params_file):
+def test_an_outputs_folder_of_an_older_version_is_recognised_and_made_again(six, params_file, monkeypatch, capsys):
     shop = prepare.prepare(params_file, six)
     stamp = prepare.executed(shop, "02_rfm")
     stamp.parent.mkdir(parents=True)
     stamp.write_text("{}")
-    prepare.prepare(params_file, six)
-    assert not stamp.exists()
+    monkeypatch.setattr(run, "_notebooks", lambda: six)
+    assert run.main(["prepare", str(params_file)]) == 0
+    assert stamp.stat().st_mtime < 2  # older than anything it depends on
+    sentence = "shop was made by an older version, which kept no record of what it wrote: all is made again\n"
+    assert capsys.readouterr().err == sentence
 
 
 def test_typed_parameters_that_may_be_none_are_read(toy):
@@ -468,6 +502,7 @@ def test_make_alone_explains_every_target():
         "help",
         "env",
         "report",
+        "verify",
         "check-data",
         "refresh",
         "new-params",
@@ -512,3 +547,9 @@ def test_make_runs_all_six_and_then_says_that_all_is_up_to_date(project):
     second = in_project(project, "report")
     assert (second.stdout, second.stderr) == ("outputs/cdnow/report.html is up to date\n", "")
     assert time.monotonic() - start < 5
+    (folder / "data" / "rfm.parquet").write_text("spoilt")
+    third = in_project(project, "report")
+    made = re.findall(r"^(\d\d_\w+) \.\.\. ", third.stderr, flags=re.MULTILINE)
+    assert made == list(NOTEBOOKS[1:]), third.stderr
+    assert third.stderr.startswith("cdnow: data/rfm.parquet does not belong: it carries no mark and is not what 02_rfm")
+    assert in_project(project, "verify", "RUN=cdnow").returncode == 0

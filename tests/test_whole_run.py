@@ -1,80 +1,50 @@
-"""What a whole run promises: its arrays depend on data, settings and seed alone, not on workers or on being killed."""
+"""What a whole run promises: its arrays depend on data, settings and seed alone, its bytes on nothing else at all."""
 
 import json
-import os
+import random
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
+import faults
 import pandas as pd
 import pytest
 import xarray as xr
+from faults import ONE, Judge, Site
 
-from clv.artefacts import root
-
-pytestmark = pytest.mark.slow  # two runs of six notebooks
-
-# A log on which importance sampling works, so that nothing is compiled for NUTS.
-SETTINGS = """
-source: generate
-observation_end: "2025-06-30"
-calibration_end: "2025-01-31"
-method: laplace
-draws: 250
-predictive_draws: 200
-generate_customers: 500
-generate_acquisition_months: 18
-"""
-
-
-def start(outputs: Path, *, workers: int) -> subprocess.Popen:
-    """Start `make report` with its results below `outputs`, in a process group of its own."""
-    settings = outputs / "tiny.yaml"
-    settings.parent.mkdir(exist_ok=True)
-    settings.write_text(f"{SETTINGS}workers: {workers}\n")
-    return subprocess.Popen(
-        ["make", "report", f"PARAMS={settings}", f"PYTHON={sys.executable}"],
-        cwd=root(),
-        env=os.environ | {"CLV_OUTPUTS": str(outputs)},
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def finish(making: subprocess.Popen) -> None:
-    _, said = making.communicate(timeout=600)
-    assert making.returncode == 0, said
-
-
-def events(outputs: Path) -> list[dict]:
-    log = outputs / "tiny" / "log.jsonl"
-    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-
-
-def kill_while(making: subprocess.Popen, outputs: Path, *, notebook: str) -> None:
-    """Kill the maker and its runner at the end of a stage within `notebook`; the kernel ends with its parent."""
-    while not any(event["event"] == "stage" and event["notebook"] == notebook for event in events(outputs)):
-        assert making.poll() is None, making.communicate()
-        time.sleep(0.02)
-    os.killpg(making.pid, signal.SIGKILL)
-    making.communicate()
+pytestmark = pytest.mark.slow  # three runs of six notebooks
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory) -> tuple[Path, Path]:
-    """Return the results of one worker left alone, and of three workers killed while sampling and started again."""
-    alone, killed = tmp_path_factory.mktemp("alone"), tmp_path_factory.mktemp("killed")
-    finish(start(alone, workers=1))
-    kill_while(start(killed, workers=3), killed, notebook="03_bgnbd_bayes")
-    finish(start(killed, workers=3))
-    return alone / "tiny", killed / "tiny"
+def alone(tmp_path_factory) -> Site:
+    """A run by one worker, one notebook at a time, that nobody disturbed."""
+    site = Site(tmp_path_factory.mktemp("alone"))
+    site.set(ONE)
+    code, said = site.make()
+    assert code == 0, said
+    return site
 
 
-def test_the_killed_run_had_to_continue(runs):
-    begun = [event["notebook"] for event in events(runs[1].parent) if event["event"] == "started"]
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory) -> Site:
+    """A run by three workers that was killed while sampling and started again, two notebooks at a time."""
+    site = Site(tmp_path_factory.mktemp("killed"))
+    site.set(ONE, workers=3)
+    making = site.start()
+    site.wait_for(making, "stage", "03_bgnbd_bayes")
+    faults.kill(making, signal.SIGKILL)
+    code, said = site.make("report", "-j2")
+    assert code == 0, said
+    return site
+
+
+@pytest.fixture(scope="module")
+def runs(alone, killed) -> tuple[Path, Path]:
+    """Return the folders of both."""
+    return alone.run, killed.run
+
+
+def test_the_killed_run_had_to_continue(killed):
+    begun = [event["notebook"] for event in killed.events() if event["event"] == "started"]
     assert begun.count("03_bgnbd_bayes") == 2
     assert begun.count("02_rfm") == 1
 
@@ -96,5 +66,32 @@ def test_every_posterior_is_the_same(runs):
 
 def test_every_figure_of_the_report_is_the_same(runs):
     one, other = (json.loads((run / "key_figures.json").read_text()) for run in runs)
+    assert one.pop("clv") != other.pop("clv")  # the marks: the settings differ
     assert one == other
     assert (runs[0] / "report.md").read_text() == (runs[1] / "report.md").read_text()
+    for export in (runs[0] / "exports").iterdir():
+        assert export.read_text() == (runs[1] / "exports" / export.name).read_text()
+
+
+def test_both_verify_and_the_report_bears_the_run_id_with_what_it_rests_on(alone, killed):
+    for site in (alone, killed):
+        code, said = site.make("verify")
+        run_id = json.loads((site.run / "manifest.json").read_text())["run_id"]
+        assert (code, f"every file belongs to run id {run_id}" in said) == (0, True), said
+        footer = (site.run / "report.html").read_text().partition("<footer>")[2].replace("\N{NO-BREAK SPACE}", " ")
+        for words in (f"run id {run_id}", " to 30 June 2025; ", f"seed {ONE};", "checks ", "pymc-marketing "):
+            assert words in footer
+
+
+def test_killed_at_random_moments_a_run_holds_nothing_torn_and_ends_with_the_same_bytes_and_run_id(alone, tmp_path):
+    judge, site, chance = Judge({ONE: faults.contents(alone.run)}), Site(tmp_path), random.Random(3)
+    site.set(ONE)
+    for _ in range(3):
+        assert faults.killed_once(judge, site, chance.uniform(0.2, alone.seconds() / 3)) == []
+    assert judge.repaired(site, ONE) == []
+    assert (site.run / "manifest.json").read_text() == (alone.run / "manifest.json").read_text()
+
+
+def test_a_writer_that_does_not_put_whole_files_in_place_would_be_noticed(tmp_path):
+    row = faults.writes_in_place(faults.Faults(tmp_path, 0, random.Random(1), Judge({})))
+    assert row.wrongs == []
