@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.special import ndtr as norm_cdf
 
 from clv import bgnbd, gamma_gamma, tables
 from clv.predict import Calendar, Draws, Floats, Horizon, Integers, Totals, simulate, yearly_horizon
@@ -24,7 +25,9 @@ from clv.scores import (
     slope,
     slope_error,
 )
+from clv.segments import slipping
 from clv.value import EXPECTATION_DRAWS, expectations, grouped, spend_draws, tails
+from clv.windows import MOST_CUSTOMERS
 
 # What is known of a customer decides how hard the forecast is.
 ONCE, BACK = "bought once", "came back"
@@ -91,7 +94,7 @@ def score(
     ]
     scored = pd.DataFrame(found, columns=columns, index=known.index)
     expected = expectations(known, draws, horizon, interval=interval, workers=workers)
-    expected = expected[["expected_purchases", "clv_mean", "expected_clv_lower", "expected_clv_upper"]]
+    expected = expected[["p_alive", "expected_purchases", "clv_mean", "expected_clv_lower", "expected_clv_upper"]]
     table = pd.concat([known, scored, expected], axis=1).assign(origin=pd.Timestamp(origin))
     return Scored(table, _group_table(table, groups.codes, labels, totals, interval), totals)
 
@@ -122,9 +125,16 @@ def _group_table(
             f"{outcome}_forecast": total(table[predicted]),
             f"{outcome}_lower": lower,
             f"{outcome}_upper": upper,
-            f"{outcome}_log_sd": np.sqrt(np.log1p(draws.var(axis=0) / np.maximum(draws.mean(axis=0), 1e-12) ** 2)),
+            f"{outcome}_log_sd": _log_sd(draws),
         }
     return tables.check(tables.BACKTEST_GROUPS, labels.assign(**columns))
+
+
+def _log_sd(draws: Floats) -> Floats:
+    """Return each column's standard deviation of the logarithm, from its central 68 %: far tails do not matter."""
+    low, high = np.quantile(draws, norm_cdf([-1.0, 1.0]), axis=0)
+    far = np.sqrt(np.log1p(draws.var(axis=0) / np.maximum(draws.mean(axis=0), 1e-12) ** 2))
+    return np.where(low > 0, np.log(np.where(low > 0, high / np.where(low > 0, low, 1.0), 1.0)) / 2, far)
 
 
 def figures(scored: Scored, *, horizon: Horizon, interval: float, seed: int) -> dict[str, Any] | None:
@@ -142,6 +152,7 @@ def figures(scored: Scored, *, horizon: Horizon, interval: float, seed: int) -> 
         "value": _outcome(scored, "value", interval, seed)
         | {"expectation_interval_coverage": _inside(table, "expected_clv_lower", "expected_clv_upper")},
         "ranking": _ranking(table),
+        "slipping": _slipping(table),
         "worst_tenth": _worst_tenth(by_predicted_value(table)),
         "naive": _naive(table, horizon),
     }
@@ -152,11 +163,15 @@ def purchase_figures(scored: Scored, *, interval: float, seed: int) -> dict[str,
     return None if scored.customers.empty else _outcome(scored, "purchases", interval, seed)
 
 
-def past(windows: pd.DataFrame, rolling: pd.DataFrame) -> dict[str, Any]:
-    """Return the key figures of the past windows: per length, and how many had no posterior that passed the gate."""
+def past(windows: pd.DataFrame, rolling: pd.DataFrame, *, customers: int) -> dict[str, Any]:
+    """Return the key figures of the past windows: per length, how many had no posterior that passed, and of whom.
+
+    `sample_of` is the number of `customers` of the base, where windows hold a sample of them.
+    """
     planned = len(rolling[["horizon_weeks", "origin"]].drop_duplicates())
     tested = len(windows[["horizon_weeks", "origin"]].drop_duplicates())
-    return {"horizons": by_horizon(windows), "windows_left_out": planned - tested}
+    sample_of = customers if customers > MOST_CUSTOMERS else None
+    return {"horizons": by_horizon(windows), "windows_left_out": planned - tested, "sample_of": sample_of}
 
 
 def by_horizon(windows: pd.DataFrame) -> list[dict[str, Any]]:
@@ -240,6 +255,17 @@ def _ranking(table: pd.DataFrame) -> dict[str, Any]:
     return {
         "gini": {name: gini(order, actual) for name, order in by.items()},
         "best_tenth": {name: share_of_best_ranked(order, actual) for name, order in by.items()},
+        "best_tenth_expected": share_of_best_ranked(table["clv_mean"], table["clv_mean"]),
+    }
+
+
+def _slipping(table: pd.DataFrame) -> dict[str, float]:
+    """Return what the repeat customers who had more likely left than not were expected to bring, and brought."""
+    gone = slipping(table)
+    return {
+        "customers": len(gone),
+        "forecast": float(gone["clv_mean"].sum()),
+        "actual": float(gone["actual_value"].sum()),
     }
 
 

@@ -19,6 +19,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from clv import bgnbd, plausibility, support
+from clv.backtest import ONCE
 from clv.errors import GateError
 from clv.laplace import K_HAT_LIMIT
 from clv.predict import spaced
@@ -44,6 +45,7 @@ PURCHASES_FAIL, PURCHASES_WARN = (0.67, 1.5), (0.95, 1.05)
 SPEND_FAIL, SPEND_WARN = (0.5, 2.0), (0.8, 1.25)
 INDEPENDENCE_WARN = 0.10  # by so much one-time buyers' spend may differ from what they are valued at
 ONE_TIME_BUYERS_WARN = 0.5  # share of the value from customers who bought once
+FEW_RETURNED = 50  # fewer one-time buyers who came back say nothing of what such customers pay
 NEEDED_OF_NUTS = ("diverging", "energy", "maxdepth_reached")
 # Both are means over customers, so a systematic sample of this many shows the same convergence.
 _TOTAL_CUSTOMERS = 200
@@ -119,7 +121,7 @@ def judge_spend(posteriors: dict[str, xr.DataTree], parts: dict[str, pd.DataFram
     """Return the checks of Gamma-Gamma posteriors, by name, each with the population's mean spend."""
     found = []
     for name, posterior in posteriors.items():
-        infinite = _infinite_mean(PARTS[name], posterior)
+        infinite = infinite_mean(PARTS[name], posterior)
         mean = {} if infinite.figure > 0 else {"population mean spend": population_mean_spend(posterior)}
         checks = judge(PARTS[name], posterior, chains=settings.chains, draws=settings.draws, derived=mean)
         if verdict(checks) != FAIL:
@@ -129,7 +131,9 @@ def judge_spend(posteriors: dict[str, xr.DataTree], parts: dict[str, pd.DataFram
     return found
 
 
-def judge_independence(customers: pd.DataFrame, dependence: pd.DataFrame, *, currency: str) -> Check:
+def judge_independence(
+    customers: pd.DataFrame, dependence: pd.DataFrame, returned: pd.DataFrame, *, currency: str
+) -> Check:
     """Return whether spend depends on frequency, and what that costs where it matters: in the value of one-time buyers.
 
     Of them the spend model knows nothing of their own: it values them at the population's mean spend, learnt from those
@@ -141,6 +145,8 @@ def judge_independence(customers: pd.DataFrame, dependence: pd.DataFrame, *, cur
         With frequency, mean_amount, expected_spend and clv_mean.
     dependence
         From `checks.dependence`.
+    returned
+        From `backtest.spend_figures`, what those who came back after the cut paid; empty without a backtest.
     """
     once = customers[(customers["frequency"] == 0) & (customers["mean_amount"] > 0)]
     related = bool((~dependence["value"].between(dependence["lower"], dependence["upper"])).any())
@@ -166,7 +172,19 @@ def judge_independence(customers: pd.DataFrame, dependence: pd.DataFrame, *, cur
         sentence += (
             f", so their {value:,.0f} {currency} may be {abs(wrongly):,.0f} too {'high' if wrongly > 0 else 'low'}"
         )
-    return Check("data", "independence", float(excess), limit, WARN if related or wrong else PASS, f"{sentence}.")
+    sentence = f"{sentence}.{_returned(returned, currency)}"
+    return Check("data", "independence", float(excess), limit, WARN if related or wrong else PASS, sentence)
+
+
+def _returned(returned: pd.DataFrame, currency: str) -> str:
+    """Say what one-time buyers who came back really paid: only these bring money."""
+    if ONCE not in returned.index or returned.loc[ONCE, "customers"] < FEW_RETURNED:
+        return ""
+    paid = returned.loc[ONCE]
+    return (
+        f" In the backtest {paid['customers']:,.0f} of them came back and paid {paid['actual']:,.2f} {currency} per "
+        f"purchase, where {paid['expected']:,.2f} were expected."
+    )
 
 
 def judge_backtest(tested: dict[str, Any] | None, *, currency: str, interval: float) -> list[Check]:
@@ -185,7 +203,7 @@ def judge_backtest(tested: dict[str, Any] | None, *, currency: str, interval: fl
     after = f"For the {tested['horizon_weeks']:.3g} weeks after {tested['origin']}"
     sentence = (
         f"The backtest missed. {after} {outcomes}. The model's own {interval:.0%} interval did not contain the "
-        "outcome; the interval that allows for misfit is made for errors like this one."
+        f"outcome; {_wide_enough(missed)}."
         if missed
         else f"{after} purchases and value came inside their {interval:.0%} intervals."
     )
@@ -193,16 +211,22 @@ def judge_backtest(tested: dict[str, Any] | None, *, currency: str, interval: fl
     return [Check("backtest", "backtest", worst, f"inside {interval:.0%} interval", WARN if missed else PASS, sentence)]
 
 
-def _came(found: dict[str, Any], unit: str) -> str:
-    forecast = found["forecast"]
-    off = (
-        ""
-        if found["error"] is None
-        else (f" (forecast {abs(found['error']):.0%} too {'low' if found['error'] < 0 else 'high'})")
+def _wide_enough(missed: dict[str, Any]) -> str:
+    """Say whether an interval that allows for misfit, as those of this report do, would have held."""
+    held = all(
+        found["with_misfit"]["lower"] <= found["actual"] <= found["with_misfit"]["upper"] for found in missed.values()
     )
+    return f"one that allows for misfit, as this report's intervals of totals do, would {'' if held else 'not '}have"
+
+
+def _came(found: dict[str, Any], unit: str) -> str:
+    forecast, actual = found["forecast"], found["actual"]
+    off = ""
+    if forecast["mean"] > 0:
+        off = f" ({abs(actual / forecast['mean'] - 1):.0%} {'more' if actual > forecast['mean'] else 'less'})"
     return (
         f"{forecast['mean']:,.0f} {unit} were forecast ({forecast['lower']:,.0f} to {forecast['upper']:,.0f}) and "
-        f"{found['actual']:,.0f} came{off}"
+        f"{actual:,.0f} came{off}"
     )
 
 
@@ -382,7 +406,8 @@ def _depth(part: str, statistics: xr.Dataset) -> Check:
     return Check(part, "tree depth", share, f"<= {DEEP_TREES_WARN:.0%}", grade, sentence)
 
 
-def _infinite_mean(part: str, posterior: xr.DataTree) -> Check:
+def infinite_mean(part: str, posterior: xr.DataTree) -> Check:
+    """Return how probable a population is whose mean spend is infinite."""
     share = float((posterior["posterior"]["q"] <= 1).mean())
     grade = PASS if share < INFINITE_MEAN_FAIL else FAIL
     sentence = f"{part}: the population's mean spend is infinite (q <= 1) with probability {share:.2%}"

@@ -21,6 +21,8 @@ PRIOR_SD = 0.2
 _GRID = np.linspace(0, 2, 4001)
 # Of a window in which nothing came: as if it had been a hundredth of the forecast.
 _LEAST_SHARE = 0.01
+# Factors per total draw: limits from one each would have a Monte-Carlo error of a twentieth of their width.
+TILES = 50
 
 
 def evidence(windows: pd.DataFrame, tested: dict[str, Any] | None) -> pd.DataFrame:
@@ -61,8 +63,8 @@ def evidence(windows: pd.DataFrame, tested: dict[str, Any] | None) -> pd.DataFra
 
 def log_errors(rows: pd.DataFrame) -> Floats:
     """Return log(actual / forecast) of every row."""
-    forecast = rows["forecast"].to_numpy(float)
-    return np.log(np.maximum(rows["actual"].to_numpy(float) / forecast, _LEAST_SHARE))
+    actual, forecast = (rows[name].to_numpy(float) for name in ("actual", "forecast"))
+    return np.log(np.clip(actual / np.where(forecast > 0, forecast, np.inf), _LEAST_SHARE, 1 / _LEAST_SHARE))
 
 
 def tau(rows: pd.DataFrame, *, draws: int, seed: int) -> Floats:
@@ -76,25 +78,47 @@ def tau(rows: pd.DataFrame, *, draws: int, seed: int) -> Floats:
 
 
 def factors(found: pd.DataFrame, *, draws: int, seed: int) -> dict[str, Floats]:
-    """Return per outcome what each total draw is multiplied by, exp(tau z); nothing where `found` holds no forecast.
+    """Return per outcome what total draws are multiplied by in turn, exp(tau z), shape (TILES x draws,).
 
-    Purchases and value share the z and the place of tau in its posterior: what goes wrong with the one goes wrong with
-    the other.
+    Nothing where `found` holds no forecast. Purchases and value share the z and the place of tau in its posterior: what
+    goes wrong with the one goes wrong with the other.
     """
-    z = np.random.default_rng([seed, 1]).standard_normal(draws)
-    return {str(outcome): np.exp(tau(rows, draws=draws, seed=seed) * z) for outcome, rows in found.groupby("outcome")}
+    z = np.random.default_rng([seed, 1]).standard_normal(TILES * draws)
+    return {
+        str(outcome): np.exp(tau(rows, draws=TILES * draws, seed=seed) * z)
+        for outcome, rows in found.groupby("outcome")
+    }
 
 
 def figures(found: pd.DataFrame, *, seed: int) -> dict[str, Any] | None:
-    """Return what the report says of the misfit: from which past forecasts, and tau's posterior mean per outcome."""
+    """Return what the report says of the misfit: from which past forecasts, and tau's mean and 90 % per outcome."""
     if found.empty:
         return None
+    draws = {str(outcome): tau(rows, draws=4000, seed=seed) for outcome, rows in found.groupby("outcome")}
     return {
         "horizon_weeks": float(found["horizon_weeks"].iloc[0]),
         "n_windows": int(found["origin"].nunique()),
-        "tau": {
-            str(outcome): float(tau(rows, draws=4000, seed=seed).mean()) for outcome, rows in found.groupby("outcome")
-        },
+        "tau": {outcome: float(taus.mean()) for outcome, taus in draws.items()},
+        "tau_range": {outcome: np.quantile(taus, tails(0.9)).tolist() for outcome, taus in draws.items()},
+    }
+
+
+def tested_with(
+    tested: dict[str, Any] | None, totals: Totals, found: dict[str, Floats], *, interval: float
+) -> dict[str, Any] | None:
+    """Return the figures of `backtest.figures` with the limits of its totals, had they allowed for misfit.
+
+    The misfit was learnt from times that overlap the test: this says whether it is of that size, and proves nothing.
+    """
+    if tested is None:
+        return None
+    wider = {
+        outcome: limits_with(getattr(totals, outcome)[:, :1], factor, interval=interval)[:, 0].tolist()
+        for outcome, factor in found.items()
+    }
+    return tested | {
+        outcome: tested[outcome] | {"with_misfit": dict(zip(("lower", "upper"), limits, strict=True))}
+        for outcome, limits in wider.items()
     }
 
 
@@ -108,16 +132,23 @@ def widened(groups: pd.DataFrame, totals: Totals, found: dict[str, Floats], *, i
         draws = getattr(totals, outcome)
         limits: Any = (np.nan, np.nan)
         if outcome in found:
-            limits = np.quantile(draws * found[outcome][:, None], tails(interval), axis=0)
+            limits = limits_with(draws, found[outcome], interval=interval)
         columns |= {f"{name}_lower_with_misfit": limits[0], f"{name}_upper_with_misfit": limits[1]}
     return groups.assign(**columns).astype(dict.fromkeys(columns, float))
+
+
+def limits_with(draws: Floats, factor: Floats, *, interval: float) -> Floats:
+    """Return lower and upper limits (2, groups) of total draws (draws, groups), times every factor in turn."""
+    factor = factor.reshape(-1, len(draws))
+    columns = (np.quantile(column * factor, tails(interval)) for column in draws.T)
+    return np.column_stack(list(columns))
 
 
 def with_misfit(total_draws: pd.DataFrame, found: dict[str, Floats]) -> pd.DataFrame:
     """Return table TOTAL_DRAWS with every total multiplied by its factor, missing without a backtest."""
     nothing = np.full(len(total_draws), np.nan)
     columns = {
-        f"{outcome}_with_misfit": total_draws[outcome] * found.get(outcome, nothing)
+        f"{outcome}_with_misfit": total_draws[outcome] * found.get(outcome, nothing)[: len(total_draws)]
         for outcome in ("value", "purchases")
     }
     return total_draws.assign(**columns)

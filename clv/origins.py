@@ -42,6 +42,7 @@ def fit(compiled: sampling.Compiled, rolling: pd.DataFrame, settings: Settings) 
 def _refused(origin: str, posterior: xr.DataTree, settings: Settings) -> str:
     """Return why the gate refuses a posterior; nothing if it does not."""
     checks = gate.judge(origin, posterior, chains=settings.chains, draws=settings.draws, derived={})
+    checks += [gate.infinite_mean(origin, posterior)] if "q" in posterior["posterior"] else []
     return " ".join(check.sentence for check in checks if check.verdict == gate.FAIL)
 
 

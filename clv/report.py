@@ -28,8 +28,9 @@ def bottom_line(figures: Figures, groups: pd.DataFrame) -> str:
         f"**{money(total['mean'], currency)}** of {figures['value_is']} over the next {weeks(figures['horizon_weeks'])}"
         f"{_discounting(figures)}. {_interval_of_total(figures)}",
         f"**{percent(figures['share_buying'])}** of them are expected to buy at all; together they will make about "
-        f"{count(purchases['mean'])} purchases ({count(limits['lower'])} to {count(limits['upper'])}).",
-        f"The best tenth of the customers hold **{percent(figures['share_of_value_top_decile'])}** of that value.",
+        f"{count(purchases['mean'])} purchases ({count(limits['lower'])} to {count(limits['upper'])}, likewise).",
+        f"The best tenth of the customers are expected to hold **{percent(figures['share_of_value_top_decile'])}** of "
+        f"that value{_tested_tenth(figures)}.",
         _where_most_is_at_stake(figures, groups),
         trust.in_short(figures),
     ]
@@ -64,7 +65,29 @@ def _where_most_is_at_stake(figures: Figures, groups: pd.DataFrame) -> str:
         f"{money(best['clv_mean'], currency)}, {percent(best['share_of_value'])} of the value. "
         f"{count(slipping['customers'])} repeat customers have more likely left than not: they bought for "
         f"{money(slipping['revenue'], currency)} so far, and {money(slipping['clv_mean'], currency)} of "
-        f"{figures['value_is']} is still expected from them."
+        f"{figures['value_is']} is still expected from them{_tested_slipping(figures)}."
+    )
+
+
+def _tested_tenth(figures: Figures) -> str:
+    """Return how the same claim did in the backtest, in brackets; nothing without one."""
+    best = figures["backtest"]["ranking"] if figures["backtest"] else None
+    if best is None or best["best_tenth"]["forecast"] is None:
+        return ""
+    return (
+        f" (in the backtest {percent(best['best_tenth_expected'])} were expected and "
+        f"{percent(best['best_tenth']['forecast'])} came)"
+    )
+
+
+def _tested_slipping(figures: Figures) -> str:
+    gone = figures["backtest"]["slipping"] if figures["backtest"] else {"customers": 0}
+    if not gone["customers"]:
+        return ""
+    currency = figures["currency"]
+    return (
+        f" (in the backtest {money(gone['forecast'], currency)} were expected of such customers and "
+        f"{money(gone['actual'], currency)} came)"
     )
 
 
@@ -166,12 +189,13 @@ def title_backtest(figures: Figures) -> str:
 
 
 def title_windows(windows: pd.DataFrame) -> str:
-    """Say in how many past windows the total value lay inside the interval that the model announced."""
+    """Say in how many past windows of each length the total value lay inside the interval that the model announced."""
     rows = windows[windows["outcome"] == "value"]
     if rows.empty:
         return "No past window to test on"
-    inside = int(rows["actual"].between(rows["lower"], rows["upper"]).sum())
-    return f"In {inside} of {len(rows)} past windows the total came inside the model's own interval"
+    inside = rows["actual"].between(rows["lower"], rows["upper"]).groupby(rows["horizon_weeks"])
+    parts = [f"{held.sum()} of {len(held)} ({weeks} weeks)" for weeks, held in inside]
+    return f"Past totals inside the model's own interval: {', '.join(parts)}"
 
 
 def title_customer_map(customers: pd.DataFrame) -> str:

@@ -381,6 +381,7 @@ BACKTEST = Table(
         "revenue": RFM.columns["revenue"],
         "actual_purchases": HOLDOUT.columns["actual_purchases"],
         "actual_value": HOLDOUT.columns["actual_value"],
+        "p_alive": Column(NUMBER, "probability at the origin of still being a customer"),
         "expected_purchases": Column(NUMBER, "posterior mean number of purchases"),
         "purchases_lower": Column(NUMBER, "lower limit of the realised number of purchases"),
         "purchases_upper": Column(NUMBER, "upper limit of the realised number of purchases"),

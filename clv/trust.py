@@ -46,6 +46,7 @@ def paragraphs(figures: Figures) -> str:
         _ranking(test),
         _without_a_model(test),
         _where_wrong(figures, test),
+        _slipping(figures, test),
     ]
     return "\n\n".join(part for part in parts if part)
 
@@ -116,11 +117,18 @@ def _main_test(figures: Figures, test: Figures) -> str:
 
 
 def _past_windows(figures: Figures, test: Figures) -> str:
-    left_out = test["windows_left_out"]
+    if not test["horizons"]:
+        return f"**Past windows.** {of_windows([], 'value', interval=figures['interval'])}"
+    left_out, base = test["windows_left_out"], test["sample_of"]
     lost = f" {count(left_out)} more could not be fitted and are left out." if left_out else ""
-    found = of_windows(test["horizons"], "value", interval=figures["interval"])
+    sample = (
+        f" Of the {count(base)} customers a sample was tested: the interval of all of them is narrower than those "
+        "tested."
+        if base
+        else ""
+    )
     head = "**Past windows.** The model was fitted again at earlier days, each time asked what came next."
-    return f"{head}{lost}\n\n{found}"
+    return f"{head}{lost}{sample}\n\n{of_windows(test['horizons'], 'value', interval=figures['interval'])}"
 
 
 def _verdict(row: Figures, outcome: str, interval: float) -> str:
@@ -133,18 +141,19 @@ def _verdict(row: Figures, outcome: str, interval: float) -> str:
             f"{ahead}, one window: what came lay {_off(found['off']['highest'])} the forecast, {inside} the model's "
             "own interval of the total. One window says nothing about how often."
         )
-    same = " of the same customers, so not independent of each other" if row["same_customers"] else ""
+    same = "of the same customers" if row["same_customers"] else "they share customers"
     probability = _at_most(found["inside"], number, interval)
     verdict = (
-        f"**That is too seldom for a {level} interval: the model's own intervals of totals are too narrow here.**"
+        f"**Were they independent, a right {level} interval would do so badly once in {1 / probability:,.0f} times: "
+        "the "
+        "model's own intervals of totals are too narrow here.**"
         if probability < _TOO_MANY_MISSES
-        else f"With so few windows that agrees with {level}, and with less."
-        if found["inside"] < number
-        else f"That agrees with {level}."
+        else f"So few windows agree with {level}, and with much less."
     )
     low, high = found["off"]["lowest"], found["off"]["highest"]
     return (
-        f"{ahead}, {number} windows{same}: the model's own {level} interval of the total {outcome} contained what "
+        f"{ahead}, {number} windows ({same}, so they count for fewer): the model's own {level} interval of the total "
+        f"{outcome} contained what "
         f"came in {found['inside']}. {verdict} What came lay between {_off(low)} and {_off(high)} the forecast; the "
         f"intervals of single customers contained the outcomes of {_range(found['coverage'])}."
     )
@@ -173,6 +182,7 @@ def of_misfit(misfit: Figures | None, *, horizon_weeks: float) -> str:
             "Without a backtest nobody knows how wrong the model is here; intervals of totals hold only if it is right."
         )
     windows = "the one window" if misfit["n_windows"] == 1 else f"the {misfit['n_windows']} windows"
+    low, high = (percent(limit) for limit in misfit["tau_range"]["value"])
     further = (
         f" This report looks {weeks(horizon_weeks)} ahead, further than those tests: errors that far ahead may be "
         "larger."
@@ -180,12 +190,14 @@ def of_misfit(misfit: Figures | None, *, horizon_weeks: float) -> str:
         else ""
     )
     return (
-        f"**What the intervals allow for.** The interval of a total that is spoken of first allows for a model "
-        f"as wrong as it was in {windows} of {weeks(misfit['horizon_weeks'])}: by about "
-        f"{percent(misfit['tau']['value'])} in value and {percent(misfit['tau']['purchases'])} in purchases, either "
-        "way. The expected value itself is never moved by them: which way a forecast was wrong once says little about "
-        "the next time. *If the model is right* names the interval without that allowance. Intervals of single "
-        f"customers need none, luck outweighs it.{further}"
+        f"**What the intervals allow for.** Intervals of totals allow for a model as wrong as it was in {windows} of "
+        f"{weeks(misfit['horizon_weeks'])}: by about {percent(misfit['tau']['value'])} in value (so few tests leave "
+        f"anything from {low} to {high} possible) and {percent(misfit['tau']['purchases'])} in purchases, either "
+        "way. The "
+        "expected value itself is never moved by them: which way a forecast was wrong once says little about the next "
+        "time. *If the model is right* names the interval without that allowance. A segment may be further off than "
+        "the "
+        f"whole, as the table of segments shows. Intervals of single customers are left as they are.{further}"
     )
 
 
@@ -217,14 +229,18 @@ def _ranking(test: Figures) -> str:
 
 
 def _without_a_model(test: Figures) -> str:
-    naive, purchases = test["naive"], test["purchases"]
+    naive, purchases, value = test["naive"], test["purchases"], test["value"]
+    better = "smaller" if value["mae"] < naive["nobody_value_mae"] else "**larger**"
     return (
         f"**Against no model.** The mean absolute error was {purchases['mae']:.2f} purchases per customer; assuming "
-        f"that everybody goes on as before gives {naive['past_rate_mae']:.2f} and a total of "
-        f"{count(naive['past_rate_total'])}, and that nobody buys again {naive['nobody_mae']:.2f} (this error "
-        "rewards forecasting zero). The score that judges whole distributions, the CRPS, is "
-        f"{purchases['crps']:.2f}; for a single number it is the absolute error, so those two stand at "
-        f"{naive['past_rate_mae']:.2f} and {naive['nobody_mae']:.2f}."
+        "that "
+        f"everybody goes on as before gives {naive['past_rate_mae']:.2f} and a total of "
+        f"{count(naive['past_rate_total'])}, and that nobody buys again {naive['nobody_mae']:.2f}. In value it was "
+        f"{value['mae']:,.2f}, {better} than that of nobody buying again ({naive['nobody_value_mae']:,.2f}): this "
+        "error "
+        f"rewards forecasting zero. The score that judges whole distributions, the CRPS, is {value['crps']:,.2f} in "
+        "value "
+        "and would be the absolute error for a single number."
     )
 
 
@@ -235,4 +251,16 @@ def _where_wrong(figures: Figures, test: Figures) -> str:
         f"{value['slope']:.2f}\u00a0{currency} more (± {value['slope_error']:.2f} standard error). The largest gap "
         f"was in tenth {worst['decile']:.0f} of the customers by forecast: {money(worst['predicted'], currency)} "
         f"each were expected, {money(worst['actual'], currency)} came."
+    )
+
+
+def _slipping(figures: Figures, test: Figures) -> str:
+    gone, currency = test["slipping"], figures["currency"]
+    if not gone["customers"]:
+        return ""
+    return (
+        f"**Who seemed to have left.** The {count(gone['customers'])} repeat customers who at the calibration end "
+        "had more "
+        f"likely left than not were expected to bring {money(gone['forecast'], currency)} and brought "
+        f"{money(gone['actual'], currency)}."
     )

@@ -58,8 +58,14 @@ def pair(bgnbd_posterior: xr.DataTree, spend_posterior: xr.DataTree | None, n: i
 
 
 def spend_draws(posterior: xr.DataTree, n: int) -> list[Floats]:
-    """Return at most `n` draws of p, q and v, evenly spaced over all chains."""
-    return _flat(posterior, ["p", "q", "v"], n)
+    """Return at most `n` draws of p, q and v, evenly spaced over all chains.
+
+    Where q <= 1 no mean spend exists, and a value would be infinite. The gate lets less than one draw in a hundred be
+    so; others take their places.
+    """
+    p, q, v = _flat(posterior, ["p", "q", "v"], n)
+    usable = np.resize(np.flatnonzero(q > 1), q.size) if (q <= 1).any() else np.arange(q.size)
+    return [p[usable], q[usable], v[usable]]
 
 
 def _flat(posterior: xr.DataTree, names: list[str], n: int) -> list[Floats]:

@@ -148,8 +148,8 @@ def forecast(number: int, *, world: str, seed: int) -> dict[str, float]:
     options = {"interval": INTERVAL, "seed": one_seed, "workers": 1}
     scored = backtest.score(today, today, joint, Horizon(AHEAD), origin=today["origin"].iloc[0], **options)
     past = misfit.evidence(windows, {})
-    wider = misfit.factors(past, draws=DRAWS, seed=one_seed)["purchases"] * scored.totals.purchases[:, 0]
-    lower, upper = np.quantile(wider, value.tails(INTERVAL))
+    factor = misfit.factors(past, draws=DRAWS, seed=one_seed)["purchases"]
+    lower, upper = misfit.limits_with(scored.totals.purchases, factor, interval=INTERVAL)[:, 0]
     total = scored.total
     return {
         "actual": total["purchases_actual"],
