@@ -1,4 +1,4 @@
-"""Typed parameters, histories, posteriors and futures for the tests of the mathematics; nothing here fits a model."""
+"""Typed parameters, histories, posteriors, futures and backtests for the tests of the mathematics; nothing here fits a model."""
 
 from pathlib import Path
 
@@ -105,3 +105,40 @@ def posterior(diverging: int = 0, **values: np.ndarray) -> xr.DataTree:
         "sample_stats": xr.Dataset({name: (("chain", "draw"), value) for name, value in statistics.items()}),
     }
     return xr.DataTree.from_dict(groups)
+
+
+def outcome_of(actual: float, mean: float, lower: float, upper: float, **more) -> dict:
+    """Return what `backtest.figures` says of one outcome: what came, what was forecast, and typed scores."""
+    return {
+        "actual": actual,
+        "forecast": {"mean": mean, "lower": lower, "upper": upper},
+        "inside": lower <= actual <= upper,
+        "error": mean / actual - 1,
+        "n_customers": 2357,
+        "coverage": {"0.50": 0.79, "0.80": 0.89, "0.90": 0.93, "0.94": 0.95},
+        "coverage_of_interval": 0.93,
+        "mae": 0.785,
+        "crps": 0.51,
+        "slope": 0.84,
+        "slope_error": 0.09,
+        **more,
+    }
+
+
+# What `backtest.figures` and `misfit.figures` say of CDNOW's 39 weeks, rounded, where something had to be typed.
+_HISTORY = {"bought once": {"coverage_of_interval": 0.99}, "came back": {"coverage_of_interval": 0.87}}
+_VALUE = {"expectation_interval_coverage": 0.016, "by_history": _HISTORY}
+TESTED = {
+    "origin": "1997-09-30",
+    "horizon_weeks": 39.0,
+    "n_customers": 2357,
+    "purchases": outcome_of(1882, 1653.0, 1500.0, 1830.0),
+    "value": outcome_of(70_976.4, 60_116.0, 52_535.0, 67_667.0, **_VALUE),
+    "ranking": {
+        "gini": {"forecast": 0.56, "past_spend": 0.51, "hindsight": 1.0},
+        "best_tenth": {"forecast": 0.41, "past_spend": 0.38, "hindsight": 0.77},
+    },
+    "worst_tenth": {"decile": 8, "predicted": 16.8, "actual": 28.4},
+    "naive": {"past_rate_mae": 1.02, "past_rate_total": 2401.0, "nobody_mae": 0.80},
+}
+MISFIT = {"horizon_weeks": 26.0, "n_windows": 2, "tau": {"purchases": 0.12, "value": 0.15}}

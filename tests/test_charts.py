@@ -10,6 +10,17 @@ import pytest
 from clv import charts, style
 
 DRAWS = pd.DataFrame({"draw": range(100), "value": np.arange(100.0), "purchases": np.arange(100.0)})
+DRAWS = DRAWS.assign(value_with_misfit=1.5 * DRAWS["value"] - 25)  # 10 to 90 becomes -10 to 110
+BASE = pd.Series(
+    {
+        "clv_mean": 50.0,
+        "clv_lower": 10.0,
+        "clv_upper": 90.0,
+        "clv_lower_with_misfit": -10.0,
+        "clv_upper_with_misfit": 110.0,
+    }
+)
+UNTESTED = BASE.where(~BASE.index.str.endswith("_with_misfit"))
 CONCENTRATION = pd.DataFrame(
     {
         "customer_share": [0.1, 0.5, 1.0],
@@ -26,6 +37,8 @@ GROUPS = pd.DataFrame(
         "clv_lower": [4_000.0, 500.0],
         "clv_upper": [6_500.0, 650.0],  # a skewed total: the mean lies above the upper limit
         "clv_per_customer": [500.0, 1.75],
+        "clv_lower_with_misfit": [3_000.0, 400.0],
+        "clv_upper_with_misfit": [8_000.0, 900.0],
     }
 )
 GRID = pd.DataFrame(
@@ -51,6 +64,17 @@ DECILES = pd.DataFrame(
         "actual": [1.0, 9.0],
         "predicted": [2.0, 8.0],
         "actual_error": [0.5, 2.0],
+    }
+)
+WINDOWS = pd.DataFrame(
+    {
+        "horizon_weeks": [26, 13, 13, 13],
+        "origin": pd.to_datetime(["2024-01-29", "2024-04-29", "2024-01-29", "2024-01-29"]),
+        "outcome": ["value", "value", "value", "purchases"],
+        "actual": [150.0, 90.0, 260.0, 1.0],
+        "forecast": [100.0, 100.0, 200.0, 1.0],
+        "lower": [80.0, 85.0, 180.0, 0.0],
+        "upper": [120.0, 115.0, 230.0, 9.0],
     }
 )
 
@@ -84,7 +108,7 @@ def cohort_table(cohorts: int, ahead: int = 2) -> pd.DataFrame:
 COHORTS = cohort_table(3)
 TITLE = "The best 10 % hold 40 % of the value"
 CHARTS = {
-    "total": lambda: charts.chart_total(DRAWS, 50.0, 10.0, 90.0, title=TITLE, currency="EUR", interval=0.8),
+    "total": lambda: charts.chart_total(DRAWS, BASE, title=TITLE, currency="EUR", interval=0.8),
     "concentration": lambda: charts.chart_concentration(CONCENTRATION, title=TITLE, interval=0.9),
     "groups": lambda: charts.chart_groups(GROUPS, title=TITLE, currency="EUR", interval=0.9),
     "segment_grid": lambda: charts.chart_segment_grid(GRID, title=TITLE, currency="EUR"),
@@ -93,6 +117,7 @@ CHARTS = {
     "customer_map": lambda: charts.chart_customer_map(BINS, title=TITLE, currency="EUR"),
     "tracking": lambda: charts.chart_tracking(TRACKING, title=TITLE, interval=0.9),
     "backtest": lambda: charts.chart_backtest(DECILES, title=TITLE, currency="EUR"),
+    "windows": lambda: charts.chart_windows(WINDOWS, title=TITLE, interval=0.9),
 }
 
 
@@ -117,7 +142,7 @@ def test_every_chart_says_its_finding_and_fits_its_page(name):
     assert layout.width is None and layout.autosize
     assert layout.paper_bgcolor == layout.plot_bgcolor == "rgba(0,0,0,0)"
     assert layout.xaxis.title.text
-    assert layout.yaxis.title.text or name == "groups"  # group names need no title
+    assert layout.yaxis.title.text or name in ("groups", "windows")  # names need no title
 
 
 @pytest.mark.parametrize("name", CHARTS)
@@ -149,7 +174,7 @@ def test_every_public_function_is_tried():
 
 def test_no_customer_reaches_a_page():
     known = DRAWS.assign(customer_id="ID-ada")
-    figure = charts.chart_total(known, 50.0, 10.0, 90.0, title=TITLE, currency="EUR", interval=0.8)
+    figure = charts.chart_total(known, BASE, title=TITLE, currency="EUR", interval=0.8)
     assert "ID-ada" not in figure.to_json()
 
 
@@ -163,8 +188,8 @@ def test_a_long_title_is_broken_into_lines_that_fit_a_phone_and_keeps_numbers_wi
 
 
 def test_the_bars_of_the_total_meet_its_limits_and_add_up():
-    figure = CHARTS["total"]()
-    inside, outside = figure.data
+    figure = charts.chart_total(DRAWS, UNTESTED, title=TITLE, currency="EUR", interval=0.8)
+    inside, outside = figure.data  # without a backtest there is no second interval to draw
     assert inside.name == "80 % of the model's futures" and inside.marker.color == style.BAND
     assert min(inside.x - inside.width / 2) == pytest.approx(10)
     assert max(inside.x + inside.width / 2) == pytest.approx(90)
@@ -173,16 +198,33 @@ def test_the_bars_of_the_total_meet_its_limits_and_add_up():
     assert figure.layout.annotations[0].text == "expected: 50 EUR"
 
 
+def test_with_a_backtest_the_bars_allow_for_misfit_and_a_line_for_the_model_alone():
+    figure = CHARTS["total"]()
+    inside, outside, own = figure.data
+    assert inside.name == "80 % of possible futures" and inside.marker.color == style.BAND
+    assert min(inside.x - inside.width / 2) == pytest.approx(-10)
+    assert max(inside.x + inside.width / 2) == pytest.approx(110)
+    assert inside.y.sum() == pytest.approx(80)
+    assert inside.y.sum() + outside.y.sum() == pytest.approx(100)
+    assert own.name == "80 % if the model is right" and list(own.x) == [10, 90]
+    assert max(own.y) < 0  # below the bars, over none of them
+    assert "80 % of possible futures between -10 and 110" in figure.layout.meta["alt"].replace(
+        "\N{NO-BREAK SPACE}", " "
+    )
+
+
 def test_a_total_with_a_far_tail_keeps_its_chart_small():
-    far = DRAWS.assign(value=np.where(DRAWS["draw"] == 99, 1e9, DRAWS["value"]))
-    figure = charts.chart_total(far, 50.0, 10.0, 90.0, title=TITLE, currency="EUR", interval=0.8)
-    assert marks(figure) <= 72
-    assert sum(drawn.y.sum() for drawn in figure.data) == pytest.approx(100)
+    far = DRAWS.assign(value_with_misfit=np.where(DRAWS["draw"] == 99, 1e9, DRAWS["value_with_misfit"]))
+    figure = charts.chart_total(far, BASE, title=TITLE, currency="EUR", interval=0.8)
+    assert marks(figure) <= 74
+    assert sum(drawn.y.sum() for drawn in figure.data[:2]) == pytest.approx(100)
 
 
 def test_a_total_that_is_certain_has_a_chart():
-    figure = charts.chart_total(DRAWS.assign(value=7.0), 7.0, 7.0, 7.0, title=TITLE, currency="EUR", interval=0.8)
-    assert sum(drawn.y.sum() for drawn in figure.data) == pytest.approx(100)
+    certain = DRAWS.assign(value=7.0, value_with_misfit=7.0)
+    for base in (BASE, UNTESTED):
+        figure = charts.chart_total(certain, base * 0 + 7.0, title=TITLE, currency="EUR", interval=0.8)
+        assert sum(drawn.y.sum() for drawn in figure.data[:2]) == pytest.approx(100)
 
 
 def test_the_concentration_band_is_the_tables():
@@ -200,11 +242,24 @@ def test_a_curve_of_a_million_customers_is_thinned():
 
 
 def test_a_groups_range_is_drawn_where_it_is_even_if_the_mean_lies_outside():
-    figure = CHARTS["groups"]()
+    untested = GROUPS.assign(clv_lower_with_misfit=np.nan, clv_upper_with_misfit=np.nan)
+    figure = charts.chart_groups(untested, title=TITLE, currency="EUR", interval=0.9)
     lines = trace(figure, "90 % of the model's futures: total of the group")
     np.testing.assert_array_equal(lines.x, [4_000, 6_500, np.nan, 500, 650, np.nan])
     assert list(trace(figure, "expected value").x) == [5_000, 700]
     assert [note.text for note in figure.layout.annotations] == ["5k", "700"]
+    assert "90 % if the model is right" not in names(figure)
+
+
+def test_a_groups_wider_range_is_drawn_thin_and_the_models_own_thick():
+    figure = CHARTS["groups"]()
+    wider = trace(figure, "90 % of possible futures: total of the group")
+    own = trace(figure, "90 % if the model is right")
+    np.testing.assert_array_equal(wider.x, [3_000, 8_000, np.nan, 400, 900, np.nan])
+    np.testing.assert_array_equal(own.x, [4_000, 6_500, np.nan, 500, 650, np.nan])
+    assert own.line.width > wider.line.width
+    assert list(trace(figure, "expected value").customdata[0]) == [10, 3_000, 8_000, 500]
+    assert figure.layout.xaxis.range[1] > 8_000
 
 
 def test_every_cell_of_the_segment_grid_is_named_also_where_nobody_is():
@@ -273,6 +328,30 @@ def test_the_tracking_band_is_the_tables_and_the_cut_is_marked():
 def test_the_backtest_carries_its_standard_errors():
     actual = trace(CHARTS["backtest"](), "what happened, ± 2 standard errors")
     assert list(actual.error_y.array) == [0.5, 2.0]
+
+
+def test_past_windows_stand_as_shares_of_their_forecasts_shortest_and_earliest_first():
+    figure = CHARTS["windows"]()
+    own, came = trace(figure, "90 % if the model is right"), trace(figure, "what came")
+    assert list(came.x) == [130, 90, 150]
+    np.testing.assert_allclose(own.x, [90, 115, np.nan, 85, 115, np.nan, 80, 120, np.nan])
+    assert list(came.y) == ["13 weeks to Apr 2024", "13 weeks to Jul 2024", "26 weeks to Jul 2024"]
+    assert list(own.y[::3]) == list(came.y)
+    assert came.marker.color == style.OBSERVED
+    assert [note.text for note in figure.layout.annotations] == ["as forecast"]
+
+
+def test_every_past_window_has_a_line_of_its_own():
+    # Two short windows end in March 2024.
+    short = WINDOWS.head(2).assign(horizon_weeks=2, origin=pd.to_datetime(["2024-02-20", "2024-03-05"]))
+    came = trace(charts.chart_windows(short, title=TITLE, interval=0.9), "what came")
+    assert len(set(came.y)) == 2
+
+
+def test_without_a_past_window_the_chart_says_so():
+    figure = charts.chart_windows(WINDOWS.head(0), title=TITLE, interval=0.9)
+    assert not figure.data
+    assert figure.layout.annotations[0].text
 
 
 @pytest.mark.parametrize("name", CHARTS)
