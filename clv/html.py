@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import hashlib
 import html
 import json
 import re
@@ -74,6 +75,7 @@ def render(notebook: NotebookNode, *, title: str, show_code: bool, footer: str =
     """Return the page of an executed notebook; without `show_code` its code appears only at the press of a button."""
     page = Page()
     pieces = list(_pieces(notebook, page, show_code))
+    scripts = [_script(name) for name in ("page.js", "tables.js", *(["charts.js"] if page.has_charts else []))]
     return _template().render(
         title=next((text for level, _, text in page.headings if level == 1), title),
         pieces=pieces,
@@ -81,6 +83,8 @@ def render(notebook: NotebookNode, *, title: str, show_code: bool, footer: str =
         show_code=show_code,
         footer=footer,
         alert=alert,
+        scripts=scripts,
+        hashes=Markup(" ".join([*map(_hash, scripts), *([_hash(_plotly())] if page.has_charts else [])])),
         plotly_js=_packed_plotly() if page.has_charts else "",
     )
 
@@ -147,8 +151,13 @@ def _download(name: str, text: str) -> Mapping[str, Any]:
 
 def _image(mime: str, content: str, metadata: Mapping[str, Any], page: Page) -> Mapping[str, Any]:
     encoded = base64.b64encode(content.encode()).decode() if mime == "image/svg+xml" else content.replace("\n", "")
-    described = metadata.get(mime, {}).get("alt") or metadata.get("alt") or f"Figure: {page.last_heading}"
-    return {"kind": "image", "source": f"data:{mime};base64,{encoded}", "alt": described}
+    said = {**metadata, **metadata.get(mime, {})}
+    return {
+        "kind": "image",
+        "source": f"data:{mime};base64,{encoded}",
+        "alt": said.get("alt") or f"Figure: {page.last_heading}",
+        "caption": said.get("caption", ""),
+    }
 
 
 def _is_simple(content: str) -> bool:
@@ -253,8 +262,22 @@ def _template() -> jinja2.Template:
     return environment.get_template("page.html.j2")
 
 
+def _script(name: str) -> Markup:
+    return Markup((files("clv") / "template" / name).read_text(encoding="utf-8"))
+
+
+@cache
+def _hash(script: str) -> str:
+    """Return a script's name in the page's policy: what is not named there is never run, wherever it came from."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+@cache
+def _plotly() -> str:
+    # The library file is read, not imported: the page's version is always that of the installed plotly.
+    return (files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
+
+
 @cache
 def _packed_plotly() -> str:
-    # The library file is read, not imported: the page's version is always that of the installed plotly.
-    script = (files("plotly") / "package_data" / "plotly.min.js").read_bytes()
-    return base64.b64encode(gzip.compress(script, 9, mtime=0)).decode()
+    return base64.b64encode(gzip.compress(_plotly().encode(), 9, mtime=0)).decode()

@@ -95,6 +95,7 @@ def test_the_check_for_scripts_finds_them():
 def test_the_page_asks_nobody_for_anything():
     text = page(new_markdown_cell("# A\n\n$x$"), shown("application/vnd.plotly.v1+json", chart("a")))
     assert "default-src 'none'" in text
+    assert "unsafe-inline" not in text.partition("script-src")[2].partition(";")[0]
     ours = re.sub(r'<script type="text/plain".*?</script>', "", text, flags=re.DOTALL)
     assert not re.findall(r"(?:src|href|url\()\s*=?[\"'(]?(?:https?:)?//", ours)
 
@@ -172,6 +173,8 @@ def test_what_needs_its_own_style_sheet_is_shown_as_text():
 
 def test_pictures_say_what_they_show():
     assert 'alt="a line"' in page(shown("image/png", "QUJD", **{"image/png": {"alt": "a line"}}))
+    described = {"image/png": {"alt": "Lines. A < B.", "caption": "A < B."}}
+    assert "<figcaption>A &lt; B.</figcaption>" in page(shown("image/png", "QUJD", **described))
     assert 'alt="Figure: Shape"' in page(new_markdown_cell("## Shape"), shown("image/png", "QUJD"))
 
 

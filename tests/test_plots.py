@@ -65,7 +65,6 @@ BY_FREQUENCY = pd.DataFrame(
         "actual_error": [0.0, 0.1, 0.9],
     }
 )
-COVERAGE = pd.DataFrame({"level": [0.5, 0.9], "coverage": [0.6, 0.88]})
 SPEND = pd.DataFrame(
     {
         "amount": [10.0, 20.0],
@@ -94,7 +93,6 @@ FIGURES = {
     "expected_plane": lambda: plots.plot_expected_plane(PLANE, horizon_weeks=52),
     "tracking": lambda: plots.plot_tracking(TRACKING, interval=0.9),
     "by_frequency": lambda: plots.plot_by_frequency(BY_FREQUENCY),
-    "coverage": lambda: plots.plot_coverage(COVERAGE),
     "pit": lambda: plots.plot_pit(np.linspace(0.005, 0.995, 100)),
     "spend_and_frequency": lambda: plots.plot_spend_and_frequency(CUSTOMERS, currency="EUR"),
     "spend_check": lambda: plots.plot_spend_check(SPEND, currency="EUR", interval=0.9),
@@ -131,7 +129,7 @@ def test_chains_are_shown_by_parameter_and_described():
     figure = plots.plot_draws(posterior(**chains))
     assert isinstance(figure, plots.DescribedFigure)
     assert len(figure.axes) == 4
-    assert figure.get_label() == "Densities and ranks of the chains, a row per parameter."
+    assert figure.get_label() == "4 chains, a row per parameter: densities, and ranks."
 
 
 @pytest.mark.parametrize(
@@ -142,12 +140,14 @@ def test_money_carries_its_currency(name):
 
 
 def test_a_notebook_gets_the_alternative_text_with_the_picture():
-    figure = FIGURES["coverage"]()
+    figure = FIGURES["pit"]()
     data, metadata = figure._repr_mimebundle_()
     assert data["image/png"].startswith("iVBOR")
-    assert metadata == {"image/png": {"alt": figure.get_label()}}
+    assert metadata == {"image/png": {"alt": figure.get_label(), "caption": figure.caption}}
+    assert figure.get_label().endswith(figure.caption)
     assert figure.get_label() == (
-        "Do the intervals contain what happened? Points against the diagonal of a perfect forecast."
+        "Where outcomes fall in their forecasts. Bars of 5.0 to 5.0 % of the customers; all would be 5 % in a "
+        "calibrated forecast."
     )
 
 
