@@ -98,7 +98,7 @@ def _pieces(notebook: NotebookNode, page: Page, show_code: bool) -> Iterator[dic
                 yield {"text": _markdown(cell.source, page)}
         elif cell.cell_type == "code" and cell.source.strip() and not (injected and "parameters" in cell_tags):
             # Highlight2HTML escapes everything it colours.
-            code = Markup(Highlight2HTML(pygments_lexer="python3")(cell.source))
+            code = _reachable(Highlight2HTML(pygments_lexer="python3")(cell.source))
             yield {"code": code, "outputs": [_output(output, page) for output in cell.outputs]}
 
 
@@ -200,7 +200,12 @@ def _without_row_numbers(table: str) -> str:
 
 
 def _markdown(source: str, page: Page) -> Markup:
-    return Markup(MarkdownWithMath(renderer=_Renderer(page)).render(source))
+    return _reachable(MarkdownWithMath(renderer=_Renderer(page)).render(source))
+
+
+def _reachable(markup: str) -> Markup:
+    """Let the keyboard scroll what is too wide for its page."""
+    return Markup(markup.replace("<pre>", '<pre tabindex="0">'))
 
 
 def _math(tex: str, *, display: str) -> Markup:
@@ -212,6 +217,8 @@ def _math(tex: str, *, display: str) -> Markup:
     for element in formula.iter():
         element.text = html.unescape(element.text) if element.text else element.text
         element.attrib.pop("href", None)
+    if display == "block":
+        formula.set("tabindex", "0")  # a long one scrolls
     return Markup(ElementTree.tostring(formula, encoding="unicode"))
 
 

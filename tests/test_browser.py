@@ -51,7 +51,9 @@ def shown(**data: object) -> nbformat.NotebookNode:
     """Return a code cell that showed something; media types are given by their last part."""
     types = {"html": "text/html", "plotly": PLOTLY}
     output = new_output("display_data", {types[name]: content for name, content in data.items()})
-    return new_code_cell("answer = 42", outputs=[output])
+    return new_code_cell(
+        "answer = 42  # too long a line for a phone, so it must scroll, by keyboard too", outputs=[output]
+    )
 
 
 def book() -> nbformat.NotebookNode:
@@ -61,7 +63,9 @@ def book() -> nbformat.NotebookNode:
     return new_notebook(
         cells=[
             new_markdown_cell(
-                "# A page\n\nWith $P(\\text{alive}) = \\frac{a}{b}$ and `code`.\n\n> **Take care.** Slippery."
+                "# A page\n\nWith $P(\\text{alive}) = \\frac{a}{b}$ and `code`.\n\n$$"
+                + "x + y + " * 30
+                + "z$$\n\n\n\n> **Take care.** Slippery."
             ),
             new_markdown_cell("## Charts\n\nLook."),
             *(shown(plotly=json.loads(draw().to_json())) for draw in CHARTS.values()),
