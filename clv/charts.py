@@ -403,7 +403,7 @@ def chart_windows(windows: pd.DataFrame, *, title: str, interval: float) -> go.F
         return _blank(title, "No past window has enough history before it to be tested on.")
     figure = _chart(
         title,
-        x="What came (% of the forecast)",
+        x="% of the forecast",
         y="",
         alt=captions.of_windows(rows),
         height=170 + 30 * len(rows),

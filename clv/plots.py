@@ -541,8 +541,8 @@ def _plane(plane: pd.DataFrame, title: str, meaning: str, highest: float | None)
         title,
         x="Recency: from the first to the last purchase (weeks)",
         y="Repeat purchases",
-        alt=f"{meaning}: with {cells.index[-1]} purchases {cells.iloc[-1, -1]:.3g} if the last was just now, "
-        f"{cells.iloc[-1, 0]:.3g} if it was long ago.",
+        alt=f"{meaning}: with {cells.index[-1]} purchases {cells.iloc[-1, -1]:.1f} if the last was just now, "
+        f"{cells.iloc[-1, 0]:.1f} if it was long ago.",
         grid=False,
     )
     mesh = axes.pcolormesh(

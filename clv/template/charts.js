@@ -13,7 +13,7 @@
     chart.querySelector(".fallback").remove();
     // The page writes the title above the chart.
     await Plotly.newPlot(place, data, { ...layout, title: undefined }, { responsive: true, displayModeBar: false });
-    drawn.push({ place, height: layout.height });
+    drawn.push({ place, height: layout.height, named: layout.yaxis?.type === "category" });
     save.hidden = false;
     save.addEventListener("click", () => Plotly.downloadImage(
       { data, layout: { ...layout, width: 1000, paper_bgcolor: "#fff" } },
@@ -22,8 +22,8 @@
   }
 
   // Browsers that print do not tell a chart how wide the paper is.
-  addEventListener("beforeprint", () => drawn.forEach(({ place, height }) =>
-    Plotly.relayout(place, { width: 660, height: Math.max(0.65 * height, 240) })));
+  addEventListener("beforeprint", () => drawn.forEach(({ place, height, named }) =>
+    Plotly.relayout(place, { width: 660, height: named ? height : 0.65 * height })));
   addEventListener("afterprint", () => drawn.forEach(({ place, height }) =>
     Plotly.relayout(place, { width: null, height, autosize: true })));
 })();
