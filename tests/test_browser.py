@@ -158,7 +158,7 @@ def test_the_page_that_nbconvert_makes_has_faults_of_every_kind(browser, files):
     assert {fault.split()[0] for fault in found} >= {"request", "console", "charts", "axe"}
 
 
-RUN = Path(os.environ["CLV_RUN"]) if "CLV_RUN" in os.environ else None
+RUN = Path(os.environ["CLV_RUN"]).resolve() if "CLV_RUN" in os.environ else None
 
 
 @pytest.mark.skipif(RUN is None, reason="CLV_RUN names no run")
