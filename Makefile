@@ -62,6 +62,7 @@ test: lint ## Everything: lint, all tests, the smoke run, and its notebooks a se
 	@$(PYTHON) -m pytest -q $(TWO)
 	@$(MAKE) --no-print-directory -j2 smoke
 	@$(MAKE) --no-print-directory verify RUN=smoke
+	@CLV_RUN="$(OUTPUTS)/smoke" $(PYTHON) -m pytest -q -k run tests/test_browser.py
 	@rm -rf $(OUTPUTS)/.again && mkdir -p $(OUTPUTS)/.again && cp $(OUTPUTS)/smoke/notebooks/*.ipynb $(OUTPUTS)/.again
 	@CLV_OUTPUTS="$(abspath $(OUTPUTS))/.again/outputs" PYTHONPATH="$(CURDIR)" $(PYTHON) -m pytest -q \
 	-o filterwarnings=default -o addopts= -p no:cacheprovider --nbval-lax --nbval-current-env $(OUTPUTS)/.again

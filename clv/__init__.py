@@ -20,7 +20,8 @@ Engine     bgnbd_model, gamma_gamma_model, priors, laplace, sampling
            gate, origins, sbc          the verdict; fits at past origins; calibration by simulation
 Disk       artefacts                   name, place and contract of every file of a run
            chain, marks                what each was made from: records that readers check, marks in the files
-Face       plots, charts, style        figures for analysts, charts for readers, their common colours
+Face       plots, charts, captions, style
+                                       figures for analysts; charts for readers and their sentences; common colours
            words, key_figures          how numbers are written; the figures a report speaks of
            report, trust, log_words, page_tables, quality_page, html
                                        sentences and titles; tables for people; pages

@@ -69,6 +69,12 @@ ARTEFACTS: dict[str, Artefact] = {
     "report": Artefact("report.md", _REPORT),
 }
 
+# What the report carries within itself: tables of groups and figures, never of customers.
+AGGREGATES = (
+    *(f"exports/{name}.csv" for name in ("segments", "cohorts", "windows", "data_dictionary")),
+    "key_figures.json",
+)
+
 _SQL_TYPES = {"text": "VARCHAR", "integer": "BIGINT", "number": "DOUBLE", "date": "TIMESTAMP"}
 _SQL_SOURCES = {
     "text": r"VARCHAR",
@@ -243,6 +249,14 @@ class Run:
             raise IntegrityError(f"{name!r} cannot name an export: only letters, digits, - and _ can.")
         with self._replacing(self.folder / folder / f"{name}.csv") as unfinished:
             _harmless(frame).to_csv(unfinished, index=False, lineterminator="\n")
+
+    def aggregates(self) -> dict[str, str]:
+        """Return the text of each of the run's AGGREGATES by its file's name; one that names customers is refused."""
+        texts = {name: (self.folder / name).read_text(encoding="utf-8") for name in AGGREGATES}
+        for name, text in texts.items():
+            if "customer_id" in text.partition("\n")[0].split(","):
+                raise IntegrityError(f"{name} is about single customers: no page may carry it.")
+        return {Path(name).name: text for name, text in texts.items()}
 
     def write_raw_log(self, frame: "pd.DataFrame | None") -> None:
         """Write the generated log as a shop would export it, mess included. None: the log is not generated."""

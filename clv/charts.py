@@ -1,10 +1,10 @@
 """Charts for readers: one plotly function per chart, finished table in, chart out, titled by its finding.
 
-A chart neither shows nor saves itself; `layout.meta["alt"]` is its alternative text. It is as wide as its page, on a
-light or a dark ground, and a finger that scrolls the page does not drag it. Colours are the roles of `clv.style`.
+A chart neither shows nor saves itself; `layout.meta["alt"]` is its sentence from `clv.captions`. It is as wide as its
+page, on a light or a dark ground, and a finger that scrolls the page does not drag it. Colours are the roles of
+`clv.style`.
 """
 
-import re
 from collections.abc import Sequence
 from itertools import pairwise
 from textwrap import wrap
@@ -15,6 +15,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
+from clv import captions
 from clv.style import (
     BAND,
     MODEL,
@@ -36,8 +37,7 @@ MOST_LINES = 4
 MOST_POINTS = 300  # of one line
 MOST_SPREAD = 10_000  # largest over smallest value on a logarithmic axis
 BARS_IN_INTERVAL = 24
-TITLE_CHARACTERS, TITLE_LINE = 36, 20  # what fits into a line on a phone; its height in pixels
-AXIS_CHARACTERS = 38
+AXIS_CHARACTERS = 44  # what fits into a line on a phone
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif'
 
 
@@ -59,8 +59,7 @@ def chart_total(draws: pd.DataFrame, base: pd.Series, *, title: str, currency: s
         title,
         x=f"Value of all customers together ({currency})",
         y="Share of possible futures (%)",
-        alt=f"Histogram: {short_number(mean)} {currency} expected, "
-        f"{held} between {short_number(lower)} and {short_number(upper)}.",
+        alt=captions.of_total(base, currency=currency, interval=interval),
     )
     middle = (edges[:-1] + edges[1:]) / 2
     inside = (middle > lower) & (middle < upper)
@@ -97,7 +96,7 @@ def chart_concentration(concentration: pd.DataFrame, *, title: str, interval: fl
         title,
         x="Customers, best expected value first (%)",
         y="Share of the value (%)",
-        alt="Rising curve of the share of value held by the best customers, with its band.",
+        alt=captions.of_concentration(concentration, interval=interval),
     )
     _add_band(figure, table["customer_share"], table["lower"], table["upper"], f"{futures(interval)}: realised value")
     figure.add_scatter(
@@ -123,7 +122,7 @@ def chart_groups(groups: pd.DataFrame, *, title: str, currency: str, interval: f
         title,
         x=f"Value of the group ({currency})",
         y="",
-        alt="Bars of expected value per group with the range of its realised total.",
+        alt=captions.of_groups(groups, currency=currency, interval=interval),
         height=150 + 34 * len(groups),
     )
     tested = bool(groups["clv_lower_with_misfit"].notna().any())
@@ -148,7 +147,7 @@ def chart_groups(groups: pd.DataFrame, *, title: str, currency: str, interval: f
         mode="lines+markers",
         line={"color": MODEL, "width": 2.5},
         marker={"symbol": "line-ns", "size": 10, "line": {"color": MODEL, "width": 2.5}},
-        name=f"{held}: total of the group",
+        name=f"total: {held}",
         hoverinfo="skip",
     )
     ends = limits.iloc[:, 1]
@@ -180,7 +179,7 @@ def chart_segment_grid(grid: pd.DataFrame, *, title: str, currency: str) -> go.F
         title,
         x="Frequency score (5 = buys most often)",
         y="Recency score (5 = bought last)",
-        alt="Grid of five by five cells: segment, number of customers, and colour by value per customer.",
+        alt=captions.of_segment_grid(grid, currency=currency),
         height=520,
     )
     cells = grid.sort_values(["r_score", "f_score"])
@@ -223,9 +222,9 @@ def chart_retention(cohorts: pd.DataFrame, *, title: str) -> go.Figure:
     rows, left_out = _newest(whole if len(whole) else cohorts)
     figure = _chart(
         title,
-        x="Months since the first purchase. Colour: share of the cohort that buys; month 0 is 100 %",
+        x="Months since the first purchase",
         y="Month of the first purchase" + (f" ({left_out} older ones left out)" if left_out else ""),
-        alt="Heat map of the share of each cohort that buys, observed months and forecast months.",
+        alt=captions.of_retention(rows),
         height=230 + 17 * max(rows["cohort"].nunique(), 9),
     )
     highest = max(100 * rows["active"].max(), 1e-9)
@@ -242,7 +241,7 @@ def chart_retention(cohorts: pd.DataFrame, *, title: str) -> go.Figure:
             zmin=0,
             zmax=highest,
             colorscale=_scale(ramp),
-            colorbar=_colorbar(f"{name.capitalize()} (%)", x=place, length=0.47),
+            colorbar=_colorbar(f"Buying, {name} (%)", x=place, length=0.47),
             customdata=words,
             hovertemplate="Cohort %{y}, month %{x} (%{customdata[0]}):<br>%{z:.1f} % of the cohort buy<br>"
             "%{customdata[1]}<extra></extra>",
@@ -265,7 +264,7 @@ def chart_cumulative(cohorts: pd.DataFrame, *, title: str, currency: str, interv
         title,
         x="Months since the first purchase",
         y=f"Revenue per customer so far ({currency})",
-        alt="One rising line per cohort: solid where observed, dashed with a band where forecast.",
+        alt=captions.of_cumulative(cohorts, currency=currency, interval=interval),
         height=460,
     )
     names = sorted(cohorts["cohort"].unique())
@@ -274,9 +273,10 @@ def chart_cumulative(cohorts: pd.DataFrame, *, title: str, currency: str, interv
     for first, line in zip([True] + [False] * len(drawn), drawn, strict=False):
         _add_cohort(figure, line, currency, interval, in_legend=first)
     ends = pd.concat([line.tail(1) for line in drawn])
-    # Cohorts of neighbouring months end side by side, and so would their names.
+    # Cohorts of neighbouring months end side by side, and so would their names: those stand at the edge, pushed apart.
     close = np.ptp(ends["months_since"]) < 0.4 * ends["months_since"].max()
-    _label_ends(figure, ends["months_since"], ends["cumulative"], ends["cohort"], apart=0.055 if close else 0.0)
+    places = ends["months_since"].clip(lower=ends["months_since"].max() if close else 0)
+    _label_ends(figure, places, ends["cumulative"], ends["cohort"], apart=0.055 if close else 0.0)
     figure.update_xaxes(range=[0, max(cohorts["months_since"].max(), 1)])
     figure.update_layout(margin_r=64)
     figure.update_yaxes(rangemode="tozero")
@@ -295,7 +295,7 @@ def chart_customer_map(bins: pd.DataFrame, *, title: str, currency: str) -> go.F
         title,
         x="Probability of still being a customer (%)",
         y=f"Expected value per customer ({currency}, log scale)",
-        alt="Bubbles by probability of still being a customer and expected value; area is the number of customers.",
+        alt=captions.of_customer_map(bins, currency=currency),
         height=460,
     )
     most = max(int(bins["customers"].max()), 1)
@@ -330,14 +330,14 @@ def chart_customer_map(bins: pd.DataFrame, *, title: str, currency: str) -> go.F
 
 def chart_tracking(tracking: pd.DataFrame, *, title: str, interval: float) -> go.Figure:
     """Show whether repeat purchases came as forecast; `tracking` is table TRACKING."""
+    if tracking.empty:
+        return _blank(title)
     figure = _chart(
         title,
         x="Weeks since the first purchase of all",
         y="Repeat purchases so far",
-        alt="Rising lines of actual and expected repeat purchases; after the cut a band.",
+        alt=captions.of_tracking(tracking, interval=interval),
     )
-    if tracking.empty:
-        return _blank(figure)
     tracking = _thinned(tracking)
     known = tracking[tracking["lower"].notna()]
     _add_band(figure, known["week"], known["lower"], known["upper"], futures(interval))
@@ -364,14 +364,14 @@ def chart_backtest(table: pd.DataFrame, *, title: str, currency: str) -> go.Figu
         decile (1 = lowest forecast), customers, actual and predicted (value per customer), actual_error (two
         standard errors).
     """
+    if table.empty:
+        return _blank(title)
     figure = _chart(
         title,
-        x="Tenth of the customers by forecast value (1 = lowest)",
+        x="Tenth of customers, lowest forecast first",
         y=f"Value per customer ({currency})",
-        alt="Forecast bars and actual points for each tenth of the customers.",
+        alt=captions.of_backtest(table, currency=currency),
     )
-    if table.empty:
-        return _blank(figure)
     figure.add_bar(
         x=table["decile"],
         y=table["predicted"],
@@ -399,15 +399,15 @@ def chart_backtest(table: pd.DataFrame, *, title: str, currency: str) -> go.Figu
 def chart_windows(windows: pd.DataFrame, *, title: str, interval: float) -> go.Figure:
     """Show how far past totals of value fell from their forecasts; `windows` is table WINDOWS."""
     rows = windows[windows["outcome"] == "value"].sort_values(["horizon_weeks", "origin"])
+    if rows.empty:
+        return _blank(title, "No past window has enough history before it to be tested on.")
     figure = _chart(
         title,
-        x="What came, in % of the forecast",
+        x="% of the forecast",
         y="",
-        alt="One line per past window: the model's own interval, and a point for what came.",
-        height=190 + 30 * len(rows),
+        alt=captions.of_windows(rows),
+        height=170 + 30 * len(rows),
     )
-    if rows.empty:
-        return _blank(figure)
     names = [
         f"{row.horizon_weeks} weeks to {row.origin + pd.Timedelta(weeks=row.horizon_weeks):%d %b %Y}"
         for row in rows.itertuples()
@@ -466,8 +466,6 @@ def _add_cohort(figure: go.Figure, line: pd.DataFrame, currency: str, interval: 
 
 
 def _chart(title: str, *, x: str, y: str, alt: str, height: int = 420) -> go.Figure:
-    # A number stays on the line of its unit.
-    lines = wrap(re.sub(r"(?<=\d) ", "\N{NO-BREAK SPACE}", title), TITLE_CHARACTERS)
     axis: dict[str, Any] = {
         "automargin": True,
         "fixedrange": True,
@@ -480,38 +478,30 @@ def _chart(title: str, *, x: str, y: str, alt: str, height: int = 420) -> go.Fig
     figure.update_layout(
         template="none",
         autosize=True,
-        height=height + TITLE_LINE * (len(lines) - 1),
-        title={
-            "text": "<br>".join(lines),
-            "font": {"size": 15, "weight": 600},
-            "x": 0,
-            "xref": "container",
-            "xanchor": "left",
-            "y": 1,
-            "yref": "paper",
-            "yanchor": "bottom",
-            # Plotly pads the first line; the others hang below it.
-            "pad": {"b": 26 + TITLE_LINE * (len(lines) - 1), "l": 4},
-        },
+        height=height,
+        # A page writes the title above the chart, where it can break; in a notebook it makes its own room.
+        title={"text": title, "font": {"size": 15, "weight": 600}, "x": 0, "xanchor": "left", "automargin": True}
+        | {"yref": "container", "pad": {"b": 26, "l": 4, "t": 8}},
         font={"family": FONT, "size": 13, "color": QUIET},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
-        margin={"l": 8, "r": 12, "t": 30 + TITLE_LINE * len(lines), "b": 8},
+        margin={"l": 8, "r": 12, "t": 28, "b": 8},
         legend={"orientation": "h", "x": 0, "xref": "container", "y": 0, "yref": "container", "yanchor": "bottom"}
         | {"traceorder": "normal"},
         hoverlabel={"font": {"family": FONT, "size": 13}, "align": "left"},
         dragmode=False,
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": fade(QUIET, 0.6), "remove": _BUTTONS_REMOVED},
-        meta={"alt": f"{title}{'' if title.endswith(('.', '?')) else '.'} {alt}"},
+        meta={"alt": alt.replace(" %", "\N{NO-BREAK SPACE}%")},
         xaxis=axis | {"title": {"text": "<br>".join(wrap(x, AXIS_CHARACTERS)), "standoff": 8, "font": {"size": 13}}},
         yaxis=axis | {"title": {"text": "<br>".join(wrap(y, AXIS_CHARACTERS)), "standoff": 8, "font": {"size": 13}}},
     )
     return figure
 
 
-def _blank(figure: go.Figure) -> go.Figure:
+def _blank(title: str, why: str = WITHOUT_BACKTEST) -> go.Figure:
     """Say that there is nothing to draw."""
-    figure.update_layout(height=120, annotations=[{"text": WITHOUT_BACKTEST, "showarrow": False}])
+    figure = _chart(title, x="", y="", alt=why, height=80)
+    figure.update_layout(annotations=[{"text": "nothing to draw", "showarrow": False}])
     return figure.update_xaxes(visible=False).update_yaxes(visible=False)
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import hashlib
 import html
 import json
 import re
@@ -21,6 +22,8 @@ from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbformat import NotebookNode
 
 PLOTLY = "application/vnd.plotly.v1+json"
+DOWNLOADS = "application/vnd.clv.downloads+json"  # name and text of each file
+MEDIA_TYPES = {"csv": "text/csv", "json": "application/json"}
 FOR_AUTHORS = "for-authors"  # tag of text that a page without code leaves out
 IMAGES = ("image/svg+xml", "image/png", "image/jpeg")
 SAFE_TAGS = [
@@ -34,6 +37,17 @@ SAFE_ATTRIBUTES = {"*": ["class", "style", "title"], "a": ["href"], "td": ["cols
 }
 _BLANK = r"(?:&nbsp;|\xa0)?"  # pandas' corner above the row numbers
 SAFE_STYLES = ["background-color", "color", "font-weight", "text-align", "white-space", "width"]
+
+
+@dataclass(frozen=True)
+class Downloads:
+    """Files that a page carries within itself and offers as links: file name to text."""
+
+    files: Mapping[str, str]
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        files = [{"name": name, "text": text} for name, text in self.files.items()]
+        return {DOWNLOADS: files, "text/plain": ", ".join(self.files)}
 
 
 @dataclass
@@ -61,6 +75,7 @@ def render(notebook: NotebookNode, *, title: str, show_code: bool, footer: str =
     """Return the page of an executed notebook; without `show_code` its code appears only at the press of a button."""
     page = Page()
     pieces = list(_pieces(notebook, page, show_code))
+    scripts = [_script(name) for name in ("page.js", "tables.js", *(["charts.js"] if page.has_charts else []))]
     return _template().render(
         title=next((text for level, _, text in page.headings if level == 1), title),
         pieces=pieces,
@@ -68,6 +83,8 @@ def render(notebook: NotebookNode, *, title: str, show_code: bool, footer: str =
         show_code=show_code,
         footer=footer,
         alert=alert,
+        scripts=scripts,
+        hashes=Markup(" ".join([*map(_hash, scripts), *([_hash(_plotly())] if page.has_charts else [])])),
         plotly_js=_packed_plotly() if page.has_charts else "",
     )
 
@@ -81,7 +98,7 @@ def _pieces(notebook: NotebookNode, page: Page, show_code: bool) -> Iterator[dic
                 yield {"text": _markdown(cell.source, page)}
         elif cell.cell_type == "code" and cell.source.strip() and not (injected and "parameters" in cell_tags):
             # Highlight2HTML escapes everything it colours.
-            code = Markup(Highlight2HTML(pygments_lexer="python3")(cell.source))
+            code = _reachable(Highlight2HTML(pygments_lexer="python3")(cell.source))
             yield {"code": code, "outputs": [_output(output, page) for output in cell.outputs]}
 
 
@@ -93,11 +110,13 @@ def _output(output: NotebookNode, page: Page) -> Mapping[str, Any]:
     data = output.data
     if PLOTLY in data:
         return _chart(data[PLOTLY], page)
+    if DOWNLOADS in data:
+        return {"kind": "downloads", "files": [_download(**file) for file in data[DOWNLOADS]]}
     for mime in IMAGES:
         if mime in data:
             return _image(mime, data[mime], output.metadata, page)
     if "text/html" in data and _is_simple(data["text/html"]):
-        return {"kind": "html", "html": _clean(data["text/html"])}
+        return {"kind": "html", "html": _clean(data["text/html"], page)}
     if "text/markdown" in data:
         return {"kind": "html", "html": _markdown(data["text/markdown"], page)}
     if "text/latex" in data:
@@ -113,17 +132,32 @@ def _chart(figure: Mapping[str, Any], page: Page) -> Mapping[str, Any]:
     drawn = {"data": figure.get("data", []), "layout": layout}
     return {
         "kind": "chart",
-        "label": html.unescape(re.sub(r"<[^>]+>", " ", name)),
+        "title": _plain(name),
+        "summary": layout.get("meta", {}).get("alt", ""),
         "height": int(layout.get("height") or 450),
         # Inside a script element only these characters could end it.
         "json": Markup(json.dumps(drawn).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")),
     }
 
 
+def _download(name: str, text: str) -> Mapping[str, Any]:
+    content, media_type = text.encode(), MEDIA_TYPES[name.rpartition(".")[2]]
+    return {
+        "name": name,
+        "kilobytes": max(round(len(content) / 1000), 1),
+        "address": f"data:{media_type};charset=utf-8;base64,{base64.b64encode(content).decode()}",
+    }
+
+
 def _image(mime: str, content: str, metadata: Mapping[str, Any], page: Page) -> Mapping[str, Any]:
     encoded = base64.b64encode(content.encode()).decode() if mime == "image/svg+xml" else content.replace("\n", "")
-    described = metadata.get(mime, {}).get("alt") or metadata.get("alt") or f"Figure: {page.last_heading}"
-    return {"kind": "image", "source": f"data:{mime};base64,{encoded}", "alt": described}
+    said = {**metadata, **metadata.get(mime, {})}
+    return {
+        "kind": "image",
+        "source": f"data:{mime};base64,{encoded}",
+        "alt": said.get("alt") or f"Figure: {page.last_heading}",
+        "caption": said.get("caption", ""),
+    }
 
 
 def _is_simple(content: str) -> bool:
@@ -131,16 +165,29 @@ def _is_simple(content: str) -> bool:
     return "xr-wrap" not in content and ("<table" in content or not re.search(r"<(style|script|input)\b", content))
 
 
-def _clean(content: str) -> Markup:
+def _clean(content: str, page: Page) -> Markup:
     content = re.sub(r"<(style|script)\b.*?</\1\s*>", "", content, flags=re.DOTALL | re.IGNORECASE)
     cleaner = SanitizeHTML(tags=SAFE_TAGS, attributes=SAFE_ATTRIBUTES, styles=SAFE_STYLES)
-    return Markup(_tidy_tables(cleaner.sanitize_html_tags(content)))
+    content = re.sub(r"<p>\d+ rows × \d+ columns</p>", "", cleaner.sanitize_html_tags(content))
+    return Markup(_tables(content, page))
 
 
-def _tidy_tables(content: str) -> str:
-    content = re.sub(r"<p>\d+ rows × \d+ columns</p>", "", content)
-    content = re.sub(r"<table\b.*?</table>", lambda table: _without_row_numbers(table[0]), content, flags=re.DOTALL)
-    return content.replace("<table", '<div class="table" tabindex="0"><table').replace("</table>", "</table></div>")
+def _tables(content: str, page: Page) -> str:
+    """Let every table scroll in a box of its own, which the keyboard reaches, and say what its headers are about."""
+    return re.sub(r"<table\b.*?</table>", lambda table: _table(table[0], page), content, flags=re.DOTALL)
+
+
+def _table(table: str, page: Page) -> str:
+    head, body_tag, body = _without_row_numbers(table).partition("<tbody")
+    head = re.sub(r"<th(?=[ >])(?![^>]*scope)", '<th scope="col"', head)
+    body = re.sub(r"<th(?=[ >])(?![^>]*scope)", '<th scope="row"', body)
+    caption = re.search(r"<caption>(.*?)</caption>", head)
+    name = html.escape(_plain(caption[1]) if caption else f"Table: {page.last_heading}")
+    return f'<div class="table" role="group" aria-label="{name}" tabindex="0">{head}{body_tag}{body}</div>'
+
+
+def _plain(markup: str) -> str:
+    return html.unescape(re.sub(r"<[^>]+>", " ", markup))
 
 
 def _without_row_numbers(table: str) -> str:
@@ -153,7 +200,12 @@ def _without_row_numbers(table: str) -> str:
 
 
 def _markdown(source: str, page: Page) -> Markup:
-    return Markup(MarkdownWithMath(renderer=_Renderer(page)).render(source))
+    return _reachable(MarkdownWithMath(renderer=_Renderer(page)).render(source))
+
+
+def _reachable(markup: str) -> Markup:
+    """Let the keyboard scroll what is too wide for its page."""
+    return Markup(markup.replace("<pre>", '<pre tabindex="0">'))
 
 
 def _math(tex: str, *, display: str) -> Markup:
@@ -165,6 +217,8 @@ def _math(tex: str, *, display: str) -> Markup:
     for element in formula.iter():
         element.text = html.unescape(element.text) if element.text else element.text
         element.attrib.pop("href", None)
+    if display == "block":
+        formula.set("tabindex", "0")  # a long one scrolls
     return Markup(ElementTree.tostring(formula, encoding="unicode"))
 
 
@@ -185,8 +239,8 @@ class _Renderer(IPythonRenderer):
         return f"<pre>{html.escape(code)}</pre>"
 
     def table(self, text: str) -> str:
-        """Let a wide table scroll in its own box."""
-        return f'<div class="table" tabindex="0"><table>{text}</table></div>\n'
+        """Treat a table as those of the outputs."""
+        return _tables(f"<table>{text}</table>\n", self.page)
 
     def block_math(self, body: str) -> str:
         """Set a displayed formula."""
@@ -215,8 +269,22 @@ def _template() -> jinja2.Template:
     return environment.get_template("page.html.j2")
 
 
+def _script(name: str) -> Markup:
+    return Markup((files("clv") / "template" / name).read_text(encoding="utf-8"))
+
+
+@cache
+def _hash(script: str) -> str:
+    """Return a script's name in the page's policy: what is not named there is never run, wherever it came from."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+@cache
+def _plotly() -> str:
+    # The library file is read, not imported: the page's version is always that of the installed plotly.
+    return (files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
+
+
 @cache
 def _packed_plotly() -> str:
-    # The library file is read, not imported: the page's version is always that of the installed plotly.
-    script = (files("plotly") / "package_data" / "plotly.min.js").read_bytes()
-    return base64.b64encode(gzip.compress(script, 9, mtime=0)).decode()
+    return base64.b64encode(gzip.compress(_plotly().encode(), 9, mtime=0)).decode()

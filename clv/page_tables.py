@@ -6,32 +6,42 @@ from typing import Any
 import pandas as pd
 from IPython.display import HTML
 
-from clv import segments, tables
+from clv import gate, segments, tables
 from clv.key_figures import share_of_best
 from clv.rules import LEAVE_OUT, QUARANTINE, WARN
 from clv.words import NBSP, amount, count, percent
 
+SENTENCE_CHARACTERS = 26  # from which a column needs room to break its lines in
 
-def shown(table: pd.DataFrame) -> HTML:
+
+def shown(table: pd.DataFrame, caption: str = "") -> HTML:
     """Return `table` as a page shows it: row names first, everything escaped."""
     names = [name if isinstance(name, tuple) else (name,) for name in table.index]
     cells = [[*map(str, name), *map(str, row)] for name, row in zip(names, table.to_numpy(), strict=True)]
-    header = [""] * table.index.nlevels + [str(column) for column in table.columns]
-    is_word = [not all(_is_number(row[place]) for row in cells) for place in range(len(header))]
-    lines = [_line("th", header, is_word), *(_line("td", row, is_word) for row in cells)]
-    return HTML(f"<table><thead>{lines[0]}</thead><tbody>{''.join(lines[1:])}</tbody></table>")
+    header = [name or "" for name in table.index.names] + [str(column) for column in table.columns]
+    columns = [_kind([row[place] for row in cells]) for place in range(len(header))]
+    levels = table.index.nlevels
+    lines = [_line(header, columns, len(header)), *(_line(row, columns, levels) for row in cells)]
+    above = f"<caption>{escape(caption)}</caption>" if caption else ""
+    return HTML(f"<table>{above}<thead>{lines[0]}</thead><tbody>{''.join(lines[1:])}</tbody></table>")
 
 
-def _line(tag: str, cells: list[str], is_word: list[bool]) -> str:
-    sides = ["left" if word else "right" for word in is_word]
+def _line(cells: list[str], columns: list[str], headers: int) -> str:
+    tags = ["th"] * headers + ["td"] * (len(cells) - headers)
     written = (
-        f'<{tag} style="text-align: {side}">{escape(cell)}</{tag}>' for cell, side in zip(cells, sides, strict=True)
+        f'<{tag} class="{kind}">{escape(cell)}</{tag}>' for tag, cell, kind in zip(tags, cells, columns, strict=True)
     )
     return f"<tr>{''.join(written)}</tr>"
 
 
+def _kind(cells: list[str]) -> str:
+    if all(map(_is_number, cells)):
+        return "number"
+    return "sentence" if max(map(len, cells)) > SENTENCE_CHARACTERS else "word"
+
+
 def _is_number(cell: str) -> bool:
-    return not cell or cell[0].isdigit() or (cell[0] in "-+<" and cell[1:2].isdigit())
+    return not cell or (cell.lstrip("-+<")[:1].isdigit() and ", " not in cell)
 
 
 def readable(table: pd.DataFrame, *, decimals: int = 2) -> pd.DataFrame:
@@ -56,13 +66,13 @@ def groups_table(groups: pd.DataFrame, *, currency: str, interval: float) -> pd.
         {
             "Customers": groups["customers"].map(count),
             f"Expected value ({currency})": groups["clv_mean"].map(amount),
-            **({f"{level} interval of the total": wider} if tested else {}),
-            (f"{level} if the model is right" if tested else f"{level} interval of the total"): own,
+            **({f"Total: {level}, allowing for past errors": wider} if tested else {}),
+            f"Total: {level} if the model is right": own,
             "Share of value": groups["share_of_value"].map(percent),
             f"Per customer ({currency})": groups["clv_per_customer"].map(amount),
             "Will buy": groups["mean_p_purchase"].map(percent),
         }
-    ).set_axis(groups["group"].rename(None), axis="index")
+    ).set_axis(groups["group"].rename("Group"), axis="index")
 
 
 def _ranges(lower: pd.Series, upper: pd.Series) -> list[str]:
@@ -83,7 +93,7 @@ def rolling_table(rolling: pd.DataFrame) -> pd.DataFrame:
             "With repeat purchases": windows["repeat"].map(count),
             "Purchases in the window": windows["came"].map(count),
         }
-    ).set_axis([f"{weeks}{NBSP}weeks" for weeks in windows["horizon_weeks"]], axis="index")
+    ).set_axis(pd.Index([f"{weeks}{NBSP}weeks" for weeks in windows["horizon_weeks"]], name="Ahead"), axis="index")
 
 
 def windows_table(windows: pd.DataFrame, outcome: str, *, interval: float, currency: str = "") -> pd.DataFrame:
@@ -96,14 +106,14 @@ def windows_table(windows: pd.DataFrame, outcome: str, *, interval: float, curre
         {
             "Customers": rows["customers"].map(count),
             f"{unit} forecast": rows["forecast"].map(written),
-            f"{percent(interval)} if the model is right": [
+            f"Total: {percent(interval)} if the model is right": [
                 f"{written(row.lower)} to {written(row.upper)}".replace(" ", NBSP) for row in rows.itertuples()
             ],
             "Came": rows["actual"].map(written),
             "Off": (rows["actual"] / rows["forecast"] - 1).map(_signed),
             "Single customers inside": rows["coverage"].map(percent),
         }
-    ).set_axis(pd.Index(names, dtype="str"), axis="index")
+    ).set_axis(pd.Index(names, dtype="str", name="Window"), axis="index")
 
 
 def tested_segments_table(groups: pd.DataFrame, *, currency: str, interval: float) -> pd.DataFrame:
@@ -114,11 +124,11 @@ def tested_segments_table(groups: pd.DataFrame, *, currency: str, interval: floa
         {
             "Customers": rows["customers"].map(count),
             f"Value forecast ({currency})": rows["value_forecast"].map(amount),
-            f"{percent(interval)} if the model is right": _ranges(rows["value_lower"], rows["value_upper"]),
+            f"Total: {percent(interval)} if the model is right": _ranges(rows["value_lower"], rows["value_upper"]),
             "Came": rows["value_actual"].map(amount),
             "Inside": inside.map({True: "yes", False: "no"}),
         }
-    ).set_axis(rows["group"].rename(None), axis="index")
+    ).set_axis(rows["group"].rename("Segment"), axis="index")
 
 
 def history_table(outcome: dict[str, Any] | None) -> pd.DataFrame:
@@ -138,7 +148,7 @@ def history_table(outcome: dict[str, Any] | None) -> pd.DataFrame:
             }
             for history, row in rows.items()
         }
-    ).T
+    ).T.rename_axis("History")
 
 
 def spend_table(spend: pd.DataFrame, currency: str) -> pd.DataFrame:
@@ -172,12 +182,12 @@ def best_customers_table(
             "Weeks since the last": (best["T"] - best["recency"]).map(count),
             "Still a customer": best["p_alive"].map(percent),
             f"Expected value ({currency})": best["clv_mean"].map(amount),
-            f"{percent(interval)} interval of the realised value": [
+            f"Realised value: {percent(interval)} interval": [
                 f"{amount(row.clv_lower)} to {amount(row.clv_upper)}".replace(" ", NBSP) for row in best.itertuples()
             ],
             "Among the best tenth": best["p_top_decile"].map(percent),
         }
-    ).set_axis(pd.Index(names).rename(None), axis="index")
+    ).set_axis(pd.Index(names).rename("Customer"), axis="index")
 
 
 def actions_table(groups: pd.DataFrame, *, currency: str) -> pd.DataFrame:
@@ -193,7 +203,7 @@ def actions_table(groups: pd.DataFrame, *, currency: str) -> pd.DataFrame:
             f"Expected value each ({currency})": found["clv_per_customer"].map(amount),
             "Usually done": [segments.ACTIONS[name][1] for name in found.index],
         }
-    ).rename_axis(None)
+    ).rename_axis("Segment")
 
 
 def ledger_table(ledger: pd.DataFrame, currency: str) -> pd.DataFrame:
@@ -204,7 +214,7 @@ def ledger_table(ledger: pd.DataFrame, currency: str) -> pd.DataFrame:
             f"Amount ({currency})": ledger["amount"].map("{:,.2f}".format),
             "Meaning": ledger["meaning"],
         }
-    ).set_axis(ledger["line"].rename(None), axis="index")
+    ).set_axis(ledger["line"].rename("Line"), axis="index")
 
 
 def findings_table(quality: pd.DataFrame, currency: str) -> pd.DataFrame:
@@ -220,7 +230,7 @@ def findings_table(quality: pd.DataFrame, currency: str) -> pd.DataFrame:
             "First records": found["records"],
             "What to do": found["advice"],
         }
-    ).set_axis(found["meaning"].rename(None), axis="index")
+    ).set_axis(found["meaning"].rename("Found"), axis="index")
 
 
 def rules_table(quality: pd.DataFrame) -> pd.DataFrame:
@@ -232,7 +242,7 @@ def rules_table(quality: pd.DataFrame) -> pd.DataFrame:
             "First records": quality["records"],
             "When": quality["condition"],
         }
-    ).set_axis(quality["rule"].rename(None), axis="index")
+    ).set_axis(quality["rule"].rename("Rule"), axis="index")
 
 
 def checks_table(checks: pd.DataFrame | list[dict[str, Any]]) -> pd.DataFrame:
@@ -245,7 +255,16 @@ def checks_table(checks: pd.DataFrame | list[dict[str, Any]]) -> pd.DataFrame:
             "Limit": found["limit"],
             "Verdict": found["verdict"],
         }
-    ).set_axis(found["part"].rename(None), axis="index")
+    ).set_axis(found["part"].rename("Part"), axis="index")
+
+
+def folded_checks(checks: list[dict[str, Any]]) -> HTML:
+    """Return the checks that failed or warn, and below them, folded, those that passed."""
+    table = checks_table(checks)
+    passed = table["Verdict"] == gate.PASS
+    told = "<p>Nothing failed or warns.</p>" if passed.all() else shown(table[~passed], "Failed or warns").data
+    rest = shown(table[passed], "Passed").data
+    return HTML(f"{told}<details><summary>{count(passed.sum())} checks passed</summary>{rest}</details>")
 
 
 def shares_table(matrix: pd.DataFrame) -> pd.DataFrame:

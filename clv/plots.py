@@ -1,6 +1,7 @@
 """Figures for analysts: one matplotlib function per figure, finished table in, figure out.
 
-A figure neither shows nor saves itself; its label is its alternative text, and it takes that text into the notebook.
+A figure neither shows nor saves itself; its label is its alternative text, title and caption, and it takes both texts
+into the notebook: pages write the caption, one sentence, below the picture.
 Colours are the roles of `clv.style`.
 """
 
@@ -44,13 +45,15 @@ MOST_PURCHASES = 10
 
 
 class DescribedFigure(Figure):
-    """A figure whose label is its alternative text: notebooks store it beside the picture."""
+    """A figure whose label is its alternative text: notebooks store it and the caption beside the picture."""
+
+    caption = ""
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> tuple[dict[str, Any], dict[str, Any]]:
         picture = io.BytesIO()
         self.savefig(picture, format="png")
         data = {"image/png": base64.b64encode(picture.getvalue()).decode(), "text/plain": self.get_label()}
-        return data, {"image/png": {"alt": self.get_label()}}
+        return data, {"image/png": {"alt": self.get_label(), "caption": self.caption}}
 
 
 def _blank_without_backtest(plot: Callable[..., Figure]) -> Callable[..., Figure]:
@@ -71,7 +74,11 @@ def plot_weekly_activity(weekly: pd.DataFrame, *, currency: str) -> Figure:
     weekly
         date (of the week), purchases (count), revenue (currency).
     """
-    alt = "Two lines over time: purchases above, revenue below."
+    best = weekly.loc[weekly["purchases"].idxmax()]
+    alt = (
+        f"{len(weekly)} weeks with {weekly['purchases'].median():,.0f} purchases in the middle one, at most "
+        f"{best['purchases']:,.0f} in that of {best['date']:%d %b %Y}."
+    )
     figure, (top, bottom) = _panels("Purchases and revenue per week", alt, rows=2)
     for axes, column, label in ((top, "purchases", "Purchases"), (bottom, "revenue", f"Revenue ({currency})")):
         axes.plot(weekly["date"], weekly[column], color=OBSERVED, linewidth=1.5)
@@ -98,7 +105,8 @@ def plot_order_amounts(amounts: pd.Series, *, currency: str) -> Figure:
         "How much one purchase costs",
         x=f"Amount of a purchase ({currency}, logarithmic scale)",
         y="Purchases",
-        alt="Histogram on a logarithmic axis.",
+        alt=f"The middle half of the purchases cost {amounts.quantile(0.25):,.2f} to {amounts.quantile(0.75):,.2f} "
+        f"{currency}.",
     )
     axes.set_xscale("log")
     edges = np.geomspace(amounts.min() / 1.05, amounts.max() * 1.05, 41)
@@ -115,7 +123,7 @@ def plot_recency_frequency(customers: pd.DataFrame) -> Figure:
         "When repeat customers bought last, and how often",
         x="Recency: from the first to the last purchase (weeks)",
         y="Repeat purchases",
-        alt=f"Heat map of {len(repeat):,} repeat customers.",
+        alt=f"{len(repeat):,} repeat customers by their last purchase and the number of purchases.",
         note=f"Dashed: age of the oldest customer, {oldest:.0f} weeks. Not shown: {once:,} one-time buyers.",
     )
     most = max(int(repeat["frequency"].quantile(0.99)), 2) if len(repeat) else 2
@@ -139,7 +147,8 @@ def plot_frequency_distribution(customers: pd.DataFrame) -> Figure:
         "How often customers came back",
         x="Repeat purchases",
         y="Customers (%)",
-        alt=f"Bars: {shares.iloc[0]:.0f} % never came back.",
+        alt=f"{shares.iloc[0]:.0f} % never came back, {shares.iloc[1]:.0f} % once, "
+        f"{shares.iloc[MOST_PURCHASES]:.1f} % {MOST_PURCHASES} times or more.",
     )
     bars = axes.bar(_bins(MOST_PURCHASES), shares.to_numpy(), color=OBSERVED, width=0.8)
     axes.bar_label(bars, fmt="{:.1f}", fontsize=9, padding=2, color=QUIET)
@@ -149,14 +158,15 @@ def plot_frequency_distribution(customers: pd.DataFrame) -> Figure:
 
 def plot_score_counts(grid: pd.DataFrame) -> Figure:
     """Show how many customers have each pair of scores; `grid` has r_score, f_score, customers."""
+    counts = grid.pivot(index="r_score", columns="f_score", values="customers").fillna(0)
+    recency, frequency = counts.stack().idxmax()
     figure, axes = _new(
         "Customers by recency and frequency score",
         x="Frequency score (5 = buys most often)",
         y="Recency score (5 = bought last)",
-        alt="Grid of five by five counts.",
+        alt=f"Most customers, {counts.to_numpy().max():,.0f}, have recency {recency} and frequency {frequency}.",
         grid=False,
     )
-    counts = grid.pivot(index="r_score", columns="f_score", values="customers").fillna(0)
     mesh = axes.pcolormesh(
         counts.columns, counts.index, counts, cmap=_ramp(OBSERVED_RAMP), edgecolor="white", linewidth=2, vmin=0
     )
@@ -202,9 +212,10 @@ def plot_prior_posterior(draws: pd.DataFrame, references: pd.DataFrame) -> Figur
     """
     names = list(draws["parameter"].unique())
     columns = 2 if len(names) == 4 else len(names)
+    learnt = draws[draws["source"] == "posterior"].groupby("parameter")["value"].median()
     figure, panels = _panels(
         "What the data taught: prior and posterior",
-        f"Densities of {', '.join(names)}.",
+        f"The posterior's medians: {', '.join(f'{name} {learnt[name]:.3g}' for name in names)}.",
         rows=-(-len(names) // columns),
         columns=columns,
     )
@@ -230,13 +241,14 @@ def plot_draws(posterior: xr.DataTree) -> Figure:
     statistics = posterior["sample_stats"].to_dataset()
     if "weight" not in statistics:
         return _chains(posterior)
+    weights = np.sort(statistics["weight"].to_numpy().ravel())[::-1]
+    first = weights[: -(-weights.size // 100)].sum() / weights.sum()
     figure, axes = _new(
         "How evenly the draws count",
         x="Draws, most important first (%)",
         y="Share of the weight (%)",
-        alt="A curve close to the diagonal of equal weights.",
+        alt=f"The weightiest hundredth of the draws carries {100 * first:.1f} % of the weight.",
     )
-    weights = np.sort(statistics["weight"].to_numpy().ravel())[::-1]
     share = 100 * np.arange(1, weights.size + 1) / weights.size
     axes.plot(share, 100 * weights.cumsum() / weights.sum(), color=MODEL, label="draws around the mode")
     axes.plot([0, 100], [0, 100], color=REFERENCE, linestyle="--", label="all count the same")
@@ -265,7 +277,9 @@ def plot_tracking(tracking: pd.DataFrame, *, interval: float) -> Figure:
         "Repeat purchases: what happened, and what was expected",
         x="Weeks since the first purchase of all",
         y="Repeat purchases so far",
-        alt="Two rising lines, actual and expected; after the cut a band.",
+        alt="By week {week:.0f}, {actual:,.0f} repeat purchases had come where {expected:,.0f} were expected.".format(
+            **tracking.iloc[-1]
+        ),
     )
     known = tracking[tracking["lower"].notna()]
     axes.fill_between(
@@ -291,11 +305,12 @@ def plot_by_frequency(table: pd.DataFrame) -> Figure:
         frequency, customers, actual, predicted (purchases per customer), actual_error (two standard errors);
         the last frequency stands for itself and more.
     """
+    close = (table["actual"] - table["predicted"]).abs() <= table["actual_error"]
     figure, axes = _new(
         "Purchases after the cut, by purchases before it",
         x="Repeat purchases before the cut (number of customers below)",
         y="Purchases per customer after it",
-        alt="Actual and predicted means by frequency.",
+        alt=f"In {close.sum()} of {len(table)} groups the forecast lies within two standard errors of what came.",
     )
     place = np.arange(len(table))
     axes.errorbar(
@@ -320,11 +335,13 @@ def plot_by_frequency(table: pd.DataFrame) -> Figure:
 def plot_pit(pit: ArrayLike) -> Figure:
     """Show whether outcomes fall everywhere in their forecasts; `pit` are randomised PIT values in [0, 1]."""
     values = np.asarray(pit, dtype=float)
+    counts = np.histogram(values, np.linspace(0, 1, PIT_BINS + 1))[0]
     figure, axes = _new(
         "Where outcomes fall in their forecasts",
         x="Place of the outcome in its forecast (randomised PIT, 0 = lowest)",
         y="Customers (%)",
-        alt="Histogram that is flat when the forecast is calibrated.",
+        alt=f"Bars of {100 * counts.min() / values.size:.1f} to {100 * counts.max() / values.size:.1f} % of the "
+        f"customers; all would be {100 / PIT_BINS:.0f} % in a calibrated forecast.",
     )
     even = 100 / PIT_BINS
     # Binomial scatter of one bin if the forecast is right, two standard errors.
@@ -354,7 +371,8 @@ def plot_spend_and_frequency(customers: pd.DataFrame, *, currency: str) -> Figur
         "Spend per purchase, by number of purchases",
         x="Repeat purchases (number of customers below)",
         y=f"Mean amount of repeat\npurchases ({currency}, log scale)",
-        alt="One box per number of repeat purchases: quarters and median, whiskers over 90 % of the customers.",
+        alt=f"The median customer with one repeat purchase spends {np.median(groups[0]):,.2f} {currency} per purchase, "
+        f"with {_bins(most)[-1]} {np.median(groups[-1]):,.2f}.",
         note="Box: middle half of the customers; line: median; whiskers: 90 % of them.",
     )
     axes.boxplot(
@@ -401,7 +419,7 @@ def _spend(
         title,
         x=f"Mean amount of a customer's repeat purchases ({currency}, logarithmic scale)",
         y="Repeat buyers (%)",
-        alt="Observed histogram and the model's band.",
+        alt=_inside(table),
     )
     edges = [*table["amount"], table["amount"].iloc[-1] + table["width"].iloc[-1]]
     limits = {name: 100 * table[name].to_numpy() for name in ("observed", "lower", "median", "upper")}
@@ -436,7 +454,8 @@ def plot_shrinkage(table: pd.DataFrame, *, population_mean: float, currency: str
         "Few purchases: the model moves a customer towards the average",
         x=f"Customer's own mean ({currency}, log scale)",
         y=f"Expected spend ({currency}, log scale)",
-        alt="Scatter of own mean and expected spend; customers with many purchases lie near the diagonal.",
+        alt=f"{len(table):,} customers; the average one spends {population_mean:,.2f} {currency}, and those with many "
+        "purchases lie near their own mean.",
     )
     ends = [table["monetary_value"].min(), table["monetary_value"].max()]
     axes.plot(ends, ends, color=REFERENCE, linestyle="--", label="own mean, fully trusted")
@@ -471,7 +490,8 @@ def _chains(posterior: xr.DataTree) -> Figure:
     drawn = az.plot_rank_dist(posterior, figure_kwargs={"figsize": (8, height), "FigureClass": DescribedFigure})
     figure = drawn.viz["figure"].item()
     plt.close(figure)  # shown once, by the cell that made it
-    figure.set_label("Densities and ranks of the chains, a row per parameter.")
+    figure.caption = f"{posterior['posterior'].sizes['chain']} chains, a row per parameter: densities, and ranks."
+    figure.set_label(figure.caption)
     return figure
 
 
@@ -483,9 +503,7 @@ def _blank(sentence: str) -> Figure:
 
 
 def _frequency_check(table: pd.DataFrame, name: str, role: str, title: str) -> Figure:
-    figure, axes = _new(
-        title, x="Repeat purchases", y="Customers (%)", alt="Observed bars and the model's interval for each number."
-    )
+    figure, axes = _new(title, x="Repeat purchases", y="Customers (%)", alt=_inside(table))
     median = 100 * table["median"]
     reach = [median - 100 * table["lower"], 100 * table["upper"] - median]
     axes.bar(table["frequency"], 100 * table["observed"], color=OBSERVED_TINT, width=0.8, label="observed")
@@ -495,6 +513,11 @@ def _frequency_check(table: pd.DataFrame, name: str, role: str, title: str) -> F
     axes.set_ylim(bottom=0)
     _legend(figure, axes)
     return figure
+
+
+def _inside(table: pd.DataFrame) -> str:
+    inside = table["observed"].between(table["lower"], table["upper"])
+    return f"{inside.sum()} of {len(table)} observed shares lie inside their band."
 
 
 def _densities(axes: Axes, draws: pd.DataFrame, known: pd.DataFrame) -> None:
@@ -513,14 +536,15 @@ def _densities(axes: Axes, draws: pd.DataFrame, known: pd.DataFrame) -> None:
 
 
 def _plane(plane: pd.DataFrame, title: str, meaning: str, highest: float | None) -> Figure:
+    cells = plane.pivot(index="frequency", columns="recency_weeks", values="value")
     figure, axes = _new(
         title,
         x="Recency: from the first to the last purchase (weeks)",
         y="Repeat purchases",
-        alt=f"Heat map of {meaning} over recency and frequency.",
+        alt=f"{meaning}: with {cells.index[-1]} purchases {cells.iloc[-1, -1]:.1f} if the last was just now, "
+        f"{cells.iloc[-1, 0]:.1f} if it was long ago.",
         grid=False,
     )
-    cells = plane.pivot(index="frequency", columns="recency_weeks", values="value")
     mesh = axes.pcolormesh(
         cells.columns, cells.index, cells, cmap=_ramp(MODEL_RAMP), vmin=0, vmax=highest, shading="nearest"
     )
@@ -541,6 +565,7 @@ def _new(title: str, *, x: str, y: str, alt: str, note: str = "", grid: bool = T
 
 def _panels(title: str, alt: str, *, rows: int = 1, columns: int = 1) -> tuple[Figure, list[Axes]]:
     figure = DescribedFigure(figsize=SIZE_INCHES, dpi=DPI, layout="constrained")
+    figure.caption = alt
     figure.set_label(f"{title}{'' if title.endswith('?') else '.'} {alt}")
     figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
     panels: list[Axes] = list(figure.subplots(rows, columns, squeeze=False).ravel())

@@ -72,9 +72,8 @@ def executed(run: Run, notebook: str) -> Path:
 
 
 def pages(run: Run, notebook: str) -> list[Path]:
-    """Return the HTML pages made from `notebook`."""
-    report = [run.folder / "report.html"] if notebook == NOTEBOOKS[-1] else []
-    return [run.folder / "html" / f"{notebook}.html", *report]
+    """Return the HTML pages made from `notebook`; the report's links to the exports start at the run's folder."""
+    return [run.folder / ("report.html" if notebook == NOTEBOOKS[-1] else f"html/{notebook}.html")]
 
 
 def _exists(when: str, settings: Mapping[str, Any]) -> bool:

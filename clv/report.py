@@ -3,7 +3,7 @@
 Every number in prose comes from the key figures or a finished table; nothing here estimates anything.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from importlib.metadata import version
 from typing import Any
@@ -14,55 +14,65 @@ import xarray as xr
 
 from clv import bgnbd, gate, page_tables, segments, trust
 from clv.sampling import LAPLACE, method_of
-from clv.words import amount, count, day, money, percent, weeks
+from clv.words import NBSP, amount, count, day, money, percent, weeks
 
 Figures = Mapping[str, Any]
 
 
 def bottom_line(figures: Figures, groups: pd.DataFrame) -> str:
-    """Return the report's first sentences as a Markdown list."""
-    total, currency, purchases = figures["total_clv"], figures["currency"], figures["expected_purchases"]
-    limits = purchases["with_misfit"] or purchases
-    sentences = [
-        f"On {day(figures['as_of'])} the {count(figures['n_customers'])} known customers are worth "
-        f"**{money(total['mean'], currency)}** of {figures['value_is']} over the next {weeks(figures['horizon_weeks'])}"
-        f"{_discounting(figures)}. {_interval_of_total(figures)}",
-        f"**{percent(figures['share_buying'])}** of them are expected to buy at all; together they will make about "
-        f"{count(purchases['mean'])} purchases ({count(limits['lower'])} to {count(limits['upper'])}, likewise).",
-        f"The best tenth of the customers are expected to hold **{percent(figures['share_of_value_top_decile'])}** of "
-        f"that value{_tested_tenth(figures)}.",
-        _where_most_is_at_stake(figures, groups),
+    """Return the report's first five sentences as a Markdown list."""
+    sentences = (
+        _total(figures),
+        _purchases(figures),
+        _where_the_value_is(figures, groups),
+        _slipping(figures),
         trust.in_short(figures),
-    ]
-    return "\n".join(f"- {sentence}" for sentence in sentences if sentence)
+    )
+    return "\n".join(f"- {sentence}" for sentence in sentences)
 
 
-def _discounting(figures: Figures) -> str:
-    rate = figures["discount_rate_annual"]
-    return f" (later money discounted at {percent(rate)} a year)" if rate else ""
-
-
-def _interval_of_total(figures: Figures) -> str:
-    """Return both intervals of the total, each by its name; without a backtest there is only the model's own."""
-    total, currency, level = figures["total_clv"], figures["currency"], percent(figures["interval"])
-    own = f"{money(total['lower'], currency)} and {money(total['upper'], currency)}"
+def _total(figures: Figures) -> str:
+    """Return the total with both intervals, each by its name; without a backtest there is only the model's own."""
+    total, currency, rate = figures["total_clv"], figures["currency"], figures["discount_rate_annual"]
+    own = f"{_range(total, amount)}{NBSP}{currency} if the model is right"
     wider = total["with_misfit"]
-    if wider is None:
-        return f"With {level} probability it will be between {own}, if customers go on as the model says."
+    allowing = (
+        f"**{_range(wider, amount)}{NBSP}{currency}**, allowing for a model as wrong as it was before; "
+        if wider
+        else ""
+    )
+    discounting = f" (later money discounted at {percent(rate)} a year)" if rate else ""
     return (
-        f"With {level} probability it will be between **{money(wider['lower'], currency)}** and "
-        f"**{money(wider['upper'], currency)}**, allowing for a model as wrong as it was before; if the model were "
-        f"exactly right, between {own}."
+        f"The {count(figures['n_customers'])} customers known on {day(figures['as_of'])} are expected to bring "
+        f"**{money(total['mean'], currency)}** of {figures['value_is']} over the next "
+        f"{weeks(figures['horizon_weeks'])}{discounting}: with {percent(figures['interval'])} probability "
+        f"{allowing}{own}."
     )
 
 
-def _where_most_is_at_stake(figures: Figures, groups: pd.DataFrame) -> str:
-    """Name the most valuable segment, and the repeat customers who have probably left."""
-    named, currency, slipping = groups[groups["grouping"] == "rfm_segment"], figures["currency"], figures["slipping"]
-    best = named.loc[named["clv_mean"].idxmax()]
+def _purchases(figures: Figures) -> str:
+    purchases = figures["expected_purchases"]
     return (
-        f"Most is at stake with *{best['group']}*: {count(best['customers'])} customers will bring "
-        f"{money(best['clv_mean'], currency)}, {percent(best['share_of_value'])} of the value. "
+        f"**{percent(figures['share_buying'])}** of them are expected to buy at all; together they will make about "
+        f"{count(purchases['mean'])} purchases ({_range(purchases['with_misfit'] or purchases, count)})."
+    )
+
+
+def _where_the_value_is(figures: Figures, groups: pd.DataFrame) -> str:
+    named, currency = groups[groups["grouping"] == "rfm_segment"], figures["currency"]
+    best = named.loc[named["clv_mean"].idxmax()]
+    suffix = "" if pd.isna(best["clv_lower_with_misfit"]) else "_with_misfit"
+    limits = {end: best[f"clv_{end}{suffix}"] for end in ("lower", "upper")}
+    return (
+        f"The best tenth of the customers are expected to hold **{percent(figures['share_of_value_top_decile'])}** of "
+        f"that value{_tested_tenth(figures)}; most is at stake with *{best['group']}*: {count(best['customers'])} customers will bring "
+        f"{money(best['clv_mean'], currency)} ({_range(limits, amount)}), {percent(best['share_of_value'])} of it all."
+    )
+
+
+def _slipping(figures: Figures) -> str:
+    slipping, currency = figures["slipping"], figures["currency"]
+    return (
         f"{count(slipping['customers'])} repeat customers have more likely left than not: they bought for "
         f"{money(slipping['revenue'], currency)} so far, and {money(slipping['clv_mean'], currency)} of "
         f"{figures['value_is']} is still expected from them{_tested_slipping(figures)}."
@@ -89,6 +99,10 @@ def _tested_slipping(figures: Figures) -> str:
         f" (in the backtest {money(gone['forecast'], currency)} were expected of such customers and "
         f"{money(gone['actual'], currency)} came)"
     )
+
+
+def _range(limits: Mapping[str, float], written: Callable[[float], str]) -> str:
+    return f"{written(limits['lower'])} to {written(limits['upper'])}".replace(" ", NBSP)
 
 
 def banner(figures: Figures) -> str:
@@ -142,7 +156,10 @@ def check_in_words(table: pd.DataFrame, *, interval: float) -> str:
 
 def title_total(figures: Figures) -> str:
     total = figures["total_clv"]["with_misfit"] or figures["total_clv"]
-    return f"The base will most likely bring {amount(total['lower'])} to {money(total['upper'], figures['currency'])}"
+    return (
+        f"All customers together will bring {amount(total['lower'])} to {money(total['upper'], figures['currency'])} "
+        f"with {percent(figures['interval'])} probability"
+    )
 
 
 def title_concentration(figures: Figures) -> str:
@@ -183,7 +200,7 @@ def title_backtest(figures: Figures) -> str:
         return "No backtest in this run"
     worst, currency = figures["backtest"]["worst_tenth"], figures["currency"]
     return (
-        f"Largest gap in tenth {worst['decile']:.0f}: {amount(worst['predicted'])} forecast, "
+        f"Furthest off in tenth {worst['decile']:.0f}: {money(worst['predicted'], currency)} each were forecast, "
         f"{money(worst['actual'], currency)} came"
     )
 

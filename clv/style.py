@@ -33,7 +33,7 @@ def futures(interval: float) -> str:
 
 def possible(interval: float) -> str:
     """Name the interval of a total that allows for the model being wrong."""
-    return f"{percent(interval)} of possible futures"
+    return f"{percent(interval)}, allowing for past errors"
 
 
 def if_right(interval: float) -> str:

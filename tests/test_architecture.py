@@ -20,7 +20,7 @@ LAYERS = {
     "maths": "bgnbd gamma_gamma predict value scores backtest misfit checks plausibility segments cohorts memory",
     "engine": "priors bgnbd_model gamma_gamma_model laplace sampling sbc gate origins",
     "disk": "marks chain artefacts",
-    "face": "style plots charts words key_figures log_words trust page_tables report quality_page html",
+    "face": "style plots charts captions words key_figures log_words trust page_tables report quality_page html",
     "run": "cells prepare provenance manifest terminal failures check new_params run",
 }
 DEPTH = {module: depth for depth, modules in enumerate(LAYERS.values()) for module in modules.split()}

@@ -1271,7 +1271,7 @@ EARLIER = {"report.html": b"the last report", "data/customers.parquet": b"PAR1",
 
 
 def lines_of(page: str, heading: str) -> list[dict[str, str]]:
-    """Return the table under a heading of the page, one dictionary per line; its first column has no name."""
+    """Return the table under a heading of the page, one dictionary per line."""
     section = page.partition(f'id="{heading}"')[2].partition("<h2")[0]
     header, *lines = [
         [unescape(re.sub(r"<[^>]+>", "", cell)) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", line, re.DOTALL)]
@@ -1283,7 +1283,7 @@ def lines_of(page: str, heading: str) -> list[dict[str, str]]:
 def rules(page: str) -> dict[str, tuple[str, int, str]]:
     """Return the rules of which the page says that they found rows: severity, rows, first record."""
     found = [line for line in lines_of(page, "all-rules") if line["Rows"] != "0"]
-    return {line[""]: (line["Does"], int(line["Rows"]), line["First records"].split(", ")[0]) for line in found}
+    return {line["Rule"]: (line["Does"], int(line["Rows"]), line["First records"].split(", ")[0]) for line in found}
 
 
 def shown(found: Mapping[str, Found]) -> dict[str, tuple[int, str]]:

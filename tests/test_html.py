@@ -1,5 +1,6 @@
 """The page made from an executed notebook: readable, self-contained, and deaf to what stands in the data."""
 
+import base64
 import re
 from html.parser import HTMLParser
 
@@ -8,7 +9,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from clv.artefacts import root
-from clv.html import render
+from clv.html import Downloads, render
 
 PAYLOADS = [
     "<script>alert(1)</script>",
@@ -18,7 +19,9 @@ PAYLOADS = [
     "<a href='javascript:alert(1)'>x</a>",
     "{{ 7 * 7 }}",
 ]
-OUR_SCRIPTS = {(root() / "clv" / "template" / name).read_text().strip() for name in ("code.js", "charts.js")}
+OUR_SCRIPTS = {
+    (root() / "clv" / "template" / name).read_text().strip() for name in ("page.js", "tables.js", "charts.js")
+}
 
 
 class Live(HTMLParser):
@@ -69,11 +72,13 @@ def test_nothing_in_the_data_becomes_a_script(payload):
             f"# {payload}\n\n{payload} $x {payload}$ $\\text{{{payload}}}$ [{payload}](javascript:alert(1))"
         ),
         new_code_cell(payload, outputs=[new_output("stream", name="stdout", text=payload)]),
-        shown("text/html", f"<table><tr><td>{payload}</td></tr></table>"),
+        shown("text/html", f"<table><caption>{payload}</caption><tr><td>{payload}</td></tr></table>"),
         shown("text/markdown", payload),
         shown("text/latex", f"$\\text{{{payload}}}$"),
         shown("text/plain", payload),
         shown("application/vnd.plotly.v1+json", chart(payload)),
+        shown("application/vnd.plotly.v1+json", {"data": [], "layout": {"meta": {"alt": payload}}}),
+        shown("application/vnd.clv.downloads+json", [{"name": f"{payload}.csv", "text": payload}]),
         shown("image/png", "QUJD", alt=payload),
     ]
     text = re.sub(r'<script type="text/plain".*?</script>', "", page(*cells), flags=re.DOTALL)
@@ -90,6 +95,7 @@ def test_the_check_for_scripts_finds_them():
 def test_the_page_asks_nobody_for_anything():
     text = page(new_markdown_cell("# A\n\n$x$"), shown("application/vnd.plotly.v1+json", chart("a")))
     assert "default-src 'none'" in text
+    assert "unsafe-inline" not in text.partition("script-src")[2].partition(";")[0]
     ours = re.sub(r'<script type="text/plain".*?</script>', "", text, flags=re.DOTALL)
     assert not re.findall(r"(?:src|href|url\()\s*=?[\"'(]?(?:https?:)?//", ours)
 
@@ -103,8 +109,14 @@ def test_plotly_is_carried_once_and_only_when_there_is_a_chart():
 
 def test_a_chart_is_named_by_its_title_and_says_why_it_may_be_missing():
     text = page(shown("application/vnd.plotly.v1+json", chart("Value by <b>segment</b>")))
-    assert re.search(r'<figure class="chart" aria-label="Value by\s+segment\s*"', text)
-    assert "this chart is drawn by JavaScript" in text
+    assert re.search(r'<p class="title" id="chart-1">Value by\s+segment\s*</p>', text)
+    assert '<figure class="chart" aria-labelledby="chart-1">' in text
+    assert "This chart is drawn by JavaScript" in text
+
+
+def test_a_chart_has_its_sentence_under_it():
+    figure = chart("A") | {"layout": {"title": {"text": "A"}, "meta": {"alt": "3 < 4 of them."}}}
+    assert "<figcaption>3 &lt; 4 of them. <button" in page(shown("application/vnd.plotly.v1+json", figure))
 
 
 def test_formulas_are_set_and_prices_are_not():
@@ -127,8 +139,29 @@ def test_headings_have_ids_that_the_contents_reach():
 
 def test_tables_lose_their_row_numbers_and_keep_their_names():
     numbered = "<table><thead><tr><th></th><th>a</th></tr></thead><tbody><tr><th>0</th><td>1</td></tr></tbody></table>"
-    assert "<th>0</th>" not in page(shown("text/html", numbered))
-    assert "<th>ada</th>" in page(shown("text/html", numbered.replace("<th>0", "<th>ada")))
+    assert ">0</th>" not in page(shown("text/html", numbered))
+    assert ">ada</th>" in page(shown("text/html", numbered.replace("<th>0", "<th>ada")))
+
+
+def test_headers_say_what_they_head_and_a_table_is_named_by_its_caption_or_its_heading():
+    table = (
+        "<table><caption>Who &amp; what</caption><thead><tr><th>a</th></tr></thead>"
+        "<tbody><tr><th>b</th></tr></tbody></table>"
+    )
+    text = page(new_markdown_cell("## Part"), shown("text/html", table), new_markdown_cell("| x |\n| --- |\n| y |"))
+    assert '<th scope="col">a</th>' in text and '<th scope="row">b</th>' in text and '<th scope="col">x</th>' in text
+    assert re.findall(r'<div class="table" role="group" aria-label="(.*?)" tabindex="0">', text) == [
+        "Who &amp; what",
+        "Table: Part",
+    ]
+
+
+def test_files_are_carried_in_the_page_byte_for_byte():
+    carried = Downloads({"a.csv": "ä,b\n1,2\n", "k.json": "{}"})._repr_mimebundle_()
+    text = page(new_code_cell("x", outputs=[new_output("display_data", carried)]))
+    links = re.findall(r'<a href="data:([a-z/]+);charset=utf-8;base64,([^"]+)" download="([^"]+)">', text)
+    assert [(kind, name) for kind, _, name in links] == [("text/csv", "a.csv"), ("application/json", "k.json")]
+    assert base64.b64decode(links[0][1]).decode() == "ä,b\n1,2\n"
 
 
 def test_what_needs_its_own_style_sheet_is_shown_as_text():
@@ -140,6 +173,8 @@ def test_what_needs_its_own_style_sheet_is_shown_as_text():
 
 def test_pictures_say_what_they_show():
     assert 'alt="a line"' in page(shown("image/png", "QUJD", **{"image/png": {"alt": "a line"}}))
+    described = {"image/png": {"alt": "Lines. A < B.", "caption": "A < B."}}
+    assert "<figcaption>A &lt; B.</figcaption>" in page(shown("image/png", "QUJD", **described))
     assert 'alt="Figure: Shape"' in page(new_markdown_cell("## Shape"), shown("image/png", "QUJD"))
 
 

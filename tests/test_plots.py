@@ -129,7 +129,7 @@ def test_chains_are_shown_by_parameter_and_described():
     figure = plots.plot_draws(posterior(**chains))
     assert isinstance(figure, plots.DescribedFigure)
     assert len(figure.axes) == 4
-    assert figure.get_label() == "Densities and ranks of the chains, a row per parameter."
+    assert figure.get_label() == "4 chains, a row per parameter: densities, and ranks."
 
 
 @pytest.mark.parametrize(
@@ -143,9 +143,11 @@ def test_a_notebook_gets_the_alternative_text_with_the_picture():
     figure = FIGURES["pit"]()
     data, metadata = figure._repr_mimebundle_()
     assert data["image/png"].startswith("iVBOR")
-    assert metadata == {"image/png": {"alt": figure.get_label()}}
+    assert metadata == {"image/png": {"alt": figure.get_label(), "caption": figure.caption}}
+    assert figure.get_label().endswith(figure.caption)
     assert figure.get_label() == (
-        "Where outcomes fall in their forecasts. Histogram that is flat when the forecast is calibrated."
+        "Where outcomes fall in their forecasts. Bars of 5.0 to 5.0 % of the customers; all would be 5 % in a "
+        "calibrated forecast."
     )
 
 

@@ -1,6 +1,7 @@
 """The report says what the figures say, in sentences a budget owner can act on."""
 
 import copy
+import re
 from datetime import date
 from types import SimpleNamespace
 
@@ -92,24 +93,24 @@ def untested() -> tuple[dict, pd.DataFrame]:
 def test_the_bottom_line_states_worth_range_and_assumption():
     first = said(report.bottom_line(FIGURES, GROUPS)).splitlines()[0]
     assert first == (
-        "- On 30 June 1998 the 2,357 known customers are worth **69,000 USD** of revenue over the next 52 weeks "
-        "(later money discounted at 10 % a year). With 90 % probability it will be between **52,300 USD** and "
-        "**91,500 USD**, allowing for a model as wrong as it was before; if the model were exactly right, between "
-        "63,100 USD and 74,800 USD."
+        "- The 2,357 customers known on 30 June 1998 are expected to bring **69,000 USD** of revenue over the next "
+        "52 weeks (later money discounted at 10 % a year): with 90 % probability **52,300 to 91,500 USD**, allowing "
+        "for a model as wrong as it was before; 63,100 to 74,800 USD if the model is right."
     )
 
 
-def test_the_bottom_line_has_at_most_five_points():
-    assert len(report.bottom_line(FIGURES, GROUPS).splitlines()) == 5
+def test_the_bottom_line_is_five_sentences():
+    text = said(report.bottom_line(FIGURES, GROUPS))
+    assert len(text.splitlines()) == len(re.findall(r"\.(?:\s|$)", text)) == 5
 
 
 def test_the_most_valuable_segment_and_those_who_probably_left_are_named():
-    line = said(report.bottom_line(FIGURES, GROUPS)).splitlines()[3]
-    assert line == (
-        "- Most is at stake with *Champions*: 521 customers will bring 53,100 USD, 77 % of the value. 430 repeat "
-        "customers have more likely left than not: they bought for 31,300 USD so far, and 2,680 USD of revenue is "
-        "still expected from them."
-    )
+    assert said(report.bottom_line(FIGURES, GROUPS)).splitlines()[2:4] == [
+        "- The best tenth of the customers hold **63 %** of that value; most is at stake with *Champions*: 521 "
+        "customers will bring 53,100 USD (40,200 to 70,300), 77 % of it all.",
+        "- 430 repeat customers have more likely left than not: they bought for 31,300 USD so far, and 2,680 USD of "
+        "revenue is still expected from them.",
+    ]
 
 
 def test_the_bottom_line_counts_purchases_with_the_wider_limits():
@@ -120,12 +121,12 @@ def test_the_bottom_line_counts_purchases_with_the_wider_limits():
 
 def test_without_a_backtest_the_bottom_line_has_the_models_own_limits_and_says_so():
     first, second, *_ = said(report.bottom_line(*untested())).splitlines()
-    assert first.endswith(
-        "With 90 % probability it will be between 63,100 USD and 74,800 USD, if customers go on as the model says."
-    )
+    assert first.endswith(": with 90 % probability 63,100 to 74,800 USD if the model is right.")
     assert second.endswith("about 1,971 purchases (1,822 to 2,118).")
-    assert said(report.title_total(untested()[0])) == "The base will most likely bring 63,100 to 74,800 USD"
-    assert said(report.title_total(FIGURES)) == "The base will most likely bring 52,300 to 91,500 USD"
+    assert said(report.title_total(untested()[0])) == (
+        "All customers together will bring 63,100 to 74,800 USD with 90 % probability"
+    )
+    assert "52,300 to 91,500 USD" in said(report.title_total(FIGURES))
 
 
 def test_the_bottom_line_ends_with_how_the_last_forecast_did():
@@ -155,14 +156,14 @@ def test_a_run_without_a_backtest_says_so():
     assert "has **not** been tested" in report.bottom_line(figures, groups)
     assert report.title_tracking(figures) == report.title_backtest(figures) == "No backtest in this run"
     own = page_tables.groups_table(groups, currency="USD", interval=0.9)
-    assert "90 % interval of the total" in map(said, own.columns)
-    assert not own.columns.str.contains("right").any()
+    assert "Total: 90 % if the model is right" in map(said, own.columns)
+    assert not own.columns.str.contains("past errors").any()
 
 
 def test_a_groups_table_has_both_intervals_each_by_its_name():
     table = page_tables.groups_table(GROUPS, currency="USD", interval=0.9).rename(columns=said).map(said)
-    assert table.loc["Champions", "90 % interval of the total"] == "40,200 to 70,300"
-    assert table.loc["Champions", "90 % if the model is right"] == "47,500 to 58,900"
+    assert table.loc["Champions", "Total: 90 %, allowing for past errors"] == "40,200 to 70,300"
+    assert table.loc["Champions", "Total: 90 % if the model is right"] == "47,500 to 58,900"
 
 
 def test_what_was_left_out_is_said_with_its_reason():
@@ -220,7 +221,16 @@ def test_tables_for_people_escape_and_align():
     table = pd.DataFrame({"Words": ["<b>x</b>", "y"], "Numbers": ["1,200", "-3"]}, index=["a", "b"])
     page = page_tables.shown(table).data
     assert "&lt;b&gt;x&lt;/b&gt;" in page
-    assert '<td style="text-align: left">y</td><td style="text-align: right">-3</td>' in page
+    assert '<th class="word">b</th><td class="word">y</td><td class="number">-3</td>' in page
+    assert page_tables.shown(table, "a < b").data.startswith("<table><caption>a &lt; b</caption><thead>")
+
+
+def test_checks_that_warn_stand_first_and_those_that_passed_are_folded():
+    check = {"part": "data", "name": "x", "figure": 1.0, "limit": "< 2", "sentence": "S."}
+    page = page_tables.folded_checks([check | {"verdict": "PASS"}] * 3 + [check | {"verdict": "WARN"}]).data
+    before, folded = page.split("<details><summary>3 checks passed</summary>")
+    assert "WARN" in before and "PASS" not in before and "WARN" not in folded
+    assert page_tables.folded_checks([check | {"verdict": "PASS"}]).data.startswith("<p>Nothing failed or warns.</p>")
 
 
 def test_long_words_are_not_cut_short():
@@ -334,7 +344,7 @@ def test_past_windows_are_shown_with_their_error_and_their_interval():
     assert {said(column): said(cell) for column, cell in table.iloc[1].items()} == {
         "Customers": "2,300",
         "Value (USD) forecast": "36,000",
-        "90 % if the model is right": "31,000 to 41,000",
+        "Total: 90 % if the model is right": "31,000 to 41,000",
         "Came": "45,000",
         "Off": "+25 %",
         "Single customers inside": "91 %",

@@ -5,13 +5,25 @@
   const library = document.createElement("script");
   library.textContent = await new Response(unpacked).text();
   document.head.append(library);
+
+  const drawn = [];
   for (const chart of document.querySelectorAll("figure.chart")) {
-    const figure = JSON.parse(chart.querySelector("script").textContent);
-    const place = document.createElement("div");
-    place.style.height = chart.style.minHeight;
-    chart.append(place);
-    await Plotly.newPlot(place, figure.data, figure.layout,
-      { responsive: true, displaylogo: false, showSendToCloud: false });
+    const { data, layout } = JSON.parse(chart.querySelector("script").textContent);
+    const [place, save, title] = [".plot", ".save", ".title"].map((name) => chart.querySelector(name));
     chart.querySelector(".fallback").remove();
+    // The page writes the title above the chart.
+    await Plotly.newPlot(place, data, { ...layout, title: undefined }, { responsive: true, displayModeBar: false });
+    drawn.push({ place, height: layout.height, named: layout.yaxis?.type === "category" });
+    save.hidden = false;
+    save.addEventListener("click", () => Plotly.downloadImage(
+      { data, layout: { ...layout, width: 1000, paper_bgcolor: "#fff" } },
+      { format: "png", scale: 2, width: 1000, height: layout.height + 40,
+        filename: title.textContent.trim().toLowerCase().replace(/[^a-z0-9]+/g, "-") }));
   }
+
+  // Browsers that print do not tell a chart how wide the paper is.
+  addEventListener("beforeprint", () => drawn.forEach(({ place, height, named }) =>
+    Plotly.relayout(place, { width: 660, height: named ? height : 0.65 * height })));
+  addEventListener("afterprint", () => drawn.forEach(({ place, height }) =>
+    Plotly.relayout(place, { width: null, height, autosize: true })));
 })();
