@@ -65,7 +65,8 @@ def _where_the_value_is(figures: Figures, groups: pd.DataFrame) -> str:
     limits = {end: best[f"clv_{end}{suffix}"] for end in ("lower", "upper")}
     return (
         f"The best tenth of the customers are expected to hold **{percent(figures['share_of_value_top_decile'])}** of "
-        f"that value{_tested_tenth(figures)}; most is at stake with *{best['group']}*: {count(best['customers'])} customers will bring "
+        f"that value{_tested_tenth(figures)}; most is at stake with *{best['group']}*: {count(best['customers'])} "
+        f"customers will bring "
         f"{money(best['clv_mean'], currency)} ({_range(limits, amount)}), {percent(best['share_of_value'])} of it all."
     )
 
