@@ -182,8 +182,8 @@ def _returned(returned: pd.DataFrame, currency: str) -> str:
         return ""
     paid = returned.loc[ONCE]
     return (
-        f" In the backtest {paid['customers']:,.0f} of them came back and paid {paid['actual']:,.2f} {currency} per "
-        f"purchase, where {paid['expected']:,.2f} were expected."
+        f" In the backtest {paid['customers']:,.0f} who had bought once came back and paid {paid['actual']:,.2f} "
+        f"{currency} per purchase, where {paid['expected']:,.2f} were expected."
     )
 
 

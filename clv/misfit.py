@@ -64,7 +64,8 @@ def evidence(windows: pd.DataFrame, tested: dict[str, Any] | None) -> pd.DataFra
 def log_errors(rows: pd.DataFrame) -> Floats:
     """Return log(actual / forecast) of every row."""
     actual, forecast = (rows[name].to_numpy(float) for name in ("actual", "forecast"))
-    return np.log(np.clip(actual / np.where(forecast > 0, forecast, np.inf), _LEAST_SHARE, 1 / _LEAST_SHARE))
+    least = _LEAST_SHARE * np.maximum(forecast, 1e-9)
+    return np.log(np.clip(np.maximum(actual, least) / np.maximum(forecast, 1e-9), _LEAST_SHARE, 1 / _LEAST_SHARE))
 
 
 def tau(rows: pd.DataFrame, *, draws: int, seed: int) -> Floats:

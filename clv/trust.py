@@ -117,9 +117,9 @@ def _main_test(figures: Figures, test: Figures) -> str:
 
 
 def _past_windows(figures: Figures, test: Figures) -> str:
-    if not test["horizons"]:
-        return f"**Past windows.** {of_windows([], 'value', interval=figures['interval'])}"
     left_out, base = test["windows_left_out"], test["sample_of"]
+    if not test["horizons"] and not left_out:
+        return f"**Past windows.** {of_windows([], 'value', interval=figures['interval'])}"
     lost = f" {count(left_out)} more could not be fitted and are left out." if left_out else ""
     sample = (
         f" Of the {count(base)} customers a sample was tested: the interval of all of them is narrower than those "

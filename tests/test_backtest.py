@@ -229,6 +229,29 @@ def test_nobody_to_test_gives_empty_tables_and_no_figures(shop):
     assert backtest.by_frequency(table).empty
 
 
+# --- who seemed to have left
+
+
+def test_those_who_seemed_to_have_left_are_repeat_customers_below_one_half():
+    table = four_customers().assign(p_alive=[0.1, 0.4, 0.5, 0.2])  # a bought once, c is exactly one half
+    assert backtest._slipping(table) == {"customers": 2, "forecast": 10 + 20, "actual": 10 + 30}
+    nobody = backtest._slipping(table.assign(p_alive=0.9))
+    assert nobody == {"customers": 0, "forecast": 0, "actual": 0}
+
+
+def test_the_figures_say_what_was_expected_of_those_who_seemed_to_have_left(shop, calibrated):
+    (known, came), table = shop, calibrated.customers
+    found = backtest.figures(calibrated, horizon=HALF_YEAR, interval=0.9, seed=1)["slipping"]
+    population = [TRUTH[name] for name in ("r", "alpha", "a", "b")]
+    alive = bgnbd.probability_alive(*(known[name] for name in bgnbd.HISTORY), *population)
+    np.testing.assert_allclose(table["p_alive"], alive)
+    gone = np.asarray((known["frequency"] > 0) & (alive < 0.5))
+    assert 100 < gone.sum() < CUSTOMERS / 2
+    assert found["customers"] == gone.sum()
+    assert found["actual"] == pytest.approx(came["actual_value"][gone].sum())
+    assert found["forecast"] == pytest.approx(table["clv_mean"][gone].sum())
+
+
 # --- groups: what a total says of everybody it says of every part
 
 
@@ -286,6 +309,29 @@ def test_the_spread_of_a_total_is_that_of_its_logarithm(parted):
         np.testing.assert_allclose(parted.groups[f"{name}_log_sd"], np.log(draws).std(axis=0), rtol=0.1)
 
 
+def test_one_wild_draw_in_a_thousand_does_not_move_the_spread():
+    draws = np.random.default_rng(2).lognormal(5, [0.05, 0.2, 0.6], (1000, 3))
+    wild = draws.copy()
+    wild[17] *= 1e6
+    own = backtest._log_sd(draws)
+    np.testing.assert_allclose(backtest._log_sd(wild), own, rtol=0.01)
+    # Negative control: the standard deviation of the logarithm itself does move.
+    assert (np.log(wild).std(axis=0) > 1.1 * np.log(draws).std(axis=0)).all()
+
+
+@pytest.mark.parametrize("spread", [0.02, 0.2, 1.0])
+def test_the_spread_of_lognormal_draws_is_that_of_their_logarithm(spread):
+    draws = np.random.default_rng(5).lognormal(5, spread, (100_000, 1))
+    assert backtest._log_sd(draws)[0] == pytest.approx(spread, rel=0.01)
+
+
+def test_a_total_that_may_be_nothing_still_has_a_spread():
+    draws = np.array([[0.0, 5.0], [0.0, 5.0], [0.0, 5.0], [4.0, 5.0]])
+    mostly_nothing, known = backtest._log_sd(draws)
+    assert mostly_nothing == pytest.approx(np.sqrt(np.log1p(3)))  # variance 3, mean 1
+    assert known == 0
+
+
 OUTCOMES = ("purchases", "value")
 
 
@@ -325,6 +371,9 @@ def test_past_spend_and_hindsight_stand_beside_the_forecasts_ranking(shop, calib
     best = came["actual_value"].nlargest(CUSTOMERS // 10).sum() / came["actual_value"].sum()
     assert found["best_tenth"]["hindsight"] == pytest.approx(best)
     assert found["best_tenth"]["forecast"] < best
+    expected = calibrated.customers["clv_mean"]
+    share = expected.nlargest(CUSTOMERS // 10).sum() / expected.sum()
+    assert found["best_tenth_expected"] == pytest.approx(share)
 
 
 # --- past windows
@@ -364,9 +413,15 @@ def test_what_was_planned_and_not_tested_is_counted():
     rolling = pd.DataFrame(
         {"horizon_weeks": [13, 13, 13, 26], "origin": ["2024-01-01", "2024-04-01", "2024-04-01", "2024-04-01"]}
     )
-    assert backtest.past(windows, rolling)["windows_left_out"] == 2
-    nothing = backtest.past(windows.head(0), rolling.head(0))
-    assert nothing == {"horizons": [], "windows_left_out": 0}
+    assert backtest.past(windows, rolling, customers=700)["windows_left_out"] == 2
+    nothing = backtest.past(windows.head(0), rolling.head(0), customers=700)
+    assert nothing == {"horizons": [], "windows_left_out": 0, "sample_of": None}
+
+
+@pytest.mark.parametrize(("customers", "sample_of"), [(50_000, None), (50_001, 50_001)])
+def test_windows_of_a_large_base_hold_a_sample_of_it(customers, sample_of):
+    nothing = past_windows()
+    assert backtest.past(nothing, nothing, customers=customers)["sample_of"] == sample_of
 
 
 # --- amounts alone

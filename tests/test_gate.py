@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 from forecasts import CDNOW_PURCHASES, CDNOW_SPEND, TESTED, customers, outcome_of, posterior
 
-from clv import bgnbd, gate
+from clv import backtest, bgnbd, gate
 from clv.errors import GateError
 
 SHAPE = (4, 1000)
@@ -240,15 +240,35 @@ def relation(spearman: float) -> pd.DataFrame:
     ("spent", "spearman", "grade"), [(35, 0.05, gate.PASS), (28, 0.05, gate.WARN), (35, 0.2, gate.WARN)]
 )
 def test_dependence_of_spend_on_frequency_is_told_in_money(spent, spearman, grade):
-    check = gate.judge_independence(one_time(spent, 35.0), relation(spearman), currency="USD")
+    check = gate.judge_independence(one_time(spent, 35.0), relation(spearman), pd.DataFrame(), currency="USD")
     assert check.verdict == grade
     assert f"{spearman:+.2f}; -0.02 to +0.10 if there were no relation" in check.sentence
     assert ("too high" in check.sentence) == (spent == 28)
 
 
 def test_few_one_time_buyers_are_excused_by_their_luck():
-    check = gate.judge_independence(one_time(28, 35.0, n=3), relation(0.05), currency="USD")
+    check = gate.judge_independence(one_time(28, 35.0, n=3), relation(0.05), pd.DataFrame(), currency="USD")
     assert check.verdict == gate.PASS
+
+
+def returned(customers: int, history: str = backtest.ONCE) -> str:
+    """Return what is said where so many customers came back after the cut."""
+    paid = pd.DataFrame({"customers": customers, "actual": 31.5, "expected": 35.25}, index=["all", history])
+    return gate.judge_independence(one_time(35, 35.0), relation(0.05), paid, currency="USD").sentence
+
+
+def test_what_one_time_buyers_paid_who_came_back_is_quoted():
+    assert returned(50).endswith(
+        "). In the backtest 50 who had bought once came back and paid 31.50 USD per purchase, where 35.25 were "
+        "expected."
+    )
+
+
+def test_too_few_who_came_back_or_none_of_them_or_no_backtest_say_nothing():
+    silent = gate.judge_independence(one_time(35, 35.0), relation(0.05), pd.DataFrame(), currency="USD").sentence
+    assert "backtest" not in silent
+    assert returned(49) == returned(50, backtest.BACK) == silent
+    assert returned(50) != silent
 
 
 def test_draws_are_shown_though_they_fail_unless_they_are_missing():
@@ -261,8 +281,13 @@ def test_draws_are_shown_though_they_fail_unless_they_are_missing():
         gate.require_draws([])
 
 
+# 1,882 purchases came, worth 70,976.4: inside both.
+WIDER = {"purchases": {"lower": 1310.0, "upper": 2080.0}, "value": {"lower": 45_300.0, "upper": 79_800.0}}
+
+
 def backtested(**changed: dict) -> gate.Check:
-    (check,) = gate.judge_backtest(TESTED | changed, currency="USD", interval=0.9)
+    wider = {name: TESTED[name] | {"with_misfit": limits} for name, limits in WIDER.items()}
+    (check,) = gate.judge_backtest(TESTED | wider | changed, currency="USD", interval=0.9)
     return check
 
 
@@ -275,18 +300,40 @@ def test_a_backtest_that_missed_is_a_warning_that_says_by_how_much():
     assert check.figure == pytest.approx(1 - 60_116 / 70_976.4)  # the worse of the two
     assert check.sentence == (
         "The backtest missed. For the 39 weeks after 1997-09-30 1,653 purchases were forecast (1,500 to 1,830) and "
-        "1,882 came (forecast 12% too low) and 60,116 USD of value (discounted) were forecast (52,535 to 67,667) and "
-        "70,976 came (forecast 15% too low). The model's own 90% interval did not contain the outcome; the interval "
-        "that allows for misfit is made for errors like this one."
+        "1,882 came (14% more) and 60,116 USD of value (discounted) were forecast (52,535 to 67,667) and "
+        "70,976 came (18% more). The model's own 90% interval did not contain the outcome; one that allows for misfit, "
+        "as this report's intervals of totals do, would have."
     )
+
+
+@pytest.mark.parametrize(
+    ("limits", "would"),
+    [
+        ((45_300.0, 70_976.4), "would have."),  # a limit is inside
+        ((45_300.0, 70_976.3), "would not have."),
+        ((70_976.5, 90_000.0), "would not have."),
+    ],
+)
+def test_it_is_said_whether_an_interval_that_allows_for_misfit_would_have_held(limits, would):
+    wider = dict(zip(("lower", "upper"), limits, strict=True))
+    # Purchases lay inside theirs: one outcome outside is enough.
+    check = backtested(value=TESTED["value"] | {"with_misfit": wider})
+    assert check.sentence.endswith(f"as this report's intervals of totals do, {would}")
+    assert check.verdict == gate.WARN
+
+
+def test_what_was_not_missed_does_not_count_against_the_wider_interval():
+    narrow = {"with_misfit": {"lower": 0.0, "upper": 1.0}}
+    assert backtested(value=KEPT["value"] | narrow).sentence.endswith("would have.")
+    assert backtested(value=TESTED["value"] | narrow).sentence.endswith("would not have.")
 
 
 def test_only_what_missed_is_warned_about():
     check = backtested(value=KEPT["value"])
     assert check.verdict == gate.WARN
     assert "USD" not in check.sentence
-    high = backtested(purchases=outcome_of(1000, 1500.0, 1400.0, 1600.0), value=KEPT["value"])
-    assert "1,000 came (forecast 50% too high)." in high.sentence
+    few = outcome_of(1000, 1500.0, 1400.0, 1600.0, with_misfit=WIDER["purchases"])
+    assert "1,000 came (33% less). The model's own" in backtested(purchases=few, value=KEPT["value"]).sentence
 
 
 def test_a_kept_promise_needs_no_warning():
@@ -297,9 +344,17 @@ def test_a_kept_promise_needs_no_warning():
 
 def test_a_holdout_in_which_nothing_came_is_judged():
     nothing = {"actual": 0, "error": None, "inside": False}
-    check = backtested(purchases=TESTED["purchases"] | nothing, value=TESTED["value"] | nothing)
+    wider = {name: {"with_misfit": limits} for name, limits in WIDER.items()}
+    check = backtested(**{name: TESTED[name] | nothing | wider[name] for name in wider})
     assert check.verdict == gate.WARN
-    assert "1,653 purchases were forecast (1,500 to 1,830) and 0 came and 60,116" in check.sentence
+    assert "1,653 purchases were forecast (1,500 to 1,830) and 0 came (100% less) and 60,116" in check.sentence
+    assert check.sentence.endswith("would not have.")
+
+
+def test_what_came_of_a_forecast_of_nothing_has_no_percentage():
+    unforeseen = outcome_of(3, 0.0, 0.0, 0.0, with_misfit={"lower": 0.0, "upper": 0.0})
+    sentence = backtested(purchases=unforeseen, value=KEPT["value"]).sentence
+    assert "0 purchases were forecast (0 to 0) and 3 came. The model's own" in sentence
 
 
 def test_without_a_backtest_there_is_nothing_to_judge():

@@ -82,6 +82,15 @@ def test_a_window_in_which_nothing_came_is_a_hundredth_of_the_forecast():
     assert np.isfinite(misfit.tau(rows, draws=1000, seed=1)).all()
 
 
+def test_a_forecast_of_nothing_leaves_a_finite_error_and_those_beside_it_alone():
+    rows = past(0.1, 0.1, 6.0).assign(forecast=[1000.0, 0.0, 1000.0])
+    errors = misfit.log_errors(rows)
+    assert np.isfinite(errors).all()
+    assert errors[0] == pytest.approx(0.1)
+    assert errors[2] == pytest.approx(np.log(100))  # no more upwards than downwards
+    assert np.isfinite(misfit.tau(rows, draws=1000, seed=1)).all()
+
+
 # --- evidence
 
 TESTED = {
@@ -133,12 +142,33 @@ def test_the_report_is_told_the_mean_of_tau():
     assert figures["tau"] == pytest.approx({"purchases": expected, "value": expected}, rel=0.03)
 
 
+def test_the_report_is_told_between_what_limits_tau_lies():
+    wide, narrow = (misfit.figures(both(*errors, weeks=26), seed=1) for errors in ((0.3, -0.2), (0.3, -0.2) * 20))
+    expected = np.quantile(misfit.tau(past(0.3, -0.2), draws=FOREVER, seed=2), [0.05, 0.95])
+    for outcome in ("purchases", "value"):
+        low, high = wide["tau_range"][outcome]
+        assert [low, high] == pytest.approx(expected, rel=0.05)
+        assert low < wide["tau"][outcome] < high
+        known_low, known_high = narrow["tau_range"][outcome]
+        assert known_high - known_low < 0.4 * (high - low)  # forty windows say more than two
+
+
 # --- wider totals
+
+
+def factors(rows: pd.DataFrame, *, draws: int, seed: int = 1) -> dict[str, np.ndarray]:
+    """Return `draws` factors in all."""
+    return misfit.factors(rows, draws=draws // misfit.TILES, seed=seed)
+
+
+def test_there_are_so_many_factors_for_every_draw():
+    assert misfit.TILES == 50
+    assert misfit.factors(past(0.3), draws=7, seed=1)["purchases"].shape == (350,)
 
 
 def test_a_factor_corrects_nothing_and_is_shared_by_purchases_and_value():
     past_errors = pd.concat([past(0.3, 0.3), past(0.6, 0.6, outcome="value")])
-    found = {name: np.log(factor) for name, factor in misfit.factors(past_errors, draws=FOREVER, seed=1).items()}
+    found = {name: np.log(factor) for name, factor in factors(past_errors, draws=FOREVER).items()}
     for log_factor in found.values():
         assert np.median(log_factor) == pytest.approx(0, abs=0.005)  # though all errors were upwards
     assert (np.sign(found["purchases"]) == np.sign(found["value"])).all()
@@ -148,7 +178,7 @@ def test_a_factor_corrects_nothing_and_is_shared_by_purchases_and_value():
 
 def test_a_factor_is_tau_times_luck_that_does_not_depend_on_it():
     tau = misfit.tau(past(0.3, -0.1), draws=FOREVER, seed=1)
-    z = np.log(misfit.factors(past(0.3, -0.1), draws=FOREVER, seed=1)["purchases"]) / tau
+    z = np.log(factors(past(0.3, -0.1), draws=FOREVER)["purchases"]) / tau
     assert z.mean() == pytest.approx(0, abs=0.01)
     assert z.std() == pytest.approx(1, abs=0.01)
     assert abs(np.corrcoef(np.abs(z), tau)[0, 1]) < 0.01
@@ -197,7 +227,7 @@ def test_what_misleads_the_model_misleads_it_for_every_group():
     rows = pd.concat([past(0.4, -0.4), past(0.4, -0.4, outcome="value")])
     found = misfit.factors(rows, draws=4000, seed=1)
     table = misfit.widened(GROUPS, totals(), found, interval=0.9)
-    wider = totals().value * found["value"][:, None]
+    wider = np.tile(totals().value, (misfit.TILES, 1)) * found["value"][:, None]
     np.testing.assert_allclose(wider[:, 1:].sum(axis=1), wider[:, 0])
     np.testing.assert_allclose(table["clv_lower_with_misfit"], np.quantile(wider, 0.05, axis=0))
     # So the limits of groups add up nearly to those of the whole, as errors that cancel would not.
@@ -205,9 +235,63 @@ def test_what_misleads_the_model_misleads_it_for_every_group():
     np.testing.assert_allclose(table["purchases_upper_with_misfit"], table["clv_upper_with_misfit"] / 10)
 
 
+def test_limits_are_quantiles_of_every_draw_times_each_of_its_factors():
+    draws = totals(40).value
+    factor = np.random.default_rng(4).lognormal(0, 0.3, 3 * 40)
+    every = [[draws[i % 40, group] * factor[i] for i in range(120)] for group in range(3)]
+    found = misfit.limits_with(draws, factor, interval=0.8)
+    assert found.shape == (2, 3)
+    np.testing.assert_allclose(found, np.quantile(every, [0.1, 0.9], axis=1))
+    # Not those of one factor per draw, nor of factors that stay with one draw.
+    assert not np.allclose(found, np.quantile(draws * factor[:40, None], [0.1, 0.9], axis=0), rtol=1e-3)
+    assert not np.allclose(found, np.quantile(np.repeat(draws, 3, axis=0) * factor[:, None], [0.1, 0.9], axis=0), 1e-6)
+
+
+def test_factors_of_one_leave_the_models_own_limits():
+    draws = totals(400).value
+    np.testing.assert_allclose(
+        misfit.limits_with(draws, np.ones(20 * 400), interval=0.9), np.quantile(draws, [0.05, 0.95], axis=0), rtol=1e-3
+    )
+
+
+def test_many_factors_per_draw_make_limits_depend_far_less_on_the_seed():
+    rows, draws = past(0.3, -0.2), totals(1000).value[:, :1]
+
+    def spread(tiles: int) -> np.ndarray:
+        found = [misfit.factors(rows, draws=1000, seed=seed)["purchases"][: tiles * 1000] for seed in range(24)]
+        return np.std([np.log(misfit.limits_with(draws, each, interval=0.9)) for each in found], axis=0).ravel()
+
+    one, fifty = spread(1), spread(misfit.TILES)
+    assert (fifty < one / 3).all()  # a seventh, were it luck alone
+    assert (fifty < 0.01).all()
+    assert (one > 0.01).all()
+
+
+def test_the_backtest_is_told_the_limits_that_allow_for_misfit():
+    found = misfit.factors(both(0.3, -0.2, weeks=26), draws=4000, seed=1)
+    told = misfit.tested_with(TESTED, totals(), found, interval=0.9)
+    for outcome, factor in found.items():
+        everybody = getattr(totals(), outcome)[:, 0]
+        limits = np.quantile(np.tile(everybody, misfit.TILES) * factor, [0.05, 0.95])
+        wider = told[outcome]["with_misfit"]
+        assert list(wider) == ["lower", "upper"]
+        assert list(wider.values()) == pytest.approx(list(limits))
+        own = np.quantile(everybody, [0.05, 0.95])
+        assert wider["lower"] < own[0] < own[1] < wider["upper"]
+        assert {name: said for name, said in told[outcome].items() if name != "with_misfit"} == TESTED[outcome]
+    assert told["origin"] == TESTED["origin"]
+    assert "with_misfit" not in TESTED["value"]  # what was given is left as it was
+
+
+def test_a_backtest_without_factors_is_told_nothing_and_none_stays_none():
+    assert misfit.tested_with(TESTED, totals(), {}, interval=0.9) == TESTED
+    assert misfit.tested_with(None, totals(), {"value": np.ones(4000)}, interval=0.9) is None
+
+
 def test_every_draw_of_the_total_carries_the_factor_of_its_outcome():
     draws = pd.DataFrame({"draw": [0, 1], "value": [100.0, 200.0], "purchases": [10.0, 20.0]})
-    found = {"value": np.array([2.0, 0.5]), "purchases": np.array([1.5, 1.0])}
+    # Of the factors in turn a draw carries its first.
+    found = {"value": np.array([2.0, 0.5, 9.0, 9.0]), "purchases": np.array([1.5, 1.0, 9.0, 9.0])}
     table = misfit.with_misfit(draws, found)
     assert table["value_with_misfit"].tolist() == [200, 100]
     assert table["purchases_with_misfit"].tolist() == [15, 20]

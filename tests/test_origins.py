@@ -193,11 +193,28 @@ def test_windows_of_a_refused_origin_are_not_tested(spoilt, rolling, fits, windo
     pd.testing.assert_frame_equal(
         found, origins.test(rolling, fits[0].draws, _only(fits[1].draws, LATE), **RATES, **OPTIONS)
     )
-    assert backtest.past(found, rolling)["windows_left_out"] == 2
+    assert backtest.past(found, rolling, customers=600)["windows_left_out"] == 2
 
 
 def _only(draws: xr.DataTree, origin: pd.Timestamp) -> xr.DataTree:
     return xr.DataTree.from_dict({"posterior": draws["posterior"].to_dataset().sel(origin=[origin])})
+
+
+@pytest.mark.parametrize(("infinite", "refused"), [(11, []), (12, ["2024-07-01"])])
+def test_spend_without_a_mean_in_one_draw_of_a_hundred_is_refused(compiled, rolling, monkeypatch, infinite, refused):
+    honest = sampling.sample_parts
+
+    def sample_parts(*given) -> dict[str, xr.DataTree]:
+        found = honest(*given)
+        found["2024-07-01"]["posterior"]["q"][0, :infinite] = 1.0  # of 1,200
+        return found
+
+    monkeypatch.setattr(sampling, "sample_parts", sample_parts)
+    found = origins.fit(compiled[1], rolling, SETTINGS)
+    assert list(found.refused) == refused
+    assert all("infinite (q <= 1) with probability 1.00%" in sentence for sentence in found.refused.values())
+    kept = [LATE] if refused else [EARLY, LATE]
+    assert pd.DatetimeIndex(found.draws["posterior"]["origin"]).tolist() == kept
 
 
 # --- no past windows
@@ -211,7 +228,8 @@ def test_without_windows_there_are_empty_tables(compiled):
     found = origins.test(nothing, *(part.draws for part in fits), **OPTIONS)
     assert found.empty
     tables.check(tables.WINDOWS, found)
-    assert backtest.past(found, nothing) == {"horizons": [], "windows_left_out": 0}
+    none = {"horizons": [], "windows_left_out": 0, "sample_of": None}
+    assert backtest.past(found, nothing, customers=600) == none
 
 
 @pytest.mark.usefixtures("outputs")

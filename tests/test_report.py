@@ -13,6 +13,14 @@ from forecasts import MISFIT, TESTED
 
 from clv import gate, key_figures, page_tables, report, segments, tables, trust
 
+BACKTEST = TESTED | {
+    "ranking": TESTED["ranking"] | {"best_tenth_expected": 0.548},
+    "slipping": {"customers": 395, "forecast": 2_140.0, "actual": 3_310.0},
+    "naive": TESTED["naive"] | {"nobody_value_mae": 31.0},
+    "horizons": [],
+    "windows_left_out": 0,
+    "sample_of": None,
+}
 FIGURES = {
     "as_of": "1998-06-30",
     "source": "cdnow",
@@ -43,8 +51,8 @@ FIGURES = {
     "share_of_value_one_time_buyers": 0.08,
     "slipping": {"customers": 430, "revenue": 31_300.0, "clv_mean": 2_680.0},
     "gate": {"verdict": "PASS", "checks": [{"verdict": "PASS", "sentence": "all is well"}]},
-    "backtest": TESTED | {"horizons": [], "windows_left_out": 0},
-    "misfit": MISFIT,
+    "backtest": BACKTEST,
+    "misfit": MISFIT | {"tau_range": {"purchases": [0.04, 0.25], "value": [0.05, 0.3]}},
 }
 GROUPS = pd.DataFrame(
     {
@@ -106,11 +114,29 @@ def test_the_bottom_line_is_five_sentences():
 
 def test_the_most_valuable_segment_and_those_who_probably_left_are_named():
     assert said(report.bottom_line(FIGURES, GROUPS)).splitlines()[2:4] == [
-        "- The best tenth of the customers hold **63 %** of that value; most is at stake with *Champions*: 521 "
-        "customers will bring 53,100 USD (40,200 to 70,300), 77 % of it all.",
+        "- The best tenth of the customers are expected to hold **63 %** of that value (in the backtest 55 % were "
+        "expected and 41 % came); most is at stake with *Champions*: 521 customers will bring 53,100 USD (40,200 to "
+        "70,300), 77 % of it all.",
         "- 430 repeat customers have more likely left than not: they bought for 31,300 USD so far, and 2,680 USD of "
-        "revenue is still expected from them.",
+        "revenue is still expected from them (in the backtest 2,140 USD were expected of such customers and 3,310 USD "
+        "came).",
     ]
+
+
+def test_what_no_backtest_tested_is_claimed_without_one():
+    figures, groups = untested()
+    lines = said(report.bottom_line(figures, groups)).splitlines()
+    assert lines[2].startswith("- The best tenth of the customers are expected to hold **63 %** of that value; most is")
+    assert lines[3].endswith("and 2,680 USD of revenue is still expected from them.")
+    assert "in the backtest" not in "".join(lines)
+
+
+def test_a_backtest_in_which_nobody_bought_or_seemed_to_have_left_is_not_quoted():
+    figures = copy.deepcopy(FIGURES)
+    figures["backtest"]["ranking"]["best_tenth"] = dict.fromkeys(("forecast", "past_spend", "hindsight"))
+    figures["backtest"]["slipping"] = {"customers": 0, "forecast": 0.0, "actual": 0.0}
+    assert "in the backtest" in report.bottom_line(FIGURES, GROUPS)
+    assert "in the backtest" not in report.bottom_line(figures, GROUPS)
 
 
 def test_the_bottom_line_counts_purchases_with_the_wider_limits():
@@ -356,7 +382,7 @@ def test_past_windows_are_shown_with_their_error_and_their_interval():
 
 def test_the_title_of_the_past_counts_totals_inside():
     assert report.title_windows(past_windows()) == (
-        "In 1 of 2 past windows the total came inside the model's own interval"
+        "Past totals inside the model's own interval: 1 of 1 (13 weeks), 0 of 1 (26 weeks)"
     )
     assert report.title_windows(past_windows().head(1)) == "No past window to test on"  # purchases are not value
 

@@ -21,12 +21,22 @@ def length(weeks: int, windows: int, inside: int, *, off=(-0.2, 0.15), coverage=
     return {"horizon_weeks": weeks, "n_windows": windows, "same_customers": same, "value": value}
 
 
+# What typed figures of CDNOW lack.
+VALUE_NAIVE = TESTED["naive"] | {"nobody_value_mae": 0.79}
+GONE = {"customers": 430, "forecast": 2_140.0, "actual": 3_310.0}
 FIGURES = {
     "horizon_weeks": 52,
     "currency": "USD",
     "interval": 0.9,
-    "backtest": TESTED | {"horizons": [length(26, 2, 1)], "windows_left_out": 0},
-    "misfit": MISFIT,
+    "backtest": TESTED
+    | {
+        "horizons": [length(26, 2, 1)],
+        "windows_left_out": 0,
+        "sample_of": None,
+        "naive": VALUE_NAIVE,
+        "slipping": GONE,
+    },
+    "misfit": MISFIT | {"tau_range": {"purchases": [0.04, 0.25], "value": [0.051, 0.304]}},
 }
 
 
@@ -45,37 +55,39 @@ def of(row) -> str:
 
 def test_several_windows_that_all_held_agree_with_the_interval():
     assert of(length(13, 5, 5)) == (
-        "- 13 weeks ahead, 5 windows: the model's own 90 % interval of the total value contained what came in 5. That "
-        "agrees with 90 %. What came lay between 20 % below and 15 % above the forecast; the intervals of single "
+        "- 13 weeks ahead, 5 windows (they share customers, so they count for fewer): the model's own 90 % interval of "
+        "the total value contained what came in 5. So few windows agree with 90 %, and with much less. What came lay "
+        "between 20 % below and 15 % above the forecast; the intervals of single "
         "customers contained the outcomes of 91 % to 95 % of them."
     )
 
 
 def test_windows_that_held_less_often_agree_with_less_as_well():
-    assert "contained what came in 4. With so few windows that agrees with 90 %, and with less. What" in of(
-        length(13, 5, 4)
-    )
+    assert "contained what came in 4. So few windows agree with 90 %, and with much less. What" in of(length(13, 5, 4))
 
 
 def test_intervals_that_held_twice_in_five_windows_are_too_narrow():
     assert (
-        "contained what came in 2. **That is too seldom for a 90 % interval: the model's own intervals of totals are "
-        "too narrow here.** What came" in of(length(13, 5, 2))
+        "contained what came in 2. **Were they independent, a right 90 % interval would do so badly once in 117 times: "
+        "the model's own intervals of totals are too narrow here.** What came" in of(length(13, 5, 2))
     )
 
 
 @pytest.mark.parametrize(("windows", "inside"), [(2, 0), (3, 1), (5, 3), (5, 2), (8, 6), (8, 5), (2, 1), (3, 2)])
 def test_so_many_misses_are_a_verdict_only_if_luck_would_seldom_give_them(windows, inside):
     by_luck = sum(comb(windows, k) * 0.9**k * 0.1 ** (windows - k) for k in range(inside + 1))
-    assert ("too seldom" in of(length(13, windows, inside))) == (by_luck < 0.05)
+    text = of(length(13, windows, inside))
+    assert (f"would do so badly once in {1 / by_luck:,.0f} times" in text) == (by_luck < 0.05)
+    assert ("too narrow" in text) == (by_luck < 0.05)
+    assert ("So few windows agree with 90 %" in text) == (by_luck >= 0.05)
 
 
 def test_windows_of_the_same_customers_are_not_called_independent():
     text = of(length(13, 5, 4, same=True))
-    assert text.startswith(
-        "- 13 weeks ahead, 5 windows of the same customers, so not independent of each other: the model's own"
-    )
-    assert "same customers" not in of(length(13, 5, 4))
+    assert text.startswith("- 13 weeks ahead, 5 windows (of the same customers, so they count for fewer): the")
+    others = of(length(13, 5, 4))
+    assert others.startswith("- 13 weeks ahead, 5 windows (they share customers, so they count for fewer): the")
+    assert "same customers" not in others
 
 
 @pytest.mark.parametrize(
@@ -124,6 +136,27 @@ def test_windows_without_a_posterior_are_counted():
     )
 
 
+def test_no_past_window_at_all_is_said_in_place_of_how_they_were_tested():
+    text = said(trust.paragraphs(changed(horizons=[])))
+    assert (
+        "\n\n**Past windows.** No past window has enough history and repeat customers before it to be tested on.\n\n"
+        in text
+    )
+    assert "fitted again at earlier days" not in text
+    assert "No past window" not in trust.paragraphs(FIGURES)
+
+
+def test_windows_of_a_sample_say_so():
+    sentence = (
+        "each time asked what came next. Of the 120,000 customers a sample was tested: the interval of all of them is "
+        "narrower than those tested.\n\n- 26 weeks"
+    )
+    assert sentence in said(trust.paragraphs(changed(sample_of=120_000)))
+    assert "a sample" not in trust.paragraphs(FIGURES)
+    both = said(trust.paragraphs(changed(sample_of=120_000, windows_left_out=3)))
+    assert "3 more could not be fitted and are left out. Of the 120,000 customers a sample" in both
+
+
 def test_origins_that_the_gate_refused_are_named_with_its_sentence():
     assert trust.of_fits(5, {}) == "5 origins were fitted, and 5 passed."
     assert said(trust.of_fits(5, {"1997-07-01": "R-hat is 1.2."})) == (
@@ -136,12 +169,20 @@ def test_origins_that_the_gate_refused_are_named_with_its_sentence():
 
 def test_what_the_intervals_allow_for_is_said_with_its_size():
     assert said(trust.of_misfit(FIGURES["misfit"], horizon_weeks=26)) == (
-        "**What the intervals allow for.** The interval of a total that is spoken of first allows for a model as wrong "
-        "as it was in the 2 windows of 26 weeks: by about 15 % in value and 12 % in purchases, either way. The "
-        "expected value itself is never moved by them: which way a forecast was wrong once says little about the next "
-        "time. *If the model is right* "
-        "names the interval without that allowance. Intervals of single customers need none, luck outweighs it."
+        "**What the intervals allow for.** Intervals of totals allow for a model as wrong as it was in the 2 windows "
+        "of 26 weeks: by about 15 % in value (so few tests leave anything from 5.1 % to 30 % possible) and 12 % in "
+        "purchases, either way. The expected value itself is never moved by them: which way a forecast was wrong once "
+        "says little about the next time. *If the model is right* names the interval without that allowance. A segment "
+        "may be further off than the whole, as the table of segments shows. Intervals of single customers are left as "
+        "they are."
     )
+
+
+def test_the_range_of_what_is_allowed_for_is_that_of_value():
+    ranges = {"tau_range": {"purchases": [0.02, 0.97], "value": [0.11, 0.44]}}
+    text = said(trust.of_misfit(FIGURES["misfit"] | ranges, horizon_weeks=26))
+    assert "anything from 11 % to 44 % possible" in text
+    assert "97 %" not in text
 
 
 def test_a_horizon_beyond_every_test_is_a_caution():
@@ -192,9 +233,26 @@ def test_both_intervals_the_naive_forecasts_and_the_worst_tenth_are_told():
         "tenth 8 of the customers by forecast: 16.8 USD each were expected, 28.4 USD came",
         "The mean absolute error was 0.79 purchases per customer; assuming that everybody goes on as before gives 1.02 "
         "and a total of 2,401, and that nobody buys again 0.80",
-        "the CRPS, is 0.51; for a single number it is the absolute error, so those two stand at 1.02 and 0.80.",
+        "In value it was 0.79, smaller than that of nobody buying again (0.79): this error rewards forecasting zero.",
+        "the CRPS, is 0.51 in value and would be the absolute error for a single number.",
+        "**Who seemed to have left.** The 430 repeat customers who at the calibration end had more likely left than "
+        "not were expected to bring 2,140 USD and brought 3,310 USD.",
     ):
         assert part in text
+
+
+@pytest.mark.parametrize(("nobody", "verdict"), [(31.0, "smaller"), (30.0, "**larger**"), (29.0, "**larger**")])
+def test_the_error_in_value_stands_beside_that_of_nobody_buying_again(nobody, verdict):
+    figures = changed(value=TESTED["value"] | {"mae": 30.0}, naive=VALUE_NAIVE | {"nobody_value_mae": nobody})
+    sentence = f"In value it was 30.00, {verdict} than that of nobody buying again ({nobody:.2f})"
+    assert sentence in trust.paragraphs(figures)
+
+
+def test_where_nobody_seemed_to_have_left_nothing_is_said_of_them():
+    assert "seemed to have left" in trust.paragraphs(FIGURES)
+    text = trust.paragraphs(changed(slipping={"customers": 0, "forecast": 0.0, "actual": 0.0}))
+    assert "seemed to have left" not in text
+    assert text == text.strip()
 
 
 def test_the_ranking_is_held_against_past_spend_and_hindsight():

@@ -142,6 +142,33 @@ def test_purchases_can_be_forecast_without_a_spend_model():
     assert np.isfinite([draws.p, draws.q, draws.v]).all()
 
 
+def spend_posterior(*infinite: int):
+    """Return a spend posterior of two chains of 50 draws with p, q - 5 and v the draw's number; some have q = 1."""
+    number = np.arange(100.0).reshape(2, 50)
+    q = number + 5
+    q.ravel()[list(infinite)] = 1.0
+    return posterior(p=number, q=q, v=number)
+
+
+def test_spend_draws_that_have_a_mean_are_taken_as_they_are():
+    for n in (30, 100, 1000):
+        p, q, v = value.spend_draws(spend_posterior(), n)
+        for found, plain in zip((p, q, v), value._flat(spend_posterior(), ["p", "q", "v"], n), strict=True):
+            np.testing.assert_array_equal(found, plain)
+    assert sorted(p) == list(range(100))
+
+
+def test_spend_draws_without_a_mean_are_left_out_and_others_take_their_places():
+    p, q, v = value.spend_draws(spend_posterior(0, 63), 100)
+    assert p.size == 100  # still as many as there are of purchases
+    assert (q > 1).all()
+    assert set(p) == set(range(100)) - {0, 63}  # and nobody else is lost
+    np.testing.assert_array_equal(q, p + 5)  # draws are not torn apart
+    np.testing.assert_array_equal(v, p)
+    # Negative control: they are among the draws that there are.
+    assert (value._flat(spend_posterior(0, 63), ["q"], 100)[0] == 1).sum() == 2
+
+
 # --- realised values
 
 
