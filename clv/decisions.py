@@ -26,12 +26,12 @@ from clv.uplift import RATE, Effect
 from clv.value import tails
 
 # Gains are computed at so many effects and interpolated between them: right to 5e-4 of the largest gain where 1 + e
-# runs from .5 to 3, to 2e-6 from 1 to 1.6; to 2e-4 where up to half of the leavings are undone.
+# runs from .5 to 3, to 2e-6 from 1 to 1.6; to 5e-4 where up to half of the leavings are undone.
 NODES = 5
 BELIEFS = 200  # effects that stand for what is believed of it
 EFFECT_STEPS, CONTACT_STEPS = 40, 40  # of the two curves
 MOST_UNDONE = 0.95  # up to where a share of leavings is drawn
-TOP_SPENDERS, LOWEST_P_ALIVE, RANDOM = "the top past spenders", "the lowest P(alive)", "customers by lot"
+TOP_SPENDERS, LOWEST_P_ALIVE, RANDOM = "top_past_spenders", "lowest_p_alive", "random"
 
 
 @dataclass(frozen=True)
@@ -100,8 +100,10 @@ def decide(
         From `misfit.factors`, one per draw; empty without a backtest.
     """
     if given is None:
-        nothing = [tables.empty(table) for table in (tables.CONTACTS, tables.DECISIONS, tables.EFFECTS)]
-        return Decision(*nothing, profit=np.empty(0), figures=None)
+        contacts, curve, effects = (
+            tables.empty(table) for table in (tables.CONTACTS, tables.DECISIONS, tables.EFFECTS)
+        )
+        return Decision(contacts, curve, effects, profit=np.empty(0), figures=None)
     gains = expected_gains(customers, draws, horizon, given.effect, workers=workers)
     expected = gains.believed()
     order = np.argsort(-expected, kind="stable")
@@ -112,9 +114,9 @@ def decide(
     steps = np.linspace(0, len(customers), CONTACT_STEPS + 1).round().astype(int)
     ends = np.unique([*steps, len(chosen)])
     groups = _groups(order, ends, rules)
-    effects = given.effect.draws(len(draws), seed)
+    drawn_effects = given.effect.draws(len(draws), seed)
     realised = uplift.realised_gains(
-        customers, draws, horizon, given.effect, effects, groups, seed=seed, workers=workers
+        customers, draws, horizon, given.effect, drawn_effects, groups, seed=seed, workers=workers
     )
     drawn = np.column_stack([np.zeros(len(draws)), realised[:, : len(ends) - 1].cumsum(axis=1)])
     curve = _curve(ends, expected[order], drawn, given.cost_per_contact, factors.get("value"), interval)
@@ -147,9 +149,10 @@ class Gains:
     def weights(self, effects: Floats) -> Floats:
         """Return (NODES, effects): `at_nodes` times these are the gains at the effects."""
         inside = 2 * (np.asarray(effects) - self.low) / (self.high - self.low) - 1
-        return np.linalg.solve(
-            chebyshev.chebvander(chebyshev.chebpts1(NODES), NODES - 1).T, chebyshev.chebvander(inside, NODES - 1).T
+        at_nodes, at_effects = (
+            chebyshev.chebvander(places, NODES - 1).T for places in (chebyshev.chebpts1(NODES), inside)
         )
+        return np.asarray(np.linalg.solve(at_nodes, at_effects), dtype=float)
 
     def believed(self) -> Floats:
         """Return every customer's gain averaged over the belief about the effect."""
@@ -175,7 +178,7 @@ def best(gains: Floats, cost: float, most: int) -> tuple[float, int]:
     """Return the profit of the best plan of at most `most` contacts, and how many it contacts."""
     net = gains[gains > cost] - cost
     if net.size > most:
-        net = np.partition(net, net.size - most)[net.size - most :]
+        net = np.partition(net, net.size - most - 1)[net.size - most :]
     return float(net.sum()), net.size
 
 
@@ -202,6 +205,8 @@ def effect_curve(gains: Gains, chosen: Integers, given: Campaign, most: int) -> 
 
 def value_of_information(gains: Gains, chosen: Integers, given: Campaign, most: int) -> float:
     """Return what knowing the effect before deciding would add to the expected profit."""
+    if gains.effect.sd == 0:
+        return 0.0
     points = gains.effect.points(BELIEFS)
     informed = [best(gains.at_nodes @ weights, given.cost_per_contact, most)[0] for weights in gains.weights(points).T]
     return max(float(np.mean(informed) - _profit_at(gains, chosen, given, points).mean()), 0.0)
