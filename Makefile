@@ -16,7 +16,7 @@ TWO := -n 2 --dist loadfile
 
 # -- what one can ask for ---------------------------------------------------------------------------------------------
 
-.PHONY: help env report check-data refresh new-params lab smoke lint check test bench sbc misfit strip lock clean
+.PHONY: help env report check-data refresh new-params lab smoke lint check test bench sbc misfit decisions strip lock clean
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo '  Settings: PARAMS=params/default.yaml   RUN=name (clean)   PYTHON=python (use the active environment)   -j2'
@@ -71,6 +71,9 @@ sbc: $(ENV) ## Calibration by simulation: are posteriors and forecasts as sure a
 
 misfit: $(ENV) ## Do totals hold in worlds the model knows nothing of, about twenty minutes
 	@PYTHONPATH="$(CURDIR)" $(PYTHON) tests/misfit.py --folder "$(OUTPUTS)/misfit"
+
+decisions: $(ENV) ## Do campaigns earn what is forecast, and more than rules without a model, about half an hour
+	@PYTHONPATH="$(CURDIR)" $(PYTHON) tests/decisions.py --folder "$(OUTPUTS)/decisions"
 
 strip: $(ENV) ## Remove outputs and metadata from notebooks/
 	@$(CLV) strip

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from forecasts import CDNOW, DISCOUNT, customers, fixed_draws
+from forecasts import CDNOW, DISCOUNT, customers
 
 from clv import bgnbd, decisions, tables, uplift
 from clv.decisions import Campaign, Gains
