@@ -12,7 +12,7 @@ from IPython.display import Markdown
 from clv import charts, page_tables
 from clv.decisions import LOWEST_P_ALIVE, RANDOM, TOP_SPENDERS
 from clv.uplift import RATE
-from clv.words import count, money, percent, weeks
+from clv.words import count, money, percent, probability, weeks
 
 Figures = Mapping[str, Any]
 _RULES = {
@@ -96,7 +96,7 @@ def _profit(figures: Figures, found: Figures) -> str:
         f"Over the next {weeks(figures['horizon_weeks'])} they are expected to bring "
         f"{money(found['expected_gain'], currency)} of {figures['value_is']} more than without the contact, which "
         f"leaves **{money(profit['mean'], currency)}**{margin}: with {percent(figures['interval'])} probability "
-        f"{_span(limits, currency)}{allowing}, and with a probability of **{_chance(chance)}** it loses money."
+        f"{_span(limits, currency)}{allowing}, and with a probability of **{probability(chance)}** it loses money."
     )
 
 
@@ -125,13 +125,10 @@ def _assumption(figures: Figures, found: Figures) -> str:
 
 def _worth_of_knowing(figures: Figures, found: Figures) -> str:
     currency, least = figures["currency"], found["break_even_effect"]
-    pays = (
-        f"The plan pays from an effect of {percent(least)} on" if least is not None else "The plan pays at any effect"
-    )
-    worth = found["value_of_information"]
     return (
-        f"{pays}; knowing the effect before deciding would add {money(worth, currency)} on average, the most that a "
-        "further experiment can be worth for this one campaign."
+        f"The plan pays from an effect of {percent(least)} on; knowing the effect before deciding would add "
+        f"{money(found['value_of_information'], currency)} on average, the most that a further experiment can be worth "
+        "for this one campaign."
     )
 
 
@@ -149,13 +146,6 @@ def title_effects(figures: Figures) -> str:
     if least is None:
         return "What the campaign earns hangs on its effect"
     return f"The plan pays if the effect is above {percent(least)}; {percent(found['effect_mean'])} is assumed"
-
-
-def _chance(probability: float) -> str:
-    """Return a probability that was counted among draws: none of them in a thousand is not never."""
-    if min(probability, 1 - probability) >= 0.01:
-        return percent(probability)
-    return f"less than {percent(0.01)}" if probability < 0.5 else f"more than {percent(0.99)}"
 
 
 def _span(limits: Figures, currency: str) -> str:
@@ -183,7 +173,7 @@ def of_acquisition(figures: Figures) -> str:
         f"{weeks(figures['horizon_weeks'])}, the first order of {money(found['first_order'], currency)} on average "
         f"included ({percent(figures['interval'])} interval of that mean "
         f"{_range(found['value'])}); the {money(found['cost'], currency)} that winning one costs are earned on average "
-        f"with a probability of {_chance(found['p_above_cost'])}, and by {percent(found['single']['p_above_cost'])} of "
+        f"with a probability of {probability(found['p_above_cost'])}, and by {percent(found['single']['p_above_cost'])} of "
         f"the single customers. {back}; with {percent(found['confidence'])} confidence a new customer may cost up to "
         f"**{money(found['highest_cost'], currency)}**.{_of_plan(figures, found)}"
     )

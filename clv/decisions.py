@@ -212,11 +212,10 @@ def value_of_information(gains: Gains, chosen: Integers, given: Campaign, most: 
     return max(float(np.mean(informed) - _profit_at(gains, chosen, given, points).mean()), 0.0)
 
 
-def break_even(gains: Gains, chosen: Integers, given: Campaign) -> float | None:
-    """Return the effect from which on the plan earns its cost; None if no effect in sight makes that difference."""
+def break_even(gains: Gains, chosen: Integers, given: Campaign) -> float:
+    """Return the effect from which on a plan that is expected to earn something earns its cost."""
     effects = np.linspace(gains.low, gains.high, 1001)
-    pays = _profit_at(gains, chosen, given, effects) > 0
-    return float(effects[pays.argmax()]) if pays.any() and not pays[0] else None
+    return float(effects[(_profit_at(gains, chosen, given, effects) > 0).argmax()])
 
 
 def _profit_at(gains: Gains, chosen: Integers, given: Campaign, effects: Floats) -> Floats:

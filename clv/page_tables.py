@@ -9,7 +9,7 @@ from IPython.display import HTML
 from clv import segments, tables
 from clv.key_figures import share_of_best
 from clv.rules import LEAVE_OUT, QUARANTINE, WARN
-from clv.words import NBSP, amount, count, percent
+from clv.words import NBSP, amount, count, percent, probability
 
 
 def shown(table: pd.DataFrame) -> HTML:
@@ -204,7 +204,7 @@ def acquisition_table(acquisition: pd.DataFrame, *, currency: str, interval: flo
             f"Brought so far, each ({currency})": acquisition["margin_to_date"].map(amount),
             f"With what is to come ({currency})": acquisition["lifetime_mean"].map(amount),
             f"{percent(interval)} interval": ranges,
-            "Earns its cost": acquisition["p_above_cost"].map(percent),
+            "Earns its cost": acquisition["p_above_cost"].map(probability),
             f"Highest cost at 80{NBSP}% ({currency})": acquisition["highest_cost"].map(amount),
             "Months to pay back": acquisition["payback_months"].map(
                 lambda months: "" if pd.isna(months) else count(months)

@@ -26,6 +26,8 @@ def outcome(actual, mean, lower, upper, **more):
 
 
 FIGURES = {
+    "campaign": None,
+    "acquisition": None,
     "as_of": "1998-06-30",
     "source": "cdnow",
     "horizon_weeks": 52,
