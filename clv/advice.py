@@ -48,7 +48,7 @@ def to_decide(
 
 
 def of_campaign(figures: Figures) -> str:
-    """Return the campaign in five sentences, or how to add one in two."""
+    """Return the campaign in five sentences, as a Markdown list, or how to add one in two."""
     found = figures["campaign"]
     if found is None:
         return (
@@ -57,9 +57,13 @@ def of_campaign(figures: Figures) -> str:
             "`campaign_`."
         )
     if not found["contacts"]:
-        return f"{_nobody(figures, found)} {_assumption(figures, found)}"
+        return _listed(_nobody(figures, found), _assumption(figures, found))
     parts = (_whom, _profit, _other_rules, _assumption, _worth_of_knowing)
-    return " ".join(part(figures, found) for part in parts)
+    return _listed(*(part(figures, found) for part in parts))
+
+
+def _listed(*sentences: str) -> str:
+    return "\n".join(f"- {sentence}" for sentence in sentences)
 
 
 def _nobody(figures: Figures, found: Figures) -> str:
@@ -137,6 +141,8 @@ def title_campaign(figures: Figures) -> str:
     if not found["contacts"]:
         return "No number of contacts is expected to earn its cost"
     profit = money(found["profit"]["mean"], figures["currency"])
+    if found["contacts"] < found["worthwhile"]:
+        return f"The budget pays for {count(found['contacts'])} contacts: {profit} expected"
     return f"{count(found['contacts'])} contacts earn most: {profit} expected"
 
 
@@ -171,10 +177,10 @@ def of_acquisition(figures: Figures) -> str:
     return (
         f"**A new customer** is worth {money(found['value']['mean'], currency)} over "
         f"{weeks(figures['horizon_weeks'])}, the first order of {money(found['first_order'], currency)} on average "
-        f"included ({percent(figures['interval'])} interval of that mean "
-        f"{_range(found['value'])}); the {money(found['cost'], currency)} that winning one costs are earned on average "
-        f"with a probability of {probability(found['p_above_cost'])}, and by {percent(found['single']['p_above_cost'])} of "
-        f"the single customers. {back}; with {percent(found['confidence'])} confidence a new customer may cost up to "
+        f"included ({percent(figures['interval'])} interval of that mean {_range(found['value'])}); the "
+        f"{money(found['cost'], currency)} that winning one costs are earned on average with a probability of "
+        f"{probability(found['p_above_cost'])}, and by {percent(found['single']['p_above_cost'])} of the single "
+        f"customers. {back}; with {percent(found['confidence'])} confidence a new customer may cost up to "
         f"**{money(found['highest_cost'], currency)}**.{_of_plan(figures, found)}"
     )
 

@@ -65,8 +65,8 @@ def shown(given: dict, watch_list: pd.DataFrame = WATCH_LIST, *, ids: bool = Fal
 
 
 def test_the_campaign_is_told_in_five_sentences():
-    text = said(advice.of_campaign(FIGURES))
-    assert text == (
+    text = said(advice.of_campaign(FIGURES)).removeprefix("- ")
+    assert text.replace("\n- ", " ") == (
         "**Contact 500 customers**, those in `exports/contacts.csv`, for 1,000 USD: a contact costs 2.00 USD, and "
         "everybody else is expected to bring less than that. Over the next 52 weeks they are expected to bring "
         "3,000 USD of margin more than without the contact, which leaves **2,000 USD**: with 90 % probability between "
@@ -80,7 +80,7 @@ def test_the_campaign_is_told_in_five_sentences():
         "decides who is contacted. The plan pays from an effect of 6.0 % on; knowing the effect before deciding would "
         "add 60.0 USD on average, the most that a further experiment can be worth for this one campaign."
     )
-    assert text.count(". ") == 4
+    assert text.count("\n- ") == 4
 
 
 def test_without_a_campaign_two_sentences_say_how_to_add_one():
@@ -102,11 +102,18 @@ def test_a_budget_that_binds_is_named():
 def test_a_campaign_that_earns_nothing_is_advised_against():
     text = said(advice.of_campaign(figures(contacts=0, worthwhile=0, highest_gain=1.5, break_even_effect=None)))
     assert text.startswith(
-        "**Contact nobody**: even the customer who would gain most is expected to bring only 1.50 USD more, and a "
+        "- **Contact nobody**: even the customer who would gain most is expected to bring only 1.50 USD more, and a "
         "contact costs 2.00 USD."
     )
     text = said(advice.of_campaign(figures(contacts=0, worthwhile=9, budget=1.0)))
-    assert text.startswith("**Contact nobody**: the budget of 1.00 USD does not pay for one contact.")
+    assert text.startswith("- **Contact nobody**: the budget of 1.00 USD does not pay for one contact.")
+
+
+def test_a_budget_that_binds_does_not_earn_most():
+    assert said(advice.title_campaign(FIGURES)) == "500 contacts earn most: 2,000 USD expected"
+    assert said(advice.title_campaign(figures(worthwhile=700))) == (
+        "The budget pays for 500 contacts: 2,000 USD expected"
+    )
 
 
 def test_an_effect_on_survival_is_told_as_one():
