@@ -107,7 +107,10 @@ def _profit(figures: Figures, found: Figures) -> str:
 def _other_rules(figures: Figures, found: Figures) -> str:
     currency = figures["currency"]
     less = [f"{words} {money(found['rules'][rule]['regret'], currency)}" for rule, words in _RULES.items()]
-    return f"As many contacts chosen without a model are expected to earn less: {', '.join(less)} less."
+    return (
+        f"As many contacts chosen without a model are expected to earn less: {', '.join(less)} less; somebody who knew "
+        f"every customer and the effect could expect {money(found['perfect_profit'], currency)} at most."
+    )
 
 
 def _assumption(figures: Figures, found: Figures) -> str:

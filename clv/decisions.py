@@ -8,9 +8,10 @@ is e, and B(e) that of the best plan for e,
     value of perfect information about the effect = E[B(e)] - E[P(e)],
 
 never negative, 0 where the effect is known, and the same number as the plan's expected regret against somebody who
-knows the effect. The profit that will be realised, with luck, is simulated: one effect per posterior draw for all
-customers. Where the model was wrong before, the gain of a draw is multiplied by the draw's misfit factor
-(clv.misfit): customers worth less than thought gain less by being kept. Means are never moved by it.
+knows the effect. Somebody who knows every customer as well can earn more still: `perfect_profit` is the limit to that.
+The profit that will be realised, with luck, is simulated: one effect per posterior draw for all customers. Where the
+model was wrong before, the gain of a draw is multiplied by the draw's misfit factor (clv.misfit): customers worth less
+than thought gain less as well. Means are never moved by it.
 """
 
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ import pandas as pd
 from numpy.polynomial import chebyshev
 
 from clv import tables, uplift
-from clv.predict import Draws, Floats, Groups, Horizon, Integers
+from clv.predict import Draws, Floats, Groups, Horizon, Integers, blocks, in_order
 from clv.uplift import RATE, Effect
 from clv.value import tails
 
@@ -30,6 +31,7 @@ from clv.value import tails
 NODES = 5
 BELIEFS = 200  # effects that stand for what is believed of it
 EFFECT_STEPS, CONTACT_STEPS = 40, 40  # of the two curves
+_TRUTHS, _BLOCK_CUSTOMERS = 50, 2048  # truths that perfect knowledge is averaged over
 MOST_UNDONE = 0.95  # up to where a share of leavings is drawn
 TOP_SPENDERS, LOWEST_P_ALIVE, RANDOM = "top_past_spenders", "lowest_p_alive", "random"
 
@@ -130,7 +132,11 @@ def decide(
         tables.check(tables.DECISIONS, curve),
         effect_curve(gains, chosen, given, most),
         own - given.cost_per_contact * len(chosen),
-        _figures(given, gains, expected, chosen, curve, most, interval) | {"rules": against},
+        _figures(given, gains, expected, chosen, curve, most, interval)
+        | {
+            "rules": against,
+            "perfect_profit": perfect_profit(customers, draws, horizon, given, seed=seed, workers=workers),
+        },
     )
 
 
@@ -210,6 +216,35 @@ def value_of_information(gains: Gains, chosen: Integers, given: Campaign, most: 
     points = gains.effect.points(BELIEFS)
     informed = [best(gains.at_nodes @ weights, given.cost_per_contact, most)[0] for weights in gains.weights(points).T]
     return max(float(np.mean(informed) - _profit_at(gains, chosen, given, points).mean()), 0.0)
+
+
+def perfect_profit(
+    customers: pd.DataFrame,
+    draws: Draws,
+    horizon: Horizon,
+    given: Campaign,
+    *,
+    seed: int,
+    workers: int = 1,
+) -> float:
+    """Return the most that somebody can expect to earn who knows every customer and the effect, but no luck.
+
+    Averaged over truths drawn from the posterior. Under a budget of n contacts the best profit of a truth is at most
+    sum(max(gain - cost - price, 0)) + n price at any price of a place among them; the least of several prices is taken.
+    """
+    thinned, most = draws.thinned(_TRUTHS), given.affordable(len(customers))
+    effects = given.effect.draws(len(thinned), seed)
+    prices = given.cost_per_contact * np.array([0.0, *1.3 ** np.arange(-8, 20)])
+    parts = list(blocks(0, len(customers), _BLOCK_CUSTOMERS))
+    generators = np.random.default_rng([seed, 9]).spawn(len(parts))
+
+    def beyond(rows: slice, generator: np.random.Generator) -> Floats:
+        gains = uplift.latent_gains(customers.iloc[rows], thinned, horizon, given.effect, effects, generator)
+        net = gains - given.cost_per_contact
+        return np.array([np.maximum(net - price, 0).sum() for price in prices]) / len(thinned)
+
+    found = in_order(beyond, list(zip(parts, generators, strict=True)), workers)
+    return float(np.min(sum(found) + most * prices))
 
 
 def break_even(gains: Gains, chosen: Integers, given: Campaign) -> float:

@@ -27,6 +27,7 @@ CAMPAIGN = {
     "value_of_information": 60.0,
     "break_even_effect": 0.06,
     "rules": RULES,
+    "perfect_profit": 2600.0,
 }
 FIGURES = {
     "currency": "USD",
@@ -74,7 +75,8 @@ def test_the_campaign_is_told_in_five_sentences():
         "of **7.0 %** it "
         "loses money. As many contacts chosen without a model are expected to earn less: the top past "
         "spenders 100 USD, "
-        "those least likely to be still customers 200 USD, customers by lot 300 USD less. All of this rests on an "
+        "those least likely to be still customers 200 USD, customers by lot 300 USD less; somebody who knew every "
+        "customer and the effect could expect 2,600 USD at most. All of this rests on an "
         "assumption that no log of purchases can prove: a contact makes the 30 % who respond buy 20 % more often (with "
         "90 % probability 5.0 % to 37 %), over the whole 52 weeks; it must come from an experiment in which a lot "
         "decides who is contacted. The plan pays from an effect of 6.0 % on; knowing the effect before deciding would "
