@@ -15,7 +15,8 @@ Maths      bgnbd, gamma_gamma          likelihoods and closed forms, in plain nu
            backtest, scores, misfit    a forecast against what came; what totals must allow for
            checks, plausibility        a model against its data
            segments, cohorts           named groups; monthly matrices
-           uplift, decisions           what a contact brings; whom to contact, and what knowing more is worth
+           uplift, knowledge, decisions
+                                       what a contact brings; what knowing more would add; whom to contact
            acquisition, watch          what a new customer may cost; whose silence to watch
 Engine     bgnbd_model, gamma_gamma_model, priors, laplace, sampling
                                        PyMC models and posteriors

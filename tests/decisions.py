@@ -29,8 +29,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import kstest
 
-from clv import artefacts, bgnbd, decisions, gamma_gamma, predict, style, uplift, value
-from clv.decisions import LOWEST_P_ALIVE, RANDOM, TOP_SPENDERS, Campaign
+from clv import artefacts, bgnbd, decisions, gamma_gamma, knowledge, predict, style, uplift, value
+from clv.decisions import LOWEST_P_ALIVE, RANDOM, TOP_SPENDERS
+from clv.knowledge import Campaign
 from clv.uplift import RATE, SURVIVAL, Effect
 
 Floats = NDArray[np.float64]
@@ -196,7 +197,7 @@ def outcome(
         "profit": profit,
         "pit": float(below + generator.random() * equal),
         "by_truth": float(by_truth[chosen].sum() - cost * len(chosen)),
-        "perfect": decisions.best(by_truth, cost, given.affordable(len(known)))[0],
+        "perfect": knowledge.best(by_truth, cost, given.affordable(len(known)))[0],
         **{name: float(came[members].sum() - cost * len(chosen)) for name, members in rules.items()},
         **{f"{name}_by_truth": float(by_truth[members].sum() - cost * len(chosen)) for name, members in rules.items()},
     }

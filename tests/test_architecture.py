@@ -19,7 +19,7 @@ LAYERS = {
     ),
     "maths": (
         "bgnbd gamma_gamma predict value scores backtest misfit checks plausibility segments cohorts memory "
-        "uplift decisions acquisition watch"
+        "uplift knowledge decisions acquisition watch"
     ),
     "engine": "priors bgnbd_model gamma_gamma_model laplace sampling sbc gate origins",
     "disk": "artefacts",

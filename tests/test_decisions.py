@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from forecasts import CDNOW, DISCOUNT, customers
 
-from clv import bgnbd, decisions, tables, uplift
-from clv.decisions import Campaign, Gains
+from clv import bgnbd, decisions, knowledge, tables, uplift
+from clv.knowledge import Campaign, Gains
 from clv.predict import CHUNK_CUSTOMERS, Draws, Horizon
 from clv.uplift import RATE, SURVIVAL, Effect
 
@@ -46,7 +46,7 @@ def decided(
 
 def typed(*slopes: float, effect: Effect) -> Gains:
     """Return customers who gain `slope` times the effect, between no effect and 1."""
-    nodes = (1 + np.polynomial.chebyshev.chebpts1(decisions.NODES)) / 2
+    nodes = (1 + np.polynomial.chebyshev.chebpts1(knowledge.NODES)) / 2
     return Gains(effect, np.outer(slopes, nodes), 0.0, 1.0)
 
 
@@ -65,13 +65,13 @@ def test_two_customers_worked_by_hand():
     effect = TwoPoints(RATE, 0.4, 0.2)
     gains, campaign, chosen = typed(10.0, 4.0, effect=effect), Campaign(effect, 2.0), np.array([0])
     assert gains.believed() == pytest.approx([4.0, 1.6])
-    assert decisions.best(gains.believed(), 2.0, most=2) == (pytest.approx(2.0), 1)
-    curve = decisions.effect_curve(gains, chosen, campaign, most=2)
+    assert knowledge.best(gains.believed(), 2.0, most=2) == (pytest.approx(2.0), 1)
+    curve = knowledge.effect_curve(gains, chosen, campaign, most=2)
     at = curve.set_index(curve["effect"].round(9))
     assert at.loc[0.6, ["profit", "best_profit", "best_contacts"]].tolist() == pytest.approx([4.0, 4.4, 2])
     assert at.loc[0.1, ["profit", "best_profit", "best_contacts"]].tolist() == pytest.approx([-1.0, 0.0, 0])
-    assert decisions.value_of_information(gains, chosen, campaign, most=2) == pytest.approx(0.2)
-    assert decisions.break_even(gains, chosen, campaign) == pytest.approx(0.2, abs=2e-3)
+    assert knowledge.value_of_information(gains, chosen, campaign, most=2) == pytest.approx(0.2)
+    assert knowledge.break_even(gains, chosen, campaign) == pytest.approx(0.2, abs=2e-3)
 
 
 def test_perfect_information_is_worth_nothing_where_the_effect_is_known():
@@ -112,7 +112,7 @@ def test_nobody_is_contacted_where_no_gain_exceeds_the_cost(campaign):
 
 def test_the_plan_contacts_everybody_whose_gain_exceeds_the_cost_and_nobody_else():
     found, campaign = decided(given(2.0)), given(2.0)
-    gains = decisions.expected_gains(base(), posterior(), YEAR, campaign.effect).believed()
+    gains = knowledge.expected_gains(base(), posterior(), YEAR, campaign.effect).believed()
     assert set(found.contacts["customer_id"]) == set(base()["customer_id"][gains > 2.0])
     assert found.figures["profit"]["mean"] == pytest.approx(np.maximum(gains - 2.0, 0).sum())
     assert found.contacts["expected_gain"].is_monotonic_decreasing
@@ -149,8 +149,8 @@ def test_the_limit_under_a_budget_lies_little_above_the_best_plans_of_the_truths
     rows, draws, campaign = base(), posterior(50), given(2.0, budget=30.0)
     (generator,) = np.random.default_rng([1, 9]).spawn(1)
     gains = uplift.latent_gains(rows, draws, YEAR, campaign.effect, campaign.effect.draws(50, 1), generator)
-    best = np.mean([decisions.best(truth, 2.0, 15)[0] for truth in gains])
-    assert best <= decisions.perfect_profit(rows, draws, YEAR, campaign, seed=1) < 1.2 * best
+    best = np.mean([knowledge.best(truth, 2.0, 15)[0] for truth in gains])
+    assert best <= knowledge.perfect_profit(rows, draws, YEAR, campaign, seed=1) < 1.2 * best
 
 
 def test_simulated_profits_have_the_mean_that_was_calculated():
@@ -164,7 +164,7 @@ def test_simulated_profits_have_the_mean_that_was_calculated():
 
 def test_gains_between_the_nodes_are_those_of_the_closed_form():
     effect = Effect(SURVIVAL, 0.15, 0.08)
-    gains = decisions.expected_gains(base(6), posterior(), YEAR, effect)
+    gains = knowledge.expected_gains(base(6), posterior(), YEAR, effect)
     for size in (0.02, 0.11, 0.24):
         exact = uplift.expected_gains(base(6), posterior(), YEAR, effect, np.array([size]))[:, 0]
         np.testing.assert_allclose(gains.at_nodes @ gains.weights(np.array([size]))[:, 0], exact, rtol=1e-3)
