@@ -19,7 +19,6 @@ Only the mean of a difference could ever be observed; the spread of its luck res
 """
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -193,12 +192,20 @@ def realised_gains(
     undone = effects if effect.kind == SURVIVAL else np.zeros(len(draws))
     settings = np.array([horizon.weeks, horizon.discount_weekly, horizon.gross_margin, effect.response_share])
     history = customers[[*bgnbd.HISTORY, "monetary_value"]]
-    simulate = partial(_simulate_chunk, parameters=parameters, speeds=speeds, undone=undone, settings=settings)
 
     def chunk(start: int, chunk_seed: np.random.SeedSequence) -> Floats:
         rows, gains = slice(start, min(start + CHUNK_CUSTOMERS, n)), np.zeros((groups.count, len(draws)))
         generators = [np.random.Generator(np.random.PCG64(part)) for part in chunk_seed.spawn(2)]
-        simulate(generators, history.iloc[rows].to_numpy(float), codes=groups.codes[rows], gains=gains)
+        _add_gains(  # type: ignore[call-arg]
+            *generators,
+            history.iloc[rows].to_numpy(float),
+            parameters,
+            speeds,
+            undone,
+            settings,
+            groups.codes[rows],
+            gains,
+        )
         return gains
 
     total = np.zeros((groups.count, len(draws)))
@@ -208,10 +215,6 @@ def realised_gains(
             total += gains
             advance()
     return total.T
-
-
-def _simulate_chunk(generators, history, *, parameters, speeds, undone, settings, codes, gains) -> None:  # type: ignore[no-untyped-def]
-    _add_gains(*generators, history, parameters, speeds, undone, settings, codes, gains)
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
