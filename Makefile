@@ -16,7 +16,7 @@ TWO := -n 2 --dist loadfile
 
 # -- what one can ask for ---------------------------------------------------------------------------------------------
 
-.PHONY: help env report verify check-data refresh new-params lab smoke lint check test bench sbc misfit faults strip lock clean
+.PHONY: help env report verify check-data refresh new-params lab smoke lint check test bench sbc misfit decisions faults strip lock clean
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo '  Settings: PARAMS=params/default.yaml   RUN=name (clean, verify)   PYTHON=python (use the active environment)   -j2'
@@ -79,6 +79,9 @@ misfit: $(ENV) ## Do totals hold in worlds the model knows nothing of, about twe
 
 faults: $(ENV) ## Kills, full disks, mixtures: does anything on disk ever mislead anyone? About half an hour
 	@PYTHONPATH="$(CURDIR)" $(PYTHON) tests/faults.py --folder "$(OUTPUTS)/faults"
+
+decisions: $(ENV) ## Do campaigns earn what is forecast, and more than rules without a model, about half an hour
+	@PYTHONPATH="$(CURDIR)" $(PYTHON) tests/decisions.py --folder "$(OUTPUTS)/decisions"
 
 strip: $(ENV) ## Remove outputs and metadata from notebooks/
 	@$(CLV) strip

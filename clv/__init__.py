@@ -15,6 +15,9 @@ Maths      bgnbd, gamma_gamma          likelihoods and closed forms, in plain nu
            backtest, scores, misfit    a forecast against what came; what totals must allow for
            checks, plausibility        a model against its data
            segments, cohorts           named groups; monthly matrices
+           uplift, knowledge, decisions
+                                       what a contact brings; what knowing more would add; whom to contact
+           acquisition, watch          what a new customer may cost; whose silence to watch
 Engine     bgnbd_model, gamma_gamma_model, priors, laplace, sampling
                                        PyMC models and posteriors
            gate, origins, sbc          the verdict; fits at past origins; calibration by simulation
@@ -23,7 +26,7 @@ Disk       artefacts                   name, place and contract of every file of
 Face       plots, charts, captions, style
                                        figures for analysts; charts for readers and their sentences; common colours
            words, key_figures          how numbers are written; the figures a report speaks of
-           report, trust, log_words, page_tables, quality_page, html
+           report, trust, advice, log_words, page_tables, quality_page, html
                                        sentences and titles; tables for people; pages
 Run        check, new_params           a log without a run
            prepare, cells, run         settings to notebooks; one notebook executed strictly and rendered

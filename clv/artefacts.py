@@ -65,6 +65,11 @@ ARTEFACTS: dict[str, Artefact] = {
     "windows": Artefact("data/windows.parquet", _SEGMENTS),
     "total_draws": Artefact("data/total_draws.parquet", _SEGMENTS),
     "concentration": Artefact("data/concentration.parquet", _SEGMENTS),
+    "decisions": Artefact("data/decisions.parquet", _SEGMENTS),
+    "effects": Artefact("data/effects.parquet", _SEGMENTS),
+    "contacts": Artefact("data/contacts.parquet", _SEGMENTS),
+    "watch_list": Artefact("data/watch_list.parquet", _SEGMENTS),
+    "acquisition": Artefact("data/acquisition.parquet", _SEGMENTS),
     "key_figures": Artefact("key_figures.json", _SEGMENTS),
     "report": Artefact("report.md", _REPORT),
 }

@@ -71,7 +71,7 @@ def expected_purchases(
     a: ArrayLike,
     b: ArrayLike,
     *,
-    discount: float = 0.0,
+    discount: ArrayLike = 0.0,
     nodes: int = EXACT_NODES,
 ) -> Floats:
     """Return the expected number of purchases in the next `horizon`, each counting exp(-discount * time from now)."""
@@ -88,7 +88,7 @@ def purchase_integrals(
     a: ArrayLike,
     b: ArrayLike,
     *,
-    discount: float,
+    discount: ArrayLike,
     nodes: int = FAST_NODES,
 ) -> tuple[Floats, Floats]:
     """Return the expected purchases and the expected discounted purchases in the next `horizon`.
@@ -115,15 +115,15 @@ def alive_integrals(
     a: ArrayLike,
     b: ArrayLike,
     *,
-    discount: float,
+    discount: ArrayLike,
     nodes: int = FAST_NODES,
 ) -> tuple[Floats, Floats]:
     """Return the two `purchase_integrals` of a customer known to be alive: then the last purchase says nothing more."""
-    columns = np.broadcast_arrays(*_floats(horizon, x, T, r, alpha, a, b))
+    columns = np.broadcast_arrays(*_floats(horizon, x, T, r, alpha, a, b, discount))
     position, weight = _legendre(nodes)
     plain, discounted = np.empty((2, columns[0].size))
     flat = [np.array(column).ravel() for column in columns]
-    _integrate_rate(*flat, discount, position, weight, plain, discounted)  # type: ignore[call-arg]
+    _integrate_rate(*flat, position, weight, plain, discounted)  # type: ignore[call-arg]
     return plain.reshape(columns[0].shape), discounted.reshape(columns[0].shape)
 
 
@@ -158,7 +158,7 @@ def _integrate_rate(horizon, x, T, r, alpha, a, b, discount, position, weight, p
             log_rate = _log_rate(s / rate, shape, a[i], b[i] + x[i], a[i] + b[i] - r[i] - 1, third)
             term = weight[k] * np.exp(top * position[k] + log_rate)
             sum_plain += term
-            sum_discounted += term * np.exp(-discount * s)
+            sum_discounted += term * np.exp(-discount[i] * s)
         scale = top * shape / (rate * speed)
         plain[i], discounted[i] = sum_plain * scale, sum_discounted * scale
 

@@ -435,6 +435,75 @@ def chart_windows(windows: pd.DataFrame, *, title: str, interval: float) -> go.F
     return figure
 
 
+def chart_campaign(
+    curve: pd.DataFrame, campaign: dict[str, Any], *, title: str, currency: str, interval: float
+) -> go.Figure:
+    """Show what contacting more and more customers earns.
+
+    Parameters
+    ----------
+    curve
+        Table DECISIONS. Where its limits allow for misfit, so does the band.
+    campaign
+        The key figures of the campaign.
+    """
+    tested = bool(curve["profit_lower_with_misfit"].notna().any())
+    suffix, held = ("_with_misfit", possible(interval)) if tested else ("", futures(interval))
+    lower, upper = curve[f"profit_lower{suffix}"], curve[f"profit_upper{suffix}"]
+    figure = _chart(
+        title,
+        x="Customers contacted, the largest expected gain first",
+        y=f"Profit of the campaign ({currency})",
+        alt="Curve of expected profit by the number of contacts, with the band of the profit that will come.",
+    )
+    _add_band(figure, curve["contacts"], lower, upper, f"{held}: profit that comes")
+    figure.add_scatter(
+        x=curve["contacts"],
+        y=curve["expected_profit"],
+        mode="lines",
+        line={"color": MODEL, "width": 3},
+        name="expected profit",
+        customdata=np.column_stack([lower, upper, 100 * curve[f"loss_probability{suffix}"]]),
+        hovertemplate=f"%{{x:,}} contacts: %{{y:,.0f}} {currency} expected,<br>%{{customdata[0]:,.0f}} to "
+        f"%{{customdata[1]:,.0f}} in {held}<br>a loss in %{{customdata[2]:.0f}} %<extra></extra>",
+    )
+    _mark(figure, campaign["contacts"], f"the plan: {campaign['contacts']:,}")
+    return figure
+
+
+def chart_effects(
+    effects: pd.DataFrame, campaign: dict[str, Any], *, title: str, currency: str, interval: float
+) -> go.Figure:
+    """Show what the campaign earns if its effect is another one than assumed; `effects` is table EFFECTS."""
+    figure = _chart(
+        title,
+        x="Effect of a contact on who responds (%)",
+        y=f"Expected profit ({currency})",
+        alt="Two rising lines by the effect: the plan, and the best plan for that effect; a band for what is believed.",
+    )
+    believed = [100 * campaign["effect_lower"], 100 * campaign["effect_upper"]]
+    ends = [effects["profit"].min(), effects["best_profit"].max()]
+    _add_band(
+        figure, pd.Series(believed), pd.Series([ends[0]] * 2), pd.Series([ends[1]] * 2),
+        f"{100 * interval:.3g} % of what is believed of the effect",
+    )  # fmt: skip
+    lines = (
+        ("best_profit", REFERENCE, "dash", "the best plan, were that known"),
+        ("profit", MODEL, "solid", "the plan"),
+    )
+    for column, colour, dash, name in lines:
+        figure.add_scatter(
+            x=100 * effects["effect"],
+            y=effects[column],
+            mode="lines",
+            line={"color": colour, "dash": dash, "width": 2.5},
+            name=name,
+            hovertemplate=f"Effect %{{x:.1f}} %: %{{y:,.0f}} {currency}<br>{name}<extra></extra>",
+        )
+    _mark(figure, 100 * campaign["effect_mean"], "assumed")
+    return figure
+
+
 _STATUS_WORDS = {
     "observed": "observed",
     "split": "begun: observed so far, rest forecast",

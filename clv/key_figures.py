@@ -24,6 +24,8 @@ def collect(
     checks: list[gate.Check],
     backtest: dict[str, Any] | None,
     misfit: dict[str, Any] | None,
+    campaign: dict[str, Any] | None,
+    acquisition: dict[str, Any] | None,
     dependence: pd.DataFrame,
     ledger: pd.DataFrame,
 ) -> dict[str, Any]:
@@ -68,6 +70,8 @@ def collect(
         "gate": {"verdict": gate.verdict(checks), "checks": gate.table(checks).to_dict("records")},
         "backtest": backtest,
         "misfit": misfit,
+        "campaign": campaign,
+        "acquisition": acquisition,
     }
 
 

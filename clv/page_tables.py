@@ -9,7 +9,7 @@ from IPython.display import HTML
 from clv import gate, segments, tables
 from clv.key_figures import share_of_best
 from clv.rules import LEAVE_OUT, QUARANTINE, WARN
-from clv.words import NBSP, amount, count, percent
+from clv.words import NBSP, amount, count, percent, probability
 
 SENTENCE_CHARACTERS = 26  # from which a column needs room to break its lines in
 
@@ -190,6 +190,39 @@ def best_customers_table(
     ).set_axis(pd.Index(names).rename("Customer"), axis="index")
 
 
+def watch_table(watch_list: pd.DataFrame, *, currency: str, show_customer_ids: bool, at_most: int = 10) -> pd.DataFrame:
+    """Return the first customers of table WATCH_LIST, by rank of their value or by id."""
+    first = watch_list.head(at_most)
+    ranks = [f"No.{NBSP}{rank:,}" for rank in first["value_rank"]]
+    return pd.DataFrame(
+        {
+            "Repeat purchases": first["frequency"].map(count),
+            "Weeks silent": first["weeks_silent"].map(count),
+            "Still a customer": first["p_alive"].map(percent),
+            f"Expected value ({currency})": first["clv_mean"].map(amount),
+            "Silence is a sign from": first["silence_is_a_sign_from"].dt.strftime("%Y-%m-%d"),
+        }
+    ).set_axis(pd.Index(first["customer_id"] if show_customer_ids else ranks).rename(None), axis="index")
+
+
+def acquisition_table(acquisition: pd.DataFrame, *, currency: str, interval: float) -> pd.DataFrame:
+    """Return table ACQUISITION as people read it."""
+    ranges = _ranges(acquisition["lifetime_lower"], acquisition["lifetime_upper"])
+    return pd.DataFrame(
+        {
+            "Customers": acquisition["customers"].map(count),
+            f"Brought so far, each ({currency})": acquisition["margin_to_date"].map(amount),
+            f"With what is to come ({currency})": acquisition["lifetime_mean"].map(amount),
+            f"{percent(interval)} interval": ranges,
+            "Earns its cost": acquisition["p_above_cost"].map(probability),
+            f"Highest cost at 80{NBSP}% ({currency})": acquisition["highest_cost"].map(amount),
+            "Months to pay back": acquisition["payback_months"].map(
+                lambda months: "" if pd.isna(months) else count(months)
+            ),
+        }
+    ).set_axis(pd.Index(acquisition["cohort"]).rename(None), axis="index")
+
+
 def actions_table(groups: pd.DataFrame, *, currency: str) -> pd.DataFrame:
     """Return, for each RFM segment that has customers: who they are, what to expect of them, what is usually done."""
     found = groups.set_index("group")
@@ -290,6 +323,9 @@ def quality_table(customers: pd.DataFrame) -> pd.DataFrame:
 
 def data_dictionary() -> pd.DataFrame:
     """Return the meaning of every column of the exported tables."""
-    exported = (tables.CUSTOMERS, tables.SEGMENTS, tables.COHORTS)
+    exported = (
+        *(tables.CUSTOMERS, tables.SEGMENTS, tables.COHORTS),
+        *(tables.CONTACTS, tables.WATCH_LIST, tables.ACQUISITION),
+    )
     parts = [tables.dictionary(table).assign(table=table.name) for table in exported]
     return pd.concat(parts, ignore_index=True)[["table", "column", "kind", "meaning"]]

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from clv import bgnbd, gate, page_tables, segments, trust
+from clv import advice, bgnbd, gate, page_tables, segments, trust
 from clv.sampling import LAPLACE, method_of
 from clv.words import NBSP, amount, count, day, money, percent, weeks
 
@@ -257,6 +257,9 @@ def markdown_report(figures: Figures, groups: pd.DataFrame, ledger: pd.DataFrame
         _markdown_table(page_tables.groups_table(named, **options)),
         "## Value tiers",
         _markdown_table(page_tables.groups_table(tiers, **options)),
+        "## What to decide",
+        advice.of_campaign(figures),
+        advice.of_acquisition(figures),
         "## How far to trust it",
         trust.paragraphs(figures),
         "## What was left out",

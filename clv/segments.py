@@ -6,6 +6,9 @@ import pandas as pd
 # Tier -> share of the customers that stand in it or above it, best first.
 TIERS = {"Top 10 %": 0.10, "Next 20 %": 0.30, "Next 30 %": 0.60, "Remaining 40 %": 1.00}
 
+# Below this P(alive) a customer has more likely left than not.
+LIKELY_LEFT = 0.5
+
 _CHAMPIONS, _LOYAL, _RISING = "Champions", "Loyal", "Potential loyalists"
 _NEW, _PROMISING, _ATTENTION = "New customers", "Promising", "Need attention"
 _SLEEPY, _AT_RISK, _DO_NOT_LOSE = "About to sleep", "At risk", "Do not lose"
@@ -39,7 +42,7 @@ ACTIONS = {
 
 def slipping(customers: pd.DataFrame) -> pd.DataFrame:
     """Return the repeat customers who have more likely left than not: P(alive) below one half."""
-    return customers[(customers["frequency"] > 0) & (customers["p_alive"] < 0.5)]
+    return customers[(customers["frequency"] > 0) & (customers["p_alive"] < LIKELY_LEFT)]
 
 
 def rfm_segment(customers: pd.DataFrame) -> pd.Series:

@@ -107,7 +107,7 @@ def _below_zero(name: str) -> Rule:
 def _unordered(*names: str) -> Rule:
     def offenders(frame: pd.DataFrame) -> pd.Series:
         # Closed forms and simulated limits meet up to rounding.
-        gaps = [frame[low] > frame[high] * (1 + 1e-9) + 1e-9 for low, high in pairwise(names)]
+        gaps = [frame[low] > frame[high] + frame[high].abs() * 1e-9 + 1e-9 for low, high in pairwise(names)]
         return pd.concat(gaps, axis=1).any(axis=1)
 
     return Rule(f"{' <= '.join(names)} does not hold", offenders)
@@ -488,4 +488,94 @@ CONCENTRATION = Table(
     },
     key=("customer_share",),
     rules=(_outside_unit("customer_share", "value_share", "lower", "upper"), _unordered("lower", "upper")),
+)
+
+_WITH_MISFIT = f"allowing for the model being as wrong as it was before; {_NONE}"
+DECISIONS = Table(
+    "decisions",
+    {
+        "contacts": Column(INTEGER, "number of customers contacted, those with the largest expected gain first"),
+        "cost": Column(NUMBER, "what contacting them costs"),
+        "expected_gain": Column(NUMBER, "value they are expected to bring more than without the contact (closed form)"),
+        "expected_profit": Column(NUMBER, "expected gain less the cost"),
+        "profit_lower": Column(NUMBER, "lower limit of the realised profit, from joint draws"),
+        "profit_upper": Column(NUMBER, "upper limit of the realised profit, from joint draws"),
+        "loss_probability": Column(NUMBER, "probability that the realised profit is negative"),
+        "profit_lower_with_misfit": Column(NUMBER, f"lower limit, {_WITH_MISFIT}", True),
+        "profit_upper_with_misfit": Column(NUMBER, f"upper limit, {_WITH_MISFIT}", True),
+        "loss_probability_with_misfit": Column(NUMBER, f"the same probability, {_WITH_MISFIT}", True),
+    },
+    key=("contacts",),
+    rules=(
+        _below_zero("cost"),
+        _unordered("profit_lower", "profit_upper"),
+        _unordered("profit_lower_with_misfit", "profit_upper_with_misfit"),
+        _outside_unit("loss_probability", "loss_probability_with_misfit"),
+    ),
+)
+
+EFFECTS = Table(
+    "effects",
+    {
+        "effect": Column(NUMBER, "effect of a contact on who responds: rise of the purchase rate, or leavings undone"),
+        "profit": Column(NUMBER, "expected profit of the plan if that is the effect"),
+        "best_profit": Column(NUMBER, "expected profit of the best plan for that effect"),
+        "best_contacts": Column(INTEGER, "number of customers the best plan contacts"),
+    },
+    key=("effect",),
+    rules=(_unordered("profit", "best_profit"), _below_zero("best_profit"), _below_zero("best_contacts")),
+)
+
+CONTACTS = Table(
+    "contacts",
+    {
+        "place": Column(INTEGER, "place in the order of contact, 1 first"),
+        "customer_id": _CUSTOMER,
+        "expected_gain": Column(NUMBER, "value the customer is expected to bring more than without the contact"),
+        "expected_net_gain": Column(NUMBER, "expected gain less the cost of the contact"),
+        "p_alive": CUSTOMERS.columns["p_alive"],
+        "clv_mean": CUSTOMERS.columns["clv_mean"],
+    },
+    key=("customer_id",),
+    rules=(_below_zero("expected_net_gain"), _outside_unit("p_alive")),
+)
+
+WATCH_LIST = Table(
+    "watch_list",
+    {
+        "value_rank": Column(INTEGER, "place among all customers by clv_mean, 1 the highest"),
+        "customer_id": _CUSTOMER,
+        "frequency": _HISTORY["frequency"],
+        "weeks_silent": Column(NUMBER, "weeks since the last purchase"),
+        "p_alive": CUSTOMERS.columns["p_alive"],
+        "clv_mean": CUSTOMERS.columns["clv_mean"],
+        "silence_is_a_sign_from": Column(
+            DATE, "first day on which, without a purchase until then, the customer has more likely left than not"
+        ),
+    },
+    key=("customer_id",),
+    rules=(_below_zero("weeks_silent"), _outside_unit("p_alive")),
+)
+
+_PER_CUSTOMER = "per customer: margin to date, as it was paid, plus the value still to come"
+ACQUISITION = Table(
+    "acquisition",
+    {
+        "cohort": Column(TEXT, "month of the first purchase"),
+        "customers": Column(INTEGER, "customers in the cohort"),
+        "margin_to_date": Column(NUMBER, "revenue to date times gross margin, per customer, not discounted"),
+        "clv_mean": Column(NUMBER, "expected value still to come within the horizon, per customer"),
+        "lifetime_mean": Column(NUMBER, f"expected value {_PER_CUSTOMER}"),
+        "lifetime_lower": Column(NUMBER, f"lower limit {_PER_CUSTOMER}; with misfit where there is a backtest"),
+        "lifetime_upper": Column(NUMBER, f"upper limit {_PER_CUSTOMER}; with misfit where there is a backtest"),
+        "p_above_cost": Column(NUMBER, "probability that this exceeds acquisition_cost"),
+        "highest_cost": Column(NUMBER, "acquisition cost that this exceeds with 80 % probability"),
+        "payback_months": Column(
+            NUMBER,
+            "months until the margin, to date or expected, has reached acquisition_cost; missing: not so far",
+            True,
+        ),
+    },
+    key=("cohort",),
+    rules=(_unordered("lifetime_lower", "lifetime_upper"), _outside_unit("p_above_cost")),
 )

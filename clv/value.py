@@ -105,8 +105,8 @@ def _expect_block(customers: pd.DataFrame, draws: Draws, horizon: Horizon, inter
     """Return the columns `_EXPECTATIONS`."""
     purchase = [getattr(draws, name)[:, None] for name in ("r", "alpha", "a", "b")]
     spend = [getattr(draws, name)[:, None] for name in ("p", "q", "v")]
-    history, which = _distinct(customers, bgnbd.HISTORY)
-    ages, of_age = _distinct(customers, ["frequency", "T"])
+    history, which = distinct(customers, bgnbd.HISTORY)
+    ages, of_age = distinct(customers, ["frequency", "T"])
     alive = bgnbd.probability_alive(*history, *purchase)
     integrals = bgnbd.alive_integrals(horizon.weeks, *ages, *purchase, discount=horizon.discount_weekly)
     plain, discounted = (integral[:, of_age] * alive[:, which] for integral in integrals)
@@ -124,8 +124,8 @@ def _expect_block(customers: pd.DataFrame, draws: Draws, horizon: Horizon, inter
     ]
 
 
-def _distinct(customers: pd.DataFrame, names: list[str]) -> tuple[list[Floats], Integers]:
-    """Return the distinct values of the columns, and for each customer where its own stand."""
+def distinct(customers: pd.DataFrame, names: list[str]) -> tuple[list[Floats], Integers]:
+    """Return the distinct values of the columns `names`, and for each customer where its own stand."""
     first = customers[~customers.duplicated(names)]
     which = customers.groupby(names, sort=False).ngroup().to_numpy()
     return [first[name].to_numpy(float) for name in names], which

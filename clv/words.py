@@ -31,6 +31,13 @@ def percent(share: float) -> str:
     return f"{share * 100:.{0 if abs(share) >= 0.0995 or share == 0 else 1}f}{NBSP}%"
 
 
+def probability(share: float) -> str:
+    """Return a probability counted among draws in whole percent: what happened in none of them is not impossible."""
+    if min(share, 1 - share) >= 0.01:
+        return percent(share)
+    return f"less than {percent(0.01)}" if share < 0.5 else f"more than {percent(0.99)}"
+
+
 def day(iso: str) -> str:
     """Return a date as 30 September 1997."""
     given = date.fromisoformat(iso)

@@ -17,10 +17,13 @@ LAYERS = {
         "support database source_files source_databases sources notation recognise params_text parsing "
         "rules hints refunds transactions findings simulate rfm windows"
     ),
-    "maths": "bgnbd gamma_gamma predict value scores backtest misfit checks plausibility segments cohorts memory",
+    "maths": (
+        "bgnbd gamma_gamma predict value scores backtest misfit checks plausibility segments cohorts memory "
+        "uplift knowledge decisions acquisition watch"
+    ),
     "engine": "priors bgnbd_model gamma_gamma_model laplace sampling sbc gate origins",
     "disk": "marks chain artefacts",
-    "face": "style plots charts captions words key_figures log_words trust page_tables report quality_page html",
+    "face": "style plots charts captions words key_figures log_words trust page_tables report advice quality_page html",
     "run": "cells prepare provenance manifest terminal failures check new_params run",
 }
 DEPTH = {module: depth for depth, modules in enumerate(LAYERS.values()) for module in modules.split()}

@@ -10,6 +10,14 @@ from clv import params
 from clv.artefacts import root
 from clv.errors import InputError
 
+CAMPAIGN = """
+campaign_cost_per_contact: 2.0
+campaign_effect: survival
+campaign_effect_mean: 0.10
+campaign_effect_sd: 0.05
+campaign_response_share: 0.5
+"""
+
 
 @pytest.fixture
 def refused(tmp_path: Path):
@@ -39,6 +47,12 @@ def test_an_empty_file_means_the_defaults(tmp_path):
 
 def test_every_setting_says_who_changes_it():
     assert all(field.description for field in params.Params.model_fields.values())
+
+
+def test_a_campaign_needs_no_budget_and_an_acquisition_no_plan(tmp_path):
+    (tmp_path / "x.yaml").write_text(CAMPAIGN + "acquisition_cost: 30.0")
+    settings = params.load(tmp_path / "x.yaml")
+    assert settings.campaign_budget is settings.acquisition_per_month is None
 
 
 def test_a_misspelt_key_is_answered_with_the_right_one(refused):
@@ -114,6 +128,31 @@ def test_a_misspelt_key_is_answered_with_the_right_one(refused):
             "method: laplace\ndraws: 200\npredictive_draws: 800",
             "method laplace needs chains x draws of at least 1000, not 800.",
         ),
+        (
+            "campaign_cost_per_contact: 2.0",
+            "a campaign needs campaign_cost_per_contact, campaign_effect, campaign_effect_mean, campaign_effect_sd, "
+            "campaign_response_share; there is no campaign_effect.",
+        ),
+        (
+            "campaign_budget: 2.0",
+            "a campaign needs campaign_cost_per_contact, campaign_effect, campaign_effect_mean, campaign_effect_sd, "
+            "campaign_response_share; there is no campaign_cost_per_contact.",
+        ),
+        (
+            CAMPAIGN.replace("0.10", "-0.10"),
+            "campaign_effect_mean (-0.1) is a share of leavings undone: from 0 to below 1.",
+        ),
+        (CAMPAIGN.replace("0.05", "0.4"), "campaign_effect_sd (0.4) is too large for a share with mean 0.1."),
+        (CAMPAIGN.replace("survival", "magic"), "campaign_effect is 'magic', but must be 'rate' or 'survival'."),
+        (
+            "acquisition_months: 6",
+            "customers still to come need acquisition_cost, acquisition_per_month, acquisition_months, all three.",
+        ),
+        (
+            "acquisition_cost: 20.0\nacquisition_per_month: 6",
+            "customers still to come need acquisition_cost, acquisition_per_month, acquisition_months, all three.",
+        ),
+        ("acquisition_cost: 0.0", "acquisition_cost is 0.0, but must be greater than 0."),
         ("draws: 200\nchains: 4", "predictive_draws (1000) must not exceed chains x draws (800)."),
     ],
 )

@@ -22,6 +22,8 @@ BACKTEST = TESTED | {
     "sample_of": None,
 }
 FIGURES = {
+    "campaign": None,
+    "acquisition": None,
     "as_of": "1998-06-30",
     "source": "cdnow",
     "horizon_weeks": 52,

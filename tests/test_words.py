@@ -43,3 +43,8 @@ def test_days_are_written_out():
 @pytest.mark.parametrize(("number", "written"), [(52, "52"), (39.0, "39"), (26.142857, "26.1")])
 def test_weeks_have_decimals_only_if_needed(number, written):
     assert words.weeks(number) == f"{written}\u00a0weeks"
+
+
+def test_a_probability_counted_among_draws_is_never_certain():
+    written = [words.probability(share).replace("\u00a0", " ") for share in (0.0, 0.004, 0.07, 0.5, 0.995, 1.0)]
+    assert written == ["less than 1.0 %"] * 2 + ["7.0 %", "50 %"] + ["more than 99 %"] * 2

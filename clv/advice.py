@@ -1,0 +1,219 @@
+"""What to do, in words: whom to contact and what that may bring, what a new customer may cost, whose silence to watch.
+
+Every number comes from the key figures or a finished table; nothing here estimates anything.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from IPython.display import Markdown
+
+from clv import charts, page_tables
+from clv.decisions import LOWEST_P_ALIVE, RANDOM, TOP_SPENDERS
+from clv.uplift import RATE
+from clv.words import count, money, percent, probability, weeks
+
+Figures = Mapping[str, Any]
+_RULES = {
+    TOP_SPENDERS: "the top past spenders",
+    LOWEST_P_ALIVE: "those least likely to be still customers",
+    RANDOM: "customers by lot",
+}
+
+
+def to_decide(
+    figures: Figures,
+    curve: pd.DataFrame,
+    effects: pd.DataFrame,
+    watch_list: pd.DataFrame,
+    *,
+    currency: str,
+    interval: float,
+    show_customer_ids: bool,
+) -> list[Any]:
+    """Return what the report shows about decisions, in order; the tables are DECISIONS, EFFECTS and WATCH_LIST."""
+    found, parts = figures["campaign"], [Markdown(of_campaign(figures))]
+    if found is not None:
+        parts += [
+            charts.chart_campaign(curve, found, title=title_campaign(figures), currency=currency, interval=interval),
+            charts.chart_effects(effects, found, title=title_effects(figures), currency=currency, interval=interval),
+        ]
+    watched = page_tables.watch_table(watch_list, currency=currency, show_customer_ids=show_customer_ids)
+    parts += [Markdown(of_acquisition(figures)), Markdown(of_watch_list(watch_list, currency))]
+    return [*parts, page_tables.shown(watched)] if len(watch_list) else parts
+
+
+# --- the campaign ---
+
+
+def of_campaign(figures: Figures) -> str:
+    """Return the campaign in five sentences, as a Markdown list, or how to add one in two."""
+    found = figures["campaign"]
+    if found is None:
+        return (
+            "This run weighs no campaign. To see whom to contact and what that would bring, state in the params file "
+            "what a contact costs, what an experiment said it changes, and how sure that is: the keys that begin with "
+            "`campaign_`."
+        )
+    if not found["contacts"]:
+        return _listed(_nobody(figures, found), _assumption(figures, found))
+    parts = (_whom, _profit, _other_rules, _assumption, _worth_of_knowing)
+    return _listed(*(part(figures, found) for part in parts))
+
+
+def _listed(*sentences: str) -> str:
+    return "\n".join(f"- {sentence}" for sentence in sentences)
+
+
+def _nobody(figures: Figures, found: Figures) -> str:
+    currency, cost = figures["currency"], money(found["cost_per_contact"], figures["currency"])
+    if found["highest_gain"] > found["cost_per_contact"]:
+        return f"**Contact nobody**: the budget of {money(found['budget'], currency)} does not pay for one contact."
+    return (
+        f"**Contact nobody**: even the customer who would gain most is expected to bring only "
+        f"{money(found['highest_gain'], currency)} more, and a contact costs {cost}."
+    )
+
+
+def _whom(figures: Figures, found: Figures) -> str:
+    currency, limited = figures["currency"], found["contacts"] < found["worthwhile"]
+    why = (
+        f"the budget pays for no more of the {count(found['worthwhile'])} who are expected to bring more than that"
+        if limited
+        else "everybody else is expected to bring less than that"
+    )
+    return (
+        f"**Contact {count(found['contacts'])} customers**, those in `exports/contacts.csv`, for "
+        f"{money(found['cost'], currency)}: a contact costs {money(found['cost_per_contact'], currency)}, and {why}."
+    )
+
+
+def _profit(figures: Figures, found: Figures) -> str:
+    currency, profit = figures["currency"], found["profit"]
+    limits, chance, allowing = profit, found["loss_probability"], ""
+    if profit["with_misfit"]:
+        limits, chance = profit["with_misfit"], found["loss_probability_with_misfit"]
+        allowing = ", allowing for a model as wrong as it was before"
+    margin = " (revenue: state `gross_margin` before acting on it)" if figures["gross_margin"] == 1.0 else ""
+    return (
+        f"Over the next {weeks(figures['horizon_weeks'])} they are expected to bring "
+        f"{money(found['expected_gain'], currency)} of {figures['value_is']} more than without the contact, which "
+        f"leaves **{money(profit['mean'], currency)}**{margin}: with {percent(figures['interval'])} probability "
+        f"{_span(limits, currency)}{allowing}, and with a probability of **{probability(chance)}** it loses money."
+    )
+
+
+def _other_rules(figures: Figures, found: Figures) -> str:
+    currency = figures["currency"]
+    less = [f"{words} {money(found['rules'][rule]['regret'], currency)}" for rule, words in _RULES.items()]
+    return (
+        f"As many contacts chosen without a model are expected to earn less: {', '.join(less)} less; somebody who knew "
+        f"every customer and the effect could expect {money(found['perfect_profit'], currency)} at most."
+    )
+
+
+def _assumption(figures: Figures, found: Figures) -> str:
+    mean = percent(found["effect_mean"])
+    spread = f"{percent(found['effect_lower'])} to {percent(found['effect_upper'])}"
+    known = f" (with {percent(figures['interval'])} probability {spread})" if found["effect_sd"] else ""
+    who = f"the {percent(found['response_share'])} who respond" if found["response_share"] < 1 else "everybody"
+    what = (
+        f"a contact makes {who} buy {mean} more often{known}"
+        if found["effect"] == RATE
+        else f"of {who} a contact keeps or brings back {mean} of those who would leave or have left{known}, however "
+        "long ago"
+    )
+    return (
+        f"All of this rests on an assumption that no log of purchases can prove: {what}, over the whole "
+        f"{weeks(figures['horizon_weeks'])}; it must come from an experiment in which a lot decides who is contacted."
+    )
+
+
+def _worth_of_knowing(figures: Figures, found: Figures) -> str:
+    currency, least = figures["currency"], found["break_even_effect"]
+    return (
+        f"The plan pays from an effect of {percent(least)} on; knowing the effect before deciding would add "
+        f"{money(found['value_of_information'], currency)} on average, the most that a further experiment can be worth "
+        "for this one campaign."
+    )
+
+
+def title_campaign(figures: Figures) -> str:
+    found = figures["campaign"]
+    if not found["contacts"]:
+        return "No number of contacts is expected to earn its cost"
+    profit = money(found["profit"]["mean"], figures["currency"])
+    if found["contacts"] < found["worthwhile"]:
+        return f"The budget pays for {count(found['contacts'])} contacts: {profit} expected"
+    return f"{count(found['contacts'])} contacts earn most: {profit} expected"
+
+
+def title_effects(figures: Figures) -> str:
+    found = figures["campaign"]
+    least = found["break_even_effect"]
+    if least is None:
+        return "What the campaign earns hangs on its effect"
+    return f"The plan pays if the effect is above {percent(least)}; {percent(found['effect_mean'])} is assumed"
+
+
+def _span(limits: Figures, currency: str) -> str:
+    return f"between {money(limits['lower'], currency)} and {money(limits['upper'], currency)}"
+
+
+# --- new customers ---
+
+
+def of_acquisition(figures: Figures) -> str:
+    """Return what a new customer is worth and may cost; how to ask for it where the run does not."""
+    found, currency = figures["acquisition"], figures["currency"]
+    if found is None:
+        return "What a new customer may cost is said where the params file states `acquisition_cost`."
+    week = found["payback_weeks"]
+    back = (
+        "It does not come back within the horizon"
+        if week is None
+        else "It comes back with the first order"
+        if week == 0
+        else f"It comes back within {weeks(week)} on average"
+    )
+    return (
+        f"**A new customer** is worth {money(found['value']['mean'], currency)} over "
+        f"{weeks(figures['horizon_weeks'])}, the first order of {money(found['first_order'], currency)} on average "
+        f"included ({percent(figures['interval'])} interval of that mean {_range(found['value'])}); the "
+        f"{money(found['cost'], currency)} that winning one costs are earned on average with a probability of "
+        f"{probability(found['p_above_cost'])}, and by {percent(found['single']['p_above_cost'])} of the single "
+        f"customers. {back}; with {percent(found['confidence'])} confidence a new customer may cost up to "
+        f"**{money(found['highest_cost'], currency)}**.{_of_plan(figures, found)}"
+    )
+
+
+def _of_plan(figures: Figures, found: Figures) -> str:
+    plan, currency = found["plan"], figures["currency"]
+    if plan is None:
+        return ""
+    together = plan["with_known_customers"]
+    return (
+        f" The {count(plan['customers'])} who are planned to come bring {money(plan['value']['mean'], currency)} "
+        f"within the horizon ({_range(plan['value'])}) for {money(plan['cost'], currency)}; together with the "
+        f"customers known today that makes {money(together['mean'], currency)} ({_range(together)})."
+    )
+
+
+def _range(limits: Figures) -> str:
+    return f"{money(limits['lower'], '').strip()} to {money(limits['upper'], '').strip()}"
+
+
+# --- the watch list ---
+
+
+def of_watch_list(watch_list: pd.DataFrame, currency: str) -> str:
+    """Return how many valuable customers are slipping and where they are listed."""
+    if watch_list.empty:
+        return "**To watch**: no customer of high value will be silent for suspiciously long within four weeks."
+    return (
+        f"**To watch**: {count(len(watch_list))} customers of high value, expected to bring "
+        f"{money(watch_list['clv_mean'].sum(), currency)} together, are still customers more likely than not, but "
+        "will not be within four weeks should they stay silent. `exports/watch_list.csv` names them all; these are "
+        "worth most, with the day from which their silence is a sign:"
+    )

@@ -1,0 +1,187 @@
+"""What a budget owner reads about decisions: whom, for how much, what it rests on, and how to ask."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from clv import advice, charts, page_tables, tables
+
+RULES = {name: {"regret": 100.0 * place, "beaten": 0.9} for place, name in enumerate(advice._RULES, start=1)}
+CAMPAIGN = {
+    "effect": "rate",
+    "effect_mean": 0.2,
+    "effect_sd": 0.1,
+    "effect_lower": 0.05,
+    "effect_upper": 0.37,
+    "response_share": 0.3,
+    "cost_per_contact": 2.0,
+    "budget": None,
+    "contacts": 500,
+    "worthwhile": 500,
+    "highest_gain": 90.0,
+    "cost": 1000.0,
+    "expected_gain": 3000.0,
+    "profit": {"mean": 2000.0, "lower": -100.0, "upper": 4000.0, "with_misfit": {"lower": -200.0, "upper": 4500.0}},
+    "loss_probability": 0.05,
+    "loss_probability_with_misfit": 0.07,
+    "value_of_information": 60.0,
+    "break_even_effect": 0.06,
+    "rules": RULES,
+    "perfect_profit": 2600.0,
+}
+FIGURES = {
+    "currency": "USD",
+    "interval": 0.9,
+    "horizon_weeks": 52,
+    "gross_margin": 0.4,
+    "value_is": "margin",
+    "campaign": CAMPAIGN,
+    "acquisition": None,
+}
+CURVE = pd.DataFrame({name: [0.0, 1.0, 2.0] for name in tables.DECISIONS.columns}).assign(contacts=[0, 500, 1000])
+EFFECTS = pd.DataFrame({"effect": [0, 0.2], "profit": [-5.0, 5], "best_profit": [0.0, 6], "best_contacts": [0, 9]})
+WATCH_LIST = pd.DataFrame(
+    {
+        "value_rank": [3, 8],
+        "customer_id": pd.Series(["Ada", "Bob"], dtype="str"),
+        "frequency": [4, 9],
+        "weeks_silent": [6.0, 2.5],
+        "p_alive": [0.6, 0.8],
+        "clv_mean": [300.0, 200.0],
+        "silence_is_a_sign_from": pd.to_datetime(["2026-01-05", "2026-01-20"]).astype("datetime64[us]"),
+    }
+)
+
+
+def said(text: str) -> str:
+    return text.replace("\u00a0", " ")
+
+
+def figures(**campaign) -> dict:
+    return FIGURES | {"campaign": CAMPAIGN | campaign}
+
+
+def shown(given: dict, watch_list: pd.DataFrame = WATCH_LIST, *, ids: bool = False) -> list:
+    return advice.to_decide(given, CURVE, EFFECTS, watch_list, currency="USD", interval=0.9, show_customer_ids=ids)
+
+
+def test_the_campaign_is_told_in_five_sentences():
+    text = said(advice.of_campaign(FIGURES)).removeprefix("- ")
+    assert text.replace("\n- ", " ") == (
+        "**Contact 500 customers**, those in `exports/contacts.csv`, for 1,000 USD: a contact costs 2.00 USD, and "
+        "everybody else is expected to bring less than that. Over the next 52 weeks they are expected to bring "
+        "3,000 USD of margin more than without the contact, which leaves **2,000 USD**: with 90 % probability between "
+        "-200 USD and 4,500 USD, allowing for a model as wrong as it was before, and with a probability "
+        "of **7.0 %** it "
+        "loses money. As many contacts chosen without a model are expected to earn less: the top past "
+        "spenders 100 USD, "
+        "those least likely to be still customers 200 USD, customers by lot 300 USD less; somebody who knew every "
+        "customer and the effect could expect 2,600 USD at most. All of this rests on an "
+        "assumption that no log of purchases can prove: a contact makes the 30 % who respond buy 20 % more often (with "
+        "90 % probability 5.0 % to 37 %), over the whole 52 weeks; it must come from an experiment in which a lot "
+        "decides who is contacted. The plan pays from an effect of 6.0 % on; knowing the effect before deciding would "
+        "add 60.0 USD on average, the most that a further experiment can be worth for this one campaign."
+    )
+    assert text.count("\n- ") == 4
+
+
+def test_without_a_campaign_two_sentences_say_how_to_add_one():
+    text = advice.of_campaign(FIGURES | {"campaign": None})
+    assert text.count(". ") == 1
+    assert "`campaign_`" in text
+    assert not [part for part in shown(FIGURES | {"campaign": None}) if hasattr(part, "layout")]
+
+
+def test_revenue_is_not_sold_as_profit():
+    assert "state `gross_margin`" in advice.of_campaign(FIGURES | {"gross_margin": 1.0})
+    assert "state `gross_margin`" not in advice.of_campaign(FIGURES)
+
+
+def test_a_budget_that_binds_is_named():
+    assert "the budget pays for no more of the 700 who" in said(advice.of_campaign(figures(worthwhile=700)))
+
+
+def test_a_campaign_that_earns_nothing_is_advised_against():
+    text = said(advice.of_campaign(figures(contacts=0, worthwhile=0, highest_gain=1.5, break_even_effect=None)))
+    assert text.startswith(
+        "- **Contact nobody**: even the customer who would gain most is expected to bring only 1.50 USD more, and a "
+        "contact costs 2.00 USD."
+    )
+    text = said(advice.of_campaign(figures(contacts=0, worthwhile=9, budget=1.0)))
+    assert text.startswith("- **Contact nobody**: the budget of 1.00 USD does not pay for one contact.")
+
+
+def test_a_budget_that_binds_does_not_earn_most():
+    assert said(advice.title_campaign(FIGURES)) == "500 contacts earn most: 2,000 USD expected"
+    assert said(advice.title_campaign(figures(worthwhile=700))) == (
+        "The budget pays for 500 contacts: 2,000 USD expected"
+    )
+
+
+def test_an_effect_on_survival_is_told_as_one():
+    text = said(advice.of_campaign(figures(effect="survival", effect_sd=0.0, response_share=1.0)))
+    assert (
+        "of everybody a contact keeps or brings back 20 % of those who would leave or have left, however long" in text
+    )
+
+
+@pytest.mark.parametrize(("chance", "words"), [(0.0, "less than 1.0 %"), (0.07, "7.0 %"), (1.0, "more than 99 %")])
+def test_draws_never_make_a_chance_certain(chance, words):
+    assert f"probability of **{words}** it" in said(advice.of_campaign(figures(loss_probability_with_misfit=chance)))
+
+
+def test_two_charts_show_the_number_of_contacts_and_the_effect():
+    curve, effects = (part for part in shown(FIGURES) if hasattr(part, "layout"))
+    assert said(curve.layout.meta["alt"]).startswith("500 contacts earn most: 2,000 USD expected.")
+    assert list(next(line for line in curve.data if line.name == "expected profit").x) == [0, 500, 1000]
+    assert effects.layout.shapes[0].x0 == pytest.approx(20)
+    assert {"the plan", "the best plan, were that known"} <= {line.name for line in effects.data}
+
+
+def test_without_a_backtest_the_band_is_the_models_own():
+    own = CURVE.assign(**{name: np.nan for name in CURVE.columns if name.endswith("_with_misfit")})
+    figure = charts.chart_campaign(own, CAMPAIGN, title="x", currency="USD", interval=0.9)
+    assert figure.data[0].name == "90 % of the model's futures: profit that comes"
+
+
+def test_the_watch_list_names_customers_only_where_pages_may():
+    ranks, names = (page_tables.watch_table(WATCH_LIST, currency="USD", show_customer_ids=ids) for ids in (False, True))
+    assert [said(name) for name in ranks.index] == ["No. 3", "No. 8"]
+    assert names.index.tolist() == ["Ada", "Bob"]
+    assert ranks["Silence is a sign from"].tolist() == ["2026-01-05", "2026-01-20"]
+
+
+def test_an_empty_watch_list_is_said_and_not_shown():
+    assert len(shown(FIGURES)) == len(shown(FIGURES, tables.empty(tables.WATCH_LIST))) + 1
+    assert "no customer of high value" in advice.of_watch_list(tables.empty(tables.WATCH_LIST), "USD")
+
+
+def test_a_new_customer_and_those_planned_to_come_are_told():
+    found = {
+        "cost": 60.0,
+        "confidence": 0.8,
+        "first_order": 40.0,
+        "value": {"mean": 160.0, "lower": 140.0, "upper": 190.0},
+        "single": {"lower": 20.0, "upper": 500.0, "p_above_cost": 0.7},
+        "p_above_cost": 0.95,
+        "highest_cost": 150.0,
+        "payback_weeks": 6,
+        "plan": {
+            "customers": 1200,
+            "cost": 70_000.0,
+            "value": {"mean": 163_000.0, "lower": 140_000.0, "upper": 195_000.0},
+            "with_known_customers": {"mean": 531_000.0, "lower": 440_000.0, "upper": 654_000.0},
+        },
+    }
+    text = said(advice.of_acquisition(FIGURES | {"acquisition": found}))
+    assert text == (
+        "**A new customer** is worth 160 USD over 52 weeks, the first order of 40.0 USD on average included (90 % "
+        "interval of that mean 140 to 190); the 60.0 USD that winning one costs are earned on average "
+        "with a probability "
+        "of 95 %, and by 70 % of the single customers. It comes back within 6 weeks on average; with 80 % confidence a "
+        "new customer may cost up to **150 USD**. The 1,200 who are planned to come bring 163,000 USD "
+        "within the horizon "
+        "(140,000 to 195,000) for 70,000 USD; together with the customers known today that makes 531,000 USD (440,000 "
+        "to 654,000)."
+    )
+    assert "`acquisition_cost`" in advice.of_acquisition(FIGURES)
