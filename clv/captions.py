@@ -3,6 +3,9 @@
 Every number comes from the chart's own finished table.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -116,6 +119,29 @@ def of_windows(rows: pd.DataFrame) -> str:
     return (
         f"What came lay between {percent(share.min())} and {percent(share.max())} of the forecast, in {inside.sum()} "
         f"of {len(rows)} windows inside the interval that holds if the model is right."
+    )
+
+
+def of_campaign(campaign: Mapping[str, Any], *, currency: str, interval: float) -> str:
+    """Return what the chosen number of contacts earns; `campaign` are its key figures."""
+    profit = campaign["profit"]
+    wider = profit["with_misfit"]
+    limits, held = (wider, possible(interval)) if wider else (profit, if_right(interval))
+    return (
+        f"{count(campaign['contacts'])} contacts are expected to earn {money(profit['mean'], currency)}; what comes will "
+        f"be {amount(limits['lower'])} to {money(limits['upper'], currency)} ({held})."
+    )
+
+
+def of_effects(effects: pd.DataFrame, campaign: Mapping[str, Any], *, currency: str, interval: float) -> str:
+    """Return what the plan earns at either end of what is believed of the effect; `effects` is table EFFECTS."""
+    low, high = (
+        money(float(np.interp(campaign[f"effect_{end}"], effects["effect"], effects["profit"])), currency)
+        for end in ("lower", "upper")
+    )
+    return (
+        f"The plan is expected to earn {low} if a contact changes {percent(campaign['effect_lower'])} and {high} if it "
+        f"changes {percent(campaign['effect_upper'])}: {percent(interval)} of what is believed of the effect."
     )
 
 

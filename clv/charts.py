@@ -454,7 +454,7 @@ def chart_campaign(
         title,
         x="Customers contacted, the largest expected gain first",
         y=f"Profit of the campaign ({currency})",
-        alt="Curve of expected profit by the number of contacts, with the band of the profit that will come.",
+        alt=captions.of_campaign(campaign, currency=currency, interval=interval),
     )
     _add_band(figure, curve["contacts"], lower, upper, f"{held}: profit that comes")
     figure.add_scatter(
@@ -479,7 +479,7 @@ def chart_effects(
         title,
         x="Effect of a contact on who responds (%)",
         y=f"Expected profit ({currency})",
-        alt="Two rising lines by the effect: the plan, and the best plan for that effect; a band for what is believed.",
+        alt=captions.of_effects(effects, campaign, currency=currency, interval=interval),
     )
     believed = [100 * campaign["effect_lower"], 100 * campaign["effect_upper"]]
     ends = [effects["profit"].min(), effects["best_profit"].max()]

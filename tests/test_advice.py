@@ -132,7 +132,10 @@ def test_draws_never_make_a_chance_certain(chance, words):
 
 def test_two_charts_show_the_number_of_contacts_and_the_effect():
     curve, effects = (part for part in shown(FIGURES) if hasattr(part, "layout"))
-    assert said(curve.layout.meta["alt"]).startswith("500 contacts earn most: 2,000 USD expected.")
+    assert said(curve.layout.meta["alt"]) == (
+        "500 contacts are expected to earn 2,000 USD; what comes will be -200 to 4,500 USD (90 %, allowing for past "
+        "errors)."
+    )
     assert list(next(line for line in curve.data if line.name == "expected profit").x) == [0, 500, 1000]
     assert effects.layout.shapes[0].x0 == pytest.approx(20)
     assert {"the plan", "the best plan, were that known"} <= {line.name for line in effects.data}

@@ -170,7 +170,9 @@ def test_money_carries_its_currency(name):
 
 
 def test_every_public_function_is_tried():
-    assert {name.removeprefix("chart_") for name in vars(charts) if name.startswith("chart_")} == set(CHARTS)
+    elsewhere = {"campaign", "effects"}  # test_advice
+    found = {name.removeprefix("chart_") for name in vars(charts) if name.startswith("chart_")}
+    assert found == set(CHARTS) | elsewhere
 
 
 def test_no_customer_reaches_a_page():

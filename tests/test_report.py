@@ -325,6 +325,7 @@ def collected(groups: pd.DataFrame) -> dict:
     return key_figures.collect(
         forecast, groups, as_of=date(2024, 12, 31), source="log", horizon_weeks=52, discount_rate_annual=0.1,
         gross_margin=1.0, currency="USD", interval=0.9, checks=checks, backtest=None, misfit=MISFIT,
+        campaign=None, acquisition=None,
         dependence=pd.DataFrame({"measure": ["Spearman"], "value": [0.1]}), ledger=LEDGER,
     )  # fmt: skip
 
