@@ -128,8 +128,8 @@ def of_campaign(campaign: Mapping[str, Any], *, currency: str, interval: float) 
     wider = profit["with_misfit"]
     limits, held = (wider, possible(interval)) if wider else (profit, if_right(interval))
     return (
-        f"{count(campaign['contacts'])} contacts are expected to earn {money(profit['mean'], currency)}; what comes will "
-        f"be {amount(limits['lower'])} to {money(limits['upper'], currency)} ({held})."
+        f"{count(campaign['contacts'])} contacts are expected to earn {money(profit['mean'], currency)}; what comes "
+        f"will be {amount(limits['lower'])} to {money(limits['upper'], currency)} ({held})."
     )
 
 
@@ -140,8 +140,8 @@ def of_effects(effects: pd.DataFrame, campaign: Mapping[str, Any], *, currency: 
         for end in ("lower", "upper")
     )
     return (
-        f"The plan is expected to earn {low} if a contact changes {percent(campaign['effect_lower'])} and {high} if it "
-        f"changes {percent(campaign['effect_upper'])}: {percent(interval)} of what is believed of the effect."
+        f"The plan is expected to earn {low} if a contact changes {percent(campaign['effect_lower'])} and {high} if "
+        f"it changes {percent(campaign['effect_upper'])}: {percent(interval)} of what is believed of the effect."
     )
 
 

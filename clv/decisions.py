@@ -80,7 +80,7 @@ def decide(
     customers
         customer_id, frequency, recency, T, monetary_value, revenue, p_alive, clv_mean.
     factors
-        From `misfit.factors`, one per draw; empty without a backtest.
+        From `misfit.one_per_draw`; empty without a backtest.
     """
     if given is None:
         contacts, curve, effects = (

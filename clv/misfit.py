@@ -8,6 +8,7 @@ total draw is multiplied by exp(tau z), with one z per draw for all groups, sinc
 all of them. Intervals of single customers stay as they are: there luck outweighs misfit by far.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -91,6 +92,11 @@ def factors(found: pd.DataFrame, *, draws: int, seed: int) -> dict[str, Floats]:
     }
 
 
+def one_per_draw(found: Mapping[str, Floats], draws: int) -> dict[str, Floats]:
+    """Return the first factor of every draw, for sums that are kept by draw."""
+    return {outcome: factor[:draws] for outcome, factor in found.items()}
+
+
 def figures(found: pd.DataFrame, *, seed: int) -> dict[str, Any] | None:
     """Return what the report says of the misfit: from which past forecasts, and tau's mean and 90 % per outcome."""
     if found.empty:
@@ -146,10 +152,10 @@ def limits_with(draws: Floats, factor: Floats, *, interval: float) -> Floats:
 
 
 def with_misfit(total_draws: pd.DataFrame, found: dict[str, Floats]) -> pd.DataFrame:
-    """Return table TOTAL_DRAWS with every total multiplied by its factor, missing without a backtest."""
+    """Return table TOTAL_DRAWS with every total multiplied by its factor (`one_per_draw`), missing without any."""
     nothing = np.full(len(total_draws), np.nan)
     columns = {
-        f"{outcome}_with_misfit": total_draws[outcome] * found.get(outcome, nothing)[: len(total_draws)]
+        f"{outcome}_with_misfit": total_draws[outcome] * found.get(outcome, nothing)
         for outcome in ("value", "purchases")
     }
     return total_draws.assign(**columns)
