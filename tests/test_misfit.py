@@ -292,7 +292,7 @@ def test_every_draw_of_the_total_carries_the_factor_of_its_outcome():
     draws = pd.DataFrame({"draw": [0, 1], "value": [100.0, 200.0], "purchases": [10.0, 20.0]})
     # Of the factors in turn a draw carries its first.
     found = {"value": np.array([2.0, 0.5, 9.0, 9.0]), "purchases": np.array([1.5, 1.0, 9.0, 9.0])}
-    table = misfit.with_misfit(draws, found)
+    table = misfit.with_misfit(draws, misfit.one_per_draw(found, len(draws)))
     assert table["value_with_misfit"].tolist() == [200, 100]
     assert table["purchases_with_misfit"].tolist() == [15, 20]
     assert table["value"].tolist() == [100, 200]
