@@ -106,7 +106,12 @@ def test_a_stamp_is_as_old_as_the_start_so_that_changes_during_a_run_are_noticed
             1,
             "04_gamma_gamma, cell [3]: the memory did not suffice; lower memory_gib or predictive_draws.",
         ),
-        ("pass", 1, "04_gamma_gamma: ran to its end without writing posterior/gamma_gamma.nc."),
+        (
+            "pass",
+            1,
+            "04_gamma_gamma: ran to its end without writing posterior/gamma_gamma.nc, "
+            "posterior/gamma_gamma_origins.nc.",
+        ),
     ],
 )
 def test_what_goes_wrong_is_one_sentence_and_leaves_the_last_results_alone(make, cell, code, sentence):
@@ -135,7 +140,7 @@ def test_an_artefact_of_the_last_run_does_not_count_as_written(make):
 @pytest.mark.slow
 def test_an_artefact_that_other_settings_left_behind_is_removed(make):
     assert make(writes(NAME), settings=SETTINGS | {"calibration_end": "2025-01-31"})[0] == 0
-    only_full = writes(NAME).replace("'gamma_gamma_calibration'", "")
+    only_full = writes(NAME).replace("'gamma_gamma_calibration', ", "")
     assert make(only_full)[0] == 0
     assert TOY.path("gamma_gamma").exists()
     assert not TOY.path("gamma_gamma_calibration").exists()
