@@ -12,7 +12,7 @@ from IPython.display import Markdown
 from clv import charts, page_tables
 from clv.decisions import LOWEST_P_ALIVE, RANDOM, TOP_SPENDERS
 from clv.uplift import RATE
-from clv.words import count, money, percent, probability, weeks
+from clv.words import amount, count, money, percent, probability, weeks
 
 Figures = Mapping[str, Any]
 _RULES = {
@@ -201,7 +201,7 @@ def _of_plan(figures: Figures, found: Figures) -> str:
 
 
 def _range(limits: Figures) -> str:
-    return f"{money(limits['lower'], '').strip()} to {money(limits['upper'], '').strip()}"
+    return f"{amount(limits['lower'])} to {amount(limits['upper'])}"
 
 
 # --- the watch list ---

@@ -14,7 +14,7 @@ import xarray as xr
 from scipy.special import ndtr as norm_cdf
 
 from clv import bgnbd, gamma_gamma, tables
-from clv.predict import Calendar, Draws, Floats, Horizon, Integers, Totals, simulate, yearly_horizon
+from clv.predict import Calendar, Draws, Floats, Groups, Horizon, Integers, Totals, simulate, yearly_horizon
 from clv.scores import (
     LEVELS,
     against,
@@ -96,10 +96,10 @@ def score(
     expected = expectations(known, draws, horizon, interval=interval, workers=workers)
     expected = expected[["p_alive", "expected_purchases", "clv_mean", "expected_clv_lower", "expected_clv_upper"]]
     table = pd.concat([known, scored, expected], axis=1).assign(origin=pd.Timestamp(origin))
-    return Scored(table, _group_table(table, groups.codes, labels, totals, interval), totals)
+    return Scored(table, _group_table(table, groups, labels, totals, interval), totals)
 
 
-def _groups(known: pd.DataFrame, groupings: pd.DataFrame | None) -> tuple[Any, pd.DataFrame]:
+def _groups(known: pd.DataFrame, groupings: pd.DataFrame | None) -> tuple[Groups, pd.DataFrame]:
     history = pd.Series(np.where(known["frequency"] > 0, BACK, ONCE), index=known.index, dtype="str")
     named = pd.DataFrame({"history": history})
     if groupings is not None:
@@ -108,14 +108,10 @@ def _groups(known: pd.DataFrame, groupings: pd.DataFrame | None) -> tuple[Any, p
 
 
 def _group_table(
-    table: pd.DataFrame, codes: Integers, labels: pd.DataFrame, totals: Totals, interval: float
+    table: pd.DataFrame, groups: Groups, labels: pd.DataFrame, totals: Totals, interval: float
 ) -> pd.DataFrame:
     """Return table BACKTEST_GROUPS."""
-
-    def total(column: pd.Series) -> Floats:
-        counts = [np.bincount(code, column.to_numpy(float), len(labels)) for code in codes.T]
-        return np.sum(counts, axis=0, dtype=float)
-
+    total = groups.sums
     columns = {"customers": total(pd.Series(1, index=table.index)).astype("int64")}
     for outcome, predicted in OUTCOMES.items():
         draws = getattr(totals, outcome)
@@ -133,8 +129,9 @@ def _group_table(
 def _log_sd(draws: Floats) -> Floats:
     """Return each column's standard deviation of the logarithm, from its central 68 %: far tails do not matter."""
     low, high = np.quantile(draws, norm_cdf([-1.0, 1.0]), axis=0)
-    far = np.sqrt(np.log1p(draws.var(axis=0) / np.maximum(draws.mean(axis=0), 1e-12) ** 2))
-    return np.where(low > 0, np.log(np.where(low > 0, high / np.where(low > 0, low, 1.0), 1.0)) / 2, far)
+    from_moments = np.sqrt(np.log1p(draws.var(axis=0) / np.maximum(draws.mean(axis=0), 1e-12) ** 2))
+    known = low > 0
+    return np.where(known, np.log(np.divide(high, low, out=np.ones_like(high), where=known)) / 2, from_moments)
 
 
 def figures(scored: Scored, *, horizon: Horizon, interval: float, seed: int) -> dict[str, Any] | None:

@@ -80,6 +80,11 @@ class Groups:
     codes: Integers
     count: int
 
+    def sums(self, column: pd.Series) -> Floats:
+        """Return the sum of one value per customer over each group, (count,)."""
+        sums = [np.bincount(codes, column.to_numpy(float), self.count) for codes in self.codes.T]
+        return np.sum(sums, axis=0, dtype=float)
+
 
 @dataclass(frozen=True)
 class Calendar:

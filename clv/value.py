@@ -354,10 +354,7 @@ def _group_table(
 ) -> pd.DataFrame:
     """Return table SEGMENTS: sums of the means, limits from the joint totals."""
 
-    def total(column: pd.Series) -> Floats:
-        counts = (np.bincount(codes, weights=column, minlength=groups.count) for codes in groups.codes.T)
-        return np.sum(list(counts), axis=0)
-
+    total = groups.sums
     size, clv_mean = total(pd.Series(1, index=customers.index)), total(customers["clv_mean"])
     purchases, value = (np.quantile(draws, tails(interval), axis=0) for draws in (totals.purchases, totals.value))
     return labels.assign(

@@ -855,9 +855,12 @@ LOGS_COLUMNS = {
 
 def _paragraphs(*parts: str) -> str:
     """Return parts with an empty line between them; prose is filled anew, tables are left as they are."""
-    prose = (None if part.startswith("|") else " ".join(part.split()) for part in parts)
-    filled = (text and fill(text, 120, break_on_hyphens=False) for text in prose)
-    return "\n\n".join(text or part for text, part in zip(filled, parts, strict=True))
+    return "\n\n".join(part if part.startswith("|") else filled(part) for part in parts)
+
+
+def filled(text: str) -> str:
+    """Return prose in lines of at most 120 characters, however it was indented."""
+    return fill(" ".join(text.split()), 120, break_on_hyphens=False)
 
 
 def table(rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str]) -> str:

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache, partial
 from pathlib import Path
-from textwrap import fill
 from typing import Any
 from unittest.mock import patch
 
@@ -307,11 +306,11 @@ def page(figures: Mapping[str, Any]) -> str:
     host, outcome = figures["machine"], "Everything passed." if figures["passed"] else "**Not everything passed.**"
     parts = [
         f"# Do campaigns earn what is forecast? Measured {figures['date']}",
-        _filled(
+        bench.filled(
             f"""{outcome} By `make decisions`, seed {figures["seed"]}, in {figures["seconds"] / 60:.0f} minutes on
             {host["processor"]}, {host["cores"]} cores; Python {host["python"]}, pymc {host["pymc"]}."""
         ),
-        _filled(
+        bench.filled(
             f"""Each world is {CUSTOMERS:,} customers with a truth of their own, fitted as a run fits them. Half of the
             contacted respond; how strongly is drawn from what is believed. Then the customers live the next
             {HORIZON.weeks:.0f} weeks event by event, with and without the contact. A campaign passes if it contacts
@@ -327,10 +326,6 @@ def page(figures: Mapping[str, Any]) -> str:
         bench.table(map(_row, figures["campaigns"], figures["campaigns"].values()), COLUMNS),
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def _filled(text: str) -> str:
-    return fill(" ".join(text.split()), 120, break_on_hyphens=False)
 
 
 def draw(outcomes: pd.DataFrame, file: Path) -> None:

@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cache, partial
 from pathlib import Path
-from textwrap import fill
 from typing import Any
 
 import bench
@@ -236,11 +235,11 @@ def page(figures: Mapping[str, Any]) -> str:
     outcome = "Everything passed." if figures["passed"] else "**Not everything passed.**"
     parts = [
         f"# Do totals hold where the model is wrong? Measured {figures['date']}",
-        _filled(
+        bench.filled(
             f"""{outcome} By `make misfit`, seed {figures["seed"]}, in {figures["seconds"] / 60:.0f} minutes on
             {host["processor"]}, {host["cores"]} cores; Python {host["python"]}, pymc {host["pymc"]}."""
         ),
-        _filled(
+        bench.filled(
             f"""Each data set is {CUSTOMERS:,} customers who come over {WEEKS_SEEN:.0f} weeks, in a world of its own.
             The purchases of the following {AHEAD:.0f} weeks are forecast as a run forecasts them, after the model was
             tested on the past windows of that length. An error is the logarithm of what came over what was expected.
@@ -250,7 +249,7 @@ def page(figures: Mapping[str, Any]) -> str:
         ),
         "![What came, sorted, against both intervals, in each world](misfit.png)",
         bench.table(map(_row, figures["worlds"], figures["worlds"].values()), COLUMNS),
-        _filled(
+        bench.filled(
             """Where the model is right the wider interval is wider than it need be: two or three past windows cannot
             prove that it is. Seasons swing by up to 50 %, the highest week anywhere in the year; drifts halve the rate
             in a year, raise it by a half, or anything between."""
@@ -277,10 +276,6 @@ def _row(world: str, found: Mapping[str, float]) -> dict[str, Any]:
         "own_width": f"{found['half_width']:.0%}",
         "wider_width": f"{found['half_width_with_misfit']:.0%}",
     }
-
-
-def _filled(text: str) -> str:
-    return fill(" ".join(text.split()), 120, break_on_hyphens=False)
 
 
 def draw(forecasts: Mapping[str, pd.DataFrame], file: Path) -> None:

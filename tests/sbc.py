@@ -18,7 +18,6 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cache, partial
 from pathlib import Path
-from textwrap import fill
 from typing import Any
 from unittest.mock import patch
 
@@ -337,12 +336,12 @@ def page(figures: Mapping[str, Any]) -> str:
     outcome = "Everything passed." if figures["passed"] else "**Not everything passed.**"
     parts = [
         f"# How well calibrated, measured {figures['date']}",
-        _filled(
+        bench.filled(
             f"""{outcome} By `make sbc`, seed {figures["seed"]}, in {figures["seconds"] / 60:.0f} minutes on
             {host["processor"]}, {host["cores"]} cores; Python {host["python"]}, pymc {host["pymc"]}, nutpie
             {host["nutpie"]}."""
         ),
-        _filled(
+        bench.filled(
             f"""Each data set is {figures["customers"]} customers who come over two years, drawn in continuous time from
             parameters that are drawn from the prior at a typical order value of 1. Both models are fitted as a run
             fits them ({CHAINS} chains of {RUN_DRAWS:,} draws, {TUNE:,} to tune), a year is forecast, and the truth is
@@ -354,7 +353,7 @@ def page(figures: Mapping[str, Any]) -> str:
         ),
         "![Curves of ranks and their bands: four runs, and what planted mistakes do to them](sbc.png)",
         "## Samplers and scales",
-        _filled(
+        bench.filled(
             f"""*Stated*: the prior is told the typical order value; *estimated*: it takes it from each data set, as a
             run does. Where importance sampling fell back to NUTS, NUTS's posterior is the one judged. The gate's limits
             are not applied. A p-value is that of the whole curve; a quantity fails below
@@ -365,7 +364,7 @@ def page(figures: Mapping[str, Any]) -> str:
     ]
     crashes = [f"{_title(run)}, {crash}" for run in runs.values() for crash in run["crashed"]]
     if crashes:
-        parts.append(_filled(f"**Not fitted:** {'; '.join(crashes)}."))
+        parts.append(bench.filled(f"**Not fitted:** {'; '.join(crashes)}."))
     mistakes = {key: found for run in runs.values() for key, found in run.get("mistakes", {}).items()}
     if mistakes:
         parts += [
@@ -429,10 +428,6 @@ def _mistake_row(mistake: str, found: Mapping[str, Any]) -> dict[str, Any]:
 
 def _p_value(number: float) -> str:
     return f"{number:.1g}" if number >= 1e-9 else "< 1e-9"
-
-
-def _filled(text: str) -> str:
-    return fill(" ".join(text.split()), 120, break_on_hyphens=False)
 
 
 def draw(runs: Mapping[str, Mapping[str, Any]], ranks: Mapping[str, Ranks], file: Path) -> None:
