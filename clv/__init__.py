@@ -1,6 +1,7 @@
 """Customer lifetime value with honest uncertainty: the map of the package.
 
 Words      params, tables, errors      what may be said: settings (with strict_yaml, secrecy), contracts, refusals
+           words                       how numbers are written
            progress                    how far a notebook is
 Data       sources, source_files, source_databases
                                        a log as it stands, wherever it lies (on database)
@@ -25,11 +26,12 @@ Disk       artefacts                   name, place and contract of every file of
            chain, marks                what each was made from: records that readers check, marks in the files
 Face       plots, charts, captions, style
                                        figures for analysts; charts for readers and their sentences; common colours
-           words, key_figures          how numbers are written; the figures a report speaks of
-           report, trust, advice, log_words, page_tables, quality_page, html
-                                       sentences and titles; tables for people; pages
+           key_figures                 the figures a report speaks of
+           report, trust, advice, log_words, page_tables, cards, quality_page, html
+                                       sentences and titles; tables and cards for people; pages
 Run        check, new_params           a log without a run
            prepare, cells, run         settings to notebooks; one notebook executed strictly and rendered
+           pictures                    the report's charts as files for slides
            terminal, failures          stages as they run; what went wrong
            provenance, manifest        what no longer belongs together; hashes of all that a run read and left behind
 

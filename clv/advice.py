@@ -44,6 +44,27 @@ def to_decide(
     return [*parts, page_tables.shown(watched)] if len(watch_list) else parts
 
 
+def where_to_begin(figures: Figures, groups: pd.DataFrame) -> str:
+    """Return which segment to act on first and what it brings; `groups` are the segments' rows of table SEGMENTS."""
+    currency, campaign = figures["currency"], figures["campaign"]
+    if campaign and campaign["segments"]:
+        first = campaign["segments"][0]
+        return (
+            f"Begin with **{first['segment']}**: {count(first['contacts'])} of the {count(campaign['contacts'])} "
+            f"planned contacts are theirs, expected to bring {money(first['expected_gain'], currency)} more than "
+            "without, "
+            f"{money(first['expected_net_gain'], currency)} after the cost."
+        )
+    first = groups.loc[groups["clv_mean"].idxmax()]
+    suffix = "" if pd.isna(first["clv_lower_with_misfit"]) else "_with_misfit"
+    limits = {end: first[f"clv_{end}{suffix}"] for end in ("lower", "upper")}
+    return (
+        f"Begin with **{first['group']}**: {money(first['clv_mean'], currency)} ({_range(limits)}) is at stake there, "
+        f"{percent(first['share_of_value'])} of all value. How much of it an action would change, no log of purchases "
+        "can say."
+    )
+
+
 # --- the campaign ---
 
 

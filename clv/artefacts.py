@@ -57,8 +57,10 @@ ARTEFACTS: dict[str, Artefact] = {
     "gamma_gamma": Artefact("posterior/gamma_gamma.nc", _GAMMA_GAMMA),
     "gamma_gamma_calibration": Artefact("posterior/gamma_gamma_calibration.nc", _GAMMA_GAMMA, BACKTESTED),
     "gamma_gamma_origins": Artefact("posterior/gamma_gamma_origins.nc", _GAMMA_GAMMA),
+    "spend_test": Artefact("data/spend_test.parquet", _GAMMA_GAMMA),
     "customers": Artefact("data/customers.parquet", _SEGMENTS),
     "segments": Artefact("data/segments.parquet", _SEGMENTS),
+    "migration": Artefact("data/migration.parquet", _SEGMENTS),
     "cohorts": Artefact("data/cohorts.parquet", _SEGMENTS),
     "backtest": Artefact("data/backtest.parquet", _SEGMENTS),
     "backtest_groups": Artefact("data/backtest_groups.parquet", _SEGMENTS),
@@ -76,7 +78,7 @@ ARTEFACTS: dict[str, Artefact] = {
 
 # What the report carries within itself: tables of groups and figures, never of customers.
 AGGREGATES = (
-    *(f"exports/{name}.csv" for name in ("segments", "cohorts", "windows", "data_dictionary")),
+    *(f"exports/{name}.csv" for name in ("segments", "migration", "cohorts", "windows", "data_dictionary")),
     "key_figures.json",
 )
 

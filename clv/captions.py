@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from clv.segments import NEWCOMERS
 from clv.style import futures, if_right, possible
 from clv.words import amount, count, money, percent
 
@@ -55,6 +56,23 @@ def of_segment_grid(grid: pd.DataFrame, *, currency: str) -> str:
         f"The {count(dearest['customers'])} customers in the dearest cell ({_cell(dearest)}) are expected to bring "
         f"{money(dearest['clv_per_customer'], currency)} each; most customers, {count(fullest['customers'])}, are in "
         f"the cell {_cell(fullest)}, at {money(fullest['clv_per_customer'], currency)} each."
+    )
+
+
+def of_migration(migration: pd.DataFrame) -> str:
+    """Return how many stayed where they were, and where most of the first segment's others went; table MIGRATION."""
+    known = migration[migration["segment_before"] != NEWCOMERS]
+    stayed = known["segment_before"] == known["segment_now"]
+    first = known[known["segment_before"] == known["segment_before"].iloc[0]]
+    left = first[first["segment_now"] != first["segment_before"]].nlargest(1, "customers")
+    others = "".join(
+        f"; of those who left {row.segment_before}, most are {row.segment_now} now ({percent(row.share)} of the row)"
+        for row in left.itertuples()
+    )
+    return (
+        f"Of {count(known['customers'].sum())} customers known at the earlier day, "
+        f"{percent(known.loc[stayed, 'customers'].sum() / known['customers'].sum())} are in the segment they were "
+        f"in{others}."
     )
 
 

@@ -15,7 +15,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from clv import captions
+from clv import captions, segments
 from clv.style import (
     BAND,
     MODEL,
@@ -209,6 +209,51 @@ def chart_segment_grid(grid: pd.DataFrame, *, title: str, currency: str) -> go.F
     )
     figure.update_xaxes(range=[0.5, 5.5], dtick=1, showgrid=False, zeroline=False)
     figure.update_yaxes(range=[0.5, 5.5], dtick=1, showgrid=False, zeroline=False)
+    return figure
+
+
+def chart_migration(migration: pd.DataFrame, *, title: str) -> go.Figure:
+    """Show which segment the customers of each earlier segment are in now; `migration` is table MIGRATION."""
+    if migration.empty:
+        return _blank(title)
+    shares = 100 * migration.pivot(index="segment_before", columns="segment_now", values="share")
+    customers = migration.pivot(index="segment_before", columns="segment_now", values="customers")
+    rows = [name for name in (*segments.ACTIONS, segments.NEWCOMERS) if name in shares.index]
+    columns = [name for name in segments.ACTIONS if name in shares.columns]
+    shares, customers = (part.reindex(index=rows, columns=columns) for part in (shares, customers))
+    figure = _chart(
+        title,
+        x="Segment now",
+        y="Segment on the earlier day",
+        alt=captions.of_migration(migration),
+        height=300 + 30 * len(rows),  # the slanted names and the scale below them need most of it
+    )
+    figure.add_heatmap(
+        x=columns,
+        y=rows,
+        z=shares,
+        zmin=0,
+        zmax=100,
+        colorscale=_scale(OBSERVED_RAMP),
+        colorbar=_colorbar("Share of the row (%)"),
+        customdata=customers,
+        hovertemplate="%{customdata:,} customers were %{y}<br>and are %{x}: %{z:.1f} % of the row<extra></extra>",
+        hoverongaps=False,
+        xgap=2,
+        ygap=2,
+    )
+    cells = shares.stack().dropna()
+    figure.add_scatter(
+        x=cells.index.get_level_values(1),
+        y=cells.index.get_level_values(0),
+        mode="text",
+        text=[f"{share:.0f}" if share >= 0.5 else "<1" for share in cells],
+        textfont={"size": 11, "color": ["#ffffff" if share > 75 else "#10202c" for share in cells]},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    figure.update_xaxes(type="category", showgrid=False, side="bottom", tickangle=-50)
+    figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
     return figure
 
 

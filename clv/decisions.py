@@ -132,6 +132,25 @@ def naive_rules(customers: pd.DataFrame, contacts: int, seed: int) -> dict[str, 
     return {name: order[:contacts] for name, order in orders.items()}
 
 
+def by_segment(contacts: pd.DataFrame, customers: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return how many of each segment are contacted and what that is expected to bring, the largest net gain first.
+
+    Parameters
+    ----------
+    contacts
+        Table CONTACTS.
+    customers
+        customer_id and rfm_segment.
+    """
+    named = contacts.assign(segment=contacts["customer_id"].map(customers.set_index("customer_id")["rfm_segment"]))
+    found = named.groupby("segment", as_index=False).agg(
+        contacts=("customer_id", "size"),
+        expected_gain=("expected_gain", "sum"),
+        expected_net_gain=("expected_net_gain", "sum"),
+    )
+    return found.sort_values("expected_net_gain", ascending=False).to_dict("records")
+
+
 # --- tables and figures ---
 
 

@@ -24,6 +24,7 @@ from clv.errors import GateError
 from clv.laplace import K_HAT_LIMIT
 from clv.predict import spaced
 from clv.sampling import LAPLACE, Settings, method_of
+from clv.words import NBSP, count, day, money, percent, weeks
 
 PASS, WARN, FAIL = "PASS", "WARN", "FAIL"
 TAKEN_OVER, SHAPE = "NUTS took over", "shape"
@@ -150,29 +151,30 @@ def judge_independence(
     """
     once = customers[(customers["frequency"] == 0) & (customers["mean_amount"] > 0)]
     related = bool((~dependence["value"].between(dependence["lower"], dependence["upper"])).any())
-    spearman, lower, upper = dependence.set_index("measure").loc["Spearman", ["value", "lower", "upper"]]
+    spearman = dependence.set_index("measure").loc["Spearman", "value"]
     sentence = (
-        f"Customers who buy more often spend {'more' if spearman > 0 else 'less'} per purchase"
+        f"Customers who buy more often spend {'more' if spearman > 0 else 'less'} per purchase, which the model takes "
+        "for luck"
         if related
         else "Customers who buy more often spend neither more nor less per purchase than luck explains"
     )
-    sentence += f" (rank correlation {spearman:+.2f}; {lower:+.2f} to {upper:+.2f} if there were no relation)."
     limit = f"<= {INDEPENDENCE_WARN:.0%}, or within two standard errors"
     if once.empty:
-        return Check("data", "independence", 0.0, limit, WARN if related else PASS, sentence)
+        return Check("data", "independence", 0.0, limit, WARN if related else PASS, f"{sentence}.")
     spent, valued, value = once["mean_amount"].mean(), once["expected_spend"].mean(), once["clv_mean"].sum()
     excess, error = valued / spent - 1, once["mean_amount"].std() / np.sqrt(len(once)) / spent
     wrong = abs(excess) > INDEPENDENCE_WARN and abs(excess) > 2 * error
-    sentence += (
-        f" One-time buyers spent {spent:,.2f} {currency} on their purchase; the model expects {valued:,.2f} of each of "
-        f"their next ones ({excess:+.0%})"
-    )
     if wrong:
         wrongly = value * (1 - spent / valued)
         sentence += (
-            f", so their {value:,.0f} {currency} may be {abs(wrongly):,.0f} too {'high' if wrongly > 0 else 'low'}"
+            f": what one-time buyers are expected to bring, {money(value, currency)}, may be "
+            f"{money(abs(wrongly), currency)} too {'high' if wrongly > 0 else 'low'}"
         )
-    sentence = f"{sentence}.{_returned(returned, currency)}"
+    who = "They" if wrong else "One-time buyers"
+    sentence += (
+        f". {who} spent {spent:,.2f}{NBSP}{currency} on their purchase, and {valued:,.2f} is expected of each of their "
+        f"next ones.{_returned(returned, currency)}"
+    )
     return Check("data", "independence", float(excess), limit, WARN if related or wrong else PASS, sentence)
 
 
@@ -182,8 +184,8 @@ def _returned(returned: pd.DataFrame, currency: str) -> str:
         return ""
     paid = returned.loc[ONCE]
     return (
-        f" In the backtest {paid['customers']:,.0f} who had bought once came back and paid {paid['actual']:,.2f} "
-        f"{currency} per purchase, where {paid['expected']:,.2f} were expected."
+        f" In the backtest {count(paid['customers'])} of them came back and paid {paid['actual']:,.2f}{NBSP}{currency} "
+        f"per purchase, where {paid['expected']:,.2f} were expected."
     )
 
 
@@ -197,18 +199,18 @@ def judge_backtest(tested: dict[str, Any] | None, *, currency: str, interval: fl
     """
     if tested is None:
         return []
-    units = {"purchases": "purchases", "value": f"{currency} of value (discounted)"}
+    units = {"purchases": "purchases", "value": f"{currency} of value"}
     missed = {name: tested[name] for name in units if not tested[name]["inside"]}
     outcomes = " and ".join(_came(found, units[name]) for name, found in missed.items())
-    after = f"For the {tested['horizon_weeks']:.3g} weeks after {tested['origin']}"
+    after = f"in the {weeks(tested['horizon_weeks'])} after {day(tested['origin'])}"
+    level = percent(interval)
     sentence = (
-        f"The backtest missed. {after} {outcomes}. The model's own {interval:.0%} interval did not contain the "
-        f"outcome; {_wide_enough(missed)}."
+        f"The backtest missed: {after} {outcomes}, outside the model's own {level} interval. {_wide_enough(missed)}."
         if missed
-        else f"{after} purchases and value came inside their {interval:.0%} intervals."
+        else f"I{after[1:]} purchases and value came inside their {level} intervals."
     )
     worst = max((abs(found["error"]) for found in missed.values() if found["error"] is not None), default=0.0)
-    return [Check("backtest", "backtest", worst, f"inside {interval:.0%} interval", WARN if missed else PASS, sentence)]
+    return [Check("backtest", "backtest", worst, f"inside {level} interval", WARN if missed else PASS, sentence)]
 
 
 def _wide_enough(missed: dict[str, Any]) -> str:
@@ -216,18 +218,16 @@ def _wide_enough(missed: dict[str, Any]) -> str:
     held = all(
         found["with_misfit"]["lower"] <= found["actual"] <= found["with_misfit"]["upper"] for found in missed.values()
     )
-    return f"one that allows for misfit, as this report's intervals of totals do, would {'' if held else 'not '}have"
+    would = "would have contained them" if held else "would not have contained them either"
+    return f"Intervals that allow for past errors, as this report's totals do, {would}"
 
 
 def _came(found: dict[str, Any], unit: str) -> str:
-    forecast, actual = found["forecast"], found["actual"]
+    forecast, actual = found["forecast"]["mean"], found["actual"]
     off = ""
-    if forecast["mean"] > 0:
-        off = f" ({abs(actual / forecast['mean'] - 1):.0%} {'more' if actual > forecast['mean'] else 'less'})"
-    return (
-        f"{forecast['mean']:,.0f} {unit} were forecast ({forecast['lower']:,.0f} to {forecast['upper']:,.0f}) and "
-        f"{actual:,.0f} came{off}"
-    )
+    if forecast > 0:
+        off = f" ({percent(abs(actual / forecast - 1))} {'more' if actual > forecast else 'less'})"
+    return f"{count(actual)} {unit} came where {count(forecast)} were forecast{off}"
 
 
 def judge_one_time_buyers(customers: pd.DataFrame) -> Check:
@@ -235,8 +235,8 @@ def judge_one_time_buyers(customers: pd.DataFrame) -> Check:
     once = customers["frequency"] == 0
     share = float(customers.loc[once, "clv_mean"].sum() / customers["clv_mean"].sum())
     grade = WARN if share > ONE_TIME_BUYERS_WARN else PASS
-    sentence = f"{share:.0%} of the value comes from customers who bought once; for them the model knows only what is "
-    return Check("data", "one-time buyers", share, f"<= {ONE_TIME_BUYERS_WARN:.0%}", grade, f"{sentence}typical.")
+    sentence = f"{percent(share)} of the value comes from customers who bought once: of them the model knows little."
+    return Check("data", "one-time buyers", share, f"<= {ONE_TIME_BUYERS_WARN:.0%}", grade, sentence)
 
 
 def acknowledge(checks: list[Check], names: Sequence[str]) -> list[Check]:

@@ -118,10 +118,17 @@ def _output(output: NotebookNode, page: Page) -> Mapping[str, Any]:
     if "text/html" in data and _is_simple(data["text/html"]):
         return {"kind": "html", "html": _clean(data["text/html"], page)}
     if "text/markdown" in data:
-        return {"kind": "html", "html": _markdown(data["text/markdown"], page)}
+        return _text(data["text/markdown"], output.metadata.get("text/markdown", {}).get("folded"), page)
     if "text/latex" in data:
         return {"kind": "html", "html": _math(data["text/latex"].strip().strip("$"), display="block")}
     return {"kind": "plain", "text": strip_ansi(data.get("text/plain", ""))}
+
+
+def _text(source: str, folded_behind: str | None, page: Page) -> Mapping[str, Any]:
+    text = _markdown(source, page)
+    if folded_behind and text:
+        text = Markup("<details><summary>{}</summary>{}</details>").format(folded_behind, text)
+    return {"kind": "html", "html": text}
 
 
 def _chart(figure: Mapping[str, Any], page: Page) -> Mapping[str, Any]:

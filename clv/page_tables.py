@@ -4,7 +4,7 @@ from html import escape
 from typing import Any
 
 import pandas as pd
-from IPython.display import HTML
+from IPython.display import HTML, Markdown
 
 from clv import gate, segments, tables
 from clv.key_figures import share_of_best
@@ -73,6 +73,32 @@ def groups_table(groups: pd.DataFrame, *, currency: str, interval: float) -> pd.
             "Will buy": groups["mean_p_purchase"].map(percent),
         }
     ).set_axis(groups["group"].rename("Group"), axis="index")
+
+
+def tiers_table(groups: pd.DataFrame, customers: pd.DataFrame, *, currency: str, interval: float) -> pd.DataFrame:
+    """Return the value tiers as people read them, with how surely their customers belong to them.
+
+    Parameters
+    ----------
+    groups, customers
+        Rows of table SEGMENTS, and table CUSTOMERS.
+    """
+    tiers = segments.in_order(groups[groups["grouping"] == "value_tier"], list(segments.TIERS))
+    table = groups_table(tiers, currency=currency, interval=interval)
+    return table.drop(columns="Will buy").assign(**{"Belong there": segments.tier_certainty(customers).map(percent)})
+
+
+def migration_table(migration: pd.DataFrame) -> pd.DataFrame:
+    """Return table MIGRATION as people read it: how many customers went where, the largest moves first."""
+    moved = migration[migration["segment_before"] != migration["segment_now"]]
+    largest = moved.sort_values("customers", ascending=False)
+    return pd.DataFrame(
+        {
+            "Now": largest["segment_now"],
+            "Customers": largest["customers"].map(count),
+            "Share of those before": largest["share"].map(percent),
+        }
+    ).set_axis(largest["segment_before"].rename("Before"), axis="index")
 
 
 def _ranges(lower: pd.Series, upper: pd.Series) -> list[str]:
@@ -223,22 +249,6 @@ def acquisition_table(acquisition: pd.DataFrame, *, currency: str, interval: flo
     ).set_axis(pd.Index(acquisition["cohort"]).rename(None), axis="index")
 
 
-def actions_table(groups: pd.DataFrame, *, currency: str) -> pd.DataFrame:
-    """Return, for each RFM segment that has customers: who they are, what to expect of them, what is usually done."""
-    found = groups.set_index("group")
-    found = found.loc[[name for name in segments.ACTIONS if name in found.index]]
-    return pd.DataFrame(
-        {
-            "Who": [segments.ACTIONS[name][0] for name in found.index],
-            "Customers": found["customers"].map(count),
-            "Still customers": found["mean_p_alive"].map(percent),
-            "Will buy": found["mean_p_purchase"].map(percent),
-            f"Expected value each ({currency})": found["clv_per_customer"].map(amount),
-            "Usually done": [segments.ACTIONS[name][1] for name in found.index],
-        }
-    ).rename_axis("Segment")
-
-
 def ledger_table(ledger: pd.DataFrame, currency: str) -> pd.DataFrame:
     """Return the ledger as people read it."""
     return pd.DataFrame(
@@ -291,13 +301,28 @@ def checks_table(checks: pd.DataFrame | list[dict[str, Any]]) -> pd.DataFrame:
     ).set_axis(found["part"].rename("Part"), axis="index")
 
 
+def answers_table(answers: list[tuple[str, str, str]]) -> pd.DataFrame:
+    """Return `trust.answers` as people read them."""
+    return pd.DataFrame(answers, columns=["Question", "What the tests say", "Verdict"]).set_index("Question")
+
+
+def folded_words(text: str, summary: str) -> Markdown:
+    """Return Markdown that a page hides behind a line that opens it; elsewhere it simply stands there."""
+    return Markdown(text, metadata={"folded": summary})
+
+
+def folded(table: pd.DataFrame, caption: str, summary: str) -> HTML:
+    """Return `table` hidden behind a line that opens it."""
+    return HTML(f"<details><summary>{escape(summary)}</summary>{shown(table, caption).data}</details>")
+
+
 def folded_checks(checks: list[dict[str, Any]]) -> HTML:
     """Return the checks that failed or warn, and below them, folded, those that passed."""
     table = checks_table(checks)
     passed = table["Verdict"] == gate.PASS
     told = "<p>Nothing failed or warns.</p>" if passed.all() else shown(table[~passed], "Failed or warns").data
-    rest = shown(table[passed], "Passed").data
-    return HTML(f"{told}<details><summary>{count(passed.sum())} checks passed</summary>{rest}</details>")
+    rest = folded(table[passed], "Passed", f"{count(passed.sum())} checks passed")
+    return HTML(f"{told}{rest.data}")
 
 
 def shares_table(matrix: pd.DataFrame) -> pd.DataFrame:
@@ -324,7 +349,7 @@ def quality_table(customers: pd.DataFrame) -> pd.DataFrame:
 def data_dictionary() -> pd.DataFrame:
     """Return the meaning of every column of the exported tables."""
     exported = (
-        *(tables.CUSTOMERS, tables.SEGMENTS, tables.COHORTS),
+        *(tables.CUSTOMERS, tables.SEGMENTS, tables.MIGRATION, tables.COHORTS, tables.WINDOWS),
         *(tables.CONTACTS, tables.WATCH_LIST, tables.ACQUISITION),
     )
     parts = [tables.dictionary(table).assign(table=table.name) for table in exported]

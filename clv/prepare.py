@@ -72,8 +72,9 @@ def executed(run: Run, notebook: str) -> Path:
 
 
 def pages(run: Run, notebook: str) -> list[Path]:
-    """Return the HTML pages made from `notebook`; the report's links to the exports start at the run's folder."""
-    return [run.folder / ("report.html" if notebook == NOTEBOOKS[-1] else f"html/{notebook}.html")]
+    """Return the HTML pages made from `notebook`: the report's stands among the others and where it is looked for."""
+    report = [run.folder / "report.html"] if notebook == NOTEBOOKS[-1] else []
+    return [*report, run.folder / "html" / f"{notebook}.html"]
 
 
 def _exists(when: str, settings: Mapping[str, Any]) -> bool:

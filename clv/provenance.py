@@ -16,7 +16,7 @@ from clv.prepare import executed as stamp
 
 LIBRARIES = ("arviz", "duckdb", "nutpie", "numpy", "pandas", "plotly", "pymc", "pymc-marketing", "scipy", "xarray")
 LONG_AGO = 10**9  # nanoseconds after 1970 began: older than anything
-RESULTS = ("data/*", "exports/*", "html/*", "notebooks/*", "posterior/*")
+RESULTS = ("data/*", "exports/*", "figures/*", "html/*", "notebooks/*", "posterior/*")
 # The libraries are not among them: a run stays what it is when a package is renewed, and its record names the old ones.
 CHANGES = {
     "parameters": "with other settings than params/{number}.json holds now",

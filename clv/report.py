@@ -5,7 +5,6 @@ Every number in prose comes from the key figures or a finished table; nothing he
 
 from collections.abc import Callable, Mapping
 from datetime import date
-from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -155,16 +154,19 @@ def check_in_words(table: pd.DataFrame, *, interval: float) -> str:
 # --- titles that state the finding ---
 
 
-def title_total(figures: Figures) -> str:
-    total = figures["total_clv"]["with_misfit"] or figures["total_clv"]
+def title_total(base: pd.Series, *, currency: str, interval: float) -> str:
+    """Say what everybody together will bring; `base` is their row of table SEGMENTS."""
+    suffix = "" if pd.isna(base["clv_lower_with_misfit"]) else "_with_misfit"
     return (
-        f"All customers together will bring {amount(total['lower'])} to {money(total['upper'], figures['currency'])} "
-        f"with {percent(figures['interval'])} probability"
+        f"All customers together will bring {amount(base[f'clv_lower{suffix}'])} to "
+        f"{money(base[f'clv_upper{suffix}'], currency)} with {percent(interval)} probability"
     )
 
 
-def title_concentration(figures: Figures) -> str:
-    return f"The best tenth of the customers hold {percent(figures['share_of_value_top_decile'])} of the value"
+def title_concentration(concentration: pd.DataFrame) -> str:
+    """Say what the best tenth holds; table CONCENTRATION."""
+    tenth = np.interp(0.1, concentration["customer_share"], concentration["value_share"])
+    return f"The best tenth of the customers hold {percent(float(tenth))} of the value"
 
 
 def title_groups(groups: pd.DataFrame) -> str:
@@ -176,6 +178,15 @@ def title_groups(groups: pd.DataFrame) -> str:
 def title_grid(grid: pd.DataFrame) -> str:
     best = grid.loc[grid["clv_per_customer"].idxmax()]
     return f"A customer is worth most among {best['segment']}"
+
+
+def title_migration(migration: pd.DataFrame, since: str | None) -> str:
+    """Say how many of the first segment's customers of the day `since` (ISO) still are in it; table MIGRATION."""
+    if since is None or migration.empty:
+        return "No earlier day to compare segments with"
+    first = migration[migration["segment_before"] == migration["segment_before"].iloc[0]]
+    share = float(first.loc[first["segment_now"] == first["segment_before"], "share"].sum())
+    return f"{percent(share)} of the {first['segment_before'].iloc[0]} of {day(since)} still are"
 
 
 def title_retention(cohorts: pd.DataFrame) -> str:
@@ -196,10 +207,11 @@ def title_tracking(figures: Figures) -> str:
     return f"{count(purchases['forecast']['mean'])} purchases were forecast, {count(purchases['actual'])} came"
 
 
-def title_backtest(figures: Figures) -> str:
-    if figures["backtest"] is None:
+def title_backtest(backtest: Figures | None, currency: str) -> str:
+    """Say where the forecast was furthest off; `backtest` is from `backtest.figures`, None without one."""
+    if backtest is None:
         return "No backtest in this run"
-    worst, currency = figures["backtest"]["worst_tenth"], figures["currency"]
+    worst = backtest["worst_tenth"]
     return (
         f"Furthest off in tenth {worst['decile']:.0f}: {money(worst['predicted'], currency)} each were forecast, "
         f"{money(worst['actual'], currency)} came"
@@ -222,16 +234,6 @@ def title_customer_map(customers: pd.DataFrame) -> str:
 
 
 # --- the text report ---
-
-
-def provenance(figures: Figures, *, run: str, seed: int) -> str:
-    """Return where the numbers come from, as one Markdown paragraph."""
-    libraries = ", ".join(f"{name} {version(name)}" for name in ("pymc", "pymc-marketing", "nutpie", "arviz"))
-    return (
-        f"Run *{run}*: source `{figures['source']}`, purchases from {day(figures['first_purchase'])} to "
-        f"{day(figures['as_of'])}, seed {seed}; {libraries}. Checks of data and posteriors: "
-        f"{figures['gate']['verdict']}."
-    )
 
 
 def footer(figures: Figures | None, *, run: str, run_id: str, seed: int, versions: Mapping[str, str]) -> str:
@@ -257,6 +259,9 @@ def markdown_report(figures: Figures, groups: pd.DataFrame, ledger: pd.DataFrame
         _markdown_table(page_tables.groups_table(named, **options)),
         "## Value tiers",
         _markdown_table(page_tables.groups_table(tiers, **options)),
+        "## What to do",
+        advice.where_to_begin(figures, named),
+        _what_is_done(named),
         "## What to decide",
         advice.of_campaign(figures),
         advice.of_acquisition(figures),
@@ -266,6 +271,11 @@ def markdown_report(figures: Figures, groups: pd.DataFrame, ledger: pd.DataFrame
         left_out(ledger, figures["currency"], purchases=figures["n_transactions"]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _what_is_done(groups: pd.DataFrame) -> str:
+    actions = {name: segments.ACTIONS[name] for name in groups["group"]}
+    return "\n".join(f"- **{name}**, {who}: {done}." for name, (who, done) in actions.items())
 
 
 def _markdown_table(table: pd.DataFrame) -> str:

@@ -111,8 +111,10 @@ def _make(source: Path, run: Run, parameters: dict[str, Any], started: int) -> N
             raise
         notebook = _read(unfinished)
         _write_pages(notebook, run, mark)
+        pictures = _write_pictures(notebook, run, name)
         _write_executed(notebook, mark, unfinished)
-        provenance.leave_record(run, mark, [*artefacts_written, *prepare.pages(run, name)], executed=unfinished)
+        written = [*artefacts_written, *prepare.pages(run, name), *pictures]
+        provenance.leave_record(run, mark, written, executed=unfinished)
         # What changed while the notebook ran is newer than this stamp, so make will run it again.
         os.utime(unfinished, ns=(started, started))
         os.replace(unfinished, stamp)
@@ -194,8 +196,21 @@ def _write_pages(notebook: "NotebookNode", run: Run, mark: Mark) -> None:
     name = mark["notebook"]
     page = render(notebook, title=name, show_code=name != REPORT, footer=_footer(run, mark))
     for file in prepare.pages(run, name):
+        # Links in the notebooks start at the run's folder.
+        up = "../" * (len(file.relative_to(run.folder).parts) - 1)
         with artefacts.replacing(file) as unfinished:
-            unfinished.write_text(page, encoding="utf-8")
+            unfinished.write_text(page.replace('href="exports/', f'href="{up}exports/'), encoding="utf-8")
+
+
+def _write_pictures(notebook: "NotebookNode", run: Run, name: str) -> list[Path]:
+    if name != REPORT:
+        return []
+    from clv.pictures import write_pictures
+
+    found, reason = write_pictures(notebook, run)
+    if reason:
+        say(f"{name}: {reason}")
+    return found
 
 
 def _footer(run: Run, mark: Mark) -> str:

@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from clv.predict import Floats
 from clv.value import realised_limits, tails
 
-LEVELS = (0.50, 0.80, 0.90, 0.94)
-
 
 def against(draws: NDArray[Any], actual: Floats, interval: float) -> list[Floats]:
     """Return lower limit, upper limit, F(y-), F(y) and CRPS of each row's draws against its actual outcome."""

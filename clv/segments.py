@@ -3,8 +3,12 @@
 import numpy as np
 import pandas as pd
 
+from clv import tables
+
 # Tier -> share of the customers that stand in it or above it, best first.
 TIERS = {"Top 10 %": 0.10, "Next 20 %": 0.30, "Next 30 %": 0.60, "Remaining 40 %": 1.00}
+
+NEWCOMERS = "Not yet customers"  # where those stood who came between two days
 
 # Below this P(alive) a customer has more likely left than not.
 LIKELY_LEFT = 0.5
@@ -69,6 +73,52 @@ def cohort(first_purchase: pd.Series) -> pd.Series:
 def groupings(customers: pd.DataFrame) -> pd.DataFrame:
     """Return each customer's segment and cohort, from r_score, f_score and first_purchase."""
     return pd.DataFrame({"rfm_segment": rfm_segment(customers), "cohort": cohort(customers["first_purchase"])})
+
+
+def tier_certainty(customers: pd.DataFrame) -> pd.Series:
+    """Return, by value tier, the mean share of draws in which its customers really belong to it; from table CUSTOMERS.
+
+    Customers without a purchase in a draw share the places that are left.
+    """
+    return customers.groupby("value_tier")["value_tier_probability"].mean()
+
+
+def typical(customers: pd.DataFrame) -> pd.DataFrame:
+    """Return what a typical customer of each segment did, from table CUSTOMERS.
+
+    Returns
+    -------
+    purchases and weeks_silent (medians), indexed by rfm_segment.
+    """
+    behaviour = pd.DataFrame(
+        {"purchases": customers["frequency"] + 1, "weeks_silent": customers["T"] - customers["recency"]}
+    )
+    return behaviour.groupby(customers["rfm_segment"]).median()
+
+
+def migration(before: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
+    """Return table MIGRATION: which segment the customers of each segment of an earlier day are in now.
+
+    Scores rank the customers of a day against each other, so a customer may move because others did.
+
+    Parameters
+    ----------
+    before, now
+        customer_id and rfm_segment on each day, now with clv_mean; nobody before gives no rows.
+    """
+    if before.empty:
+        return tables.empty(tables.MIGRATION)
+    then = now["customer_id"].map(before.set_index("customer_id")["rfm_segment"]).fillna(NEWCOMERS)
+    moved = now.assign(segment_before=then.astype("str"), segment_now=now["rfm_segment"])
+    found = moved.groupby(["segment_before", "segment_now"], as_index=False).agg(
+        customers=("clv_mean", "size"), clv_mean=("clv_mean", "sum")
+    )
+    of_segment = found.groupby("segment_before")["customers"].transform("sum")
+    places = {name: place for place, name in enumerate([*ACTIONS, NEWCOMERS])}
+    found = found.assign(share=found["customers"] / of_segment).sort_values(
+        ["segment_before", "segment_now"], key=lambda names: names.map(places), ignore_index=True
+    )
+    return tables.check(tables.MIGRATION, found[list(tables.MIGRATION.columns)])
 
 
 def in_order(groups: pd.DataFrame, names: list[str]) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from pandas.api import types
 from clv.errors import IntegrityError
 
 TEXT, INTEGER, NUMBER, DATE = "text", "integer", "number", "date"
+LEVELS = (0.50, 0.80, 0.90, 0.94)  # of the central intervals whose coverage is told
 
 _IS_KIND: dict[str, Callable[[pd.Series], bool]] = {
     TEXT: types.is_string_dtype,
@@ -339,6 +340,19 @@ SEGMENTS = Table(
     ),
 )
 
+MIGRATION = Table(
+    "migration",
+    {
+        "segment_before": Column(TEXT, "segment at the calibration end; Not yet customers: came after it"),
+        "segment_now": Column(TEXT, "segment at the observation end"),
+        "customers": Column(INTEGER, "number of customers who were in the one and are in the other"),
+        "share": Column(NUMBER, "their share of all who were in segment_before"),
+        "clv_mean": Column(NUMBER, "what they are expected to bring now"),
+    },
+    key=("segment_before", "segment_now"),
+    rules=(_outside_unit("share"), _below_zero("clv_mean")),
+)
+
 COHORTS = Table(
     "cohorts",
     {
@@ -426,6 +440,24 @@ BACKTEST_GROUPS = Table(
     },
     key=("grouping", "group"),
     rules=(_unordered("purchases_lower", "purchases_upper"), _unordered("value_lower", "value_upper")),
+)
+
+SPEND_TEST = Table(
+    "spend_test",
+    {
+        "history": Column(TEXT, "all, or what was known at the calibration end: bought once or came back"),
+        "customers": Column(INTEGER, "customers who bought after the calibration end"),
+        "purchases": Column(INTEGER, "their purchases after it"),
+        "expected": Column(NUMBER, "mean amount of a purchase that the spend model expected of them"),
+        "actual": Column(NUMBER, "mean amount that they paid"),
+        **{
+            f"{level:.2f}": Column(NUMBER, f"share inside the {level:.0%} interval of what so many purchases bring")
+            for level in LEVELS
+        },
+        "pit_distance": Column(NUMBER, "distance of the PIT from uniform (Kolmogorov-Smirnov)"),
+    },
+    key=("history",),
+    rules=(_outside_unit("pit_distance"),),
 )
 
 WINDOWS = Table(

@@ -12,6 +12,7 @@ Figures = Mapping[str, Any]
 # So improbable a number of missed totals, were the intervals right, is a verdict on them.
 _TOO_MANY_MISSES = 0.05
 _CLEARLY = 3.0  # standard errors
+_NEARLY = 0.02  # by so much less than promised an interval may hold and still be said to
 
 
 def in_short(figures: Figures) -> str:
@@ -32,16 +33,27 @@ def in_short(figures: Figures) -> str:
 
 def paragraphs(figures: Figures) -> str:
     """Return how the model did on held-out data and what its intervals allow for, as Markdown paragraphs."""
+    return f"{of_backtest(figures)}\n\n{of_further_tests(figures)}".strip()
+
+
+def of_backtest(figures: Figures) -> str:
+    """Return how the model did at the calibration end and what the intervals of totals allow for, as Markdown."""
     test = figures["backtest"]
     if test is None:
         return (
             "There is no backtest: set `calibration_end` in the params file to hold the last months out. Without one "
             "nobody knows how wrong the model is here, and the intervals of totals hold only if it is right."
         )
+    return f"{_main_test(figures, test)}\n\n{of_misfit(figures['misfit'], horizon_weeks=figures['horizon_weeks'])}"
+
+
+def of_further_tests(figures: Figures) -> str:
+    """Return what else was tested, as Markdown paragraphs; nothing without a backtest."""
+    test = figures["backtest"]
+    if test is None:
+        return ""
     parts = [
-        _main_test(figures, test),
         _past_windows(figures, test),
-        of_misfit(figures["misfit"], horizon_weeks=figures["horizon_weeks"]),
         _single_customers(figures, test),
         _ranking(test),
         _without_a_model(test),
@@ -49,6 +61,58 @@ def paragraphs(figures: Figures) -> str:
         _slipping(figures, test),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def answers(figures: Figures) -> list[tuple[str, str, str]]:
+    """Return what a reader asks of a forecast, what the tests say, and a word for it."""
+    test = figures["backtest"]
+    if test is None:
+        return [("Was it tested?", "no: the run has no calibration end", "unknown")]
+    value, naive, level, currency = test["value"], test["naive"], percent(figures["interval"]), figures["currency"]
+    gini, best = test["ranking"]["gini"], test["ranking"]["best_tenth"]
+    held = {True: "held", False: "missed"}
+    found = [
+        (
+            "Was the total right?",
+            f"{money(value['forecast']['mean'], currency)} forecast, {money(value['actual'], currency)} came",
+            held[value["inside"]],
+        ),
+        *(
+            (
+                f"Were totals {weeks(row['horizon_weeks'])} ahead right before?",
+                f"the model's own {level} interval contained {row['value']['inside']} of {row['n_windows']}",
+                _of_few(row["value"]["inside"], row["n_windows"], figures["interval"]),
+            )
+            for row in test["horizons"]
+        ),
+        (
+            "Do single customers' intervals hold?",
+            f"{level} intervals contained what came for {percent(value['coverage_of_interval'])}",
+            held[value["coverage_of_interval"] >= figures["interval"] - _NEARLY],
+        ),
+    ]
+    if gini["forecast"] is not None:
+        ranks = (
+            f"the best tenth by forecast brought {percent(best['forecast'])} of the value, by past spend "
+            f"{percent(best['past_spend'])}; over all ranks (Gini) {gini['forecast']:.2f} against "
+            f"{gini['past_spend']:.2f}"
+        )
+        found.append(("Does it rank better than past spend?", ranks, _better(gini["forecast"] > gini["past_spend"])))
+    errors = (
+        f"single customers' purchases were off by {test['purchases']['mae']:.2f} on average; going on as before "
+        f"{naive['past_rate_mae']:.2f}, nobody buying {naive['nobody_mae']:.2f}"
+    )
+    rivals = min(naive["past_rate_mae"], naive["nobody_mae"])
+    return [*found, ("Does it beat having no model?", errors, _better(test["purchases"]["mae"] < rivals))]
+
+
+def _of_few(inside: int, number: int, interval: float) -> str:
+    """Return what so few windows can say of an interval: that it is wrong, or nothing against it."""
+    return "missed" if _at_most(inside, number, interval) < _TOO_MANY_MISSES else "not contradicted"
+
+
+def _better(better: bool) -> str:
+    return "better" if better else "worse"
 
 
 def of_purchases(outcome: Figures | None, *, horizon_weeks: float, interval: float) -> str:

@@ -188,3 +188,34 @@ def test_a_new_customer_and_those_planned_to_come_are_told():
         "to 654,000)."
     )
     assert "`acquisition_cost`" in advice.of_acquisition(FIGURES)
+
+
+def test_one_begins_where_the_campaign_gains_most():
+    planned = [
+        {"segment": "Loyal", "contacts": 300, "expected_gain": 2500.0, "expected_net_gain": 1900.0},
+        {"segment": "Lost", "contacts": 200, "expected_gain": 500.0, "expected_net_gain": 100.0},
+    ]
+    assert said(advice.where_to_begin(FIGURES | {"campaign": CAMPAIGN | {"segments": planned}}, pd.DataFrame())) == (
+        "Begin with **Loyal**: 300 of the 500 planned contacts are theirs, expected to bring 2,500 USD more than "
+        "without, 1,900 USD after the cost."
+    )
+
+
+@pytest.mark.parametrize("campaign", [None, CAMPAIGN | {"contacts": 0, "segments": []}])
+@pytest.mark.parametrize(("tested", "limits"), [(True, "40.0 to 200"), (False, "60.0 to 150")])
+def test_without_contacts_one_begins_where_most_is_at_stake(campaign, tested, limits):
+    groups = pd.DataFrame(
+        {
+            "group": ["Lost", "Champions"],
+            "clv_mean": [5.0, 100.0],
+            "clv_lower": [1.0, 60.0],
+            "clv_upper": [9.0, 150.0],
+            "clv_lower_with_misfit": [1.0, 40.0 if tested else np.nan],
+            "clv_upper_with_misfit": [9.0, 200.0 if tested else np.nan],
+            "share_of_value": [0.05, 0.95],
+        }
+    )
+    assert said(advice.where_to_begin(FIGURES | {"campaign": campaign}, groups)) == (
+        f"Begin with **Champions**: 100 USD ({limits}) is at stake there, 95 % of all value. How much of it an action "
+        "would change, no log of purchases can say."
+    )

@@ -12,7 +12,7 @@ import clv
 from clv.artefacts import root
 
 LAYERS = {
-    "words": "errors secrecy strict_yaml progress params tables",
+    "words": "errors secrecy strict_yaml progress params tables words",
     "data": (
         "support database source_files source_databases sources notation recognise params_text parsing "
         "rules hints refunds transactions findings simulate rfm windows"
@@ -23,8 +23,8 @@ LAYERS = {
     ),
     "engine": "priors bgnbd_model gamma_gamma_model laplace sampling sbc gate origins",
     "disk": "marks chain artefacts",
-    "face": "style plots charts captions words key_figures log_words trust page_tables report advice quality_page html",
-    "run": "cells prepare provenance manifest terminal failures check new_params run",
+    "face": "style plots charts captions key_figures log_words trust page_tables cards report advice quality_page html",
+    "run": "cells prepare provenance manifest terminal failures check new_params pictures run",
 }
 DEPTH = {module: depth for depth, modules in enumerate(LAYERS.values()) for module in modules.split()}
 MODULES = sorted(path for path in (root() / "clv").glob("*.py") if not path.stem.startswith("__"))

@@ -152,11 +152,12 @@ def test_text_that_a_spreadsheet_would_run_is_quoted_and_numbers_are_not():
 
 
 def test_a_page_may_carry_tables_of_groups_and_none_that_names_customers():
-    for name in ("segments", "cohorts", "windows", "data_dictionary"):
+    names = ("segments", "migration", "cohorts", "windows", "data_dictionary")
+    for name in names:
         RUN.write_csv(name, pd.DataFrame({"group": ["ä"], "value": [1.5]}))
     RUN.write_json("key_figures", {"total": 1})
     carried = RUN.aggregates()
-    assert list(carried) == ["segments.csv", "cohorts.csv", "windows.csv", "data_dictionary.csv", "key_figures.json"]
+    assert list(carried) == [*(f"{name}.csv" for name in names), "key_figures.json"]
     assert carried["segments.csv"].encode() == (RUN.folder / "exports" / "segments.csv").read_bytes()
     RUN.write_csv("segments", pd.DataFrame({"value": [1.5], "customer_id": ["ada"]}))
     with pytest.raises(IntegrityError, match=r"segments\.csv is about single customers"):

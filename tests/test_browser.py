@@ -16,9 +16,11 @@ from axe_playwright_python.sync_playwright import Axe
 from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from test_cards import CAMPAIGN, CUSTOMERS, SEGMENTS
 from test_charts import CHARTS
 
 from clv import page_tables
+from clv.cards import segment_cards
 from clv.html import PLOTLY, Downloads, render
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -73,6 +75,7 @@ def book() -> nbformat.NotebookNode:
             shown(html=page_tables.shown(LONG, "A long table").data),
             shown(html=page_tables.shown(wide).data),
             shown(html=page_tables.folded_checks(CHECKS).data),
+            shown(html=segment_cards(SEGMENTS, CUSTOMERS, CAMPAIGN, currency="USD", interval=0.9).data),
             new_markdown_cell("## Files"),
             new_code_cell("files", outputs=[new_output("display_data", carried)]),
             new_code_cell("print(1)", outputs=[new_output("stream", name="stdout", text="1 " * 400)]),

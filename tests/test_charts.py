@@ -78,6 +78,13 @@ WINDOWS = pd.DataFrame(
         "upper": [120.0, 115.0, 230.0, 9.0],
     }
 )
+MIGRATION = pd.DataFrame(
+    [
+        ("Champions", "Champions", 58, 0.58), ("Champions", "Loyal", 30, 0.30), ("Champions", "Lost", 12, 0.12),
+        ("Lost", "Champions", 1, 0.004), ("Lost", "Lost", 249, 0.996), ("Not yet customers", "Loyal", 50, 1.0),
+    ],
+    columns=["segment_before", "segment_now", "customers", "share"],
+)  # fmt: skip
 
 
 def cohort_table(cohorts: int, ahead: int = 2) -> pd.DataFrame:
@@ -113,6 +120,7 @@ CHARTS = {
     "concentration": lambda: charts.chart_concentration(CONCENTRATION, title=TITLE, interval=0.9),
     "groups": lambda: charts.chart_groups(GROUPS, title=TITLE, currency="EUR", interval=0.9),
     "segment_grid": lambda: charts.chart_segment_grid(GRID, title=TITLE, currency="EUR"),
+    "migration": lambda: charts.chart_migration(MIGRATION, title=TITLE),
     "retention": lambda: charts.chart_retention(COHORTS, title=TITLE),
     "cumulative": lambda: charts.chart_cumulative(COHORTS, title=TITLE, currency="EUR", interval=0.9),
     "customer_map": lambda: charts.chart_customer_map(BINS, title=TITLE, currency="EUR"),
@@ -173,6 +181,28 @@ def test_every_public_function_is_tried():
     elsewhere = {"campaign", "effects"}  # test_advice
     found = {name.removeprefix("chart_") for name in vars(charts) if name.startswith("chart_")}
     assert found == set(CHARTS) | elsewhere
+
+
+def test_migration_stands_in_the_segments_order_with_its_shares_and_blanks():
+    figure = charts.chart_migration(MIGRATION, title=TITLE)
+    cells = figure.data[0]
+    assert list(cells.y) == ["Champions", "Lost", "Not yet customers"]
+    assert list(cells.x) == ["Champions", "Loyal", "Lost"]
+    np.testing.assert_allclose(cells.z, [[58, 30, 12], [0.4, np.nan, 99.6], [np.nan, 100, np.nan]])
+    words = figure.data[1]
+    written = dict(zip(zip(words.y, words.x, strict=True), words.text, strict=True))
+    assert written["Champions", "Loyal"] == "30"
+    assert written["Lost", "Champions"] == "<1"
+    assert ("Lost", "Loyal") not in written
+    assert figure.layout.meta["alt"].replace("\u00a0", " ") == (
+        "Of 350 customers known at the earlier day, 88 % are in the segment they were in; of those who left Champions, "
+        "most are Loyal now (30 % of the row)."
+    )
+
+
+def test_without_an_earlier_day_there_is_no_migration_to_draw():
+    figure = charts.chart_migration(MIGRATION.head(0), title=TITLE)
+    assert len(figure.data) == 0
 
 
 def test_no_customer_reaches_a_page():

@@ -216,3 +216,19 @@ def test_the_curve_starts_with_nobody_and_ends_with_everybody():
     assert curve["contacts"].iloc[[0, -1]].tolist() == [0, 60]
     assert curve["cost"].iloc[-1] == 120
     tables.check(tables.DECISIONS, curve)
+
+
+def test_contacts_are_counted_by_segment_the_largest_net_gain_first():
+    contacts = pd.DataFrame(
+        {
+            "customer_id": ["a", "b", "c"],
+            "expected_gain": [5.0, 4.0, 8.0],
+            "expected_net_gain": [3.0, 2.0, 6.0],
+        }
+    )
+    customers = pd.DataFrame({"customer_id": ["d", "c", "b", "a"], "rfm_segment": ["Lost", "Loyal", "Lost", "Lost"]})
+    assert decisions.by_segment(contacts, customers) == [
+        {"segment": "Loyal", "contacts": 1, "expected_gain": 8.0, "expected_net_gain": 6.0},
+        {"segment": "Lost", "contacts": 2, "expected_gain": 9.0, "expected_net_gain": 5.0},
+    ]
+    assert decisions.by_segment(tables.empty(tables.CONTACTS), customers) == []

@@ -8,7 +8,7 @@ import yaml
 from clv import __version__
 from clv.artefacts import root
 
-ON_CONDA_FORGE = {"duckdb": "python-duckdb"}  # the one package whose name differs there
+ON_CONDA_FORGE = {"duckdb": "python-duckdb", "kaleido": "python-kaleido"}  # packages whose names differ there
 PROJECT = tomllib.loads((root() / "pyproject.toml").read_text(encoding="utf-8"))
 LOCK = (root() / "requirements.lock").read_text(encoding="utf-8")
 

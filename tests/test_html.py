@@ -8,6 +8,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from clv import page_tables
 from clv.artefacts import root
 from clv.html import Downloads, render
 
@@ -204,3 +205,15 @@ def test_text_for_authors_stays_out_of_a_page_without_code():
     book = new_notebook(cells=[new_markdown_cell("# Title"), cell])
     assert "nothing" not in render(book, title="x", show_code=False)
     assert "nothing" in render(book, title="x", show_code=True)
+
+
+def test_text_may_stand_folded_behind_a_line_that_opens_it():
+    said = page(shown("text/markdown", "**Ranking.** Good.", **{"text/markdown": {"folded": "More <tests>"}}))
+    assert "<details><summary>More &lt;tests&gt;</summary><p><strong>Ranking.</strong> Good.</p>" in said
+    assert "<details><summary>More" not in page(shown("text/markdown", "**Ranking.** Good."))
+    assert "<summary>More" not in page(shown("text/markdown", "", **{"text/markdown": {"folded": "More"}}))
+
+
+def test_words_that_a_notebook_folds_are_folded_on_the_page():
+    data, metadata = page_tables.folded_words("Words.", "All of them")._repr_markdown_()
+    assert "<summary>All of them</summary>" in page(shown("text/markdown", data, **{"text/markdown": metadata}))

@@ -151,10 +151,14 @@ def test_without_a_backtest_the_bottom_line_has_the_models_own_limits_and_says_s
     first, second, *_ = said(report.bottom_line(*untested())).splitlines()
     assert first.endswith(": with 90 % probability 63,100 to 74,800 USD if the model is right.")
     assert second.endswith("about 1,971 purchases (1,822 to 2,118).")
-    assert said(report.title_total(untested()[0])) == (
+
+
+def test_the_title_of_the_total_has_the_limits_that_the_chart_shades():
+    options = {"currency": "USD", "interval": 0.9}
+    assert said(report.title_total(untested()[1].iloc[0], **options)) == (
         "All customers together will bring 63,100 to 74,800 USD with 90 % probability"
     )
-    assert "52,300 to 91,500 USD" in said(report.title_total(FIGURES))
+    assert "52,300 to 91,500 USD" in said(report.title_total(GROUPS.iloc[0], **options))
 
 
 def test_the_bottom_line_ends_with_how_the_last_forecast_did():
@@ -182,7 +186,7 @@ def test_what_passed_needs_no_warning_and_every_warning_its_own_line():
 def test_a_run_without_a_backtest_says_so():
     figures, groups = untested()
     assert "has **not** been tested" in report.bottom_line(figures, groups)
-    assert report.title_tracking(figures) == report.title_backtest(figures) == "No backtest in this run"
+    assert report.title_tracking(figures) == report.title_backtest(None, "USD") == "No backtest in this run"
     own = page_tables.groups_table(groups, currency="USD", interval=0.9)
     assert "Total: 90 % if the model is right" in map(said, own.columns)
     assert not own.columns.str.contains("past errors").any()
@@ -450,3 +454,38 @@ def test_windows_are_announced_with_what_was_known_and_came():
     table = page_tables.rolling_table(rolling)
     assert [said(name) for name in table.index] == ["13 weeks", "13 weeks", "26 weeks"]
     assert table.iloc[0].tolist() == ["1997-07-01", "2", "1", "7"]
+
+
+def test_the_title_of_migration_tells_of_the_first_segment():
+    migration = pd.DataFrame(
+        [("Champions", "Champions", 0.6), ("Champions", "Lost", 0.4), ("Lost", "Lost", 1.0)],
+        columns=["segment_before", "segment_now", "share"],
+    )
+    assert said(report.title_migration(migration, "2025-06-30")) == "60 % of the Champions of 30 June 2025 still are"
+    assert said(report.title_migration(migration[1:], "2025-06-30")).startswith("0 % of the Champions")
+    assert report.title_migration(migration.head(0), None) == "No earlier day to compare segments with"
+
+
+def test_the_text_report_says_what_is_usually_done_with_each_segment_there_is():
+    text = report.markdown_report(FIGURES, GROUPS, LEDGER)
+    assert "Begin with **Champions**" in text
+    assert "\n- **At risk**, more frequent than some, silent longer than most: a reason to return" in text
+    assert "**Hibernating**" not in text
+
+
+def test_a_tier_says_how_surely_its_customers_belong_to_it():
+    tiers = GROUPS.assign(grouping="value_tier", group=["Top 10 %", "Next 20 %", "Next 30 %"])
+    customers = pd.DataFrame(
+        {"value_tier": ["Top 10 %", "Top 10 %", "Next 20 %", "Next 30 %"], "value_tier_probability": [1, 0.5, 0.4, 0.3]}
+    )
+    table = page_tables.tiers_table(tiers, customers, currency="USD", interval=0.9).map(said)
+    assert table["Belong there"].tolist() == ["75 %", "40 %", "30 %"]
+
+
+def test_moves_are_listed_the_largest_first_without_those_who_stayed():
+    migration = pd.DataFrame(
+        [("A", "A", 90, 0.9), ("A", "B", 10, 0.1), ("B", "A", 50, 1.0)],
+        columns=["segment_before", "segment_now", "customers", "share"],
+    )
+    table = page_tables.migration_table(migration).map(said)
+    assert table.reset_index().to_numpy().tolist() == [["B", "A", "50", "100 %"], ["A", "B", "10", "10 %"]]

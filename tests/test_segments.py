@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clv import segments
+from clv import segments, tables
 
 
 def test_every_cell_of_the_scores_has_a_segment_with_an_action():
@@ -79,3 +79,45 @@ def test_a_customer_is_grouped_by_scores_and_by_month():
     assert found.columns.tolist() == ["rfm_segment", "cohort"]
     assert found.loc["ada"].tolist() == ["Champions", "2024-01"]
     assert found.loc["bob"].tolist() == ["Lost", "2023-12"]
+
+
+def day(*named: tuple[str, str]) -> pd.DataFrame:
+    """Return customers with their segments, each worth ten."""
+    return pd.DataFrame(named, columns=["customer_id", "rfm_segment"]).assign(clv_mean=10.0)
+
+
+def test_migration_counts_where_customers_went_and_who_is_new():
+    before = day(("a", "Champions"), ("b", "Champions"), ("c", "Lost"), ("d", "Champions"))
+    now = day(("e", "New customers"), ("d", "Champions"), ("c", "Champions"), ("b", "Lost"), ("a", "Lost"))
+    found = segments.migration(before, now)
+    assert [tuple(row) for row in found.to_numpy()] == [
+        ("Champions", "Champions", 1, 1 / 3, 10.0),
+        ("Champions", "Lost", 2, 2 / 3, 20.0),
+        ("Lost", "Champions", 1, 1.0, 10.0),
+        ("Not yet customers", "New customers", 1, 1.0, 10.0),
+    ]
+    assert found.groupby("segment_before")["share"].sum().tolist() == pytest.approx([1, 1, 1])
+
+
+def test_without_an_earlier_day_nobody_migrates():
+    found = segments.migration(day().astype({"customer_id": "str", "rfm_segment": "str"}), day(("a", "Lost")))
+    assert found.empty and list(found) == list(tables.MIGRATION.columns)
+
+
+def test_a_typical_customer_is_the_median_one():
+    customers = pd.DataFrame(
+        {
+            "rfm_segment": ["Loyal"] * 3 + ["Lost"],
+            "frequency": [2, 4, 30, 0],
+            "T": [50.0, 60.0, 70.0, 90.0],
+            "recency": [40.0, 20.0, 69.0, 0.0],
+        }
+    )
+    found = segments.typical(customers)
+    assert found.loc["Loyal", ["purchases", "weeks_silent"]].tolist() == [5, 10]
+    assert found.loc["Lost", ["purchases", "weeks_silent"]].tolist() == [1, 90]
+
+
+def test_how_surely_customers_belong_to_a_tier_is_their_mean():
+    customers = pd.DataFrame({"value_tier": ["a", "a", "b"], "value_tier_probability": [0.5, 1.0, 0.2]})
+    assert segments.tier_certainty(customers).to_dict() == {"a": 0.75, "b": 0.2}

@@ -308,3 +308,54 @@ def test_amounts_are_off_only_by_more_than_luck():
     assert amounts(0.85, 900).endswith("**too few: single customers' amounts vary more than the model says**.")
     assert amounts(0.95, 900).endswith("of them: more than promised.")
     assert amounts(0.85, 36).endswith("of them: as promised.")
+
+
+# --- in one table
+
+
+def answered(figures=FIGURES) -> dict[str, tuple[str, str]]:
+    return {said(question): (said(found), verdict) for question, found, verdict in trust.answers(figures)}
+
+
+def test_every_question_has_what_was_found_and_a_verdict():
+    found = answered()
+    assert found["Was the total right?"] == ("60,100 USD forecast, 71,000 USD came", "missed")
+    assert found["Were totals 26 weeks ahead right before?"] == (
+        "the model's own 90 % interval contained 1 of 2", "not contradicted",
+    )  # fmt: skip
+    gini, best = (TESTED["ranking"][name] for name in ("gini", "best_tenth"))
+    assert found["Does it rank better than past spend?"] == (
+        f"the best tenth by forecast brought {best['forecast']:.0%} of the value, by past spend "
+        f"{best['past_spend']:.0%}; over all ranks (Gini) {gini['forecast']:.2f} against {gini['past_spend']:.2f}"
+        .replace("%", " %"),
+        "better" if gini["forecast"] > gini["past_spend"] else "worse",
+    )  # fmt: skip
+    assert list(found)[-1] == "Does it beat having no model?"
+
+
+def test_too_many_misses_are_called_so():
+    assert answered(changed(horizons=[length(13, 5, 2)]))["Were totals 13 weeks ahead right before?"][1] == "missed"
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(0.95, "held"), (0.885, "held"), (0.87, "missed")])
+def test_intervals_of_single_customers_hold_up_to_two_percent(share, verdict):
+    figures = changed(value=TESTED["value"] | {"coverage_of_interval": share})
+    assert answered(figures)["Do single customers' intervals hold?"][1] == verdict
+
+
+@pytest.mark.parametrize(("rival", "verdict"), [(0.5, "worse"), (50.0, "better")])
+def test_no_model_wins_if_its_error_is_smaller(rival, verdict):
+    naive = VALUE_NAIVE | {"nobody_mae": rival, "past_rate_mae": 60.0}
+    assert answered(changed(naive=naive))["Does it beat having no model?"][1] == verdict
+
+
+def test_without_a_backtest_the_answer_is_that_nobody_knows():
+    assert answered(FIGURES | {"backtest": None}) == {
+        "Was it tested?": ("no: the run has no calibration end", "unknown")
+    }
+    assert trust.of_further_tests(FIGURES | {"backtest": None}) == ""
+    assert trust.of_backtest(FIGURES | {"backtest": None}) == trust.paragraphs(FIGURES | {"backtest": None})
+
+
+def test_both_parts_together_are_all_paragraphs():
+    assert trust.paragraphs(FIGURES) == f"{trust.of_backtest(FIGURES)}\n\n{trust.of_further_tests(FIGURES)}"

@@ -23,7 +23,7 @@
 
   // Browsers that print do not tell a chart how wide the paper is.
   addEventListener("beforeprint", () => drawn.forEach(({ place, height, named }) =>
-    Plotly.relayout(place, { width: 660, height: named ? height : 0.65 * height })));
+    Plotly.relayout(place, { width: 660, height: (named ? 0.8 : 0.6) * height })));
   addEventListener("afterprint", () => drawn.forEach(({ place, height }) =>
     Plotly.relayout(place, { width: null, height, autosize: true })));
 })();

@@ -1,0 +1,83 @@
+"""The report's charts as picture files for slides, drawn by the Chrome or Chromium of this machine, if it has one."""
+
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clv import artefacts
+from clv.artefacts import Run
+from clv.html import PLOTLY
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+FOLDER = "figures"
+WIDTH, SCALE = 1000, 2  # pixels, and how many real ones for each
+SECONDS = 60.0  # for the browser to draw one
+
+
+def write_pictures(notebook: "NotebookNode", run: Run) -> tuple[list[Path], str]:
+    """Write every chart of an executed notebook as figures/NN-section.png in place of those that stood there.
+
+    Returns
+    -------
+    The files, and what to say where there are none though there are charts: pictures are a convenience, so a browser
+    that is missing or fails costs nobody the report.
+    """
+    folder, drawn = run.folder / FOLDER, _charts(notebook)
+    found, reason = [], ""
+    if drawn:
+        with tempfile.TemporaryDirectory(dir=run.folder, prefix=".figures.") as unfinished:
+            reason = _draw(drawn, Path(unfinished))
+            folder.mkdir(exist_ok=True)
+            for picture in sorted(Path(unfinished).iterdir()) if not reason else ():
+                artefacts.flush(picture)
+                os.replace(picture, folder / picture.name)
+                found.append(folder / picture.name)
+    for old in folder.glob("*.png"):
+        if old not in found:
+            old.unlink()
+    return found, reason
+
+
+def _charts(notebook: "NotebookNode") -> dict[str, Mapping[str, Any]]:
+    """Return the charts of a notebook by the names of their files: a number, and the section that they stand in."""
+    found: dict[str, Mapping[str, Any]] = {}
+    section = ""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            headings = re.findall(r"^#{1,4} +(.+)$", cell.source, flags=re.MULTILINE)
+            section = headings[-1] if headings else section
+        for output in cell.get("outputs", []):
+            if PLOTLY in output.get("data", {}):
+                slug = re.sub(r"[^a-z0-9]+", "-", section.lower()).strip("-")
+                found[f"{len(found) + 1:02d}-{slug}.png"] = output.data[PLOTLY]
+    return found
+
+
+def _draw(charts: Mapping[str, Mapping[str, Any]], folder: Path) -> str:
+    """Let the browser draw the charts into `folder`; return why it could not, in words."""
+    import kaleido
+    from kaleido.errors import ChromeNotFoundError
+
+    specifications = [
+        {
+            "path": str(folder / name),
+            "fig": {"data": chart["data"], "layout": {**chart["layout"], "paper_bgcolor": "#fff"}},
+            "opts": {"format": "png", "width": WIDTH, "height": chart["layout"]["height"] + 40, "scale": SCALE},
+        }
+        for name, chart in charts.items()
+    ]
+    # The library that the page carries too; without a word about mathjax the browser would fetch it.
+    options = {"plotlyjs": str(files("plotly") / "package_data" / "plotly.min.js"), "mathjax": False}
+    try:
+        kaleido.write_fig_from_object_sync(specifications, cancel_on_error=True, kopts={**options, "timeout": SECONDS})
+    except ChromeNotFoundError:
+        return "no Chrome or Chromium was found to draw figures/*.png with; the page's buttons save pictures as well"
+    except Exception as error:  # a browser can fail in any way
+        return f"figures/*.png could not be drawn ({type(error).__name__}); the page's buttons save pictures as well"
+    return ""
