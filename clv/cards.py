@@ -1,4 +1,4 @@
-"""A card per segment: who its customers are, what they did, what they will bring, and what to do."""
+"""What is read at a glance: the report's headline figures, and a card per segment."""
 
 from collections.abc import Mapping
 from html import escape
@@ -7,8 +7,37 @@ from typing import Any
 import pandas as pd
 from IPython.display import HTML
 
-from clv import segments
+from clv import gate, segments
 from clv.words import NBSP, amount, count, money, percent, weeks
+
+
+def headline(figures: Mapping[str, Any]) -> HTML:
+    """Return the four figures that a reader takes along: the value, how sure it is, the last test, the checks."""
+    total, currency = figures["total_clv"], figures["currency"]
+    limits = total["with_misfit"] or total
+    held = "allowing for past errors" if total["with_misfit"] else "if the model is right"
+    checks = figures["gate"]["checks"]
+    warned = sum(check["verdict"] != gate.PASS for check in checks)
+    sure = f"with {percent(figures['interval'])} probability, {held}"
+    tiles = (
+        (money(total["mean"], currency), f"expected over {weeks(figures['horizon_weeks'])}"),
+        (f"{amount(limits['lower'])} to {amount(limits['upper'])}", sure),
+        _last_test(figures["backtest"]),
+        (_warnings(warned), f"in {count(len(checks))} checks of data, model and test"),
+    )
+    parts = (f"<div><dt>{escape(words)}</dt><dd>{escape(figure)}</dd></div>" for figure, words in tiles)
+    return HTML(f'<dl class="headline">{"".join(parts)}</dl>')
+
+
+def _last_test(test: Mapping[str, Any] | None) -> tuple[str, str]:
+    if test is None or not test["value"]["forecast"]["mean"]:
+        return "not tested", "against what came"
+    error = test["value"]["actual"] / test["value"]["forecast"]["mean"] - 1
+    return f"{percent(abs(error))} {'more' if error > 0 else 'less'}", "came than was forecast, in the last test"
+
+
+def _warnings(number: int) -> str:
+    return "1 warning" if number == 1 else f"{count(number)} warnings"
 
 
 def segment_cards(
@@ -39,7 +68,7 @@ def segment_cards(
             "Expected value": f"{money(row.clv_mean, currency)} ({percent(row.share_of_value)} of all)",
             f"Total, {percent(interval)}": _total(row, currency),
             "Per customer": money(row.clv_per_customer, currency),
-            "Still customers": percent(row.mean_p_alive),
+            "Still customers": _still(row),
             "Will buy": percent(row.mean_p_purchase),
             "Usually done": done,
         }
@@ -61,6 +90,15 @@ def _behaviour(typical: pd.Series) -> str:
         if typical["purchases"] == 1
         else f"bought {typical['purchases']:.0f} times, last {silent}"
     )
+
+
+def _still(row: Any) -> str:
+    """Return the mean P(alive) of those who came back: of the others it is 1, whatever they do."""
+    if not row.repeat_customers:
+        return "cannot be told after one purchase"
+    known = 1 - row.customers * (1 - row.mean_p_alive) / row.repeat_customers
+    everybody = row.repeat_customers == row.customers
+    return percent(known) if everybody else f"{percent(known)} of the {count(row.repeat_customers)} who came back"
 
 
 def _total(row: Any, currency: str) -> str:

@@ -339,7 +339,7 @@ def chart_customer_map(bins: pd.DataFrame, *, title: str, currency: str) -> go.F
     figure = _chart(
         title,
         x="Probability of still being a customer (%)",
-        y=f"Expected value per customer ({currency}, log scale)",
+        y=f"Expected value each ({currency}, log scale)",
         alt=captions.of_customer_map(bins, currency=currency),
         height=460,
     )

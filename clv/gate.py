@@ -205,7 +205,7 @@ def judge_backtest(tested: dict[str, Any] | None, *, currency: str, interval: fl
     after = f"in the {weeks(tested['horizon_weeks'])} after {day(tested['origin'])}"
     level = percent(interval)
     sentence = (
-        f"The backtest missed: {after} {outcomes}, outside the model's own {level} interval. {_wide_enough(missed)}."
+        f"The backtest missed: {after}, {outcomes}, outside the model's own {level} interval. {_wide_enough(missed)}."
         if missed
         else f"I{after[1:]} purchases and value came inside their {level} intervals."
     )

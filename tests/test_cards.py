@@ -1,7 +1,7 @@
 """The segments' cards: who, what they did, what they bring, what to do; the right interval by its right name."""
 
 import pandas as pd
-from test_report import GROUPS, said
+from test_report import FIGURES, GROUPS, said, untested
 
 from clv import cards
 
@@ -45,6 +45,14 @@ def test_who_bought_once_and_is_not_contacted_is_told_so():
     assert facts["In the campaign"] == "contact nobody"
 
 
+def test_of_who_bought_once_nobody_can_tell_whether_they_left():
+    facts = card("At risk", SEGMENTS.assign(repeat_customers=[0, 521], mean_p_alive=[1.0, 0.9]))
+    assert facts["Still customers"] == "cannot be told after one purchase"
+    # 21 of 84 came back: where they are half lost, all are, on average, seven eighths there.
+    facts = card("At risk", SEGMENTS.assign(repeat_customers=[21, 521], mean_p_alive=[0.875, 0.9]))
+    assert facts["Still customers"] == "50 % of the 21 who came back"
+
+
 def test_without_a_campaign_or_a_backtest_the_card_claims_neither():
     limits = [name for name in SEGMENTS if name.endswith("_with_misfit")]
     facts = card("Champions", SEGMENTS.assign(**dict.fromkeys(limits, float("nan"))), campaign=None)
@@ -56,3 +64,34 @@ def test_what_a_card_says_is_escaped():
     strange = SEGMENTS.assign(group=["At risk", "Champions"])
     page = cards.segment_cards(strange, CUSTOMERS, None, currency="<b>", interval=0.9).data
     assert "<b>" not in page and "&lt;b&gt;" in page
+
+
+def headline(figures) -> dict[str, str]:
+    """Return what stands in large letters, by the words below it."""
+    parts = said(cards.headline(figures).data).replace("</dd></div>", "").split("<dt>")[1:]
+    return dict(part.removesuffix("<div>").removesuffix("</dl>").split("</dt><dd>") for part in parts)
+
+
+def test_the_headline_has_value_certainty_test_and_checks():
+    test = FIGURES["backtest"]["value"]
+    off = test["actual"] / test["forecast"]["mean"] - 1
+    assert headline(FIGURES) == {
+        "expected over 52 weeks": "69,000 USD",
+        "with 90 % probability, allowing for past errors": "52,300 to 91,500",
+        "came than was forecast, in the last test": f"{off:.0%} more".replace("%", " %"),
+        "in 1 checks of data, model and test": "0 warnings",
+    }
+
+
+def test_without_a_backtest_the_headline_says_so():
+    figures, _ = untested()
+    found = headline(figures | {"gate": {"checks": [{"verdict": "WARN"}, {"verdict": "PASS"}]}})
+    assert found["with 90 % probability, if the model is right"] == "63,100 to 74,800"
+    assert found["against what came"] == "not tested"
+    assert found["in 2 checks of data, model and test"] == "1 warning"
+
+
+def test_less_than_was_forecast_is_called_less():
+    fewer = FIGURES["backtest"]["value"] | {"actual": 0.9 * FIGURES["backtest"]["value"]["forecast"]["mean"]}
+    found = headline(FIGURES | {"backtest": FIGURES["backtest"] | {"value": fewer}})
+    assert found["came than was forecast, in the last test"] == "10 % less"

@@ -308,7 +308,7 @@ def test_a_backtest_that_missed_is_a_warning_that_says_by_how_much():
     assert check.verdict == gate.WARN
     assert check.figure == pytest.approx(1 - 60_116 / 70_976.4)  # the worse of the two
     assert said(check.sentence) == (
-        "The backtest missed: in the 39 weeks after 30 September 1997 1,882 purchases came where 1,653 were forecast "
+        "The backtest missed: in the 39 weeks after 30 September 1997, 1,882 purchases came where 1,653 were forecast "
         "(14 % more) and 70,976 USD of value came where 60,116 were forecast (18 % more), outside the model's own 90 % "
         "interval. Intervals that allow for past errors, as this report's totals do, would have contained them."
     )
