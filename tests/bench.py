@@ -47,6 +47,14 @@ SETTINGS = {
     "calibration_end": str(CALIBRATION_END),
     "horizon_weeks": WEEKS,
     "seed": SEED,
+    "campaign_cost_per_contact": 2.0,
+    "campaign_effect": "rate",
+    "campaign_effect_mean": 0.2,
+    "campaign_effect_sd": 0.1,
+    "campaign_response_share": 0.3,
+    "acquisition_cost": 60.0,
+    "acquisition_per_month": 1000,
+    "acquisition_months": 12,
 }
 PACKAGES = ("pymc_marketing", "pymc", "nutpie", "numba", "numpy", "duckdb")
 # What both sides import at their first fit, pytensor's compiler included.
