@@ -18,7 +18,7 @@ Figures = Mapping[str, Any]
 _RULES = {
     TOP_SPENDERS: "the top past spenders",
     LOWEST_P_ALIVE: "those least likely to be still customers",
-    RANDOM: "customers by lot",
+    RANDOM: "customers chosen at random",
 }
 
 
@@ -68,6 +68,20 @@ def where_to_begin(figures: Figures, groups: pd.DataFrame) -> str:
 # --- the campaign ---
 
 
+def in_short(figures: Figures) -> str:
+    """Return what the campaign is expected to earn, as one sentence for the bottom line."""
+    found, currency = figures["campaign"], figures["currency"]
+    if not found["contacts"]:
+        return _nobody(figures, found)
+    limits, chance, _ = _uncertainty(found)
+    earned = "" if figures["gross_margin"] != 1.0 else " of revenue less cost"
+    return (
+        f"Contacting {count(found['contacts'])} customers for {money(found['cost'], currency)} is expected to earn "
+        f"**{money(found['profit']['mean'], currency)}**{earned} ({_range(limits)}), with a probability of "
+        f"{probability(chance)} of a loss, if the assumed effect of a contact is right."
+    )
+
+
 def of_campaign(figures: Figures) -> str:
     """Return the campaign in five sentences, as a Markdown list, or how to add one in two."""
     found = figures["campaign"]
@@ -100,7 +114,7 @@ def _nobody(figures: Figures, found: Figures) -> str:
 def _whom(figures: Figures, found: Figures) -> str:
     currency, limited = figures["currency"], found["contacts"] < found["worthwhile"]
     why = (
-        f"the budget pays for no more of the {count(found['worthwhile'])} who are expected to bring more than that"
+        f"{count(found['worthwhile'])} are each expected to bring more than that, but the budget ends there"
         if limited
         else "everybody else is expected to bring less than that"
     )
@@ -112,24 +126,37 @@ def _whom(figures: Figures, found: Figures) -> str:
 
 def _profit(figures: Figures, found: Figures) -> str:
     currency, profit = figures["currency"], found["profit"]
-    limits, chance, allowing = profit, found["loss_probability"], ""
-    if profit["with_misfit"]:
-        limits, chance = profit["with_misfit"], found["loss_probability_with_misfit"]
-        allowing = ", allowing for a model as wrong as it was before"
-    margin = " (revenue: state `gross_margin` before acting on it)" if figures["gross_margin"] == 1.0 else ""
+    limits, chance, allowing = _uncertainty(found)
     return (
         f"Over the next {weeks(figures['horizon_weeks'])} they are expected to bring "
         f"{money(found['expected_gain'], currency)} of {figures['value_is']} more than without the contact, which "
-        f"leaves **{money(profit['mean'], currency)}**{margin}: with {percent(figures['interval'])} probability "
+        f"leaves **{money(profit['mean'], currency)}**{_margin_needed(figures, found)}: with "
+        f"{percent(figures['interval'])} probability "
         f"{_span(limits, currency)}{allowing}, and with a probability of **{probability(chance)}** it loses money."
     )
 
 
+def _uncertainty(found: Figures) -> tuple[Figures, float, str]:
+    """Return limits of the profit, the probability of a loss, and what both allow for."""
+    wider = found["profit"]["with_misfit"]
+    if wider:
+        return wider, found["loss_probability_with_misfit"], ", allowing for a model as wrong as it was before"
+    return found["profit"], found["loss_probability"], ""
+
+
+def _margin_needed(figures: Figures, found: Figures) -> str:
+    """Say, where value is revenue, below which margin the contacts cost more than they are expected to bring."""
+    if figures["gross_margin"] != 1.0:
+        return ""
+    share = percent(found["cost"] / found["expected_gain"])
+    return f" (revenue less cost, since no `gross_margin` is stated: at a margin below {share} the plan loses)"
+
+
 def _other_rules(figures: Figures, found: Figures) -> str:
-    currency = figures["currency"]
-    less = [f"{words} {money(found['rules'][rule]['regret'], currency)}" for rule, words in _RULES.items()]
+    currency, own = figures["currency"], found["profit"]["mean"]
+    earned = [f"{words} {money(own - found['rules'][rule]['regret'], currency)}" for rule, words in _RULES.items()]
     return (
-        f"As many contacts chosen without a model are expected to earn less: {', '.join(less)} less; somebody who knew "
+        f"As many contacts chosen without a model are expected to earn less: {', '.join(earned)}; somebody who knew "
         f"every customer and the effect could expect {money(found['perfect_profit'], currency)} at most."
     )
 
@@ -147,7 +174,7 @@ def _assumption(figures: Figures, found: Figures) -> str:
     )
     return (
         f"All of this rests on an assumption that no log of purchases can prove: {what}, over the whole "
-        f"{weeks(figures['horizon_weeks'])}; it must come from an experiment in which a lot decides who is contacted."
+        f"{weeks(figures['horizon_weeks'])}; it must come from an experiment in which chance decides who is contacted."
     )
 
 
@@ -192,20 +219,20 @@ def of_acquisition(figures: Figures) -> str:
         return "What a new customer may cost is said where the params file states `acquisition_cost`."
     week = found["payback_weeks"]
     back = (
-        "It does not come back within the horizon"
+        "It is not earned back within the horizon"
         if week is None
-        else "It comes back with the first order"
+        else "It is earned back with the first order"
         if week == 0
-        else f"It comes back within {weeks(week)} on average"
+        else f"It is earned back within {weeks(week)} on average"
     )
     return (
         f"**A new customer** is worth {money(found['value']['mean'], currency)} over "
         f"{weeks(figures['horizon_weeks'])}, the first order of {money(found['first_order'], currency)} on average "
-        f"included ({percent(figures['interval'])} interval of that mean {_range(found['value'])}); the "
-        f"{money(found['cost'], currency)} that winning one costs are earned on average with a probability of "
-        f"{probability(found['p_above_cost'])}, and by {percent(found['single']['p_above_cost'])} of the single "
-        f"customers. {back}; with {percent(found['confidence'])} confidence a new customer may cost up to "
-        f"**{money(found['highest_cost'], currency)}**.{_of_plan(figures, found)}"
+        f"included ({percent(figures['interval'])} interval of that mean {_range(found['value'])}). Winning one costs "
+        f"{money(found['cost'], currency)}: on average that is earned with a probability of "
+        f"{probability(found['p_above_cost'])}, and {percent(found['single']['p_above_cost'])} of the single customers "
+        f"earn it. {back}; with {percent(found['confidence'])} confidence a new customer may cost up to "
+        f"**{money(found['highest_cost'], currency)}**{_of_what(figures)}.{_of_plan(figures, found)}"
     )
 
 
@@ -215,10 +242,15 @@ def _of_plan(figures: Figures, found: Figures) -> str:
         return ""
     together = plan["with_known_customers"]
     return (
-        f" The {count(plan['customers'])} who are planned to come bring {money(plan['value']['mean'], currency)} "
-        f"within the horizon ({_range(plan['value'])}) for {money(plan['cost'], currency)}; together with the "
-        f"customers known today that makes {money(together['mean'], currency)} ({_range(together)})."
+        f" The {count(plan['customers'])} who are planned to come, month by month, bring "
+        f"{money(plan['value']['mean'], currency)} by the end of the horizon ({_range(plan['value'])}) and cost "
+        f"{money(plan['cost'], currency)}, both discounted; together with the customers known today that makes "
+        f"{money(together['mean'], currency)} ({_range(together)}) before that cost."
     )
+
+
+def _of_what(figures: Figures) -> str:
+    return " if all revenue were margin" if figures["gross_margin"] == 1.0 else ""
 
 
 def _range(limits: Figures) -> str:
@@ -234,7 +266,7 @@ def of_watch_list(watch_list: pd.DataFrame, currency: str) -> str:
         return "**To watch**: no customer of high value will be silent for suspiciously long within four weeks."
     return (
         f"**To watch**: {count(len(watch_list))} customers of high value, expected to bring "
-        f"{money(watch_list['clv_mean'].sum(), currency)} together, are still customers more likely than not, but "
-        "will not be within four weeks should they stay silent. `exports/watch_list.csv` names them all; these are "
-        "worth most, with the day from which their silence is a sign:"
+        f"{money(watch_list['clv_mean'].sum(), currency)} together, are probably still customers, and probably gone "
+        "if they stay silent for four more weeks. `exports/watch_list.csv` names them all; these are worth most, with "
+        "the day from which their silence is a sign:"
     )

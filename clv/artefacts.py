@@ -259,6 +259,8 @@ class Run:
 
     def aggregates(self) -> dict[str, str]:
         """Return the text of each of the run's AGGREGATES by its file's name; one that names customers is refused."""
+        if missing := [name for name in AGGREGATES if not (self.folder / name).exists()]:
+            raise IntegrityError(f"outputs/{self.name}/{missing[0]} is missing: run {_SEGMENTS} first.")
         texts = {name: (self.folder / name).read_text(encoding="utf-8") for name in AGGREGATES}
         for name, text in texts.items():
             if "customer_id" in text.partition("\n")[0].split(","):

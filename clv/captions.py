@@ -43,8 +43,8 @@ def of_groups(groups: pd.DataFrame, *, currency: str, interval: float) -> str:
     tested = bool(pd.notna(best["clv_lower_with_misfit"]))
     held = possible(interval) if tested else if_right(interval)
     return (
-        f"{best['group']} are expected to bring most, {money(best['clv_mean'], currency)} (total "
-        f"{_range(best, '_with_misfit' if tested else '')}; {held}), {last['group']} least, "
+        f"“{best['group']}” are expected to bring most, {money(best['clv_mean'], currency)} (total "
+        f"{_range(best, '_with_misfit' if tested else '')}; {held}), “{last['group']}” least, "
         f"{money(last['clv_mean'], currency)}."
     )
 
@@ -140,14 +140,16 @@ def of_windows(rows: pd.DataFrame) -> str:
     )
 
 
-def of_campaign(campaign: Mapping[str, Any], *, currency: str, interval: float) -> str:
-    """Return what the chosen number of contacts earns; `campaign` are its key figures."""
+def of_campaign(curve: pd.DataFrame, campaign: Mapping[str, Any], *, currency: str, interval: float) -> str:
+    """Return what the chosen number of contacts earns, and half of it; table DECISIONS and the campaign's figures."""
+    half = float(np.interp(campaign["contacts"] / 2, curve["contacts"], curve["expected_profit"]))
     profit = campaign["profit"]
     wider = profit["with_misfit"]
     limits, held = (wider, possible(interval)) if wider else (profit, if_right(interval))
     return (
         f"{count(campaign['contacts'])} contacts are expected to earn {money(profit['mean'], currency)}; what comes "
-        f"will be {amount(limits['lower'])} to {money(limits['upper'], currency)} ({held})."
+        f"will be {amount(limits['lower'])} to {money(limits['upper'], currency)} ({held}). The best half of them "
+        f"alone would earn {money(half, currency)}."
     )
 
 
@@ -158,8 +160,8 @@ def of_effects(effects: pd.DataFrame, campaign: Mapping[str, Any], *, currency: 
         for end in ("lower", "upper")
     )
     return (
-        f"The plan is expected to earn {low} if a contact changes {percent(campaign['effect_lower'])} and {high} if "
-        f"it changes {percent(campaign['effect_upper'])}: {percent(interval)} of what is believed of the effect."
+        f"The plan is expected to earn {low} at an effect of {percent(campaign['effect_lower'])} and {high} at one of "
+        f"{percent(campaign['effect_upper'])}: between them lie {percent(interval)} of what is believed of it."
     )
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from clv import gate, segments
-from clv.words import NBSP, amount, count, money, percent, weeks
+from clv.words import NBSP, amount, count, day, money, percent, weeks
 
 
 def headline(figures: Mapping[str, Any]) -> HTML:
@@ -33,7 +33,10 @@ def _last_test(test: Mapping[str, Any] | None) -> tuple[str, str]:
     if test is None or not test["value"]["forecast"]["mean"]:
         return "not tested", "against what came"
     error = test["value"]["actual"] / test["value"]["forecast"]["mean"] - 1
-    return f"{percent(abs(error))} {'more' if error > 0 else 'less'}", "came than was forecast, in the last test"
+    return (
+        f"{percent(abs(error))} {'more' if error > 0 else 'less'}",
+        f"came than was forecast for the {weeks(test['horizon_weeks'])} after {day(test['origin'])}",
+    )
 
 
 def _warnings(number: int) -> str:

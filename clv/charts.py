@@ -499,7 +499,7 @@ def chart_campaign(
         title,
         x="Customers contacted, the largest expected gain first",
         y=f"Profit of the campaign ({currency})",
-        alt=captions.of_campaign(campaign, currency=currency, interval=interval),
+        alt=captions.of_campaign(curve, campaign, currency=currency, interval=interval),
     )
     _add_band(figure, curve["contacts"], lower, upper, f"{held}: profit that comes")
     figure.add_scatter(

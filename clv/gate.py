@@ -183,9 +183,10 @@ def _returned(returned: pd.DataFrame, currency: str) -> str:
     if ONCE not in returned.index or returned.loc[ONCE, "customers"] < FEW_RETURNED:
         return ""
     paid = returned.loc[ONCE]
+    near = abs(paid["expected"] / paid["actual"] - 1) <= INDEPENDENCE_WARN
     return (
-        f" In the backtest {count(paid['customers'])} of them came back and paid {paid['actual']:,.2f}{NBSP}{currency} "
-        f"per purchase, where {paid['expected']:,.2f} were expected."
+        f" In the backtest {'this did not show' if near else 'this showed'}: the {count(paid['customers'])} who came "
+        f"back paid {paid['actual']:,.2f}{NBSP}{currency} per purchase, where {paid['expected']:,.2f} were expected."
     )
 
 

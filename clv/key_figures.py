@@ -28,8 +28,12 @@ def collect(
     acquisition: dict[str, Any] | None,
     dependence: pd.DataFrame,
     ledger: pd.DataFrame,
+    revenue_before: float | None,
 ) -> dict[str, Any]:
-    """Return the figures the report speaks of, ready for key_figures.json; `groups` is table SEGMENTS."""
+    """Return the figures the report speaks of, ready for key_figures.json; `groups` is table SEGMENTS.
+
+    `revenue_before` is from `rfm.revenue_before`.
+    """
     customers, base = forecast.customers, groups.iloc[0]
     lower, upper = tails(interval)
     one_time = customers["frequency"] == 0
@@ -47,6 +51,7 @@ def collect(
         "n_repeat_customers": int((~one_time).sum()),
         "n_transactions": int(customers["purchases"].sum()),
         "revenue": float(customers["revenue"].sum()),
+        "revenue_before": revenue_before,
         "first_purchase": customers["first_purchase"].min().date().isoformat(),
         "total_clv": _interval(base, "clv", forecast.total_value, lower, upper),
         "expected_purchases": {

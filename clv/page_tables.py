@@ -228,7 +228,7 @@ def watch_table(watch_list: pd.DataFrame, *, currency: str, show_customer_ids: b
             f"Expected value ({currency})": first["clv_mean"].map(amount),
             "Silence is a sign from": first["silence_is_a_sign_from"].dt.strftime("%Y-%m-%d"),
         }
-    ).set_axis(pd.Index(first["customer_id"] if show_customer_ids else ranks).rename(None), axis="index")
+    ).set_axis(pd.Index(first["customer_id"] if show_customer_ids else ranks).rename("Customer"), axis="index")
 
 
 def acquisition_table(acquisition: pd.DataFrame, *, currency: str, interval: float) -> pd.DataFrame:

@@ -24,7 +24,7 @@ def bottom_line(figures: Figures, groups: pd.DataFrame) -> str:
         _total(figures),
         _purchases(figures),
         _where_the_value_is(figures, groups),
-        _slipping(figures),
+        advice.in_short(figures) if figures["campaign"] else _slipping(figures),
         trust.in_short(figures),
     )
     return "\n".join(f"- {sentence}" for sentence in sentences)
@@ -40,11 +40,17 @@ def _total(figures: Figures) -> str:
         if wider
         else ""
     )
+    spent = figures["revenue_before"]
+    before = (
+        f", after {money(spent, currency)} were spent in as many weeks before, first orders included"
+        if spent is not None
+        else ""
+    )
     discounting = f" (later money discounted at {percent(rate)} a year)" if rate else ""
     return (
         f"The {count(figures['n_customers'])} customers known on {day(figures['as_of'])} are expected to bring "
         f"**{money(total['mean'], currency)}** of {figures['value_is']} over the next "
-        f"{weeks(figures['horizon_weeks'])}{discounting}: with {percent(figures['interval'])} probability "
+        f"{weeks(figures['horizon_weeks'])}{discounting}{before}: with {percent(figures['interval'])} probability "
         f"{allowing}{own}."
     )
 
@@ -86,7 +92,8 @@ def _tested_tenth(figures: Figures) -> str:
         return ""
     return (
         f" (in the backtest {percent(best['best_tenth_expected'])} were expected and "
-        f"{percent(best['best_tenth']['forecast'])} came)"
+        f"{percent(best['best_tenth']['forecast'])} came; the top past spenders brought "
+        f"{percent(best['best_tenth']['past_spend'])})"
     )
 
 
@@ -137,7 +144,11 @@ def left_out(ledger: pd.DataFrame, currency: str, *, purchases: int | None = Non
     )
     if purchases is not None:
         kept += f" They are {count(purchases)} purchases: what a customer buys on one day counts as one."
-    reasons = "; ".join(f"{count(row.rows)} ({row.meaning})" for row in gone.itertuples() if row.rows)
+    reasons = "; ".join(
+        f"{count(row.rows)} worth {money(row.amount, currency)} ({row.meaning})"
+        for row in gone.itertuples()
+        if row.rows
+    )
     return f"{kept} Rows left out: {reasons}." if reasons else f"{kept} No row was left out."
 
 

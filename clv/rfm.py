@@ -6,7 +6,7 @@ customer and day, as cleaning leaves it. So nothing is merged here again, which 
 """
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
@@ -125,6 +125,18 @@ def last_day(con: DuckDBPyConnection, transactions: str, *, stated: date | None)
     """Return the end of observation: the stated day, or the last one in the data."""
     found = con.execute(f"SELECT max(date)::DATE FROM {quoted(transactions)}").fetchone()
     return stated or (found or (None,))[0]
+
+
+def revenue_before(con: DuckDBPyConnection, transactions: str, *, last_day: date, horizon_weeks: float) -> float | None:
+    """Return what was spent in as many weeks up to the end of observation as are looked ahead; None: log too short."""
+    start = last_day - timedelta(days=round(horizon_weeks * DAYS_PER_WEEK))
+    first, spent = con.execute(
+        f"""
+        SELECT min(date)::DATE, coalesce(sum(amount::DECIMAL(18, 6)) FILTER (date > $start), 0)::DOUBLE
+        FROM {quoted(transactions)}""",
+        {"start": start},
+    ).fetchone() or (None, None)
+    return spent if first is not None and first <= start else None
 
 
 def require_holdout(calibration: pd.DataFrame, *, cut: date | None, last_day: date) -> None:

@@ -351,7 +351,7 @@ def _do_lab(options: argparse.Namespace) -> None:
         source = _notebooks() / f"{name}.ipynb"
         chosen = {key: parameters[key] for key in cells.declared(source)}
         _papermill(source, copy, parameters=chosen, prepare_only=True)
-    for part in ("data", "posterior", "key_figures.json", "params"):
+    for part in ("data", "posterior", "exports", "key_figures.json", "params"):
         _copy(run.folder / part, lab / "outputs" / run.name / part)
     # Copies have no records, so that they may be written over by hand: what they are copies of is said once, here.
     for name in filter(lambda name: chain.record(run.folder, name), NOTEBOOKS):

@@ -12,6 +12,8 @@ Figures = Mapping[str, Any]
 # So improbable a number of missed totals, were the intervals right, is a verdict on them.
 _TOO_MANY_MISSES = 0.05
 _CLEARLY = 3.0  # standard errors
+_ALIKE = 0.05  # two scores closer than that are no reason to prefer one
+_ENOUGH_WINDOWS = 5  # that fell on one side of their forecasts to be worth a sentence
 _NEARLY = 0.02  # by so much less than promised an interval may hold and still be said to
 
 
@@ -23,11 +25,13 @@ def in_short(figures: Figures) -> str:
     purchases, value = test["purchases"], test["value"]
     inside = {(True, True): "both inside", (False, False): "both **outside**"}
     verdict = inside.get((purchases["inside"], value["inside"]), "one of them **outside**")
+    side, windows = _one_sided(test), sum(row["n_windows"] for row in test["horizons"])
+    always = f"; all {windows} past windows, which overlap, came in **{side}** their forecasts" if side else ""
     return (
         f"Tested on the {weeks(test['horizon_weeks'])} after {day(test['origin'])}: "
         f"{count(purchases['forecast']['mean'])} purchases worth {money(value['forecast']['mean'], currency)} were "
         f"forecast, {count(purchases['actual'])} worth {money(value['actual'], currency)} came, {verdict} the model's "
-        f"own {percent(figures['interval'])} interval."
+        f"own {percent(figures['interval'])} interval{always}."
     )
 
 
@@ -44,7 +48,8 @@ def of_backtest(figures: Figures) -> str:
             "There is no backtest: set `calibration_end` in the params file to hold the last months out. Without one "
             "nobody knows how wrong the model is here, and the intervals of totals hold only if it is right."
         )
-    return f"{_main_test(figures, test)}\n\n{of_misfit(figures['misfit'], horizon_weeks=figures['horizon_weeks'])}"
+    allowed = of_misfit(figures["misfit"], horizon_weeks=figures["horizon_weeks"])
+    return "\n\n".join(filter(None, [_main_test(figures, test), _direction(test), allowed]))
 
 
 def of_further_tests(figures: Figures) -> str:
@@ -97,22 +102,35 @@ def answers(figures: Figures) -> list[tuple[str, str, str]]:
             f"{percent(best['past_spend'])}; over all ranks (Gini) {gini['forecast']:.2f} against "
             f"{gini['past_spend']:.2f}"
         )
-        found.append(("Does it rank better than past spend?", ranks, _better(gini["forecast"] > gini["past_spend"])))
+        found.append(("Does it rank better than past spend?", ranks, _better(gini["forecast"], gini["past_spend"])))
     errors = (
         f"single customers' purchases were off by {test['purchases']['mae']:.2f} on average; going on as before "
         f"{naive['past_rate_mae']:.2f}, nobody buying {naive['nobody_mae']:.2f}"
     )
     rivals = min(naive["past_rate_mae"], naive["nobody_mae"])
-    return [*found, ("Does it beat having no model?", errors, _better(test["purchases"]["mae"] < rivals))]
+    return [*found, ("Does it beat having no model?", errors, _better(rivals, test["purchases"]["mae"]))]
 
 
 def _of_few(inside: int, number: int, interval: float) -> str:
-    """Return what so few windows can say of an interval: that it is wrong, or nothing against it."""
-    return "missed" if _at_most(inside, number, interval) < _TOO_MANY_MISSES else "not contradicted"
+    """Return what so few windows can say of an interval: that it is wrong, or nothing."""
+    return "missed" if _at_most(inside, number, interval) < _TOO_MANY_MISSES else "too few tests to tell"
 
 
-def _better(better: bool) -> str:
-    return "better" if better else "worse"
+def _better(larger: float, smaller: float) -> str:
+    """Call one figure better than another if it is larger by more than a twentieth."""
+    if abs(larger - smaller) <= _ALIKE * max(abs(larger), abs(smaller)):
+        return "about the same"
+    return "better" if larger > smaller else "worse"
+
+
+def _one_sided(test: Figures) -> str:
+    """Return on which side of their forecasts all past windows fell, if they did and are more than a few."""
+    off = [row["value"]["off"] for row in test["horizons"]]
+    if sum(row["n_windows"] for row in test["horizons"]) < _ENOUGH_WINDOWS:
+        return ""
+    if all(row["highest"] < 0 for row in off):
+        return "below"
+    return "above" if all(row["lowest"] > 0 for row in off) else ""
 
 
 def of_purchases(outcome: Figures | None, *, horizon_weeks: float, interval: float) -> str:
@@ -177,6 +195,20 @@ def _main_test(figures: Figures, test: Figures) -> str:
         f"{count(purchases['forecast']['upper'])}); discounted to that day they were worth "
         f"{money(value['actual'], currency)} where {money(value['forecast']['mean'], currency)} were expected "
         f"({money(value['forecast']['lower'], currency)} to {money(value['forecast']['upper'], currency)})."
+    )
+
+
+def _direction(test: Figures) -> str:
+    """Return what all past windows have in common, where it is the side on which they fell."""
+    side = _one_sided(test)
+    if not side:
+        return ""
+    off = [abs(error) for row in test["horizons"] for error in row["value"]["off"].values()]
+    leaning = ("high", "low") if side == "below" else ("low", "high")
+    return (
+        f"**One direction.** Every past window came in {side} its forecast, by {percent(min(off))} to "
+        f"{percent(max(off))}. They overlap, so that is less evidence than it seems, but expected values are more "
+        f"likely too {leaning[0]} than too {leaning[1]}."
     )
 
 
@@ -255,13 +287,11 @@ def of_misfit(misfit: Figures | None, *, horizon_weeks: float) -> str:
     )
     return (
         f"**What the intervals allow for.** Intervals of totals allow for a model as wrong as it was in {windows} of "
-        f"{weeks(misfit['horizon_weeks'])}: by about {percent(misfit['tau']['value'])} in value (so few tests leave "
-        f"anything from {low} to {high} possible) and {percent(misfit['tau']['purchases'])} in purchases, either "
-        "way. The "
-        "expected value itself is never moved by them: which way a forecast was wrong once says little about the next "
-        "time. *If the model is right* names the interval without that allowance. A segment may be further off than "
-        "the "
-        f"whole, as the table of segments shows. Intervals of single customers are left as they are.{further}"
+        f"{weeks(misfit['horizon_weeks'])}: typically by {percent(misfit['tau']['value'])} in value (so few tests "
+        f"leave anything from {low} to {high} possible) and {percent(misfit['tau']['purchases'])} in purchases, either "
+        "way. The expected value itself is never moved by them: so few tests are no ground for a correction. *If the "
+        "model is right* names the interval without that allowance. A segment may be further off than the whole, as "
+        f"the table of segments shows. Intervals of single customers are left as they are.{further}"
     )
 
 

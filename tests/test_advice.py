@@ -74,11 +74,11 @@ def test_the_campaign_is_told_in_five_sentences():
         "-200 USD and 4,500 USD, allowing for a model as wrong as it was before, and with a probability "
         "of **7.0 %** it "
         "loses money. As many contacts chosen without a model are expected to earn less: the top past "
-        "spenders 100 USD, "
-        "those least likely to be still customers 200 USD, customers by lot 300 USD less; somebody who knew every "
+        "spenders 1,900 USD, those least likely to be still customers 1,800 USD, customers chosen at random 1,700 USD; "
+        "somebody who knew every "
         "customer and the effect could expect 2,600 USD at most. All of this rests on an "
         "assumption that no log of purchases can prove: a contact makes the 30 % who respond buy 20 % more often (with "
-        "90 % probability 5.0 % to 37 %), over the whole 52 weeks; it must come from an experiment in which a lot "
+        "90 % probability 5.0 % to 37 %), over the whole 52 weeks; it must come from an experiment in which chance "
         "decides who is contacted. The plan pays from an effect of 6.0 % on; knowing the effect before deciding would "
         "add 60.0 USD on average, the most that a further experiment can be worth for this one campaign."
     )
@@ -93,12 +93,15 @@ def test_without_a_campaign_two_sentences_say_how_to_add_one():
 
 
 def test_revenue_is_not_sold_as_profit():
-    assert "state `gross_margin`" in advice.of_campaign(FIGURES | {"gross_margin": 1.0})
-    assert "state `gross_margin`" not in advice.of_campaign(FIGURES)
+    text = said(advice.of_campaign(FIGURES | {"gross_margin": 1.0}))
+    assert "no `gross_margin` is stated: at a margin below 33 % the plan loses)" in text  # 1,000 of 3,000
+    assert "`gross_margin`" not in advice.of_campaign(FIGURES)
 
 
 def test_a_budget_that_binds_is_named():
-    assert "the budget pays for no more of the 700 who" in said(advice.of_campaign(figures(worthwhile=700)))
+    assert "700 are each expected to bring more than that, but the budget ends there" in said(
+        advice.of_campaign(figures(worthwhile=700))
+    )
 
 
 def test_a_campaign_that_earns_nothing_is_advised_against():
@@ -134,7 +137,7 @@ def test_two_charts_show_the_number_of_contacts_and_the_effect():
     curve, effects = (part for part in shown(FIGURES) if hasattr(part, "layout"))
     assert said(curve.layout.meta["alt"]) == (
         "500 contacts are expected to earn 2,000 USD; what comes will be -200 to 4,500 USD (90 %, allowing for past "
-        "errors)."
+        "errors). The best half of them alone would earn 0.50 USD."
     )
     assert list(next(line for line in curve.data if line.name == "expected profit").x) == [0, 500, 1000]
     assert effects.layout.shapes[0].x0 == pytest.approx(20)
@@ -179,13 +182,15 @@ def test_a_new_customer_and_those_planned_to_come_are_told():
     text = said(advice.of_acquisition(FIGURES | {"acquisition": found}))
     assert text == (
         "**A new customer** is worth 160 USD over 52 weeks, the first order of 40.0 USD on average included (90 % "
-        "interval of that mean 140 to 190); the 60.0 USD that winning one costs are earned on average "
-        "with a probability "
-        "of 95 %, and by 70 % of the single customers. It comes back within 6 weeks on average; with 80 % confidence a "
-        "new customer may cost up to **150 USD**. The 1,200 who are planned to come bring 163,000 USD "
-        "within the horizon "
-        "(140,000 to 195,000) for 70,000 USD; together with the customers known today that makes 531,000 USD (440,000 "
-        "to 654,000)."
+        "interval of that mean 140 to 190). Winning one costs 60.0 USD: on average that is earned with a probability "
+        "of 95 %, and 70 % of the single customers earn it. It is earned back within 6 weeks on average; with 80 % "
+        "confidence a new customer may cost up to **150 USD**. The 1,200 who are planned to come, month by month, "
+        "bring "
+        "163,000 USD by the end of the horizon (140,000 to 195,000) and cost 70,000 USD, both discounted; together "
+        "with the customers known today that makes 531,000 USD (440,000 to 654,000) before that cost."
+    )
+    assert "**150 USD** if all revenue were margin." in said(
+        advice.of_acquisition(FIGURES | {"acquisition": found, "gross_margin": 1.0})
     )
     assert "`acquisition_cost`" in advice.of_acquisition(FIGURES)
 
@@ -219,3 +224,14 @@ def test_without_contacts_one_begins_where_most_is_at_stake(campaign, tested, li
         f"Begin with **Champions**: 100 USD ({limits}) is at stake there, 95 % of all value. How much of it an action "
         "would change, no log of purchases can say."
     )
+
+
+def test_the_bottom_line_has_the_campaign_in_one_sentence():
+    assert said(advice.in_short(FIGURES)) == (
+        "Contacting 500 customers for 1,000 USD is expected to earn **2,000 USD** (-200 to 4,500), with a probability "
+        "of 7.0 % of a loss, if the assumed effect of a contact is right."
+    )
+    assert "2,000 USD** of revenue less cost (-200" in said(advice.in_short(FIGURES | {"gross_margin": 1.0}))
+    untested = figures(profit=CAMPAIGN["profit"] | {"with_misfit": None})
+    assert "(-100 to 4,000), with a probability of 5.0 % of" in said(advice.in_short(untested))
+    assert advice.in_short(figures(contacts=0, highest_gain=1.0)).startswith("**Contact nobody**")

@@ -155,6 +155,8 @@ def test_a_page_may_carry_tables_of_groups_and_none_that_names_customers():
     names = ("segments", "migration", "cohorts", "windows", "data_dictionary")
     for name in names:
         RUN.write_csv(name, pd.DataFrame({"group": ["ä"], "value": [1.5]}))
+    with pytest.raises(IntegrityError, match=r"^outputs/test/key_figures\.json is missing: run 05_segments first\.$"):
+        RUN.aggregates()
     RUN.write_json("key_figures", {"total": 1})
     carried = RUN.aggregates()
     assert list(carried) == [*(f"{name}.csv" for name in names), "key_figures.json"]

@@ -147,7 +147,7 @@ def marks(figure: go.Figure) -> int:
 def test_every_chart_says_its_finding_and_fits_its_page(name):
     layout = CHARTS[name]().layout
     assert layout.title.text == TITLE
-    assert re.fullmatch(r"[A-Z0-9].*\d.*\.", layout.meta["alt"])  # a sentence with its numbers
+    assert re.fullmatch(r"[“A-Z0-9].*\d.*\.", layout.meta["alt"])  # a sentence with its numbers
     assert layout.width is None and layout.autosize
     assert layout.paper_bgcolor == layout.plot_bgcolor == "rgba(0,0,0,0)"
     assert layout.xaxis.title.text

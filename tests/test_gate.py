@@ -265,8 +265,8 @@ def returned(customers: int, history: str = backtest.ONCE) -> str:
 
 def test_what_one_time_buyers_paid_who_came_back_is_quoted():
     assert returned(50).endswith(
-        " of each of their next ones. In the backtest 50 of them came back and paid 31.50\u00a0USD per purchase, where "
-        "35.25 were expected."
+        " of each of their next ones. In the backtest this showed: the 50 who came back paid 31.50\u00a0USD per "
+        "purchase, where 35.25 were expected."
     )
 
 

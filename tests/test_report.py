@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 import xarray as xr
 from forecasts import MISFIT, TESTED
+from test_advice import CAMPAIGN
 
-from clv import gate, key_figures, page_tables, report, segments, tables, trust
+from clv import advice, gate, key_figures, page_tables, report, segments, tables, trust
 
 BACKTEST = TESTED | {
     "ranking": TESTED["ranking"] | {"best_tenth_expected": 0.548},
@@ -36,6 +37,7 @@ FIGURES = {
     "n_transactions": 6696,
     "revenue": 244_091.94,
     "first_purchase": "1997-01-01",
+    "revenue_before": 101_000.0,
     "total_clv": {
         "mean": 69_044.0,
         "lower": 63_129.8,
@@ -104,9 +106,21 @@ def test_the_bottom_line_states_worth_range_and_assumption():
     first = said(report.bottom_line(FIGURES, GROUPS)).splitlines()[0]
     assert first == (
         "- The 2,357 customers known on 30 June 1998 are expected to bring **69,000 USD** of revenue over the next "
-        "52 weeks (later money discounted at 10 % a year): with 90 % probability **52,300 to 91,500 USD**, allowing "
+        "52 weeks (later money discounted at 10 % a year), after 101,000 USD were spent in as many weeks before, first orders "
+        "included: with 90 % probability **52,300 to 91,500 USD**, allowing "
         "for a model as wrong as it was before; 63,100 to 74,800 USD if the model is right."
     )
+
+
+def test_of_a_log_shorter_than_the_horizon_nothing_is_compared():
+    assert "weeks before" not in report.bottom_line(FIGURES | {"revenue_before": None}, GROUPS)
+
+
+def test_a_campaign_stands_in_the_bottom_line_and_it_stays_five_sentences():
+    figures = FIGURES | {"campaign": CAMPAIGN, "gross_margin": 0.4}
+    lines = report.bottom_line(figures, GROUPS).splitlines()
+    assert lines[3] == f"- {advice.in_short(figures)}"
+    assert len(lines) == 5
 
 
 def test_the_bottom_line_is_five_sentences():
@@ -117,8 +131,8 @@ def test_the_bottom_line_is_five_sentences():
 def test_the_most_valuable_segment_and_those_who_probably_left_are_named():
     assert said(report.bottom_line(FIGURES, GROUPS)).splitlines()[2:4] == [
         "- The best tenth of the customers are expected to hold **63 %** of that value (in the backtest 55 % were "
-        "expected and 41 % came); most is at stake with *Champions*: 521 customers will bring 53,100 USD (40,200 to "
-        "70,300), 77 % of it all.",
+        "expected and 41 % came; the top past spenders brought 38 %); most is at stake with *Champions*: 521 customers "
+        "will bring 53,100 USD (40,200 to 70,300), 77 % of it all.",
         "- 430 repeat customers have more likely left than not: they bought for 31,300 USD so far, and 2,680 USD of "
         "revenue is still expected from them (in the backtest 2,140 USD were expected of such customers and 3,310 USD "
         "came).",
@@ -200,7 +214,8 @@ def test_a_groups_table_has_both_intervals_each_by_its_name():
 
 def test_what_was_left_out_is_said_with_its_reason():
     assert said(report.left_out(LEDGER, "USD")) == (
-        "Of 100 rows of the log (1,000 USD), 97 were kept (980 USD). Rows left out: 3 (no customer identifier)."
+        "Of 100 rows of the log (1,000 USD), 97 were kept (980 USD). Rows left out: 3 worth 20.0 USD (no customer "
+        "identifier)."
     )
     nothing = LEDGER.drop(index=1)
     assert report.left_out(nothing, "USD").endswith("No row was left out.")
@@ -330,7 +345,7 @@ def collected(groups: pd.DataFrame) -> dict:
         forecast, groups, as_of=date(2024, 12, 31), source="log", horizon_weeks=52, discount_rate_annual=0.1,
         gross_margin=1.0, currency="USD", interval=0.9, checks=checks, backtest=None, misfit=MISFIT,
         campaign=None, acquisition=None,
-        dependence=pd.DataFrame({"measure": ["Spearman"], "value": [0.1]}), ledger=LEDGER,
+        dependence=pd.DataFrame({"measure": ["Spearman"], "value": [0.1]}), ledger=LEDGER, revenue_before=77.0,
     )  # fmt: skip
 
 
@@ -342,6 +357,7 @@ def test_the_figures_of_the_total_are_the_row_of_everybody():
     assert (counted["mean"], counted["lower"], counted["upper"]) == (1970.6, 1822.0, 2118.0)
     assert counted["with_misfit"] == {"lower": 1561.0, "upper": 2487.0}
     assert found["misfit"] == MISFIT
+    assert found["revenue_before"] == 77
     assert found["share_of_value_one_time_buyers"] == 0.25
     assert found["slipping"] == {"customers": 1, "revenue": 60, "clv_mean": 15}
 

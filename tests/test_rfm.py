@@ -172,3 +172,15 @@ def test_a_calibration_end_must_leave_something_on_both_sides():
     with pytest.raises(InputError, match=r"Up to calibration_end \(1997-01-08\) only \d+ of \d+ customers"):
         rfm.require_holdout(calibration, cut=date(1997, 1, 8), last_day=date(1998, 6, 30))
     rfm.require_holdout(calibration, cut=None, last_day=date(1998, 6, 30))
+
+
+def test_what_was_spent_in_as_many_weeks_before_is_summed_up_to_the_last_day():
+    con = view(purchases("ada", days=[0, 14, 35, 70], amounts=[8, 15, 25, 32]))
+
+    def spent(weeks: float) -> float | None:
+        return rfm.revenue_before(con, "transactions", last_day=day(70), horizon_weeks=weeks)
+
+    assert spent(5) == 32  # day 35 is the last one before
+    assert spent(5.2) == 57
+    assert spent(10) == 72
+    assert spent(11) is None  # nobody knows what was spent before the log begins
