@@ -145,7 +145,7 @@ def left_out(ledger: pd.DataFrame, currency: str, *, purchases: int | None = Non
     if purchases is not None:
         kept += f" They are {count(purchases)} purchases: what a customer buys on one day counts as one."
     reasons = "; ".join(
-        f"{count(row.rows)} worth {money(row.amount, currency)} ({row.meaning})"
+        f"{count(row.rows)}{f' worth {money(row.amount, currency)}' if row.amount else ''} ({row.meaning})"
         for row in gone.itertuples()
         if row.rows
     )

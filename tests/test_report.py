@@ -106,9 +106,9 @@ def test_the_bottom_line_states_worth_range_and_assumption():
     first = said(report.bottom_line(FIGURES, GROUPS)).splitlines()[0]
     assert first == (
         "- The 2,357 customers known on 30 June 1998 are expected to bring **69,000 USD** of revenue over the next "
-        "52 weeks (later money discounted at 10 % a year), after 101,000 USD were spent in as many weeks before, first orders "
-        "included: with 90 % probability **52,300 to 91,500 USD**, allowing "
-        "for a model as wrong as it was before; 63,100 to 74,800 USD if the model is right."
+        "52 weeks (later money discounted at 10 % a year), after 101,000 USD were spent in as many weeks before, first "
+        "orders included: with 90 % probability **52,300 to 91,500 USD**, allowing for a model as wrong as it was "
+        "before; 63,100 to 74,800 USD if the model is right."
     )
 
 
@@ -217,6 +217,8 @@ def test_what_was_left_out_is_said_with_its_reason():
         "Of 100 rows of the log (1,000 USD), 97 were kept (980 USD). Rows left out: 3 worth 20.0 USD (no customer "
         "identifier)."
     )
+    free = LEDGER.assign(amount=LEDGER["amount"].where(LEDGER.index != 1, 0.0))
+    assert report.left_out(free, "USD").endswith("Rows left out: 3 (no customer identifier).")
     nothing = LEDGER.drop(index=1)
     assert report.left_out(nothing, "USD").endswith("No row was left out.")
     counted = said(report.left_out(nothing, "USD", purchases=90))
