@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from IPython.display import Markdown
 
-from clv import charts, page_tables
+from clv import charts, page_tables, tables
 from clv.decisions import LOWEST_P_ALIVE, RANDOM, TOP_SPENDERS
 from clv.uplift import RATE
 from clv.words import amount, count, money, percent, probability, weeks
@@ -56,10 +56,9 @@ def where_to_begin(figures: Figures, groups: pd.DataFrame) -> str:
             f"{money(first['expected_net_gain'], currency)} after the cost."
         )
     first = groups.loc[groups["clv_mean"].idxmax()]
-    suffix = "" if pd.isna(first["clv_lower_with_misfit"]) else "_with_misfit"
-    limits = {end: first[f"clv_{end}{suffix}"] for end in ("lower", "upper")}
+    limits = _range(tables.shown_limits(first, "clv"))
     return (
-        f"Begin with **{first['group']}**: {money(first['clv_mean'], currency)} ({_range(limits)}) is at stake there, "
+        f"Begin with **{first['group']}**: {money(first['clv_mean'], currency)} ({limits}) is at stake there, "
         f"{percent(first['share_of_value'])} of all value. How much of it an action would change, no log of purchases "
         "can say."
     )

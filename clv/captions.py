@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from clv import tables
 from clv.segments import NEWCOMERS
 from clv.style import futures, if_right, possible
 from clv.words import amount, count, money, percent
@@ -40,11 +41,11 @@ def of_groups(groups: pd.DataFrame, *, currency: str, interval: float) -> str:
     """Return the first and the last group by expected value; `groups` are rows of table SEGMENTS."""
     ranked = groups.sort_values("clv_mean", ascending=False)
     best, last = ranked.iloc[0], ranked.iloc[-1]
-    tested = bool(pd.notna(best["clv_lower_with_misfit"]))
-    held = possible(interval) if tested else if_right(interval)
+    held = if_right(interval) if pd.isna(best["clv_lower_with_misfit"]) else possible(interval)
+    limits = tables.shown_limits(best, "clv")
     return (
         f"“{best['group']}” are expected to bring most, {money(best['clv_mean'], currency)} (total "
-        f"{_range(best, '_with_misfit' if tested else '')}; {held}), “{last['group']}” least, "
+        f"{amount(limits['lower'])} to {amount(limits['upper'])}; {held}), “{last['group']}” least, "
         f"{money(last['clv_mean'], currency)}."
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from IPython.display import HTML
 
-from clv import gate, segments
+from clv import gate, segments, tables
 from clv.words import NBSP, amount, count, day, money, percent, weeks
 
 
@@ -63,21 +63,22 @@ def segment_cards(
     typical, everybody = segments.typical(customers), groups["customers"].sum()
     planned = {row["segment"]: row for row in campaign["segments"]} if campaign else {}
     cards = []
-    for row in groups.itertuples():
-        who, done = segments.ACTIONS[row.group]
+    for _, row in groups.iterrows():
+        name = row["group"]
+        who, done = segments.ACTIONS[name]
         facts = {
-            "Customers": f"{count(row.customers)} ({percent(row.customers / everybody)})",
-            "Typically": _behaviour(typical.loc[row.group]),
-            "Expected value": f"{money(row.clv_mean, currency)} ({percent(row.share_of_value)} of all)",
+            "Customers": f"{count(row['customers'])} ({percent(row['customers'] / everybody)})",
+            "Typically": _behaviour(typical.loc[name]),
+            "Expected value": f"{money(row['clv_mean'], currency)} ({percent(row['share_of_value'])} of all)",
             f"Total, {percent(interval)}": _total(row, currency),
-            "Per customer": money(row.clv_per_customer, currency),
+            "Per customer": money(row["clv_per_customer"], currency),
             "Still customers": _still(row),
-            "Will buy": percent(row.mean_p_purchase),
+            "Will buy": percent(row["mean_p_purchase"]),
             "Usually done": done,
         }
         if campaign:
-            facts["In the campaign"] = _contacts(planned.get(row.group), currency)
-        cards.append(_card(row.group, who, facts))
+            facts["In the campaign"] = _contacts(planned.get(name), currency)
+        cards.append(_card(name, who, facts))
     return HTML(f'<div class="cards">{"".join(cards)}</div>')
 
 
@@ -95,20 +96,19 @@ def _behaviour(typical: pd.Series) -> str:
     )
 
 
-def _still(row: Any) -> str:
+def _still(row: pd.Series) -> str:
     """Return the mean P(alive) of those who came back: of the others it is 1, whatever they do."""
-    if not row.repeat_customers:
+    if not row["repeat_customers"]:
         return "cannot be told after one purchase"
-    known = 1 - row.customers * (1 - row.mean_p_alive) / row.repeat_customers
-    everybody = row.repeat_customers == row.customers
-    return percent(known) if everybody else f"{percent(known)} of the {count(row.repeat_customers)} who came back"
+    known = 1 - row["customers"] * (1 - row["mean_p_alive"]) / row["repeat_customers"]
+    everybody = row["repeat_customers"] == row["customers"]
+    return percent(known) if everybody else f"{percent(known)} of the {count(row['repeat_customers'])} who came back"
 
 
-def _total(row: Any, currency: str) -> str:
+def _total(row: pd.Series, currency: str) -> str:
     """Return the total that allows for past errors; without a backtest there is only the model's own."""
-    tested = pd.notna(row.clv_lower_with_misfit)
-    low, high = (row.clv_lower_with_misfit, row.clv_upper_with_misfit) if tested else (row.clv_lower, row.clv_upper)
-    return f"{amount(low)} to {money(high, currency)}" + ("" if tested else " if the model is right")
+    limits, own = tables.shown_limits(row, "clv"), pd.isna(row["clv_lower_with_misfit"])
+    return f"{amount(limits['lower'])} to {money(limits['upper'], currency)}{' if the model is right' if own else ''}"
 
 
 def _contacts(planned: Mapping[str, Any] | None, currency: str) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Mapping
 from importlib.resources import files
@@ -30,6 +31,8 @@ def write_pictures(notebook: "NotebookNode", run: Run) -> tuple[list[Path], str]
     """
     folder, drawn = run.folder / FOLDER, _charts(notebook)
     found, reason = [], ""
+    for abandoned in run.folder.glob(".figures.*"):  # whoever drew there was killed
+        shutil.rmtree(abandoned, ignore_errors=True)
     if drawn:
         with tempfile.TemporaryDirectory(dir=run.folder, prefix=".figures.") as unfinished:
             reason = _draw(drawn, Path(unfinished))

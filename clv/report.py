@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from clv import advice, bgnbd, gate, page_tables, segments, trust
+from clv import advice, bgnbd, gate, page_tables, segments, tables, trust
 from clv.sampling import LAPLACE, method_of
 from clv.words import NBSP, amount, count, day, money, percent, weeks
 
@@ -66,8 +66,7 @@ def _purchases(figures: Figures) -> str:
 def _where_the_value_is(figures: Figures, groups: pd.DataFrame) -> str:
     named, currency = groups[groups["grouping"] == "rfm_segment"], figures["currency"]
     best = named.loc[named["clv_mean"].idxmax()]
-    suffix = "" if pd.isna(best["clv_lower_with_misfit"]) else "_with_misfit"
-    limits = {end: best[f"clv_{end}{suffix}"] for end in ("lower", "upper")}
+    limits = tables.shown_limits(best, "clv")
     return (
         f"The best tenth of the customers are expected to hold **{percent(figures['share_of_value_top_decile'])}** of "
         f"that value{_tested_tenth(figures)}; most is at stake with *{best['group']}*: {count(best['customers'])} "
@@ -167,10 +166,10 @@ def check_in_words(table: pd.DataFrame, *, interval: float) -> str:
 
 def title_total(base: pd.Series, *, currency: str, interval: float) -> str:
     """Say what everybody together will bring; `base` is their row of table SEGMENTS."""
-    suffix = "" if pd.isna(base["clv_lower_with_misfit"]) else "_with_misfit"
+    limits = tables.shown_limits(base, "clv")
     return (
-        f"All customers together will bring {amount(base[f'clv_lower{suffix}'])} to "
-        f"{money(base[f'clv_upper{suffix}'], currency)} with {percent(interval)} probability"
+        f"All customers together will bring {amount(limits['lower'])} to {money(limits['upper'], currency)} with "
+        f"{percent(interval)} probability"
     )
 
 

@@ -80,6 +80,15 @@ def dictionary(table: Table) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["column", "kind", "meaning"])
 
 
+def shown_limits(row: pd.Series, name: str) -> dict[str, float]:
+    """Return lower and upper limit of a total as readers are shown it: allowing for misfit, if a backtest tells of it.
+
+    `row` is one of table SEGMENTS, `name` is clv or purchases.
+    """
+    suffix = "" if pd.isna(row[f"{name}_lower_with_misfit"]) else "_with_misfit"
+    return {end: float(row[f"{name}_{end}{suffix}"]) for end in ("lower", "upper")}
+
+
 def _check_columns(table: Table, frame: pd.DataFrame) -> None:
     missing = [name for name in table.columns if name not in frame.columns]
     unknown = [str(name) for name in frame.columns if name not in table.columns]

@@ -49,6 +49,13 @@ def test_every_chart_becomes_a_picture_named_by_its_section(run):
     assert list(run.folder.glob(".figures*")) == []
 
 
+def test_what_a_killed_run_left_half_drawn_is_cleared_away(run):
+    (run.folder / ".figures.killed").mkdir()
+    (run.folder / ".figures.killed" / "01-x.png").write_bytes(b"half")
+    assert pictures.write_pictures(book(), run) == ([], "")
+    assert list(run.folder.glob(".figures*")) == []
+
+
 def test_without_a_browser_it_is_said_and_no_old_picture_stays(run, monkeypatch):
     monkeypatch.setenv("BROWSER_PATH", str(run.folder / "no-browser"))
     found, reason = pictures.write_pictures(book("total"), run)
