@@ -78,7 +78,7 @@ def decide(
     Parameters
     ----------
     customers
-        customer_id, frequency, recency, T, monetary_value, revenue, p_alive, clv_mean.
+        customer_id, frequency, recency, T, monetary_value, revenue, p_alive, clv_mean, rfm_segment.
     factors
         From `misfit.one_per_draw`; empty without a backtest.
     """
@@ -108,14 +108,16 @@ def decide(
         name: _against(expected, chosen, members, own, realised[:, len(ends) + 2 * place])
         for place, (name, members) in enumerate(rules.items())
     }
+    contacts = _contacts(customers, expected, chosen, given.cost_per_contact)
     return Decision(
-        _contacts(customers, expected, chosen, given.cost_per_contact),
+        contacts,
         tables.check(tables.DECISIONS, curve),
         effect_curve(gains, chosen, given, most),
         own - given.cost_per_contact * len(chosen),
         _figures(given, gains, expected, chosen, curve, most, interval)
         | {
             "rules": against,
+            "segments": by_segment(contacts, customers),
             "perfect_profit": perfect_profit(customers, draws, horizon, given, seed=seed, workers=workers),
         },
     )

@@ -162,7 +162,7 @@ def judged_world(number: int, *, seed: int) -> list[dict[str, Any]]:
     draws = fitted(true.customers, one_seed)
     parameters = [getattr(draws, name)[:, None] for name in ("r", "alpha", "a", "b")]
     alive = bgnbd.probability_alive(*true.customers[bgnbd.HISTORY].to_numpy(float).T, *parameters).mean(axis=0)
-    known = true.customers.assign(p_alive=alive, clv_mean=0.0)
+    known = true.customers.assign(p_alive=alive, clv_mean=0.0, rfm_segment="all")
     return [
         {"world": number, "campaign": name} | outcome(true, known, draws, given, one_seed, generator)
         for name, given in CAMPAIGNS.items()

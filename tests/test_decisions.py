@@ -25,7 +25,8 @@ def base(n: int = 60) -> pd.DataFrame:
     alive = bgnbd.probability_alive(*rows[bgnbd.HISTORY].to_numpy(float).T, *list(SHOP.values())[:4])
     spent = rows["frequency"] * rows["monetary_value"] + 20.0
     identifiers = pd.Series([f"C{number}" for number in range(len(rows))], dtype="str")
-    return rows.assign(customer_id=identifiers, p_alive=alive, clv_mean=spent, revenue=spent)
+    named = pd.Series(np.where(rows["frequency"] > 5, "Loyal", "Lost"), dtype="str")
+    return rows.assign(customer_id=identifiers, p_alive=alive, clv_mean=spent, revenue=spent, rfm_segment=named)
 
 
 def posterior(n: int = 40) -> Draws:
@@ -232,3 +233,11 @@ def test_contacts_are_counted_by_segment_the_largest_net_gain_first():
         {"segment": "Lost", "contacts": 2, "expected_gain": 9.0, "expected_net_gain": 5.0},
     ]
     assert decisions.by_segment(tables.empty(tables.CONTACTS), customers) == []
+
+
+def test_a_plan_says_what_it_does_to_each_segment():
+    plan = decided(given(0.2))
+    parts = plan.figures["segments"]
+    assert sum(part["contacts"] for part in parts) == len(plan.contacts)
+    assert sum(part["expected_gain"] for part in parts) == pytest.approx(plan.figures["expected_gain"])
+    assert {part["segment"] for part in parts} <= {"Loyal", "Lost"}
