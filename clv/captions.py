@@ -111,6 +111,17 @@ def of_customer_map(bins: pd.DataFrame, *, currency: str) -> str:
     )
 
 
+def of_will_buy(bins: pd.DataFrame, *, currency: str) -> str:
+    """Return of how many something or next to nothing is to be expected; `bins` is from `segments.purchase_bins`."""
+    customers, value = bins["one_time"] + bins["repeat"], bins["clv_mean"]
+    likely, seldom = bins["low"] >= 0.5, bins["high"] <= 0.1
+    return (
+        f"{count(customers[likely].sum())} of {count(customers.sum())} customers are more likely than not to buy, and "
+        f"{money(value[likely].sum(), currency)} is expected from them; {count(customers[seldom].sum())} have a "
+        f"probability below {percent(0.1)}, and {money(value[seldom].sum(), currency)} is expected from those."
+    )
+
+
 def of_tracking(tracking: pd.DataFrame, *, interval: float) -> str:
     """Return where the lines end; `tracking` is table TRACKING."""
     end = tracking.iloc[-1]

@@ -373,6 +373,33 @@ def chart_customer_map(bins: pd.DataFrame, *, title: str, currency: str) -> go.F
     return figure
 
 
+def chart_will_buy(bins: pd.DataFrame, *, title: str, currency: str) -> go.Figure:
+    """Show all customers by how probable it is that they buy at all; `bins` is from `segments.purchase_bins`."""
+    figure = _chart(
+        title,
+        x="Probability of a purchase within the horizon (%)",
+        y="Customers",
+        alt=captions.of_will_buy(bins, currency=currency),
+    )
+    middle, width = 50 * (bins["low"] + bins["high"]), 100 * (bins["high"] - bins["low"])
+    parts = (("repeat", MODEL, "bought more than once"), ("one_time", BAND, "bought once so far"))
+    for column, colour, name in parts:
+        figure.add_bar(
+            x=middle,
+            y=bins[column],
+            width=width,
+            marker={"color": fade(colour, 0.75), "line": {"color": MODEL, "width": 1}}
+            | ({"pattern": {"shape": "/", "size": 6}} if column == "one_time" else {}),
+            name=name,
+            customdata=np.column_stack([100 * bins["low"], 100 * bins["high"], bins["clv_mean"]]),
+            hovertemplate="%{customdata[0]:.0f} to %{customdata[1]:.0f} %: %{y:,} customers who "
+            f"{name};<br>%{{customdata[2]:,.0f}} {currency} expected from all in this bar<extra></extra>",
+        )
+    figure.update_layout(barmode="stack", bargap=0)
+    figure.update_xaxes(range=[0, 100], dtick=10, showgrid=False)
+    return figure
+
+
 def chart_tracking(tracking: pd.DataFrame, *, title: str, interval: float) -> go.Figure:
     """Show whether repeat purchases came as forecast; `tracking` is table TRACKING."""
     if tracking.empty:

@@ -243,6 +243,12 @@ def title_customer_map(customers: pd.DataFrame) -> str:
     return f"{percent(len(segments.slipping(customers)) / repeat)} of repeat customers have more likely left than not"
 
 
+def title_will_buy(bins: pd.DataFrame) -> str:
+    customers = bins["one_time"] + bins["repeat"]
+    share = customers[bins["low"] >= 0.5].sum() / max(customers.sum(), 1)
+    return f"{percent(float(share))} of all customers are more likely than not to buy"
+
+
 # --- the text report ---
 
 

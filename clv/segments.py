@@ -150,3 +150,18 @@ def customer_map(customers: pd.DataFrame, *, steps: int = 12) -> pd.DataFrame:
     ).groupby(["p_alive_bin", "value_bin"])
     means = bins.agg(customers=("p_alive", "size"), p_alive=("p_alive", "mean"), clv_mean=("clv_mean", "mean"))
     return means.reset_index()
+
+
+def purchase_bins(customers: pd.DataFrame, *, steps: int = 10) -> pd.DataFrame:
+    """Return all customers binned by the probability of a purchase within the horizon: `steps` rows, no identifiers.
+
+    Returns
+    -------
+    low, high (of the probability), one_time and repeat (customers), clv_mean (what they are expected to bring).
+    """
+    place = (customers["p_purchase"] * steps).astype("int64").clip(upper=steps - 1)
+    once = customers["frequency"] == 0
+    found = pd.DataFrame({"one_time": once, "repeat": ~once, "clv_mean": customers["clv_mean"]}).groupby(place).sum()
+    found = found.reindex(range(steps), fill_value=0).astype({"one_time": "int64", "repeat": "int64"})
+    edges = np.arange(steps + 1) / steps
+    return found.assign(low=edges[:-1], high=edges[1:]).reset_index(drop=True)

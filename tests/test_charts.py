@@ -48,6 +48,15 @@ GRID = pd.DataFrame(
 )
 GRID = GRID.assign(clv=GRID["customers"] * 3.0, clv_per_customer=np.where(GRID["customers"] > 0, 3.0, np.nan))
 BINS = pd.DataFrame({"customers": [1, 400], "p_alive": [0.1, 0.95], "clv_mean": [0.5, 120.0]})
+PURCHASE_BINS = pd.DataFrame(
+    {
+        "low": [0.0, 0.1, 0.5, 0.9],
+        "high": [0.1, 0.5, 0.9, 1.0],
+        "one_time": [40, 20, 1, 0],
+        "repeat": [60, 10, 6, 3],
+        "clv_mean": [5.0, 45.0, 400.0, 600.0],
+    }
+)
 TRACKING = pd.DataFrame(
     {
         "week": [0, 1, 2, 3],
@@ -124,6 +133,7 @@ CHARTS = {
     "retention": lambda: charts.chart_retention(COHORTS, title=TITLE),
     "cumulative": lambda: charts.chart_cumulative(COHORTS, title=TITLE, currency="EUR", interval=0.9),
     "customer_map": lambda: charts.chart_customer_map(BINS, title=TITLE, currency="EUR"),
+    "will_buy": lambda: charts.chart_will_buy(PURCHASE_BINS, title=TITLE, currency="EUR"),
     "tracking": lambda: charts.chart_tracking(TRACKING, title=TITLE, interval=0.9),
     "backtest": lambda: charts.chart_backtest(DECILES, title=TITLE, currency="EUR"),
     "windows": lambda: charts.chart_windows(WINDOWS, title=TITLE, interval=0.9),
@@ -197,6 +207,18 @@ def test_migration_stands_in_the_segments_order_with_its_shares_and_blanks():
     assert figure.layout.meta["alt"].replace("\u00a0", " ") == (
         "Of 350 customers known at the earlier day, 88 % are in the segment they were in; of those who left Champions, "
         "most are Loyal now (30 % of the row)."
+    )
+
+
+def test_all_customers_stand_in_the_bars_of_their_probability():
+    figure = charts.chart_will_buy(PURCHASE_BINS, title=TITLE, currency="EUR")
+    repeat, once = figure.data
+    assert list(repeat.x) == [5, 30, 70, 95] and list(repeat.width) == pytest.approx([10, 40, 40, 10])
+    assert list(repeat.y) == [60, 10, 6, 3] and list(once.y) == [40, 20, 1, 0]
+    assert once.marker.pattern.shape and not repeat.marker.pattern.shape  # not told apart by colour alone
+    assert figure.layout.meta["alt"].replace("\u00a0", " ") == (
+        "10 of 140 customers are more likely than not to buy, and 1,000 EUR is expected from them; 100 have a "
+        "probability below 10 %, and 5.00 EUR is expected from those."
     )
 
 

@@ -507,3 +507,8 @@ def test_moves_are_listed_the_largest_first_without_those_who_stayed():
     )
     table = page_tables.migration_table(migration).map(said)
     assert table.reset_index().to_numpy().tolist() == [["B", "A", "50", "100 %"], ["A", "B", "10", "10 %"]]
+
+
+def test_the_share_that_will_probably_buy_is_a_title():
+    bins = pd.DataFrame({"low": [0.0, 0.5, 0.9], "one_time": [6, 1, 0], "repeat": [6, 4, 3]})
+    assert said(report.title_will_buy(bins)) == "40 % of all customers are more likely than not to buy"

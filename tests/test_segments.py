@@ -121,3 +121,18 @@ def test_a_typical_customer_is_the_median_one():
 def test_how_surely_customers_belong_to_a_tier_is_their_mean():
     customers = pd.DataFrame({"value_tier": ["a", "a", "b"], "value_tier_probability": [0.5, 1.0, 0.2]})
     assert segments.tier_certainty(customers).to_dict() == {"a": 0.75, "b": 0.2}
+
+
+def test_everybody_is_in_one_bin_of_the_probability_to_buy():
+    customers = pd.DataFrame(
+        {
+            "p_purchase": [0.0, 0.05, 0.1, 0.95, 1.0],
+            "frequency": [3, 0, 2, 0, 9],
+            "clv_mean": [1.0, 2.0, 4.0, 8.0, 16.0],
+        }
+    )
+    found = segments.purchase_bins(customers)
+    assert len(found) == 10 and found["high"].iloc[-1] == 1
+    assert found["one_time"].tolist() == [1, 0, 0, 0, 0, 0, 0, 0, 0, 1]
+    assert found["repeat"].tolist() == [1, 1, 0, 0, 0, 0, 0, 0, 0, 1]
+    assert found["clv_mean"].tolist() == [3, 4, 0, 0, 0, 0, 0, 0, 0, 24]
