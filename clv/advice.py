@@ -55,12 +55,14 @@ def where_to_begin(figures: Figures, groups: pd.DataFrame) -> str:
             "without, "
             f"{money(first['expected_net_gain'], currency)} after the cost."
         )
+    if campaign:
+        return _nobody(figures, campaign)
     first = groups.loc[groups["clv_mean"].idxmax()]
     limits = _range(tables.shown_limits(first, "clv"))
     return (
-        f"Begin with **{first['group']}**: {money(first['clv_mean'], currency)} ({limits}) is at stake there, "
+        f"Most is at stake with **{first['group']}**: {money(first['clv_mean'], currency)} ({limits}), "
         f"{percent(first['share_of_value'])} of all value. How much of it an action would change, no log of purchases "
-        "can say."
+        "can say: begin there, with a part of them chosen by chance."
     )
 
 
@@ -73,11 +75,18 @@ def in_short(figures: Figures) -> str:
     if not found["contacts"]:
         return _nobody(figures, found)
     limits, chance, _ = _uncertainty(found)
-    earned = "" if figures["gross_margin"] != 1.0 else " of revenue less cost"
+    earned, doubt = (
+        ("is expected to earn", f"; a loss with a probability of {probability(chance)}")
+        if figures["gross_margin"] != 1.0
+        else (
+            "is expected to bring so much more revenue than it costs:",
+            f"; at a margin below {_least(found)} it loses",
+        )
+    )
     return (
-        f"Contacting {count(found['contacts'])} customers for {money(found['cost'], currency)} is expected to earn "
-        f"**{money(found['profit']['mean'], currency)}**{earned} ({_range(limits)}), with a probability of "
-        f"{probability(chance)} of a loss, if the assumed effect of a contact is right."
+        f"Contacting {count(found['contacts'])} customers for {money(found['cost'], currency)} {earned} "
+        f"**{money(found['profit']['mean'], currency)}** ({_range(limits)}{doubt}), given what is assumed of a "
+        "contact's effect."
     )
 
 
@@ -147,15 +156,19 @@ def _margin_needed(figures: Figures, found: Figures) -> str:
     """Say, where value is revenue, below which margin the contacts cost more than they are expected to bring."""
     if figures["gross_margin"] != 1.0:
         return ""
-    share = percent(found["cost"] / found["expected_gain"])
-    return f" (revenue less cost, since no `gross_margin` is stated: at a margin below {share} the plan loses)"
+    return f" (revenue less cost, since no `gross_margin` is stated: at a margin below {_least(found)} the plan loses)"
+
+
+def _least(found: Figures) -> str:
+    """Return the margin on revenue at which the contacts are expected to bring what they cost."""
+    return percent(found["cost"] / found["expected_gain"])
 
 
 def _other_rules(figures: Figures, found: Figures) -> str:
     currency, own = figures["currency"], found["profit"]["mean"]
     earned = [f"{words} {money(own - found['rules'][rule]['regret'], currency)}" for rule, words in _RULES.items()]
     return (
-        f"As many contacts chosen without a model are expected to earn less: {', '.join(earned)}; somebody who knew "
+        f"As many contacts chosen without a model are expected to earn no more: {', '.join(earned)}; somebody who knew "
         f"every customer and the effect could expect {money(found['perfect_profit'], currency)} at most."
     )
 

@@ -67,7 +67,8 @@ def of_migration(migration: pd.DataFrame) -> str:
     first = known[known["segment_before"] == known["segment_before"].iloc[0]]
     left = first[first["segment_now"] != first["segment_before"]].nlargest(1, "customers")
     others = "".join(
-        f"; of those who left {row.segment_before}, most are {row.segment_now} now ({percent(row.share)} of the row)"
+        f"; of those who left {row.segment_before}, the largest part is {row.segment_now} now ({percent(row.share)} of "
+        "the row)"
         for row in left.itertuples()
     )
     return (
@@ -154,14 +155,15 @@ def of_windows(rows: pd.DataFrame) -> str:
 
 def of_campaign(curve: pd.DataFrame, campaign: Mapping[str, Any], *, currency: str, interval: float) -> str:
     """Return what the chosen number of contacts earns, and half of it; table DECISIONS and the campaign's figures."""
-    half = float(np.interp(campaign["contacts"] / 2, curve["contacts"], curve["expected_profit"]))
+    profits = curve.set_index("contacts")["expected_profit"]
+    half = campaign["contacts"] // 2
+    alone = f" The best {count(half)} of them alone would earn {money(float(profits[half]), currency)}." if half else ""
     profit = campaign["profit"]
     wider = profit["with_misfit"]
     limits, held = (wider, possible(interval)) if wider else (profit, if_right(interval))
     return (
         f"{count(campaign['contacts'])} contacts are expected to earn {money(profit['mean'], currency)}; what comes "
-        f"will be {amount(limits['lower'])} to {money(limits['upper'], currency)} ({held}). The best half of them "
-        f"alone would earn {money(half, currency)}."
+        f"will be {amount(limits['lower'])} to {money(limits['upper'], currency)} ({held}).{alone}"
     )
 
 

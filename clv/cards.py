@@ -30,13 +30,11 @@ def headline(figures: Mapping[str, Any]) -> HTML:
 
 
 def _last_test(test: Mapping[str, Any] | None) -> tuple[str, str]:
-    if test is None or not test["value"]["forecast"]["mean"]:
+    if test is None:
         return "not tested", "against what came"
-    error = test["value"]["actual"] / test["value"]["forecast"]["mean"] - 1
-    return (
-        f"{percent(abs(error))} {'more' if error > 0 else 'less'}",
-        f"came than was forecast for the {weeks(test['horizon_weeks'])} after {day(test['origin'])}",
-    )
+    forecast, actual = test["value"]["forecast"]["mean"], test["value"]["actual"]
+    off = f"{percent(abs(actual / forecast - 1))} {'more' if actual > forecast else 'less'}" if forecast else "more"
+    return off, f"value came than was forecast for the {weeks(test['horizon_weeks'])} after {day(test['origin'])}"
 
 
 def _warnings(number: int) -> str:

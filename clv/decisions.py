@@ -95,7 +95,7 @@ def decide(
     rules = naive_rules(customers, len(chosen), seed)
 
     steps = np.linspace(0, len(customers), CONTACT_STEPS + 1).round().astype(int)
-    ends = np.unique([*steps, len(chosen)])
+    ends = np.unique([*steps, len(chosen), len(chosen) // 2])
     groups = _groups(order, ends, rules)
     drawn_effects = given.effect.draws(len(draws), seed)
     realised = uplift.realised_gains(

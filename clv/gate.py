@@ -154,39 +154,43 @@ def judge_independence(
     spearman = dependence.set_index("measure").loc["Spearman", "value"]
     sentence = (
         f"Customers who buy more often spend {'more' if spearman > 0 else 'less'} per purchase, which the model takes "
-        "for luck"
+        "for luck."
         if related
-        else "Customers who buy more often spend neither more nor less per purchase than luck explains"
+        else "Customers who buy more often spend neither more nor less per purchase than luck explains."
     )
     limit = f"<= {INDEPENDENCE_WARN:.0%}, or within two standard errors"
     if once.empty:
-        return Check("data", "independence", 0.0, limit, WARN if related else PASS, f"{sentence}.")
+        return Check("data", "independence", 0.0, limit, WARN if related else PASS, sentence)
     spent, valued, value = once["mean_amount"].mean(), once["expected_spend"].mean(), once["clv_mean"].sum()
     excess, error = valued / spent - 1, once["mean_amount"].std() / np.sqrt(len(once)) / spent
     wrong = abs(excess) > INDEPENDENCE_WARN and abs(excess) > 2 * error
-    if wrong:
-        wrongly = value * (1 - spent / valued)
-        sentence += (
-            f": what one-time buyers are expected to bring, {money(value, currency)}, may be "
-            f"{money(abs(wrongly), currency)} too {'high' if wrongly > 0 else 'low'}"
-        )
-    who = "They" if wrong else "One-time buyers"
-    sentence += (
-        f". {who} spent {spent:,.2f}{NBSP}{currency} on their purchase, and {valued:,.2f} is expected of each of their "
-        f"next ones.{_returned(returned, currency)}"
+    paid = (
+        f"they spent {spent:,.2f}{NBSP}{currency} on their purchase, and {valued:,.2f} is expected of each of their "
+        "next ones."
     )
+    if wrong:
+        wrongly = money(value * abs(1 - spent / valued), currency)
+        sentence += (
+            f" What one-time buyers are expected to bring, {money(value, currency)}, may be {wrongly} too "
+            f"{'high' if excess > 0 else 'low'}: {paid}"
+        )
+    else:
+        sentence += f" Of one-time buyers: {paid}"
+    sentence += _returned(returned, currency, float(excess) if wrong else 0.0)
     return Check("data", "independence", float(excess), limit, WARN if related or wrong else PASS, sentence)
 
 
-def _returned(returned: pd.DataFrame, currency: str) -> str:
-    """Say what one-time buyers who came back really paid: only these bring money."""
+def _returned(returned: pd.DataFrame, currency: str, suspected: float) -> str:
+    """Say what one-time buyers who came back really paid, and whether that bears out a suspected excess."""
     if ONCE not in returned.index or returned.loc[ONCE, "customers"] < FEW_RETURNED:
         return ""
     paid = returned.loc[ONCE]
-    near = abs(paid["expected"] / paid["actual"] - 1) <= INDEPENDENCE_WARN
+    excess = paid["expected"] / paid["actual"] - 1
+    shown = abs(excess) > INDEPENDENCE_WARN and excess * suspected > 0
+    verdict = (", which bears that out" if shown else ", which does not bear that out") if suspected else ""
     return (
-        f" In the backtest {'this did not show' if near else 'this showed'}: the {count(paid['customers'])} who came "
-        f"back paid {paid['actual']:,.2f}{NBSP}{currency} per purchase, where {paid['expected']:,.2f} were expected."
+        f" In the backtest {count(paid['customers'])} of them came back and paid {paid['actual']:,.2f}{NBSP}{currency} "
+        f"per purchase, where {paid['expected']:,.2f} were expected{verdict}."
     )
 
 
@@ -200,7 +204,7 @@ def judge_backtest(tested: dict[str, Any] | None, *, currency: str, interval: fl
     """
     if tested is None:
         return []
-    units = {"purchases": "purchases", "value": f"{currency} of value"}
+    units = {"purchases": "purchases", "value": f"{currency} of value (discounted)"}
     missed = {name: tested[name] for name in units if not tested[name]["inside"]}
     outcomes = " and ".join(_came(found, units[name]) for name, found in missed.items())
     after = f"in the {weeks(tested['horizon_weeks'])} after {day(tested['origin'])}"

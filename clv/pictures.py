@@ -1,8 +1,11 @@
 """The report's charts as picture files for slides, drawn by the Chrome or Chromium of this machine, if it has one."""
 
+import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Mapping
 from importlib.resources import files
@@ -16,9 +19,11 @@ from clv.html import PLOTLY
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-FOLDER = "figures"
+FOLDER, TASK = "figures", "charts.json"
 WIDTH, SCALE = 1000, 2  # pixels, and how many real ones for each
-SECONDS = 60.0  # for the browser to draw one
+SECONDS = 90.0  # for the browser to draw all of them; a dozen take seven
+NO_BROWSER, FAILED = 3, "figures/*.png could not be drawn"
+REASONS = {0: "", NO_BROWSER: "no Chrome or Chromium was found to draw figures/*.png with"}
 
 
 def write_pictures(notebook: "NotebookNode", run: Run) -> tuple[list[Path], str]:
@@ -63,10 +68,27 @@ def _charts(notebook: "NotebookNode") -> dict[str, Mapping[str, Any]]:
 
 
 def _draw(charts: Mapping[str, Mapping[str, Any]], folder: Path) -> str:
-    """Let the browser draw the charts into `folder`; return why it could not, in words."""
+    """Let a process of its own draw the charts into `folder`; return why it could not, in words."""
+    task = folder / TASK
+    task.write_text(json.dumps(charts), encoding="utf-8")
+    command, nothing = [sys.executable, "-m", "clv.pictures", str(folder)], subprocess.DEVNULL
+    with subprocess.Popen(command, cwd=artefacts.root(), stdin=nothing, stdout=nothing, stderr=nothing) as drawing:
+        try:
+            reason = REASONS.get(drawing.wait(timeout=SECONDS), FAILED)
+        except subprocess.TimeoutExpired:
+            reason = f"figures/*.png took more than {SECONDS:g} seconds to draw"
+        finally:
+            drawing.kill()  # its browser ends with it
+    task.unlink()
+    return f"{reason}; the page's buttons save pictures as well" if reason else ""
+
+
+def main(folder: Path) -> int:
+    """Draw the charts of the task in `folder`; return 0, or `NO_BROWSER`. Kaleido knows no deadline for all it does."""
     import kaleido
     from kaleido.errors import ChromeNotFoundError
 
+    charts = json.loads((folder / TASK).read_text(encoding="utf-8"))
     specifications = [
         {
             "path": str(folder / name),
@@ -75,12 +97,18 @@ def _draw(charts: Mapping[str, Mapping[str, Any]], folder: Path) -> str:
         }
         for name, chart in charts.items()
     ]
-    # The library that the page carries too; without a word about mathjax the browser would fetch it.
-    options = {"plotlyjs": str(files("plotly") / "package_data" / "plotly.min.js"), "mathjax": False}
+    # The library that the page carries too; nothing is fetched, and what a browser asks of its own accord ends nowhere.
+    options = {
+        "plotlyjs": str(files("plotly") / "package_data" / "plotly.min.js"),
+        "mathjax": False,
+        "proxy_server": "http://127.0.0.1:9",
+    }
     try:
-        kaleido.write_fig_from_object_sync(specifications, cancel_on_error=True, kopts={**options, "timeout": SECONDS})
+        kaleido.write_fig_from_object_sync(specifications, cancel_on_error=True, kopts=options)
     except ChromeNotFoundError:
-        return "no Chrome or Chromium was found to draw figures/*.png with; the page's buttons save pictures as well"
-    except Exception as error:  # a browser can fail in any way
-        return f"figures/*.png could not be drawn ({type(error).__name__}); the page's buttons save pictures as well"
-    return ""
+        return NO_BROWSER
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

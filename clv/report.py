@@ -42,7 +42,7 @@ def _total(figures: Figures) -> str:
     )
     spent = figures["revenue_before"]
     before = (
-        f", after {money(spent, currency)} were spent in as many weeks before, first orders included"
+        f", after a revenue of {money(spent, currency)} in as many weeks before, first orders included"
         if spent is not None
         else ""
     )
@@ -243,10 +243,10 @@ def title_customer_map(customers: pd.DataFrame) -> str:
     return f"{percent(len(segments.slipping(customers)) / repeat)} of repeat customers have more likely left than not"
 
 
-def title_will_buy(bins: pd.DataFrame) -> str:
+def title_will_buy(bins: pd.DataFrame, horizon_weeks: float) -> str:
     customers = bins["one_time"] + bins["repeat"]
     share = customers[bins["low"] >= 0.5].sum() / max(customers.sum(), 1)
-    return f"{percent(float(share))} of all customers are more likely than not to buy"
+    return f"{percent(float(share))} of all customers are more likely than not to buy within {weeks(horizon_weeks)}"
 
 
 # --- the text report ---

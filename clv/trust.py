@@ -14,7 +14,6 @@ _TOO_MANY_MISSES = 0.05
 _CLEARLY = 3.0  # standard errors
 _ALIKE = 0.05  # two scores closer than that are no reason to prefer one
 _ENOUGH_WINDOWS = 5  # that fell on one side of their forecasts to be worth a sentence
-_NEARLY = 0.02  # by so much less than promised an interval may hold and still be said to
 
 
 def in_short(figures: Figures) -> str:
@@ -26,7 +25,7 @@ def in_short(figures: Figures) -> str:
     inside = {(True, True): "both inside", (False, False): "both **outside**"}
     verdict = inside.get((purchases["inside"], value["inside"]), "one of them **outside**")
     side, windows = _one_sided(test), sum(row["n_windows"] for row in test["horizons"])
-    always = f"; all {windows} past windows, which overlap, came in **{side}** their forecasts" if side else ""
+    always = f"; all {windows} past windows, which overlap, brought **{side}** value than forecast" if side else ""
     return (
         f"Tested on the {weeks(test['horizon_weeks'])} after {day(test['origin'])}: "
         f"{count(purchases['forecast']['mean'])} purchases worth {money(value['forecast']['mean'], currency)} were "
@@ -90,11 +89,7 @@ def answers(figures: Figures) -> list[tuple[str, str, str]]:
             )
             for row in test["horizons"]
         ),
-        (
-            "Do single customers' intervals hold?",
-            f"{level} intervals contained what came for {percent(value['coverage_of_interval'])}",
-            held[value["coverage_of_interval"] >= figures["interval"] - _NEARLY],
-        ),
+        *_intervals_of_customers(value, figures["interval"]),
     ]
     if gini["forecast"] is not None:
         ranks = (
@@ -103,12 +98,23 @@ def answers(figures: Figures) -> list[tuple[str, str, str]]:
             f"{gini['past_spend']:.2f}"
         )
         found.append(("Does it rank better than past spend?", ranks, _better(gini["forecast"], gini["past_spend"])))
+    score, rivals = test["purchases"]["crps"], min(naive["past_rate_mae"], naive["nobody_mae"])
     errors = (
-        f"single customers' purchases were off by {test['purchases']['mae']:.2f} on average; going on as before "
-        f"{naive['past_rate_mae']:.2f}, nobody buying {naive['nobody_mae']:.2f}"
+        f"purchases per customer were forecast with a score (CRPS) of {score:.2f}; going on as before scores "
+        f"{naive['past_rate_mae']:.2f}, nobody buying {naive['nobody_mae']:.2f}; lower is better"
     )
-    rivals = min(naive["past_rate_mae"], naive["nobody_mae"])
-    return [*found, ("Does it beat having no model?", errors, _better(rivals, test["purchases"]["mae"]))]
+    return [*found, ("Does it beat having no model?", errors, _better(rivals, score))]
+
+
+def _intervals_of_customers(value: Figures, interval: float) -> list[tuple[str, str, str]]:
+    """Return how often intervals held, by history: of one-time buyers most outcomes are zero, and easily contained."""
+    rows = []
+    for history, row in value["by_history"].items():
+        share, customers = row["coverage_of_interval"], row["n_customers"]
+        said = f"{percent(interval)} intervals contained what came for {percent(share)} of {count(customers)}"
+        verdict = "missed" if _beyond_luck(share, interval, customers) < 0 else "held"
+        rows.append((f"Do intervals hold of customers who {history}?", said, verdict))
+    return rows
 
 
 def _of_few(inside: int, number: int, interval: float) -> str:
@@ -124,13 +130,14 @@ def _better(larger: float, smaller: float) -> str:
 
 
 def _one_sided(test: Figures) -> str:
-    """Return on which side of their forecasts all past windows fell, if they did and are more than a few."""
+    """Return whether the main test and all past windows, if not too few, brought less value than forecast, or more."""
     off = [row["value"]["off"] for row in test["horizons"]]
+    main = test["value"]["actual"] - test["value"]["forecast"]["mean"]
     if sum(row["n_windows"] for row in test["horizons"]) < _ENOUGH_WINDOWS:
         return ""
-    if all(row["highest"] < 0 for row in off):
-        return "below"
-    return "above" if all(row["lowest"] > 0 for row in off) else ""
+    if main < 0 and all(row["highest"] < 0 for row in off):
+        return "less"
+    return "more" if main > 0 and all(row["lowest"] > 0 for row in off) else ""
 
 
 def of_purchases(outcome: Figures | None, *, horizon_weeks: float, interval: float) -> str:
@@ -166,10 +173,18 @@ def of_spend(table: pd.DataFrame, currency: str) -> str:
 
 def _held(share: float, level: float, customers: float) -> str:
     """Say whether so many outcomes inside are what an interval of that level leads one to expect, up to luck."""
+    words = {
+        -1: "**too few: single customers' amounts vary more than the model says**",
+        0: "as promised",
+        1: "more than promised",
+    }
+    return words[_beyond_luck(share, level, customers)]
+
+
+def _beyond_luck(share: float, level: float, customers: float) -> int:
+    """Return -1 or 1 where so many outcomes lay inside an interval that luck explains neither so few nor so many."""
     luck = _CLEARLY * np.sqrt(level * (1 - level) / customers)
-    if share < level - luck:
-        return "**too few: single customers' amounts vary more than the model says**"
-    return "more than promised" if share > level + luck else "as promised"
+    return int(share > level + luck) - int(share < level - luck)
 
 
 def of_windows(horizons: list[dict[str, Any]], outcome: str, *, interval: float) -> str:
@@ -204,11 +219,9 @@ def _direction(test: Figures) -> str:
     if not side:
         return ""
     off = [abs(error) for row in test["horizons"] for error in row["value"]["off"].values()]
-    leaning = ("high", "low") if side == "below" else ("low", "high")
     return (
-        f"**One direction.** Every past window came in {side} its forecast, by {percent(min(off))} to "
-        f"{percent(max(off))}. They overlap, so that is less evidence than it seems, but expected values are more "
-        f"likely too {leaning[0]} than too {leaning[1]}."
+        f"**One direction.** Every past window tested brought {side} value than was forecast, by {percent(min(off))} "
+        f"to {percent(max(off))}. They share weeks and customers, so that is less evidence than it seems."
     )
 
 

@@ -40,7 +40,7 @@ SETTINGS = {
 }
 NAME = "tiny"
 ONE, OTHER = 20260101, 7
-PARTS = ("chain", "data", "exports", "html", "notebooks", "posterior")
+PARTS = ("chain", "data", "exports", "figures", "html", "notebooks", "posterior")
 TOP = ("key_figures.json", "report.html", "report.md")
 
 

@@ -126,7 +126,10 @@ def outcome_of(actual: float, mean: float, lower: float, upper: float, **more) -
 
 
 # What `backtest.figures` and `misfit.figures` say of CDNOW's 39 weeks, rounded, where something had to be typed.
-_HISTORY = {"bought once": {"coverage_of_interval": 0.99}, "came back": {"coverage_of_interval": 0.87}}
+_HISTORY = {
+    "bought once": {"coverage_of_interval": 0.99, "n_customers": 1411},
+    "came back": {"coverage_of_interval": 0.87, "n_customers": 946},
+}
 _VALUE = {"expectation_interval_coverage": 0.016, "by_history": _HISTORY}
 TESTED = {
     "origin": "1997-09-30",

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clv import advice, charts, page_tables, tables
+from clv import advice, captions, charts, page_tables, tables
 
 RULES = {name: {"regret": 100.0 * place, "beaten": 0.9} for place, name in enumerate(advice._RULES, start=1)}
 CAMPAIGN = {
@@ -38,7 +38,8 @@ FIGURES = {
     "campaign": CAMPAIGN,
     "acquisition": None,
 }
-CURVE = pd.DataFrame({name: [0.0, 1.0, 2.0] for name in tables.DECISIONS.columns}).assign(contacts=[0, 500, 1000])
+CURVE = pd.DataFrame({name: [0.0, 1.0, 2.0, 3.0] for name in tables.DECISIONS.columns})
+CURVE = CURVE.assign(contacts=[0, 250, 500, 1000], expected_profit=[0.0, 1500.0, 2000.0, 900.0])
 EFFECTS = pd.DataFrame({"effect": [0, 0.2], "profit": [-5.0, 5], "best_profit": [0.0, 6], "best_contacts": [0, 9]})
 WATCH_LIST = pd.DataFrame(
     {
@@ -73,7 +74,7 @@ def test_the_campaign_is_told_in_five_sentences():
         "3,000 USD of margin more than without the contact, which leaves **2,000 USD**: with 90 % probability between "
         "-200 USD and 4,500 USD, allowing for a model as wrong as it was before, and with a probability "
         "of **7.0 %** it "
-        "loses money. As many contacts chosen without a model are expected to earn less: the top past "
+        "loses money. As many contacts chosen without a model are expected to earn no more: the top past "
         "spenders 1,900 USD, those least likely to be still customers 1,800 USD, customers chosen at random 1,700 USD; "
         "somebody who knew every "
         "customer and the effect could expect 2,600 USD at most. All of this rests on an "
@@ -137,9 +138,9 @@ def test_two_charts_show_the_number_of_contacts_and_the_effect():
     curve, effects = (part for part in shown(FIGURES) if hasattr(part, "layout"))
     assert said(curve.layout.meta["alt"]) == (
         "500 contacts are expected to earn 2,000 USD; what comes will be -200 to 4,500 USD (90 %, allowing for past "
-        "errors). The best half of them alone would earn 0.50 USD."
+        "errors). The best 250 of them alone would earn 1,500 USD."
     )
-    assert list(next(line for line in curve.data if line.name == "expected profit").x) == [0, 500, 1000]
+    assert list(next(line for line in curve.data if line.name == "expected profit").x) == [0, 250, 500, 1000]
     assert effects.layout.shapes[0].x0 == pytest.approx(20)
     assert {"the plan", "the best plan, were that known"} <= {line.name for line in effects.data}
 
@@ -206,9 +207,15 @@ def test_one_begins_where_the_campaign_gains_most():
     )
 
 
-@pytest.mark.parametrize("campaign", [None, CAMPAIGN | {"contacts": 0, "segments": []}])
+def test_a_plan_that_contacts_nobody_begins_nowhere():
+    nobody = FIGURES | {"campaign": CAMPAIGN | {"contacts": 0, "segments": [], "highest_gain": 1.5}}
+    assert advice.where_to_begin(nobody, pd.DataFrame()).startswith("**Contact nobody**: even the customer who")
+    alone = figures(contacts=0)["campaign"]
+    assert "alone would earn" not in captions.of_campaign(CURVE, alone, currency="USD", interval=0.9)
+
+
 @pytest.mark.parametrize(("tested", "limits"), [(True, "40.0 to 200"), (False, "60.0 to 150")])
-def test_without_contacts_one_begins_where_most_is_at_stake(campaign, tested, limits):
+def test_without_a_campaign_one_begins_where_most_is_at_stake(tested, limits):
     groups = pd.DataFrame(
         {
             "group": ["Lost", "Champions"],
@@ -220,18 +227,21 @@ def test_without_contacts_one_begins_where_most_is_at_stake(campaign, tested, li
             "share_of_value": [0.05, 0.95],
         }
     )
-    assert said(advice.where_to_begin(FIGURES | {"campaign": campaign}, groups)) == (
-        f"Begin with **Champions**: 100 USD ({limits}) is at stake there, 95 % of all value. How much of it an action "
-        "would change, no log of purchases can say."
+    assert said(advice.where_to_begin(FIGURES | {"campaign": None}, groups)) == (
+        f"Most is at stake with **Champions**: 100 USD ({limits}), 95 % of all value. How much of it an action would "
+        "change, no log of purchases can say: begin there, with a part of them chosen by chance."
     )
 
 
 def test_the_bottom_line_has_the_campaign_in_one_sentence():
     assert said(advice.in_short(FIGURES)) == (
-        "Contacting 500 customers for 1,000 USD is expected to earn **2,000 USD** (-200 to 4,500), with a probability "
-        "of 7.0 % of a loss, if the assumed effect of a contact is right."
+        "Contacting 500 customers for 1,000 USD is expected to earn **2,000 USD** (-200 to 4,500; a loss with a "
+        "probability of 7.0 %), given what is assumed of a contact's effect."
     )
-    assert "2,000 USD** of revenue less cost (-200" in said(advice.in_short(FIGURES | {"gross_margin": 1.0}))
+    assert said(advice.in_short(FIGURES | {"gross_margin": 1.0})) == (
+        "Contacting 500 customers for 1,000 USD is expected to bring so much more revenue than it costs: **2,000 USD** "
+        "(-200 to 4,500; at a margin below 33 % it loses), given what is assumed of a contact's effect."
+    )
     untested = figures(profit=CAMPAIGN["profit"] | {"with_misfit": None})
-    assert "(-100 to 4,000), with a probability of 5.0 % of" in said(advice.in_short(untested))
+    assert "(-100 to 4,000; a loss with a probability of 5.0 %)" in said(advice.in_short(untested))
     assert advice.in_short(figures(contacts=0, highest_gain=1.0)).startswith("**Contact nobody**")

@@ -78,7 +78,7 @@ def test_the_headline_has_value_certainty_test_and_checks():
     assert headline(FIGURES) == {
         "expected over 52 weeks": "69,000 USD",
         "with 90 % probability, allowing for past errors": "52,300 to 91,500",
-        "came than was forecast for the 39 weeks after 30 September 1997": f"{off:.0%} more".replace("%", " %"),
+        "value came than was forecast for the 39 weeks after 30 September 1997": f"{off:.0%} more".replace("%", " %"),
         "in 1 checks of data, model and test": "0 warnings",
     }
 
@@ -94,4 +94,4 @@ def test_without_a_backtest_the_headline_says_so():
 def test_less_than_was_forecast_is_called_less():
     fewer = FIGURES["backtest"]["value"] | {"actual": 0.9 * FIGURES["backtest"]["value"]["forecast"]["mean"]}
     found = headline(FIGURES | {"backtest": FIGURES["backtest"] | {"value": fewer}})
-    assert found["came than was forecast for the 39 weeks after 30 September 1997"] == "10 % less"
+    assert found["value came than was forecast for the 39 weeks after 30 September 1997"] == "10 % less"

@@ -206,7 +206,7 @@ def test_migration_stands_in_the_segments_order_with_its_shares_and_blanks():
     assert ("Lost", "Loyal") not in written
     assert figure.layout.meta["alt"].replace("\u00a0", " ") == (
         "Of 350 customers known at the earlier day, 88 % are in the segment they were in; of those who left Champions, "
-        "most are Loyal now (30 % of the row)."
+        "the largest part is Loyal now (30 % of the row)."
     )
 
 

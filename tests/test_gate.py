@@ -249,7 +249,8 @@ def test_dependence_of_spend_on_frequency_is_told_in_money(spent, spearman, grad
     assert check.verdict == grade
     assert ("spend more per purchase, which the model takes for luck" in check.sentence) == (spearman == 0.2)
     assert ("are expected to bring, 7,000\u00a0USD, may be 1," in check.sentence) == (spent == 28)
-    assert ("too high. They spent" in check.sentence) == (spent == 28)
+    assert ("too high: they spent" in check.sentence) == (spent == 28)
+    assert ("Of one-time buyers: they spent" in check.sentence) == (spent == 35)
 
 
 def test_few_one_time_buyers_are_excused_by_their_luck():
@@ -265,9 +266,24 @@ def returned(customers: int, history: str = backtest.ONCE) -> str:
 
 def test_what_one_time_buyers_paid_who_came_back_is_quoted():
     assert returned(50).endswith(
-        " of each of their next ones. In the backtest this showed: the 50 who came back paid 31.50\u00a0USD per "
-        "purchase, where 35.25 were expected."
+        " of each of their next ones. In the backtest 50 of them came back and paid 31.50\u00a0USD per purchase, where "
+        "35.25 were expected."
     )
+
+
+@pytest.mark.parametrize(
+    ("paid", "verdict"),
+    [
+        (28.0, "which bears that out."),  # 35 were expected: so much more as of all
+        (34.0, "which does not bear that out."),
+        (45.0, "which does not bear that out."),  # wrong, but the other way
+    ],
+)
+def test_a_suspicion_is_borne_out_only_by_who_paid_as_it_says(paid, verdict):
+    came = pd.DataFrame({"customers": 60, "actual": paid, "expected": 35.0}, index=["all", backtest.ONCE])
+    check = gate.judge_independence(one_time(28, 35.0), relation(0.05), came, currency="USD")
+    assert "too high" in check.sentence
+    assert check.sentence.endswith(f", {verdict}")
 
 
 def test_too_few_who_came_back_or_none_of_them_or_no_backtest_say_nothing():
@@ -309,7 +325,8 @@ def test_a_backtest_that_missed_is_a_warning_that_says_by_how_much():
     assert check.figure == pytest.approx(1 - 60_116 / 70_976.4)  # the worse of the two
     assert said(check.sentence) == (
         "The backtest missed: in the 39 weeks after 30 September 1997, 1,882 purchases came where 1,653 were forecast "
-        "(14 % more) and 70,976 USD of value came where 60,116 were forecast (18 % more), outside the model's own 90 % "
+        "(14 % more) and 70,976 USD of value (discounted) came where 60,116 were forecast (18 % more), outside the "
+        "model's own 90 % "
         "interval. Intervals that allow for past errors, as this report's totals do, would have contained them."
     )
 

@@ -71,7 +71,19 @@ def test_a_browser_that_fails_costs_nobody_the_report(run, monkeypatch):
     monkeypatch.setenv("BROWSER_PATH", str(broken))
     found, reason = pictures.write_pictures(book("total"), run)
     assert found == []
-    assert reason.startswith("figures/*.png could not be drawn (")
+    assert reason == "figures/*.png could not be drawn; the page's buttons save pictures as well"
+    assert names(run) == []
+
+
+def test_a_browser_that_never_answers_is_not_waited_for(run, monkeypatch):
+    asleep = run.folder / "asleep"
+    asleep.write_text("#!/bin/sh\nexec sleep 20\n")
+    asleep.chmod(0o755)
+    monkeypatch.setenv("BROWSER_PATH", str(asleep))
+    monkeypatch.setattr(pictures, "SECONDS", 3.0)
+    found, reason = pictures.write_pictures(book("total"), run)
+    assert found == []
+    assert reason.startswith("figures/*.png took more than 3 seconds to draw;")
     assert names(run) == []
 
 

@@ -106,7 +106,8 @@ def test_the_bottom_line_states_worth_range_and_assumption():
     first = said(report.bottom_line(FIGURES, GROUPS)).splitlines()[0]
     assert first == (
         "- The 2,357 customers known on 30 June 1998 are expected to bring **69,000 USD** of revenue over the next "
-        "52 weeks (later money discounted at 10 % a year), after 101,000 USD were spent in as many weeks before, first "
+        "52 weeks (later money discounted at 10 % a year), after a revenue of 101,000 USD in as many weeks before, "
+        "first "
         "orders included: with 90 % probability **52,300 to 91,500 USD**, allowing for a model as wrong as it was "
         "before; 63,100 to 74,800 USD if the model is right."
     )
@@ -486,7 +487,7 @@ def test_the_title_of_migration_tells_of_the_first_segment():
 
 def test_the_text_report_says_what_is_usually_done_with_each_segment_there_is():
     text = report.markdown_report(FIGURES, GROUPS, LEDGER)
-    assert "Begin with **Champions**" in text
+    assert "Most is at stake with **Champions**" in text
     assert "\n- **At risk**, more frequent than some, silent longer than most: a reason to return" in text
     assert "**Hibernating**" not in text
 
@@ -511,4 +512,6 @@ def test_moves_are_listed_the_largest_first_without_those_who_stayed():
 
 def test_the_share_that_will_probably_buy_is_a_title():
     bins = pd.DataFrame({"low": [0.0, 0.5, 0.9], "one_time": [6, 1, 0], "repeat": [6, 4, 3]})
-    assert said(report.title_will_buy(bins)) == "40 % of all customers are more likely than not to buy"
+    assert (
+        said(report.title_will_buy(bins, 52)) == "40 % of all customers are more likely than not to buy within 52 weeks"
+    )
