@@ -295,7 +295,25 @@ def chart_retention(cohorts: pd.DataFrame, *, title: str) -> go.Figure:
             ygap=1,
             name=name,
         )
-    figure.update_xaxes(showgrid=False, zeroline=False)
+    begun = rows[rows["status"] == "split"]
+    if len(begun):
+        figure.add_scatter(
+            x=begun["months_since"],
+            y=begun["cohort"],
+            mode="markers",
+            marker={"symbol": "diamond", "size": 6, "color": OBSERVED, "line": {"color": "#ffffff", "width": 1}},
+            name=_STATUS_WORDS["split"],
+            hoverinfo="skip",
+            showlegend=False,
+        )
+        # The scales stand where a legend would.
+        figure.add_annotation(
+            text=f"◆ {_STATUS_WORDS['split']}",
+            showarrow=False,
+            font={"color": OBSERVED, "size": 13},
+            **{"x": 1, "xref": "paper", "xanchor": "right", "y": 1, "yref": "paper", "yanchor": "bottom"},
+        )
+    figure.update_xaxes(showgrid=False, zeroline=False, range=[active.columns.min() - 0.5, active.columns.max() + 0.5])
     figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
     return figure
 
@@ -578,7 +596,7 @@ def chart_effects(
 
 _STATUS_WORDS = {
     "observed": "observed",
-    "split": "begun: observed so far, rest forecast",
+    "split": "month begun: observed so far, rest forecast",
     "forecast": "forecast, customers won so far",
 }
 

@@ -222,6 +222,16 @@ def test_all_customers_stand_in_the_bars_of_their_probability():
     )
 
 
+def test_months_that_have_begun_are_marked_where_there_are_any():
+    figure = charts.chart_retention(COHORTS, title=TITLE)
+    marks = trace(figure, "month begun: observed so far, rest forecast")
+    begun = COHORTS[(COHORTS["status"] == "split") & (COHORTS["months_since"] > 0)]
+    assert list(zip(marks.x, marks.y, strict=True)) == list(zip(begun["months_since"], begun["cohort"], strict=True))
+    assert [note.text for note in figure.layout.annotations] == [f"◆ {marks.name}"]
+    whole = charts.chart_retention(COHORTS.replace({"status": {"split": "observed"}}), title=TITLE)
+    assert all(drawn.type == "heatmap" for drawn in whole.data)
+
+
 def test_without_an_earlier_day_there_is_no_migration_to_draw():
     figure = charts.chart_migration(MIGRATION.head(0), title=TITLE)
     assert len(figure.data) == 0
@@ -313,18 +323,18 @@ def test_every_cell_of_the_segment_grid_is_named_also_where_nobody_is():
 
 
 def test_retention_leaves_month_zero_out_and_tells_forecast_from_seen():
-    observed, forecast = CHARTS["retention"]().data
+    observed, forecast, _ = CHARTS["retention"]().data
     assert list(observed.x) == [1, 2, 3, 4] and observed.zmax == forecast.zmax == 25
     assert observed.colorscale != forecast.colorscale
     # January's first month after is seen, its second half seen: that one counts as forecast.
     np.testing.assert_array_equal(observed.z[0], [25, np.nan, np.nan, np.nan])
     np.testing.assert_array_equal(forecast.z[0], [np.nan, 25, 25, 25])
-    assert list(forecast.customdata[0, 1]) == ["2024-03", "begun: observed so far, rest forecast"]
+    assert list(forecast.customdata[0, 1]) == ["2024-03", "month begun: observed so far, rest forecast"]
 
 
 def test_retention_of_many_cohorts_keeps_the_newest_and_says_how_many_are_missing():
     figure = charts.chart_retention(cohort_table(60, ahead=12), title=TITLE)
-    drawn, cells = figure.data[0].y, sum(np.isfinite(heat.z).sum() for heat in figure.data)
+    drawn, cells = figure.data[0].y, sum(np.isfinite(heat.z).sum() for heat in figure.data[:2])
     assert drawn[-1] == "2028-12" and cells <= 1_500
     assert f"({60 - len(drawn)} older ones left out)" in figure.layout.yaxis.title.text.replace("<br>", " ")
 
