@@ -75,18 +75,15 @@ def in_short(figures: Figures) -> str:
     if not found["contacts"]:
         return _nobody(figures, found)
     limits, chance, _ = _uncertainty(found)
+    profit = f"**{money(found['profit']['mean'], currency)}**"
     earned, doubt = (
-        ("is expected to earn", f"; a loss with a probability of {probability(chance)}")
+        (f"earn {profit}", f"a loss with a probability of {probability(chance)}")
         if figures["gross_margin"] != 1.0
-        else (
-            "is expected to bring so much more revenue than it costs:",
-            f"; at a margin below {_least(found)} it loses",
-        )
+        else (f"bring {profit} more revenue than it costs", f"at a margin below {_least(found)} it loses")
     )
     return (
-        f"Contacting {count(found['contacts'])} customers for {money(found['cost'], currency)} {earned} "
-        f"**{money(found['profit']['mean'], currency)}** ({_range(limits)}{doubt}), given what is assumed of a "
-        "contact's effect."
+        f"Contacting {count(found['contacts'])} customers for {money(found['cost'], currency)} is expected to {earned} "
+        f"({_range(limits)}; {doubt}), given what is assumed of a contact's effect."
     )
 
 

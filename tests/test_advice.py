@@ -239,7 +239,7 @@ def test_the_bottom_line_has_the_campaign_in_one_sentence():
         "probability of 7.0 %), given what is assumed of a contact's effect."
     )
     assert said(advice.in_short(FIGURES | {"gross_margin": 1.0})) == (
-        "Contacting 500 customers for 1,000 USD is expected to bring so much more revenue than it costs: **2,000 USD** "
+        "Contacting 500 customers for 1,000 USD is expected to bring **2,000 USD** more revenue than it costs "
         "(-200 to 4,500; at a margin below 33 % it loses), given what is assumed of a contact's effect."
     )
     untested = figures(profit=CAMPAIGN["profit"] | {"with_misfit": None})
