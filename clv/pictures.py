@@ -61,7 +61,7 @@ def _charts(notebook: "NotebookNode") -> dict[str, Mapping[str, Any]]:
             headings = re.findall(r"^#{1,4} +(.+)$", cell.source, flags=re.MULTILINE)
             section = headings[-1] if headings else section
         for output in cell.get("outputs", []):
-            if PLOTLY in output.get("data", {}):
+            if output.get("data", {}).get(PLOTLY, {}).get("data"):  # some have nothing to draw
                 slug = re.sub(r"[^a-z0-9]+", "-", section.lower()).strip("-")
                 found[f"{len(found) + 1:02d}-{slug}.png"] = output.data[PLOTLY]
     return found

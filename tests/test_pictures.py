@@ -6,9 +6,9 @@ import struct
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from test_browser import CHROMIUM
-from test_charts import CHARTS
+from test_charts import CHARTS, MIGRATION
 
-from clv import pictures
+from clv import charts, pictures
 from clv.artefacts import Run
 from clv.html import PLOTLY
 
@@ -21,11 +21,11 @@ def run(tmp_path, monkeypatch) -> Run:
     return Run("test")
 
 
-def book(*charts: str):
+def book(*names: str):
     """Return an executed notebook with a section and a subsection before the charts of these names."""
     shown = [
         new_code_cell("draw()", outputs=[new_output("display_data", {PLOTLY: json.loads(CHARTS[name]().to_json())})])
-        for name in charts
+        for name in names
     ]
     heads = [new_markdown_cell("# A page"), new_markdown_cell("## What it is worth\n\nWords.\n\n### In all, 90 %")]
     return new_notebook(cells=[*heads, *shown, new_code_cell("1", outputs=[new_output("stream", text="1")])])
@@ -85,6 +85,15 @@ def test_a_browser_that_never_answers_is_not_waited_for(run, monkeypatch):
     assert found == []
     assert reason.startswith("figures/*.png took more than 3 seconds to draw;")
     assert names(run) == []
+
+
+def test_a_chart_with_nothing_to_draw_is_no_picture(run):
+    empty = new_output(
+        "display_data", {PLOTLY: json.loads(charts.chart_migration(MIGRATION[:0], title="No").to_json())}
+    )
+    notebook = book()
+    notebook.cells.append(new_code_cell("draw()", outputs=[empty]))
+    assert pictures.write_pictures(notebook, run) == ([], "")
 
 
 def test_a_notebook_without_charts_needs_no_browser(run, monkeypatch):
