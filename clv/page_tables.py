@@ -312,7 +312,9 @@ def folded_words(text: str, summary: str) -> Markdown:
 
 
 def folded(table: pd.DataFrame, caption: str, summary: str) -> HTML:
-    """Return `table` hidden behind a line that opens it."""
+    """Return `table` hidden behind a line that opens it; nothing of one without rows."""
+    if table.empty:
+        return HTML("")
     return HTML(f"<details><summary>{escape(summary)}</summary>{shown(table, caption).data}</details>")
 
 

@@ -283,6 +283,12 @@ def test_checks_that_warn_stand_first_and_those_that_passed_are_folded():
     assert page_tables.folded_checks([check | {"verdict": "PASS"}]).data.startswith("<p>Nothing failed or warns.</p>")
 
 
+def test_an_empty_table_is_not_folded_but_left_out():
+    table = pd.DataFrame({"x": ["1"]})
+    assert page_tables.folded(table, "c", "Open").data.startswith("<details><summary>Open</summary><table>")
+    assert page_tables.folded(table[:0], "c", "Open").data == ""
+
+
 def test_long_words_are_not_cut_short():
     sentence = "a very long sentence " * 20
     assert sentence in page_tables.shown(pd.DataFrame({"": [sentence]})).data

@@ -14,7 +14,7 @@
     // The page writes the title above the chart.
     await Plotly.newPlot(place, data, { ...layout, title: undefined }, { responsive: true, displayModeBar: false });
     drawn.push({ place, height: layout.height, named: layout.yaxis?.type === "category" });
-    save.hidden = false;
+    save.hidden = data.length === 0;
     save.addEventListener("click", () => Plotly.downloadImage(
       { data, layout: { ...layout, width: 1000, paper_bgcolor: "#fff" } },
       { format: "png", scale: 2, width: 1000, height: layout.height + 40,
