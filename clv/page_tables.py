@@ -302,8 +302,9 @@ def checks_table(checks: pd.DataFrame | list[dict[str, Any]]) -> pd.DataFrame:
 
 
 def answers_table(answers: list[tuple[str, str, str]]) -> pd.DataFrame:
-    """Return `trust.answers` as people read them."""
-    return pd.DataFrame(answers, columns=["Question", "What the tests say", "Verdict"]).set_index("Question")
+    """Return `trust.answers` as people read them, the verdict first: a phone shows no more."""
+    table = pd.DataFrame(answers, columns=["Question", "What the tests say", "Verdict"])
+    return table.set_index("Question")[["Verdict", "What the tests say"]]
 
 
 def folded_words(text: str, summary: str) -> Markdown:

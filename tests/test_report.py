@@ -521,3 +521,11 @@ def test_the_share_that_will_probably_buy_is_a_title():
     assert (
         said(report.title_will_buy(bins, 52)) == "40 % of all customers are more likely than not to buy within 52 weeks"
     )
+
+
+def test_the_verdict_of_a_test_stands_beside_its_question():
+    table = page_tables.answers_table([("Was it right?", "It was.", "held"), ("Really?", "No.", "missed")])
+    assert table.reset_index().to_numpy().tolist() == [
+        ["Was it right?", "held", "It was."],
+        ["Really?", "missed", "No."],
+    ]
