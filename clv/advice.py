@@ -26,13 +26,14 @@ def to_decide(
     figures: Figures,
     curve: pd.DataFrame,
     effects: pd.DataFrame,
+    acquisition: pd.DataFrame,
     watch_list: pd.DataFrame,
     *,
     currency: str,
     interval: float,
     show_customer_ids: bool,
 ) -> list[Any]:
-    """Return what the report shows about decisions, in order; the tables are DECISIONS, EFFECTS and WATCH_LIST."""
+    """Return what the report shows about decisions, in order: tables DECISIONS, EFFECTS, ACQUISITION and WATCH_LIST."""
     found, parts = figures["campaign"], [Markdown(of_campaign(figures))]
     if found is not None:
         parts += [
@@ -40,7 +41,11 @@ def to_decide(
             charts.chart_effects(effects, found, title=title_effects(figures), currency=currency, interval=interval),
         ]
     watched = page_tables.watch_table(watch_list, currency=currency, show_customer_ids=show_customer_ids)
-    parts += [Markdown(of_acquisition(figures)), Markdown(of_watch_list(watch_list, currency))]
+    earned = page_tables.acquisition_table(acquisition, currency=currency, interval=interval)
+    by_cohort = page_tables.folded(
+        earned, "Acquisition cohorts", "What each acquisition cohort has brought and will bring"
+    )
+    parts += [Markdown(of_acquisition(figures)), by_cohort, Markdown(of_watch_list(watch_list, currency))]
     return [*parts, page_tables.shown(watched)] if len(watch_list) else parts
 
 

@@ -246,7 +246,7 @@ def acquisition_table(acquisition: pd.DataFrame, *, currency: str, interval: flo
                 lambda months: "" if pd.isna(months) else count(months)
             ),
         }
-    ).set_axis(pd.Index(acquisition["cohort"]).rename(None), axis="index")
+    ).set_axis(acquisition["cohort"].rename("Cohort"), axis="index")
 
 
 def ledger_table(ledger: pd.DataFrame, currency: str) -> pd.DataFrame:

@@ -41,6 +41,20 @@ FIGURES = {
 CURVE = pd.DataFrame({name: [0.0, 1.0, 2.0, 3.0] for name in tables.DECISIONS.columns})
 CURVE = CURVE.assign(contacts=[0, 250, 500, 1000], expected_profit=[0.0, 1500.0, 2000.0, 900.0])
 EFFECTS = pd.DataFrame({"effect": [0, 0.2], "profit": [-5.0, 5], "best_profit": [0.0, 6], "best_contacts": [0, 9]})
+COHORTS = pd.DataFrame(
+    {
+        "cohort": pd.Series(["2025-01", "2025-02"], dtype="str"),
+        "customers": [40, 60],
+        "margin_to_date": [30.0, 20.0],
+        "clv_mean": [15.0, 25.0],
+        "lifetime_mean": [45.0, 45.0],
+        "lifetime_lower": [40.0, 35.0],
+        "lifetime_upper": [50.0, 55.0],
+        "p_above_cost": [0.9, 0.0],
+        "highest_cost": [42.0, 38.0],
+        "payback_months": [7.0, np.nan],
+    }
+)
 WATCH_LIST = pd.DataFrame(
     {
         "value_rank": [3, 8],
@@ -63,7 +77,8 @@ def figures(**campaign) -> dict:
 
 
 def shown(given: dict, watch_list: pd.DataFrame = WATCH_LIST, *, ids: bool = False) -> list:
-    return advice.to_decide(given, CURVE, EFFECTS, watch_list, currency="USD", interval=0.9, show_customer_ids=ids)
+    options = {"currency": "USD", "interval": 0.9, "show_customer_ids": ids}
+    return advice.to_decide(given, CURVE, EFFECTS, COHORTS, watch_list, **options)
 
 
 def test_the_campaign_is_told_in_five_sentences():
@@ -245,3 +260,13 @@ def test_the_bottom_line_has_the_campaign_in_one_sentence():
     untested = figures(profit=CAMPAIGN["profit"] | {"with_misfit": None})
     assert "(-100 to 4,000; a loss with a probability of 5.0 %)" in said(advice.in_short(untested))
     assert advice.in_short(figures(contacts=0, highest_gain=1.0)).startswith("**Contact nobody**")
+
+
+def test_what_each_cohort_earns_is_folded_and_left_out_where_nothing_is_asked():
+    (folded,) = [part for part in shown(FIGURES) if "Acquisition cohorts" in str(getattr(part, "data", ""))]
+    assert said(folded.data).startswith("<details><summary>What each acquisition cohort has brought and will bring")
+    assert "2025-01" in folded.data and "35.0 to 55.0" in said(folded.data)
+    none = advice.to_decide(
+        FIGURES, CURVE, EFFECTS, COHORTS[:0], WATCH_LIST, currency="USD", interval=0.9, show_customer_ids=False
+    )
+    assert not any("Acquisition cohorts" in str(getattr(part, "data", "")) for part in none)

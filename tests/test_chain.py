@@ -457,7 +457,10 @@ def test_the_command_says_ok_or_names_what_does_not_belong(shop, monkeypatch, ca
 @pytest.mark.slow
 def test_copies_to_experiment_on_are_free_but_it_is_said_what_of_the_run_does_not_belong(shop, monkeypatch, capsys):
     monkeypatch.setattr(run, "_notebooks", lambda: shop.notebooks)
+    (shop.run.folder / "exports").mkdir(exist_ok=True)
+    (shop.run.folder / "exports" / "segments.csv").write_text("group\n")  # which notebook 06 offers to take along
     assert (run.main(["lab", "shop"]), capsys.readouterr().err) == (0, "")
+    assert (shop.run.folder / "lab" / "outputs" / "shop" / "exports" / "segments.csv").exists()
     flip(shop.run.path("customers"))
     assert run.main(["lab", "shop"]) == 0
     assert capsys.readouterr().err.startswith("data/customers.parquet does not belong: ")
