@@ -19,7 +19,8 @@ def outcomes(mistake=lambda draws: draws) -> pd.DataFrame:
         generator = np.random.default_rng([1, number])
         true = simulation.world(generator, 600)
         draws = mistake(Draws(**{name: np.full(200, value) for name, value in true.truth.items()}))
-        known = true.customers.assign(p_alive=np.where(true.customers["frequency"] > 0, 0.5, 1.0), clv_mean=0.0)
+        alive = np.where(true.customers["frequency"] > 0, 0.5, 1.0)
+        known = true.customers.assign(p_alive=alive, clv_mean=0.0, rfm_segment="all")
         rows += [
             {"world": number, "campaign": name} | simulation.outcome(true, known, draws, given, number, generator)
             for name, given in CAMPAIGNS.items()

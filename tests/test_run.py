@@ -110,7 +110,7 @@ def test_a_stamp_is_as_old_as_the_start_so_that_changes_during_a_run_are_noticed
             "pass",
             1,
             "04_gamma_gamma: ran to its end without writing posterior/gamma_gamma.nc, "
-            "posterior/gamma_gamma_origins.nc.",
+            "posterior/gamma_gamma_origins.nc, data/spend_test.parquet.",
         ),
     ],
 )
@@ -148,9 +148,12 @@ def test_an_artefact_that_other_settings_left_behind_is_removed(make):
 
 @pytest.mark.slow
 def test_the_report_stands_in_the_folder_with_its_code_folded(make):
-    assert make(writes("06_report"), name="06_report")[0] == 0
+    link = "\nfrom IPython.display import Markdown, display\ndisplay(Markdown('[all](exports/customers.csv)'))"
+    assert make(writes("06_report") + link, name="06_report")[0] == 0
     page = (TOY.folder / "report.html").read_text()
-    assert not (TOY.folder / "html" / "06_report.html").exists()  # its links start at the folder
+    assert 'href="exports/customers.csv"' in page
+    copy = (TOY.folder / "html" / "06_report.html").read_text()
+    assert copy == page.replace('href="exports/', 'href="../exports/')  # both lead to the same file
     assert 'class="code folded" hidden' in page
 
 
