@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
-from functools import cache
+from functools import cache, partial
 from importlib import import_module, metadata
 from pathlib import Path
 from textwrap import fill
@@ -694,13 +694,28 @@ MEASURES: dict[str, Callable[..., dict[str, Any]]] = {
 
 
 def write(figures: Mapping[str, Any], folder: Path) -> None:
-    """Write bench.json, bench.md and bench.png, each whole."""
-    with artefacts.replacing(folder / "bench.json") as file:
+    """Write bench.json, bench.md and bench.png."""
+    leave(folder / "bench", figures, page(figures), partial(draw, figures))
+
+
+def leave(stem: Path, figures: Mapping[str, Any], page: str, draw: Callable[[Path], None]) -> None:
+    """Write what was measured as <stem>.json, .md and .png, each whole; `draw` makes the picture at a path."""
+    with artefacts.replacing(stem.with_suffix(".json")) as file:
         file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    with artefacts.replacing(folder / "bench.md") as file:
-        file.write_text(page(figures), encoding="utf-8")
-    with artefacts.replacing(folder / "bench.png") as file:
-        draw(figures, file)
+    with artefacts.replacing(stem.with_suffix(".md")) as file:
+        file.write_text(page, encoding="utf-8")
+    with artefacts.replacing(stem.with_suffix(".png")) as file:
+        draw(file)
+
+
+def judging(description: str, *, datasets: str, default: int | None, name: str) -> argparse.ArgumentParser:
+    """Return the command line of a script that judges simulated data sets and leaves outputs/<name>/."""
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
+    parser.add_argument("--datasets", type=int, default=default, help=datasets)
+    parser.add_argument("--seed", type=int, default=SEED, help="of everything drawn")
+    parser.add_argument("--workers", type=int, default=WORKERS, help="processes")
+    parser.add_argument("--folder", type=Path, default=artefacts.outputs() / name, help="where the results go")
+    return parser
 
 
 def page(figures: Mapping[str, Any]) -> str:

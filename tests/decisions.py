@@ -8,8 +8,6 @@ customers live their future event by event, with and without the contact, and wh
 forecast and against as many contacts chosen without a model.
 """
 
-import argparse
-import json
 import multiprocessing
 import sys
 import time
@@ -28,13 +26,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import kstest
 
-from clv import artefacts, bgnbd, decisions, gamma_gamma, knowledge, predict, style, uplift, value
+from clv import bgnbd, decisions, gamma_gamma, knowledge, predict, style, uplift, value
 from clv.decisions import LOWEST_P_ALIVE, RANDOM, TOP_SPENDERS
 from clv.knowledge import Campaign
 from clv.uplift import RATE, SURVIVAL, Effect
 
 Floats = NDArray[np.float64]
-CUSTOMERS, DRAWS, INTERVAL, SEED, WORKERS = 6000, 200, 0.90, 20260101, 2
+CUSTOMERS, DRAWS, INTERVAL = 6000, 200, 0.90
 # Posterior draws behind an expected gain: fewer than a run's, for worlds must be many; profits are simulated with all.
 GAIN_DRAWS = 20
 WEEKS_SEEN = 104
@@ -238,7 +236,8 @@ def passed(campaigns: Mapping[str, Mapping[str, Any]]) -> bool:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Judge as many worlds as the command line asks for and write the three files; 1 if a promise does not hold."""
-    options, clock = _parser().parse_args(arguments), time.perf_counter()
+    parser = bench.judging(__doc__ or "", datasets="worlds", default=200, name="decisions")
+    options, clock = parser.parse_args(arguments), time.perf_counter()
     rows: list[dict[str, Any]] = []
     with ProcessPoolExecutor(options.workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         each = partial(judged_world, seed=options.seed)
@@ -256,22 +255,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "seconds": round(time.perf_counter() - clock),
         "campaigns": campaigns,
     }
-    with artefacts.replacing(options.folder / "decisions.json") as file:
-        file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    with artefacts.replacing(options.folder / "decisions.md") as file:
-        file.write_text(page(figures), encoding="utf-8")
-    with artefacts.replacing(options.folder / "decisions.png") as file:
-        draw(outcomes, file)
+    bench.leave(options.folder / "decisions", figures, page(figures), partial(draw, outcomes))
     return int(not figures["passed"])
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--datasets", type=int, default=200, help="worlds")
-    parser.add_argument("--seed", type=int, default=SEED, help="of everything drawn")
-    parser.add_argument("--workers", type=int, default=WORKERS, help="processes")
-    parser.add_argument("--folder", type=Path, default=artefacts.outputs() / "decisions", help="where the results go")
-    return parser
 
 
 COLUMNS = {

@@ -9,7 +9,6 @@ that allows for misfit.
 """
 
 import argparse
-import json
 import multiprocessing
 import sys
 import time
@@ -26,11 +25,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clv import artefacts, backtest, misfit, style, value
+from clv import backtest, misfit, style, value
 from clv.predict import Horizon
 
 Floats = NDArray[np.float64]
-CUSTOMERS, DRAWS, INTERVAL, SEED, WORKERS = 1500, 500, 0.90, 20260101, 2
+CUSTOMERS, DRAWS, INTERVAL = 1500, 500, 0.90
 AHEAD, WEEKS_SEEN = 26.0, 104.0
 CHAINS, RUN_DRAWS, TUNE = 4, 500, 500
 START = pd.Timestamp("2024-01-01")
@@ -210,22 +209,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "seconds": round(time.perf_counter() - clock),
     }
     figures = about | {"worlds": worlds}
-    with artefacts.replacing(options.folder / "misfit.json") as file:
-        file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    with artefacts.replacing(options.folder / "misfit.md") as file:
-        file.write_text(page(figures), encoding="utf-8")
-    with artefacts.replacing(options.folder / "misfit.png") as file:
-        draw(forecasts, file)
+    bench.leave(options.folder / "misfit", figures, page(figures), partial(draw, forecasts))
     return int(not about["passed"])
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = bench.judging(__doc__ or "", datasets="data sets of each world", default=200, name="misfit")
     parser.add_argument("--only", nargs="+", choices=list(WORLDS), default=list(WORLDS), help="worlds to judge")
-    parser.add_argument("--datasets", type=int, default=200, help="data sets of each world")
-    parser.add_argument("--seed", type=int, default=SEED, help="of everything drawn")
-    parser.add_argument("--workers", type=int, default=WORKERS, help="processes")
-    parser.add_argument("--folder", type=Path, default=artefacts.outputs() / "misfit", help="where the results go")
     return parser
 
 

@@ -7,7 +7,6 @@ posterior. The mistakes are planted in the same chain: a judge that lets them pa
 """
 
 import argparse
-import json
 import multiprocessing
 import sys
 import time
@@ -25,14 +24,14 @@ import bench
 import numpy as np
 import pandas as pd
 
-from clv import artefacts, bgnbd, gamma_gamma, laplace, predict, sbc, style, value
+from clv import bgnbd, gamma_gamma, laplace, predict, sbc, style, value
 from clv.predict import Draws, Floats, Horizon
 
 # Few enough customers that parameters stay uncertain, enough that few bases are refused.
 CUSTOMERS = 300
 # What the ranks are counted among: every 20th of a run's 4,000 draws, nearly independent by either sampler.
 DRAWS = 199
-CHAINS, RUN_DRAWS, TUNE, SEED, WORKERS = 4, 1000, 1000, 20260101, 2
+CHAINS, RUN_DRAWS, TUNE = 4, 1000, 1000
 YEAR = predict.yearly_horizon(52, discount_rate_annual=0.10, gross_margin=1.0)
 # Data enter the models as data, so they are built on anybody.
 ANYBODY = pd.DataFrame({"frequency": [1, 2], "recency": [1.0, 2.0], "T": 3.0, "monetary_value": [1.0, 2.0]})
@@ -311,23 +310,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    several = "data sets of each run, refused ones included"
+    parser = bench.judging(__doc__ or "", datasets=several, default=None, name="sbc")
     parser.add_argument("--only", nargs="+", choices=list(RUNS), default=list(RUNS), help="runs to judge")
-    parser.add_argument("--datasets", type=int, help="data sets of each run, refused ones included")
-    parser.add_argument("--seed", type=int, default=SEED, help="of everything drawn")
-    parser.add_argument("--workers", type=int, default=WORKERS, help="processes")
-    parser.add_argument("--folder", type=Path, default=artefacts.outputs() / "sbc", help="where the results go")
     return parser
 
 
 def write(figures: Mapping[str, Any], ranks: Mapping[str, Ranks], folder: Path) -> None:
-    """Write sbc.json, sbc.md and sbc.png, each whole."""
-    with artefacts.replacing(folder / "sbc.json") as file:
-        file.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    with artefacts.replacing(folder / "sbc.md") as file:
-        file.write_text(page(figures), encoding="utf-8")
-    with artefacts.replacing(folder / "sbc.png") as file:
-        draw(figures["runs"], ranks, file)
+    """Write sbc.json, sbc.md and sbc.png."""
+    bench.leave(folder / "sbc", figures, page(figures), partial(draw, figures["runs"], ranks))
 
 
 def page(figures: Mapping[str, Any]) -> str:
