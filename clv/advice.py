@@ -12,7 +12,7 @@ from IPython.display import Markdown
 from clv import charts, page_tables, tables
 from clv.decisions import LOWEST_P_ALIVE, RANDOM, TOP_SPENDERS
 from clv.uplift import RATE
-from clv.words import amount, count, money, percent, probability, weeks
+from clv.words import count, money, percent, probability, span, weeks
 
 Figures = Mapping[str, Any]
 _RULES = {
@@ -63,7 +63,7 @@ def where_to_begin(figures: Figures, groups: pd.DataFrame) -> str:
     if campaign:
         return _nobody(figures, campaign)
     first = groups.loc[groups["clv_mean"].idxmax()]
-    limits = _range(tables.shown_limits(first, "clv"))
+    limits = span(tables.shown_limits(first, "clv"))
     return (
         f"Most is at stake with **{first['group']}**: {money(first['clv_mean'], currency)} ({limits}), "
         f"{percent(first['share_of_value'])} of all value. How much of it an action would change, no log of purchases "
@@ -88,7 +88,7 @@ def in_short(figures: Figures) -> str:
     )
     return (
         f"Contacting {count(found['contacts'])} customers for {money(found['cost'], currency)} is expected to {earned} "
-        f"({_range(limits)}; {doubt}), given what is assumed of a contact's effect."
+        f"({span(limits)}; {doubt}), given what is assumed of a contact's effect."
     )
 
 
@@ -242,7 +242,7 @@ def of_acquisition(figures: Figures) -> str:
     return (
         f"**A new customer** is worth {money(found['value']['mean'], currency)} over "
         f"{weeks(figures['horizon_weeks'])}, the first order of {money(found['first_order'], currency)} on average "
-        f"included ({percent(figures['interval'])} interval of that mean {_range(found['value'])}). Winning one costs "
+        f"included ({percent(figures['interval'])} interval of that mean {span(found['value'])}). Winning one costs "
         f"{money(found['cost'], currency)}: on average that is earned with a probability of "
         f"{probability(found['p_above_cost'])}, and {percent(found['single']['p_above_cost'])} of the single customers "
         f"earn it. {back}; with {percent(found['confidence'])} confidence a new customer may cost up to "
@@ -257,18 +257,14 @@ def _of_plan(figures: Figures, found: Figures) -> str:
     together = plan["with_known_customers"]
     return (
         f" The {count(plan['customers'])} who are planned to come, month by month, bring "
-        f"{money(plan['value']['mean'], currency)} by the end of the horizon ({_range(plan['value'])}) and cost "
+        f"{money(plan['value']['mean'], currency)} by the end of the horizon ({span(plan['value'])}) and cost "
         f"{money(plan['cost'], currency)}, both discounted; together with the customers known today that makes "
-        f"{money(together['mean'], currency)} ({_range(together)}) before that cost."
+        f"{money(together['mean'], currency)} ({span(together)}) before that cost."
     )
 
 
 def _of_what(figures: Figures) -> str:
     return " if all revenue were margin" if figures["gross_margin"] == 1.0 else ""
-
-
-def _range(limits: Figures) -> str:
-    return f"{amount(limits['lower'])} to {amount(limits['upper'])}"
 
 
 # --- the watch list ---

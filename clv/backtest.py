@@ -15,6 +15,7 @@ from scipy.special import ndtr as norm_cdf
 
 from clv import bgnbd, gamma_gamma, tables
 from clv.predict import (
+    BLOCK_CUSTOMERS,
     Calendar,
     Draws,
     Floats,
@@ -45,7 +46,6 @@ ONCE, BACK = "bought once", "came back"
 OUTCOMES = {"purchases": "expected_purchases", "value": "clv_mean"}
 # So much of the last origin's base was there at the first: windows of the same customers are no independent tests.
 SAME_CUSTOMERS = 0.9
-_BLOCK_CUSTOMERS = 2048
 _GROUPS_BY_FREQUENCY = 6
 
 
@@ -318,7 +318,7 @@ def spend(calibration: pd.DataFrame, holdout: pd.DataFrame, posterior: xr.DataTr
     x, own, n, total = (known[name].to_numpy(float) for name in names)
     parameters = [draws[:, None] for draws in spend_draws(posterior, EXPECTATION_DRAWS)]
     expected, cdf = np.empty(len(known)), np.empty(len(known))
-    for rows in blocks(0, len(known), _BLOCK_CUSTOMERS):  # draws x customers of all would not fit
+    for rows in blocks(0, len(known), BLOCK_CUSTOMERS):  # draws x customers of all would not fit
         expected[rows] = gamma_gamma.expected_spend(x[rows], own[rows], *parameters).mean(axis=0)
         cdf[rows] = gamma_gamma.total_cdf(total[rows], n[rows], x[rows], own[rows], *parameters).mean(axis=0)
     return pd.DataFrame(

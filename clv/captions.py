@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from clv import tables
-from clv.segments import NEWCOMERS
+from clv.segments import LIKELY_LEFT, NEWCOMERS
 from clv.style import futures, if_right, possible
-from clv.words import amount, count, money, percent
+from clv.words import amount, count, money, percent, span
 
 
 def of_total(base: pd.Series, *, currency: str, interval: float) -> str:
@@ -45,7 +45,7 @@ def of_groups(groups: pd.DataFrame, *, currency: str, interval: float) -> str:
     limits = tables.shown_limits(best, "clv")
     return (
         f"“{best['group']}” are expected to bring most, {money(best['clv_mean'], currency)} (total "
-        f"{amount(limits['lower'])} to {amount(limits['upper'])}; {held}), “{last['group']}” least, "
+        f"{span(limits)}; {held}), “{last['group']}” least, "
         f"{money(last['clv_mean'], currency)}."
     )
 
@@ -104,7 +104,7 @@ def of_cumulative(cohorts: pd.DataFrame, *, currency: str, interval: float) -> s
 
 def of_customer_map(bins: pd.DataFrame, *, currency: str) -> str:
     """Return who has probably left and who is worth most; `bins` is from `segments.customer_map`."""
-    value, left = bins["customers"] * bins["clv_mean"], bins["p_alive"] < 0.5
+    value, left = bins["customers"] * bins["clv_mean"], bins["p_alive"] < LIKELY_LEFT
     return (
         f"Of {count(bins['customers'].sum())} repeat customers {count(bins.loc[left, 'customers'].sum())} have more "
         f"likely left than not, and {money(value[left].sum(), currency)} is expected from them; from the others "
@@ -114,8 +114,8 @@ def of_customer_map(bins: pd.DataFrame, *, currency: str) -> str:
 
 def of_will_buy(bins: pd.DataFrame, *, currency: str) -> str:
     """Return of how many something or next to nothing is to be expected; `bins` is from `segments.purchase_bins`."""
-    customers, value = bins["one_time"] + bins["repeat"], bins["clv_mean"]
-    likely, seldom = bins["low"] >= 0.5, bins["high"] <= 0.1
+    customers, value = bins["customers"], bins["clv_mean"]
+    likely, seldom = bins["likely"], bins["high"] <= 0.1
     return (
         f"{count(customers[likely].sum())} of {count(customers.sum())} customers are more likely than not to buy, and "
         f"{money(value[likely].sum(), currency)} is expected from them; {count(customers[seldom].sum())} have a "

@@ -8,7 +8,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from clv import gate, segments, tables
-from clv.words import NBSP, amount, count, day, money, percent, weeks
+from clv.words import NBSP, amount, count, day, money, more_or_less, percent, span, weeks
 
 
 def headline(figures: Mapping[str, Any]) -> HTML:
@@ -21,7 +21,7 @@ def headline(figures: Mapping[str, Any]) -> HTML:
     sure = f"with {percent(figures['interval'])} probability, {held}"
     tiles = (
         (money(total["mean"], currency), f"expected over {weeks(figures['horizon_weeks'])}"),
-        (f"{amount(limits['lower'])} to {amount(limits['upper'])}", sure),
+        (span(limits), sure),
         _last_test(figures["backtest"]),
         (_warnings(warned), f"in {count(len(checks))} checks of data, model and test"),
     )
@@ -33,7 +33,7 @@ def _last_test(test: Mapping[str, Any] | None) -> tuple[str, str]:
     if test is None:
         return "not tested", "against what came"
     forecast, actual = test["value"]["forecast"]["mean"], test["value"]["actual"]
-    off = f"{percent(abs(actual / forecast - 1))} {'more' if actual > forecast else 'less'}" if forecast else "more"
+    off = more_or_less(actual, forecast) if forecast else "more"
     return off, f"value came than was forecast for the {weeks(test['horizon_weeks'])} after {day(test['origin'])}"
 
 

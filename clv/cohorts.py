@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from clv import tables
 from clv.database import quoted
 from clv.predict import Calendar, Horizon, Totals
+from clv.rfm import DAYS_PER_WEEK
 
-DAYS_PER_WEEK = 7
 OBSERVED, SPLIT, FORECAST, CUT = "observed", "split", "forecast", "cut"
 
 

@@ -24,7 +24,7 @@ from clv.errors import GateError
 from clv.laplace import K_HAT_LIMIT
 from clv.predict import spaced
 from clv.sampling import LAPLACE, Settings, method_of
-from clv.words import NBSP, count, day, money, percent, weeks
+from clv.words import NBSP, count, day, money, more_or_less, percent, weeks
 
 PASS, WARN, FAIL = "PASS", "WARN", "FAIL"
 TAKEN_OVER, SHAPE = "NUTS took over", "shape"
@@ -229,9 +229,7 @@ def _wide_enough(missed: dict[str, Any]) -> str:
 
 def _came(found: dict[str, Any], unit: str) -> str:
     forecast, actual = found["forecast"]["mean"], found["actual"]
-    off = ""
-    if forecast > 0:
-        off = f" ({percent(abs(actual / forecast - 1))} {'more' if actual > forecast else 'less'})"
+    off = f" ({more_or_less(actual, forecast)})" if forecast > 0 else ""
     return f"{count(actual)} {unit} came where {count(forecast)} were forecast{off}"
 
 

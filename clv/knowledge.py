@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.polynomial import chebyshev
 
 from clv import tables, uplift
-from clv.predict import Draws, Floats, Horizon, Integers, blocks, in_order
+from clv.predict import BLOCK_CUSTOMERS, Draws, Floats, Horizon, Integers, blocks, in_order
 from clv.uplift import RATE, Effect
 
 # Gains are computed at so many effects and interpolated between them: right to 5e-4 of the largest gain where 1 + e
@@ -23,7 +23,7 @@ from clv.uplift import RATE, Effect
 NODES = 5
 BELIEFS = 200  # effects that stand for what is believed of it
 EFFECT_STEPS = 40  # of table EFFECTS
-_TRUTHS, _BLOCK_CUSTOMERS = 50, 2048  # truths that perfect knowledge is averaged over
+_TRUTHS = 50  # truths that perfect knowledge is averaged over
 MOST_UNDONE = 0.95  # up to where a share of leavings is drawn
 
 
@@ -121,7 +121,7 @@ def perfect_profit(
     thinned, most = draws.thinned(_TRUTHS), given.affordable(len(customers))
     effects = given.effect.draws(len(thinned), seed)
     prices = given.cost_per_contact * np.array([0.0, *1.3 ** np.arange(-8, 20)])
-    parts = list(blocks(0, len(customers), _BLOCK_CUSTOMERS))
+    parts = list(blocks(0, len(customers), BLOCK_CUSTOMERS))
     generators = np.random.default_rng([seed, 9]).spawn(len(parts))
 
     def beyond(rows: slice, generator: np.random.Generator) -> Floats:

@@ -7,6 +7,7 @@ import pandas as pd
 from IPython.display import HTML, Markdown
 
 from clv import gate, segments, tables
+from clv.acquisition import CONFIDENCE
 from clv.key_figures import share_of_best
 from clv.rules import LEAVE_OUT, QUARANTINE, WARN
 from clv.words import NBSP, amount, count, percent, probability
@@ -83,7 +84,7 @@ def tiers_table(groups: pd.DataFrame, customers: pd.DataFrame, *, currency: str,
     groups, customers
         Rows of table SEGMENTS, and table CUSTOMERS.
     """
-    tiers = segments.in_order(groups[groups["grouping"] == "value_tier"], list(segments.TIERS))
+    tiers = segments.of_grouping(groups, "value_tier")
     table = groups_table(tiers, currency=currency, interval=interval)
     return table.drop(columns="Will buy").assign(**{"Belong there": segments.tier_certainty(customers).map(percent)})
 
@@ -144,7 +145,7 @@ def windows_table(windows: pd.DataFrame, outcome: str, *, interval: float, curre
 
 def tested_segments_table(groups: pd.DataFrame, *, currency: str, interval: float) -> pd.DataFrame:
     """Return what segments were forecast to bring and brought; `groups` is table BACKTEST_GROUPS."""
-    rows = segments.in_order(groups[groups["grouping"] == "rfm_segment"], list(segments.ACTIONS))
+    rows = segments.of_grouping(groups, "rfm_segment")
     inside = rows["value_actual"].between(rows["value_lower"], rows["value_upper"])
     return pd.DataFrame(
         {
@@ -241,7 +242,7 @@ def acquisition_table(acquisition: pd.DataFrame, *, currency: str, interval: flo
             f"With what is to come ({currency})": acquisition["lifetime_mean"].map(amount),
             f"{percent(interval)} interval": ranges,
             "Earns its cost": acquisition["p_above_cost"].map(probability),
-            f"Highest cost at 80{NBSP}% ({currency})": acquisition["highest_cost"].map(amount),
+            f"Highest cost at {percent(CONFIDENCE)} ({currency})": acquisition["highest_cost"].map(amount),
             "Months to pay back": acquisition["payback_months"].map(
                 lambda months: "" if pd.isna(months) else count(months)
             ),

@@ -30,6 +30,8 @@ from clv.bgnbd import WEEKS_PER_YEAR
 CHUNK_CUSTOMERS = 2048
 # No part of the result: a chunk's blocks use its generators in turn. Two megabytes stay in a core's cache.
 BLOCK_BYTES = 2 * 2**20
+# No part of the result either: customers at a time where each needs a number for every draw.
+BLOCK_CUSTOMERS = 2048
 _BYTES_PER_FUTURE = 12
 
 _HISTORY = ["frequency", "recency", "T", "monetary_value"]

@@ -244,8 +244,7 @@ def title_customer_map(customers: pd.DataFrame) -> str:
 
 
 def title_will_buy(bins: pd.DataFrame, horizon_weeks: float) -> str:
-    customers = bins["one_time"] + bins["repeat"]
-    share = customers[bins["low"] >= 0.5].sum() / max(customers.sum(), 1)
+    share = bins.loc[bins["likely"], "customers"].sum() / max(bins["customers"].sum(), 1)
     return f"{percent(float(share))} of all customers are more likely than not to buy within {weeks(horizon_weeks)}"
 
 
@@ -264,8 +263,8 @@ def footer(figures: Figures | None, *, run: str, run_id: str, seed: int, version
 
 def markdown_report(figures: Figures, groups: pd.DataFrame, ledger: pd.DataFrame) -> str:
     """Return report.md: the report's findings as text."""
-    named = segments.in_order(groups[groups["grouping"] == "rfm_segment"], list(segments.ACTIONS))
-    tiers = segments.in_order(groups[groups["grouping"] == "value_tier"], list(segments.TIERS))
+    named = segments.of_grouping(groups, "rfm_segment")
+    tiers = segments.of_grouping(groups, "value_tier")
     options = {"currency": figures["currency"], "interval": figures["interval"]}
     parts = [
         f"# What our customers are worth, {day(figures['as_of'])}",

@@ -10,8 +10,8 @@ TIERS = {"Top 10 %": 0.10, "Next 20 %": 0.30, "Next 30 %": 0.60, "Remaining 40 %
 
 NEWCOMERS = "Not yet customers"  # where those stood who came between two days
 
-# Below this P(alive) a customer has more likely left than not.
-LIKELY_LEFT = 0.5
+# Below this P(alive) a customer has more likely left than not; from this probability on one will more likely buy.
+LIKELY_LEFT = LIKELY_TO_BUY = 0.5
 
 _CHAMPIONS, _LOYAL, _RISING = "Champions", "Loyal", "Potential loyalists"
 _NEW, _PROMISING, _ATTENTION = "New customers", "Promising", "Need attention"
@@ -127,6 +127,12 @@ def in_order(groups: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     return groups.sort_values("group", key=lambda group: group.map(place), ignore_index=True)
 
 
+def of_grouping(groups: pd.DataFrame, grouping: str) -> pd.DataFrame:
+    """Return the rows of one grouping, rfm_segment or value_tier, of a table of groups, in the order to read them."""
+    names = {"rfm_segment": list(ACTIONS), "value_tier": list(TIERS)}[grouping]
+    return in_order(groups[groups["grouping"] == grouping], names)
+
+
 def segment_grid(customers: pd.DataFrame) -> pd.DataFrame:
     """Return customers, expected value and value per customer for each of the 25 cells of R and F scores."""
     cells = pd.MultiIndex.from_product([range(1, 6), range(1, 6)], names=["r_score", "f_score"])
@@ -157,11 +163,17 @@ def purchase_bins(customers: pd.DataFrame, *, steps: int = 10) -> pd.DataFrame:
 
     Returns
     -------
-    low, high (of the probability), one_time and repeat (customers), clv_mean (what they are expected to bring).
+    low, high (of the probability), one_time and repeat (customers), customers (both), clv_mean (what they are expected
+    to bring), likely (whether they are more likely than not to buy).
     """
     place = (customers["p_purchase"] * steps).astype("int64").clip(upper=steps - 1)
     once = customers["frequency"] == 0
     found = pd.DataFrame({"one_time": once, "repeat": ~once, "clv_mean": customers["clv_mean"]}).groupby(place).sum()
     found = found.reindex(range(steps), fill_value=0).astype({"one_time": "int64", "repeat": "int64"})
     edges = np.arange(steps + 1) / steps
-    return found.assign(low=edges[:-1], high=edges[1:]).reset_index(drop=True)
+    return found.assign(
+        low=edges[:-1],
+        high=edges[1:],
+        customers=found["one_time"] + found["repeat"],
+        likely=edges[:-1] >= LIKELY_TO_BUY,
+    ).reset_index(drop=True)

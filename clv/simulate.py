@@ -16,8 +16,8 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from clv import tables
+from clv.rfm import DAYS_PER_WEEK
 
-DAYS_PER_WEEK = 7
 SMALLEST_AMOUNT = 0.01
 TEST_CUSTOMERS = 3
 REFUND_DAYS = 14

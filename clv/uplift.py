@@ -26,14 +26,13 @@ from numba import njit
 from scipy.special import betaincinv, ndtri
 
 from clv import bgnbd, gamma_gamma, progress
-from clv.predict import CHUNK_CUSTOMERS, Draws, Floats, Groups, Horizon, blocks, in_order
+from clv.predict import BLOCK_CUSTOMERS, CHUNK_CUSTOMERS, Draws, Floats, Groups, Horizon, blocks, in_order
 from clv.value import distinct
 
 RATE, SURVIVAL = "rate", "survival"
 # Posterior draws behind an expected gain. The mean over 100 errs by a tenth of the posterior sd, and for all
 # customers alike.
 GAIN_DRAWS = 100
-_BLOCK_CUSTOMERS = 2048
 
 
 @dataclass(frozen=True)
@@ -88,7 +87,7 @@ def expected_gains(
     def block(rows: slice) -> None:
         found[order[rows]] = _gain_block(history.iloc[order[rows]], thinned, horizon, effect.kind, at)
 
-    parts = [(rows,) for rows in blocks(0, len(customers), _BLOCK_CUSTOMERS)]
+    parts = [(rows,) for rows in blocks(0, len(customers), BLOCK_CUSTOMERS)]
     with progress.stage("gains of a contact", of=len(parts)) as advance:
         for _ in in_order(block, parts, workers):
             advance()

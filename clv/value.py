@@ -17,12 +17,24 @@ from numba import njit
 from numpy.typing import NDArray
 
 from clv import bgnbd, gamma_gamma, progress
-from clv.predict import Calendar, Draws, Floats, Groups, Horizon, Integers, Keep, Totals, blocks, in_order, simulate
+from clv.predict import (
+    BLOCK_CUSTOMERS,
+    Calendar,
+    Draws,
+    Floats,
+    Groups,
+    Horizon,
+    Integers,
+    Keep,
+    Totals,
+    blocks,
+    in_order,
+    simulate,
+)
 from clv.segments import TIERS
 
 # Closed forms are smooth in the draws: 400 of them leave a Monte-Carlo error of a twentieth of the posterior sd.
 EXPECTATION_DRAWS = 400
-_BLOCK_CUSTOMERS = 2048
 _EXPECTATIONS = [
     *("p_alive", "p_purchase", "expected_purchases", "expected_spend"),
     *("clv_mean", "expected_clv_lower", "expected_clv_upper"),
@@ -94,7 +106,7 @@ def expectations(
     def block(rows: slice) -> None:
         found[:, order[rows]] = _expect_block(history.iloc[order[rows]], draws, horizon, interval)
 
-    rows = list(blocks(0, len(customers), _BLOCK_CUSTOMERS))
+    rows = list(blocks(0, len(customers), BLOCK_CUSTOMERS))
     with progress.stage("expected values", of=len(rows)) as advance:
         for _ in in_order(block, [(part,) for part in rows], workers):
             advance()

@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 
 from clv import bgnbd, tables
-from clv.predict import Draws, Floats, Integers, blocks
+from clv.predict import BLOCK_CUSTOMERS, Draws, Floats, Integers, blocks
+from clv.rfm import DAYS_PER_WEEK
 from clv.segments import LIKELY_LEFT, TIERS
 
 WATCHED_TIERS = list(TIERS)[:2]  # by value: the best 30 % of the customers
 WATCHED_DAYS = 28  # four weeks ahead: whoever may be silent for longer than that is not slipping
-DAYS_PER_WEEK = 7
-_WATCH_DRAWS, _BLOCK_CUSTOMERS = 200, 2048
+_WATCH_DRAWS = 200
 
 
 def watch_list(customers: pd.DataFrame, draws: Draws, last_day: date) -> pd.DataFrame:
@@ -52,7 +52,7 @@ def days_until_sign(customers: pd.DataFrame, draws: Draws, *, at_most: int) -> I
     `at_most` + 1 stands for every later day.
     """
     thinned, found = draws.thinned(_WATCH_DRAWS), np.empty(len(customers), np.int64)
-    for rows in blocks(0, len(customers), _BLOCK_CUSTOMERS):
+    for rows in blocks(0, len(customers), BLOCK_CUSTOMERS):
         block = customers.iloc[rows]
         low, high = np.zeros(len(block), np.int64), np.full(len(block), at_most + 1)
         while (high > low).any():  # the first such day lies in low..high

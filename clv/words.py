@@ -1,5 +1,6 @@
 """How numbers are written for people: money, counts, shares, days, ranges."""
 
+from collections.abc import Mapping
 from datetime import date
 
 import numpy as np
@@ -19,6 +20,16 @@ def amount(value: float) -> str:
         return f"{value:,.0f}"
     digits = 2 - int(np.floor(np.log10(abs(value))))
     return f"{round(value, digits):,.{min(max(digits, 0), 2)}f}"
+
+
+def span(limits: Mapping[str, float]) -> str:
+    """Return two limits, lower and upper, as amounts."""
+    return f"{amount(limits['lower'])} to {amount(limits['upper'])}"
+
+
+def more_or_less(actual: float, forecast: float) -> str:
+    """Return by which share of the forecast, which is not zero, more or less came than was forecast."""
+    return f"{percent(abs(actual / forecast - 1))} {'more' if actual > forecast else 'less'}"
 
 
 def count(value: float) -> str:

@@ -505,5 +505,5 @@ def test_nobody_who_bought_gives_no_amounts():
 
 def test_amounts_are_scored_in_blocks_and_the_blocks_do_not_show(monkeypatch):
     whole = spent()
-    monkeypatch.setattr(backtest, "_BLOCK_CUSTOMERS", 7)
+    monkeypatch.setattr(backtest, "BLOCK_CUSTOMERS", 7)
     pd.testing.assert_frame_equal(spent(), whole, rtol=1e-12)

@@ -54,7 +54,9 @@ PURCHASE_BINS = pd.DataFrame(
         "high": [0.1, 0.5, 0.9, 1.0],
         "one_time": [40, 20, 1, 0],
         "repeat": [60, 10, 6, 3],
+        "customers": [100, 30, 7, 3],
         "clv_mean": [5.0, 45.0, 400.0, 600.0],
+        "likely": [False, False, True, True],
     }
 )
 TRACKING = pd.DataFrame(

@@ -64,11 +64,16 @@ def test_without_a_browser_it_is_said_and_no_old_picture_stays(run, monkeypatch)
     assert names(run) == []
 
 
+def install(run: Run, monkeypatch: pytest.MonkeyPatch, does: str) -> None:
+    """Let a shell script be the machine's browser."""
+    browser = run.folder / "browser"
+    browser.write_text(f"#!/bin/sh\n{does}\n")
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER_PATH", str(browser))
+
+
 def test_a_browser_that_fails_costs_nobody_the_report(run, monkeypatch):
-    broken = run.folder / "browser"
-    broken.write_text("#!/bin/sh\nexit 7\n")
-    broken.chmod(0o755)
-    monkeypatch.setenv("BROWSER_PATH", str(broken))
+    install(run, monkeypatch, "exit 7")
     found, reason = pictures.write_pictures(book("total"), run)
     assert found == []
     assert reason == "figures/*.png could not be drawn; the page's buttons save pictures as well"
@@ -76,10 +81,7 @@ def test_a_browser_that_fails_costs_nobody_the_report(run, monkeypatch):
 
 
 def test_a_browser_that_never_answers_is_not_waited_for(run, monkeypatch):
-    asleep = run.folder / "asleep"
-    asleep.write_text("#!/bin/sh\nexec sleep 20\n")
-    asleep.chmod(0o755)
-    monkeypatch.setenv("BROWSER_PATH", str(asleep))
+    install(run, monkeypatch, "exec sleep 20")
     monkeypatch.setattr(pictures, "SECONDS", 3.0)
     found, reason = pictures.write_pictures(book("total"), run)
     assert found == []

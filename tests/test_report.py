@@ -517,7 +517,7 @@ def test_moves_are_listed_the_largest_first_without_those_who_stayed():
 
 
 def test_the_share_that_will_probably_buy_is_a_title():
-    bins = pd.DataFrame({"low": [0.0, 0.5, 0.9], "one_time": [6, 1, 0], "repeat": [6, 4, 3]})
+    bins = pd.DataFrame({"customers": [12, 5, 3], "likely": [False, True, True]})
     assert (
         said(report.title_will_buy(bins, 52)) == "40 % of all customers are more likely than not to buy within 52 weeks"
     )

@@ -136,3 +136,16 @@ def test_everybody_is_in_one_bin_of_the_probability_to_buy():
     assert found["one_time"].tolist() == [1, 0, 0, 0, 0, 0, 0, 0, 0, 1]
     assert found["repeat"].tolist() == [1, 1, 0, 0, 0, 0, 0, 0, 0, 1]
     assert found["clv_mean"].tolist() == [3, 4, 0, 0, 0, 0, 0, 0, 0, 24]
+    assert found["customers"].tolist() == [2, 1, 0, 0, 0, 0, 0, 0, 0, 2]
+    assert found["likely"].tolist() == [False] * 5 + [True] * 5  # from one half on
+
+
+def test_the_rows_of_a_grouping_come_in_the_order_to_read_them():
+    groups = pd.DataFrame(
+        {
+            "grouping": ["base", "value_tier", "rfm_segment", "rfm_segment", "value_tier"],
+            "group": ["all customers", "Next 20 %", "Lost", "Champions", "Top 10 %"],
+        }
+    )
+    assert segments.of_grouping(groups, "rfm_segment")["group"].tolist() == ["Champions", "Lost"]
+    assert segments.of_grouping(groups, "value_tier")["group"].tolist() == ["Top 10 %", "Next 20 %"]

@@ -48,3 +48,12 @@ def test_weeks_have_decimals_only_if_needed(number, written):
 def test_a_probability_counted_among_draws_is_never_certain():
     written = [words.probability(share).replace("\u00a0", " ") for share in (0.0, 0.004, 0.07, 0.5, 0.995, 1.0)]
     assert written == ["less than 1.0 %"] * 2 + ["7.0 %", "50 %"] + ["more than 99 %"] * 2
+
+
+def test_two_limits_are_a_span_of_amounts():
+    assert words.span({"upper": 91_480.0, "lower": -12.34}) == "-12.3 to 91,500"
+
+
+@pytest.mark.parametrize(("actual", "said"), [(118.0, "18 % more"), (66.7, "33 % less"), (0.0, "100 % less")])
+def test_what_came_is_more_or_less_than_was_forecast(actual, said):
+    assert words.more_or_less(actual, 100.0).replace(words.NBSP, " ") == said
