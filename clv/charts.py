@@ -395,7 +395,7 @@ def chart_will_buy(bins: pd.DataFrame, *, title: str, currency: str) -> go.Figur
     """Show all customers by how probable it is that they buy at all; `bins` is from `segments.purchase_bins`."""
     figure = _chart(
         title,
-        x="Probability of a purchase within the horizon (%)",
+        x="Probability of buying within the horizon (%)",
         y="Customers",
         alt=captions.of_will_buy(bins, currency=currency),
     )
