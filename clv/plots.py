@@ -89,9 +89,7 @@ def plot_weekly_activity(weekly: pd.DataFrame, *, currency: str) -> Figure:
         axes.yaxis.set_major_locator(MaxNLocator(4))
     top.tick_params(labelbottom=False)
     top.sharex(bottom)
-    locator = AutoDateLocator(maxticks=9)
-    bottom.xaxis.set_major_locator(locator)
-    bottom.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
+    _date_ticks(bottom)
     bottom.set_xlabel("Week")
     if len(weekly) == 1:  # an axis of no length cannot be ticked
         bottom.set_xlim(weekly["date"].iloc[0] - pd.Timedelta("7D"), weekly["date"].iloc[0] + pd.Timedelta("7D"))
@@ -588,6 +586,13 @@ def _legend(figure: Figure, axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
     columns = 2 if len(labels) == 4 else 3
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
+
+
+def _date_ticks(axes: Axes) -> None:
+    """Label a few dates along x; with fewer than four ticks asked for, the locator warns between 195 and 238 weeks."""
+    locator = AutoDateLocator(minticks=4, maxticks=9)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
 
 
 def _number_ticks(axes: Axes, which: str = "x") -> None:

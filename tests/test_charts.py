@@ -414,3 +414,20 @@ def test_charts_are_light_and_survive_json(name):
     figure = CHARTS[name]()
     assert marks(figure) <= 2_000
     assert json.loads(figure.to_json())["layout"]["meta"]["alt"] == figure.layout.meta["alt"]
+
+
+@pytest.mark.parametrize("months", [1, 2, 12, 48, 120, 460])
+def test_charts_along_time_are_drawn_for_any_span(months):
+    weeks = np.arange(4 * months + 2, dtype=float)
+    period = np.where(weeks <= weeks[-1] / 2, "calibration", "holdout")
+    limit = np.where(period == "holdout", weeks, np.nan)
+    tracking = pd.DataFrame(
+        {"week": weeks, "period": period, "actual": weeks, "expected": weeks, "lower": limit, "upper": limit}
+    )
+    cohorts = cohort_table(1, ahead=months)
+    for figure in (
+        charts.chart_tracking(tracking, title=TITLE, interval=0.9),
+        charts.chart_retention(cohorts, title=TITLE),
+        charts.chart_cumulative(cohorts, title=TITLE, currency="EUR", interval=0.9),
+    ):
+        assert marks(figure) > 0 and len(figure.to_json()) < 400_000

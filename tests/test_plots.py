@@ -230,3 +230,33 @@ def test_numbers_on_axes_are_short(value, text):
 def test_intervals_are_written_in_percent():
     assert style.futures(0.9) == "90 % of the model's futures"
     assert style.percent(0.945) == "94.5 %"
+
+
+SPANS = (1, 2, 3, 8, 26, 52, 53, 104, 195, 216, 238, 520, 1040, 2000)
+
+
+def test_dates_can_be_ticked_over_any_span_of_one_to_two_thousand_weeks():
+    axes = plots.DescribedFigure().subplots()
+    plots._date_ticks(axes)
+    start = pd.Timestamp("2001-01-01")
+    for weeks in (*range(1, 400), *range(400, 2001, 8)):
+        axes.set_xlim(start, start + pd.Timedelta(weeks=weeks))
+        assert 3 <= len(axes.get_xticks()) <= 10, f"{weeks} weeks"
+
+
+@pytest.mark.parametrize("weeks", SPANS)
+def test_figures_along_time_are_drawn_for_any_span(weeks):
+    dates = pd.date_range("2001-01-01", periods=weeks, freq="7D")
+    weekly = pd.DataFrame({"date": dates, "purchases": np.arange(weeks) % 7 + 1, "revenue": 10.0})
+    so_far = np.arange(weeks, dtype=float)
+    period = np.where(so_far < max(weeks // 2, 1), "calibration", "holdout")
+    limit = np.where(period == "holdout", so_far, np.nan)
+    tracking = pd.DataFrame(
+        {"week": so_far, "period": period, "actual": so_far, "expected": so_far, "lower": limit, "upper": limit}
+    )
+    for figure in (
+        plots.plot_weekly_activity(weekly, currency="EUR"),
+        plots.plot_tracking(tracking, interval=0.9),
+    ):
+        figure.draw_without_rendering()
+        assert len(figure.axes[-1].get_xticks()) >= 2
