@@ -21,7 +21,7 @@ Maths      bgnbd, gamma_gamma          likelihoods and closed forms, in plain nu
            acquisition, watch          what a new customer may cost; whose silence to watch
 Engine     bgnbd_model, gamma_gamma_model, priors, laplace, sampling
                                        PyMC models and posteriors
-           gate, origins, sbc          the verdict; fits at past origins; calibration by simulation
+           gate, origins               the verdict; fits at past origins
 Disk       artefacts                   name, place and contract of every file of a run
            chain, marks                what each was made from: records that readers check, marks in the files
 Face       plots, charts, captions, style

@@ -34,7 +34,7 @@ class Acquisition:
     months: int | None = None
 
 
-def plan(*, cost: float | None, per_month: int | None, months: int | None) -> Acquisition | None:
+def acquisition_plan(*, cost: float | None, per_month: int | None, months: int | None) -> Acquisition | None:
     """Return the acquisition of a run's settings; None where they have none."""
     return None if cost is None else Acquisition(cost, per_month, months)
 
@@ -46,7 +46,7 @@ def first_orders(customers: pd.DataFrame) -> Floats:
     return amounts[spaced(len(amounts), _FIRST_ORDERS)]
 
 
-def figures(
+def acquisition_figures(
     result: Forecast,
     draws: Draws,
     horizon: Horizon,

@@ -34,7 +34,7 @@ def to_decide(
     show_customer_ids: bool,
 ) -> list[Any]:
     """Return what the report shows about decisions, in order: tables DECISIONS, EFFECTS, ACQUISITION and WATCH_LIST."""
-    found, parts = figures["campaign"], [Markdown(of_campaign(figures))]
+    found, parts = figures["campaign"], [Markdown(campaign_in_words(figures))]
     if found is not None:
         parts += [
             charts.chart_campaign(curve, found, title=title_campaign(figures), currency=currency, interval=interval),
@@ -45,7 +45,7 @@ def to_decide(
     by_cohort = page_tables.folded(
         earned, "Acquisition cohorts", "What each acquisition cohort has brought and will bring"
     )
-    parts += [Markdown(of_acquisition(figures)), by_cohort, Markdown(of_watch_list(watch_list, currency))]
+    parts += [Markdown(acquisition_in_words(figures)), by_cohort, Markdown(watch_list_in_words(watch_list, currency))]
     return [*parts, page_tables.shown(watched)] if len(watch_list) else parts
 
 
@@ -92,7 +92,7 @@ def in_short(figures: Figures) -> str:
     )
 
 
-def of_campaign(figures: Figures) -> str:
+def campaign_in_words(figures: Figures) -> str:
     """Return the campaign in five sentences, as a Markdown list, or how to add one in two."""
     found = figures["campaign"]
     if found is None:
@@ -226,7 +226,7 @@ def _span(limits: Figures, currency: str) -> str:
 # --- new customers ---
 
 
-def of_acquisition(figures: Figures) -> str:
+def acquisition_in_words(figures: Figures) -> str:
     """Return what a new customer is worth and may cost; how to ask for it where the run does not."""
     found, currency = figures["acquisition"], figures["currency"]
     if found is None:
@@ -270,7 +270,7 @@ def _of_what(figures: Figures) -> str:
 # --- the watch list ---
 
 
-def of_watch_list(watch_list: pd.DataFrame, currency: str) -> str:
+def watch_list_in_words(watch_list: pd.DataFrame, currency: str) -> str:
     """Return how many valuable customers are slipping and where they are listed."""
     if watch_list.empty:
         return "**To watch**: no customer of high value will be silent for suspiciously long within four weeks."

@@ -46,7 +46,7 @@ ONCE, BACK = "bought once", "came back"
 OUTCOMES = {"purchases": "expected_purchases", "value": "clv_mean"}
 # So much of the last origin's base was there at the first: windows of the same customers are no independent tests.
 SAME_CUSTOMERS = 0.9
-_GROUPS_BY_FREQUENCY = 6
+GROUPS_BY_FREQUENCY = 6
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,7 @@ def figures(scored: Scored, *, horizon: Horizon, interval: float, seed: int) -> 
         "n_repeat_customers": int((table["frequency"] > 0).sum()),
         "purchases": purchase_figures(scored, interval=interval, seed=seed),
         "value": _outcome(scored, "value", interval, seed)
-        | {"expectation_interval_coverage": _inside(table, "expected_clv_lower", "expected_clv_upper")},
+        | {"expectation_interval_coverage": share_inside(table, "expected_clv_lower", "expected_clv_upper")},
         "ranking": _ranking(table),
         "slipping": _slipping(table),
         "worst_tenth": _worst_tenth(by_predicted_value(table)),
@@ -298,7 +298,7 @@ def _naive(table: pd.DataFrame, horizon: Horizon) -> dict[str, float]:
     }
 
 
-def _inside(table: pd.DataFrame, lower: str, upper: str) -> float:
+def share_inside(table: pd.DataFrame, lower: str, upper: str) -> float:
     return float(table["actual_value"].between(table[lower], table[upper]).mean())
 
 
@@ -354,7 +354,7 @@ def _spend_row(rows: pd.DataFrame, seed: int) -> dict[str, float]:
 
 def by_frequency(table: pd.DataFrame) -> pd.DataFrame:
     """Return actual and predicted purchases per customer by calibration frequency 0, 1, ... 6 and more."""
-    group = table["frequency"].clip(upper=_GROUPS_BY_FREQUENCY)
+    group = table["frequency"].clip(upper=GROUPS_BY_FREQUENCY)
     return _group_means(group, table["actual_purchases"], table["expected_purchases"])
 
 

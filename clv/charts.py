@@ -55,7 +55,7 @@ def chart_total(draws: pd.DataFrame, base: pd.Series, *, title: str, currency: s
     suffix, held = ("_with_misfit", possible(interval)) if tested else ("", futures(interval))
     mean, lower, upper = (float(base[name]) for name in ("clv_mean", f"clv_lower{suffix}", f"clv_upper{suffix}"))
     edges, shares = _histogram(draws[f"value{suffix}"].to_numpy(), lower, upper)
-    figure = _chart(
+    figure = new_chart(
         title,
         x=f"Value of all customers together ({currency})",
         y="Share of possible futures (%)",
@@ -84,21 +84,21 @@ def chart_total(draws: pd.DataFrame, base: pd.Series, *, title: str, currency: s
             hovertemplate=f"{if_right(interval)}: {short_number(base['clv_lower'])} to "
             f"{short_number(base['clv_upper'])} {currency}<extra></extra>",
         )
-    _mark(figure, mean, f"expected: {short_number(mean)} {currency}")
+    mark_at(figure, mean, f"expected: {short_number(mean)} {currency}")
     figure.update_layout(bargap=0.04)
     return figure
 
 
 def chart_concentration(concentration: pd.DataFrame, *, title: str, interval: float) -> go.Figure:
     """Show how much of the value the best customers hold; `concentration` is table CONCENTRATION."""
-    table = 100 * _thinned(concentration)
-    figure = _chart(
+    table = 100 * thinned(concentration)
+    figure = new_chart(
         title,
         x="Customers, best expected value first (%)",
         y="Share of the value (%)",
         alt=captions.of_concentration(concentration, interval=interval),
     )
-    _add_band(figure, table["customer_share"], table["lower"], table["upper"], f"{futures(interval)}: realised value")
+    add_band(figure, table["customer_share"], table["lower"], table["upper"], f"{futures(interval)}: realised value")
     figure.add_scatter(
         x=table["customer_share"],
         y=table["value_share"],
@@ -110,7 +110,7 @@ def chart_concentration(concentration: pd.DataFrame, *, title: str, interval: fl
         f"%{{customdata[0]:.0f}} to %{{customdata[1]:.0f}} %<br>of the realised value in {futures(interval)}"
         "<extra></extra>",
     )
-    _add_reference(figure, [0, 100], [0, 100], "if all customers were equal")
+    add_reference(figure, [0, 100], [0, 100], "if all customers were equal")
     figure.update_xaxes(range=[0, 100])
     figure.update_yaxes(range=[0, 102])
     return figure
@@ -118,7 +118,7 @@ def chart_concentration(concentration: pd.DataFrame, *, title: str, interval: fl
 
 def chart_groups(groups: pd.DataFrame, *, title: str, currency: str, interval: float) -> go.Figure:
     """Show what each group will bring; `groups` are the rows of one grouping of table SEGMENTS, first on top."""
-    figure = _chart(
+    figure = new_chart(
         title,
         x=f"Value of the group ({currency})",
         y="",
@@ -160,7 +160,7 @@ def chart_groups(groups: pd.DataFrame, *, title: str, currency: str, interval: f
             name=if_right(interval),
             hoverinfo="skip",
         )
-    _label_ends(figure, ends, groups["group"], groups["clv_mean"].map(short_number))
+    label_ends(figure, ends, groups["group"], groups["clv_mean"].map(short_number))
     figure.update_xaxes(range=[0, 1.02 * max(ends.max(), groups["clv_mean"].max(), 1e-9)])
     figure.update_layout(margin_r=52)
     figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
@@ -175,7 +175,7 @@ def chart_segment_grid(grid: pd.DataFrame, *, title: str, currency: str) -> go.F
     grid
         r_score, f_score (1 to 5), segment, customers, clv, clv_per_customer (missing where nobody is).
     """
-    figure = _chart(
+    figure = new_chart(
         title,
         x="Frequency score (5 = buys most often)",
         y="Recency score (5 = bought last)",
@@ -193,8 +193,8 @@ def chart_segment_grid(grid: pd.DataFrame, *, title: str, currency: str) -> go.F
         hovertemplate="%{customdata[0]}: %{customdata[1]:,} customers<br>expected %{z:,.2f} "
         f"{currency} per customer,<br>%{{customdata[2]:,.0f}} {currency} together<extra></extra>",
         hoverongaps=False,
-        colorscale=_scale(MODEL_RAMP),
-        colorbar=_colorbar(f"Expected value per customer ({currency})"),
+        colorscale=colour_scale(MODEL_RAMP),
+        colorbar=colour_bar(f"Expected value per customer ({currency})"),
         xgap=3,
         ygap=3,
     )
@@ -215,13 +215,13 @@ def chart_segment_grid(grid: pd.DataFrame, *, title: str, currency: str) -> go.F
 def chart_migration(migration: pd.DataFrame, *, title: str) -> go.Figure:
     """Show which segment the customers of each earlier segment are in now; `migration` is table MIGRATION."""
     if migration.empty:
-        return _blank(title)
+        return blank_chart(title)
     shares = 100 * migration.pivot(index="segment_before", columns="segment_now", values="share")
     customers = migration.pivot(index="segment_before", columns="segment_now", values="customers")
     rows = [name for name in (*segments.ACTIONS, segments.NEWCOMERS) if name in shares.index]
     columns = [name for name in segments.ACTIONS if name in shares.columns]
     shares, customers = (part.reindex(index=rows, columns=columns) for part in (shares, customers))
-    figure = _chart(
+    figure = new_chart(
         title,
         x="Segment now",
         y="Segment on the earlier day",
@@ -234,8 +234,8 @@ def chart_migration(migration: pd.DataFrame, *, title: str) -> go.Figure:
         z=shares,
         zmin=0,
         zmax=100,
-        colorscale=_scale(OBSERVED_RAMP),
-        colorbar=_colorbar("Share of the row (%)"),
+        colorscale=colour_scale(OBSERVED_RAMP),
+        colorbar=colour_bar("Share of the row (%)"),
         customdata=customers,
         hovertemplate="%{customdata:,} customers were %{y}<br>and are %{x}: %{z:.1f} % of the row<extra></extra>",
         hoverongaps=False,
@@ -265,7 +265,7 @@ def chart_retention(cohorts: pd.DataFrame, *, title: str) -> go.Figure:
     """
     whole = cohorts[(cohorts["months_since"] > 0) & (cohorts["status"] != "cut")]
     rows, left_out = _newest(whole if len(whole) else cohorts)
-    figure = _chart(
+    figure = new_chart(
         title,
         x="Months since the first purchase",
         y="Month of the first purchase" + (f" ({left_out} older ones left out)" if left_out else ""),
@@ -285,8 +285,8 @@ def chart_retention(cohorts: pd.DataFrame, *, title: str) -> go.Figure:
             z=100 * active.where(chosen),
             zmin=0,
             zmax=highest,
-            colorscale=_scale(ramp),
-            colorbar=_colorbar(f"Buying, {name} (%)", x=place, length=0.47),
+            colorscale=colour_scale(ramp),
+            colorbar=colour_bar(f"Buying, {name} (%)", x=place, length=0.47),
             customdata=words,
             hovertemplate="Cohort %{y}, month %{x} (%{customdata[0]}):<br>%{z:.1f} % of the cohort buy<br>"
             "%{customdata[1]}<extra></extra>",
@@ -323,7 +323,7 @@ def chart_cumulative(cohorts: pd.DataFrame, *, title: str, currency: str, interv
 
     Of many cohorts the oldest, the newest and evenly spaced ones between are drawn.
     """
-    figure = _chart(
+    figure = new_chart(
         title,
         x="Months since the first purchase",
         y=f"Revenue per customer so far ({currency})",
@@ -339,7 +339,7 @@ def chart_cumulative(cohorts: pd.DataFrame, *, title: str, currency: str, interv
     # Cohorts of neighbouring months end side by side, and so would their names: those stand at the edge, pushed apart.
     close = np.ptp(ends["months_since"]) < 0.4 * ends["months_since"].max()
     places = ends["months_since"].clip(lower=ends["months_since"].max() if close else 0)
-    _label_ends(figure, places, ends["cumulative"], ends["cohort"], apart=0.055 if close else 0.0)
+    label_ends(figure, places, ends["cumulative"], ends["cohort"], apart=0.055 if close else 0.0)
     figure.update_xaxes(range=[0, max(cohorts["months_since"].max(), 1)])
     figure.update_layout(margin_r=64)
     figure.update_yaxes(rangemode="tozero")
@@ -354,7 +354,7 @@ def chart_customer_map(bins: pd.DataFrame, *, title: str, currency: str) -> go.F
     bins
         customers, p_alive and clv_mean of every bin (p_alive_bin, value_bin) that somebody is in.
     """
-    figure = _chart(
+    figure = new_chart(
         title,
         x="Probability of still being a customer (%)",
         y=f"Expected value each ({currency}, log scale)",
@@ -393,7 +393,7 @@ def chart_customer_map(bins: pd.DataFrame, *, title: str, currency: str) -> go.F
 
 def chart_will_buy(bins: pd.DataFrame, *, title: str, currency: str) -> go.Figure:
     """Show all customers by how probable it is that they buy at all; `bins` is from `segments.purchase_bins`."""
-    figure = _chart(
+    figure = new_chart(
         title,
         x="Probability of buying within the horizon (%)",
         y="Customers",
@@ -421,16 +421,16 @@ def chart_will_buy(bins: pd.DataFrame, *, title: str, currency: str) -> go.Figur
 def chart_tracking(tracking: pd.DataFrame, *, title: str, interval: float) -> go.Figure:
     """Show whether repeat purchases came as forecast; `tracking` is table TRACKING."""
     if tracking.empty:
-        return _blank(title)
-    figure = _chart(
+        return blank_chart(title)
+    figure = new_chart(
         title,
         x="Weeks since the first purchase of all",
         y="Repeat purchases so far",
         alt=captions.of_tracking(tracking, interval=interval),
     )
-    tracking = _thinned(tracking)
+    tracking = thinned(tracking)
     known = tracking[tracking["lower"].notna()]
-    _add_band(figure, known["week"], known["lower"], known["upper"], futures(interval))
+    add_band(figure, known["week"], known["lower"], known["upper"], futures(interval))
     for column, colour, name in (("expected", MODEL, "expected by the model"), ("actual", OBSERVED, "what happened")):
         figure.add_scatter(
             x=tracking["week"],
@@ -440,7 +440,7 @@ def chart_tracking(tracking: pd.DataFrame, *, title: str, interval: float) -> go
             name=name,
             hovertemplate=f"Week %{{x}}: %{{y:,.0f}} repeat purchases<br>{name}<extra></extra>",
         )
-    _mark(figure, tracking.loc[tracking["period"] == "calibration", "week"].max(), "forecast begins")
+    mark_at(figure, tracking.loc[tracking["period"] == "calibration", "week"].max(), "forecast begins")
     figure.update_yaxes(rangemode="tozero")
     return figure
 
@@ -455,8 +455,8 @@ def chart_backtest(table: pd.DataFrame, *, title: str, currency: str) -> go.Figu
         standard errors).
     """
     if table.empty:
-        return _blank(title)
-    figure = _chart(
+        return blank_chart(title)
+    figure = new_chart(
         title,
         x="Tenth of customers, lowest forecast first",
         y=f"Value per customer ({currency})",
@@ -490,8 +490,8 @@ def chart_windows(windows: pd.DataFrame, *, title: str, interval: float) -> go.F
     """Show how far past totals of value fell from their forecasts; `windows` is table WINDOWS."""
     rows = windows[windows["outcome"] == "value"].sort_values(["horizon_weeks", "origin"])
     if rows.empty:
-        return _blank(title, "No past window has enough history before it to be tested on.")
-    figure = _chart(
+        return blank_chart(title, "No past window has enough history before it to be tested on.")
+    figure = new_chart(
         title,
         x="% of the forecast",
         y="",
@@ -520,7 +520,7 @@ def chart_windows(windows: pd.DataFrame, *, title: str, interval: float) -> go.F
         customdata=rows[["actual", "forecast"]],
         hovertemplate="%{y}<br>forecast %{customdata[1]:,.0f}, came %{customdata[0]:,.0f} (%{x:.0f} %)<extra></extra>",
     )
-    _mark(figure, 100, "as forecast")
+    mark_at(figure, 100, "as forecast")
     figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
     return figure
 
@@ -540,13 +540,13 @@ def chart_campaign(
     tested = bool(curve["profit_lower_with_misfit"].notna().any())
     suffix, held = ("_with_misfit", possible(interval)) if tested else ("", futures(interval))
     lower, upper = curve[f"profit_lower{suffix}"], curve[f"profit_upper{suffix}"]
-    figure = _chart(
+    figure = new_chart(
         title,
         x="Customers contacted, the largest expected gain first",
         y=f"Profit of the campaign ({currency})",
         alt=captions.of_campaign(curve, campaign, currency=currency, interval=interval),
     )
-    _add_band(figure, curve["contacts"], lower, upper, f"{held}: profit that comes")
+    add_band(figure, curve["contacts"], lower, upper, f"{held}: profit that comes")
     figure.add_scatter(
         x=curve["contacts"],
         y=curve["expected_profit"],
@@ -557,7 +557,7 @@ def chart_campaign(
         hovertemplate=f"%{{x:,}} contacts: %{{y:,.0f}} {currency} expected,<br>%{{customdata[0]:,.0f}} to "
         f"%{{customdata[1]:,.0f}} in {held}<br>a loss in %{{customdata[2]:.0f}} %<extra></extra>",
     )
-    _mark(figure, campaign["contacts"], f"the plan: {campaign['contacts']:,}")
+    mark_at(figure, campaign["contacts"], f"the plan: {campaign['contacts']:,}")
     return figure
 
 
@@ -565,7 +565,7 @@ def chart_effects(
     effects: pd.DataFrame, campaign: dict[str, Any], *, title: str, currency: str, interval: float
 ) -> go.Figure:
     """Show what the campaign earns if its effect is another one than assumed; `effects` is table EFFECTS."""
-    figure = _chart(
+    figure = new_chart(
         title,
         x="Effect of a contact on who responds (%)",
         y=f"Expected profit ({currency})",
@@ -573,7 +573,7 @@ def chart_effects(
     )
     believed = [100 * campaign["effect_lower"], 100 * campaign["effect_upper"]]
     ends = [effects["profit"].min(), effects["best_profit"].max()]
-    _add_band(
+    add_band(
         figure, pd.Series(believed), pd.Series([ends[0]] * 2), pd.Series([ends[1]] * 2),
         f"{100 * interval:.3g} % of what is believed of the effect",
     )  # fmt: skip
@@ -590,7 +590,7 @@ def chart_effects(
             name=name,
             hovertemplate=f"Effect %{{x:.1f}} %: %{{y:,.0f}} {currency}<br>{name}<extra></extra>",
         )
-    _mark(figure, 100 * campaign["effect_mean"], "assumed")
+    mark_at(figure, 100 * campaign["effect_mean"], "assumed")
     return figure
 
 
@@ -606,7 +606,7 @@ def _add_cohort(figure: go.Figure, line: pd.DataFrame, currency: str, interval: 
     # The forecast starts where the observation stops, so that the line is one.
     ahead = pd.concat([seen.tail(1), line[line["status"] != "observed"]])
     limits = (ahead["cumulative_lower"], ahead["cumulative_upper"])
-    _add_band(figure, ahead["months_since"], *limits, futures(interval), in_legend=in_legend)
+    add_band(figure, ahead["months_since"], *limits, futures(interval), in_legend=in_legend)
     cohort = line["cohort"].iloc[0]
     parts = ((seen, OBSERVED, "solid", "observed"), (ahead, MODEL, "dash", "expected by the model"))
     for part, colour, dash, name in parts:
@@ -624,7 +624,7 @@ def _add_cohort(figure: go.Figure, line: pd.DataFrame, currency: str, interval: 
         )
 
 
-def _chart(title: str, *, x: str, y: str, alt: str, height: int = 420) -> go.Figure:
+def new_chart(title: str, *, x: str, y: str, alt: str, height: int = 420) -> go.Figure:
     axis: dict[str, Any] = {
         "automargin": True,
         "fixedrange": True,
@@ -657,9 +657,9 @@ def _chart(title: str, *, x: str, y: str, alt: str, height: int = 420) -> go.Fig
     return figure
 
 
-def _blank(title: str, why: str = WITHOUT_BACKTEST) -> go.Figure:
+def blank_chart(title: str, why: str = WITHOUT_BACKTEST) -> go.Figure:
     """Say that there is nothing to draw."""
-    figure = _chart(title, x="", y="", alt=why, height=80)
+    figure = new_chart(title, x="", y="", alt=why, height=80)
     figure.update_layout(annotations=[{"text": "nothing to draw", "showarrow": False}])
     return figure.update_xaxes(visible=False).update_yaxes(visible=False)
 
@@ -695,7 +695,7 @@ def _log_ticks(low: float, high: float) -> list[float]:
     return [step * 10.0**decade for decade in decades for step in steps]
 
 
-def _thinned(table: pd.DataFrame) -> pd.DataFrame:
+def thinned(table: pd.DataFrame) -> pd.DataFrame:
     kept = np.unique(np.linspace(0, len(table) - 1, MOST_POINTS).round().astype(int))
     return table.iloc[kept] if len(table) > MOST_POINTS else table
 
@@ -711,7 +711,7 @@ def _newest(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     return rows[rows["cohort"].isin(kept)], len(cells) - len(kept)
 
 
-def _add_band(
+def add_band(
     figure: go.Figure, x: pd.Series, lower: pd.Series, upper: pd.Series, name: str, *, in_legend: bool = True
 ) -> None:
     figure.add_scatter(
@@ -728,13 +728,13 @@ def _add_band(
     )
 
 
-def _add_reference(figure: go.Figure, x: Sequence[float], y: Sequence[float], name: str) -> None:
+def add_reference(figure: go.Figure, x: Sequence[float], y: Sequence[float], name: str) -> None:
     figure.add_scatter(
         x=x, y=y, mode="lines", line={"color": REFERENCE, "dash": "dot", "width": 1.5}, name=name, hoverinfo="skip"
     )
 
 
-def _mark(figure: go.Figure, x: float, words: str) -> None:
+def mark_at(figure: go.Figure, x: float, words: str) -> None:
     """Draw a labelled vertical line, its words above the panel."""
     line = {"color": REFERENCE, "width": 2, "dash": "dash"}
     figure.add_shape(type="line", x0=x, x1=x, y0=0, y1=1, yref="paper", line=line)
@@ -743,7 +743,7 @@ def _mark(figure: go.Figure, x: float, words: str) -> None:
     )
 
 
-def _label_ends(figure: go.Figure, x: pd.Series, y: pd.Series, words: pd.Series, *, apart: float = 0.0) -> None:
+def label_ends(figure: go.Figure, x: pd.Series, y: pd.Series, words: pd.Series, *, apart: float = 0.0) -> None:
     """Write words to the right of points, number positions pushed apart by a share of the largest."""
     places = _pushed_apart(y.to_numpy(), apart) if apart else y.to_numpy()
     for at, place, text in zip(x, places, words, strict=True):
@@ -770,11 +770,11 @@ def _ink(value: pd.Series) -> list[str]:
     return list(np.where(value.isna(), QUIET, strong))
 
 
-def _scale(colours: Sequence[str]) -> list[list[Any]]:
+def colour_scale(colours: Sequence[str]) -> list[list[Any]]:
     return [[at / (len(colours) - 1), colour] for at, colour in enumerate(colours)]
 
 
-def _colorbar(title: str, *, x: float = 0.0, length: float = 1.0) -> dict[str, Any]:
+def colour_bar(title: str, *, x: float = 0.0, length: float = 1.0) -> dict[str, Any]:
     return {
         "orientation": "h",
         "title": {"text": title, "side": "bottom", "font": {"size": 12}},

@@ -96,7 +96,7 @@ def _refused(con: DuckDBPyConnection, settings: params.Params, found: Inspection
     if found.customers is None:
         return None
     try:
-        support.require(found.customers, horizon_weeks=settings.horizon_weeks)
+        support.require_support(found.customers, horizon_weeks=settings.horizon_weeks)
         if settings.calibration_end:
             known = rfm.summarise(con, "transactions", period_end=settings.calibration_end)
             rfm.require_holdout(known, cut=settings.calibration_end, last_day=_end(con, settings))

@@ -129,7 +129,7 @@ def calendar(customers: pd.DataFrame, observation_end: date, horizon: Horizon) -
     return Calendar(edges, codes.astype(np.int64), len(names), seen)
 
 
-def forecast(
+def forecast_cohorts(
     con: DuckDBPyConnection,
     transactions: str,
     totals: Totals,

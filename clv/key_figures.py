@@ -10,7 +10,7 @@ from clv import gate, segments
 from clv.value import Forecast, monte_carlo_error, tails
 
 
-def collect(
+def collect_key_figures(
     forecast: Forecast,
     groups: pd.DataFrame,
     *,

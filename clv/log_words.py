@@ -29,7 +29,7 @@ def kept(customers: pd.DataFrame, currency: str) -> str:
     )
 
 
-def findings(quality: pd.DataFrame) -> str:
+def findings_in_words(quality: pd.DataFrame) -> str:
     """Return how many rules found something, as one sentence; `quality` is table QUALITY."""
     found = quality[quality["rows"] > 0]
     faults, warnings = (int((found["severity"] == severity).sum()) for severity in (QUARANTINE, WARN))
@@ -41,7 +41,7 @@ def findings(quality: pd.DataFrame) -> str:
     )
 
 
-def supports(found: Sequence[Support]) -> str:
+def support_in_words(found: Sequence[Support]) -> str:
     """Return what the data can carry, as a Markdown list."""
     return "\n".join(f"- {support.sentence}" for support in found)
 

@@ -22,7 +22,9 @@ def needed_gib(customers: int, *, draws: int, cohorts: int, horizon_weeks: float
     return (BASE_BYTES + customers * CUSTOMER_BYTES + _draw_bytes(draws, cohorts, horizon_weeks, workers)) / GIB
 
 
-def require(customers: pd.DataFrame, *, draws: int, horizon_weeks: float, workers: int, memory_gib: float) -> float:
+def require_memory(
+    customers: pd.DataFrame, *, draws: int, horizon_weeks: float, workers: int, memory_gib: float
+) -> float:
     """Return `needed_gib` for table RFM, or refuse the run if that is more than `memory_gib`."""
     cohorts = segments.cohort(customers["first_purchase"]).nunique()
     needed = needed_gib(len(customers), draws=draws, cohorts=cohorts, horizon_weeks=horizon_weeks, workers=workers)

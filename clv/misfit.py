@@ -97,7 +97,7 @@ def one_per_draw(found: Mapping[str, Floats], draws: int) -> dict[str, Floats]:
     return {outcome: factor[:draws] for outcome, factor in found.items()}
 
 
-def figures(found: pd.DataFrame, *, seed: int) -> dict[str, Any] | None:
+def misfit_figures(found: pd.DataFrame, *, seed: int) -> dict[str, Any] | None:
     """Return what the report says of the misfit: from which past forecasts, and tau's mean and 90 % per outcome."""
     if found.empty:
         return None

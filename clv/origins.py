@@ -24,7 +24,7 @@ class Fits:
     refused: dict[str, str]
 
 
-def fit(compiled: sampling.Compiled, rolling: pd.DataFrame, settings: Settings) -> Fits:
+def fit_windows(compiled: sampling.Compiled, rolling: pd.DataFrame, settings: Settings) -> Fits:
     """Fit the model to what was known at every origin of table ROLLING.
 
     Where the method is left to the project (auto) importance sampling is taken, which is ready in no time.
@@ -64,7 +64,7 @@ def _stacked(posteriors: dict[str, xr.DataTree], names: list[str], settings: Set
     )
 
 
-def test(
+def score_windows(
     rolling: pd.DataFrame,
     purchases: xr.DataTree,
     spend: xr.DataTree | None,

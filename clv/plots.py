@@ -34,7 +34,7 @@ from clv.style import (
     REFERENCE,
     WITHOUT_BACKTEST,
     futures,
-    percent,
+    level,
     short_number,
 )
 
@@ -61,7 +61,7 @@ def _blank_without_backtest(plot: Callable[..., Figure]) -> Callable[..., Figure
 
     @wraps(plot)
     def plot_or_blank(table: Any, **options: Any) -> Figure:
-        return plot(table, **options) if len(table) else _blank(WITHOUT_BACKTEST)
+        return plot(table, **options) if len(table) else blank_figure(WITHOUT_BACKTEST)
 
     return plot_or_blank
 
@@ -79,17 +79,17 @@ def plot_weekly_activity(weekly: pd.DataFrame, *, currency: str) -> Figure:
         f"{len(weekly)} weeks with {weekly['purchases'].median():,.0f} purchases in the middle one, at most "
         f"{best['purchases']:,.0f} in that of {best['date']:%d %b %Y}."
     )
-    figure, (top, bottom) = _panels("Purchases and revenue per week", alt, rows=2)
+    figure, (top, bottom) = new_panels("Purchases and revenue per week", alt, rows=2)
     for axes, column, label in ((top, "purchases", "Purchases"), (bottom, "revenue", f"Revenue ({currency})")):
         axes.plot(weekly["date"], weekly[column], color=OBSERVED, linewidth=1.5)
         axes.fill_between(weekly["date"], weekly[column], color=OBSERVED, alpha=0.15, linewidth=0)
         axes.set_ylabel(label)
         axes.set_ylim(bottom=0)
-        axes.yaxis.set_major_formatter(FuncFormatter(_tick))
+        axes.yaxis.set_major_formatter(FuncFormatter(short_tick))
         axes.yaxis.set_major_locator(MaxNLocator(4))
     top.tick_params(labelbottom=False)
     top.sharex(bottom)
-    _date_ticks(bottom)
+    date_ticks(bottom)
     bottom.set_xlabel("Week")
     if len(weekly) == 1:  # an axis of no length cannot be ticked
         bottom.set_xlim(weekly["date"].iloc[0] - pd.Timedelta("7D"), weekly["date"].iloc[0] + pd.Timedelta("7D"))
@@ -99,7 +99,7 @@ def plot_weekly_activity(weekly: pd.DataFrame, *, currency: str) -> Figure:
 
 def plot_order_amounts(amounts: pd.Series, *, currency: str) -> Figure:
     """Show how large purchases are; `amounts` are positive, in `currency`."""
-    figure, axes = _new(
+    figure, axes = new_figure(
         "How much one purchase costs",
         x=f"Amount of a purchase ({currency}, logarithmic scale)",
         y="Purchases",
@@ -109,7 +109,7 @@ def plot_order_amounts(amounts: pd.Series, *, currency: str) -> Figure:
     axes.set_xscale("log")
     edges = np.geomspace(amounts.min() / 1.05, amounts.max() * 1.05, 41)
     axes.hist(amounts, bins=edges.tolist(), color=OBSERVED, edgecolor="white", linewidth=0.5)
-    _number_ticks(axes)
+    number_ticks(axes)
     return figure
 
 
@@ -117,7 +117,7 @@ def plot_recency_frequency(customers: pd.DataFrame) -> Figure:
     """Show where customers stand in the plane the model works on; `customers` is table RFM."""
     repeat = customers[customers["frequency"] > 0]
     once, oldest = len(customers) - len(repeat), float(customers["T"].max())
-    figure, axes = _new(
+    figure, axes = new_figure(
         "When repeat customers bought last, and how often",
         x="Recency: from the first to the last purchase (weeks)",
         y="Repeat purchases",
@@ -129,8 +129,8 @@ def plot_recency_frequency(customers: pd.DataFrame) -> Figure:
     counts = np.histogram2d(repeat["recency"], repeat["frequency"].clip(upper=most), bins=edges)[0].T
     seen = np.ma.masked_equal(counts, 0)
     norm = LogNorm(1, max(counts.max(), 2))
-    mesh = axes.pcolormesh(edges[0], edges[1], seen, cmap=_ramp(OBSERVED_RAMP), norm=norm)
-    _bar(figure, axes, mesh, "Customers (log scale)", log=True)
+    mesh = axes.pcolormesh(edges[0], edges[1], seen, cmap=ramp(OBSERVED_RAMP), norm=norm)
+    colour_bar(figure, axes, mesh, "Customers (log scale)", log=True)
     axes.axvline(oldest, color=REFERENCE, linestyle="--")
     ticks = np.unique(np.linspace(1, most, 8).round().astype(int))
     axes.set_yticks(ticks, [f"{tick}+" if tick == most else f"{tick}" for tick in ticks])
@@ -141,14 +141,14 @@ def plot_frequency_distribution(customers: pd.DataFrame) -> Figure:
     """Show how many customers came back how often; `customers` is table RFM."""
     counts = customers["frequency"].clip(upper=MOST_PURCHASES).value_counts()
     shares = 100 * counts.reindex(range(MOST_PURCHASES + 1), fill_value=0) / len(customers)
-    figure, axes = _new(
+    figure, axes = new_figure(
         "How often customers came back",
         x="Repeat purchases",
         y="Customers (%)",
         alt=f"{shares.iloc[0]:.0f} % never came back, {shares.iloc[1]:.0f} % once, "
         f"{shares.iloc[MOST_PURCHASES]:.1f} % {MOST_PURCHASES} times or more.",
     )
-    bars = axes.bar(_bins(MOST_PURCHASES), shares.to_numpy(), color=OBSERVED, width=0.8)
+    bars = axes.bar(bins_up_to(MOST_PURCHASES), shares.to_numpy(), color=OBSERVED, width=0.8)
     axes.bar_label(bars, fmt="{:.1f}", fontsize=9, padding=2, color=QUIET)
     axes.margins(y=0.1)
     return figure
@@ -158,7 +158,7 @@ def plot_score_counts(grid: pd.DataFrame) -> Figure:
     """Show how many customers have each pair of scores; `grid` has r_score, f_score, customers."""
     counts = grid.pivot(index="r_score", columns="f_score", values="customers").fillna(0)
     recency, frequency = counts.stack().idxmax()
-    figure, axes = _new(
+    figure, axes = new_figure(
         "Customers by recency and frequency score",
         x="Frequency score (5 = buys most often)",
         y="Recency score (5 = bought last)",
@@ -166,13 +166,13 @@ def plot_score_counts(grid: pd.DataFrame) -> Figure:
         grid=False,
     )
     mesh = axes.pcolormesh(
-        counts.columns, counts.index, counts, cmap=_ramp(OBSERVED_RAMP), edgecolor="white", linewidth=2, vmin=0
+        counts.columns, counts.index, counts, cmap=ramp(OBSERVED_RAMP), edgecolor="white", linewidth=2, vmin=0
     )
     for row in grid.itertuples():
         strong = row.customers > 0.45 * counts.to_numpy().max()
         colour = "white" if strong else "#333333"
         axes.text(row.f_score, row.r_score, f"{row.customers:,}", ha="center", va="center", color=colour)
-    _bar(figure, axes, mesh, "Customers")
+    colour_bar(figure, axes, mesh, "Customers")
     axes.set_xticks(range(1, 6))
     axes.set_yticks(range(1, 6))
     return figure
@@ -188,13 +188,13 @@ def plot_prior_predictive(table: pd.DataFrame, *, interval: float) -> Figure:
     interval
         Probability between lower and upper.
     """
-    name = f"{percent(interval)} of what the priors allow, and median"
+    name = f"{level(interval)} of what the priors allow, and median"
     return _frequency_check(table, name, PRIOR, "Before fitting: do the priors allow what was observed?")
 
 
 def plot_posterior_predictive(table: pd.DataFrame, *, interval: float) -> Figure:
     """Show whether the fitted model reproduces what was observed; arguments as `plot_prior_predictive`."""
-    name = f"{percent(interval)} of what the model would produce, and median"
+    name = f"{level(interval)} of what the model would produce, and median"
     return _frequency_check(table, name, MODEL, "After fitting: does the model reproduce what was observed?")
 
 
@@ -211,7 +211,7 @@ def plot_prior_posterior(draws: pd.DataFrame, references: pd.DataFrame) -> Figur
     names = list(draws["parameter"].unique())
     columns = 2 if len(names) == 4 else len(names)
     learnt = draws[draws["source"] == "posterior"].groupby("parameter")["value"].median()
-    figure, panels = _panels(
+    figure, panels = new_panels(
         "What the data taught: prior and posterior",
         f"The posterior's medians: {', '.join(f'{name} {learnt[name]:.3g}' for name in names)}.",
         rows=-(-len(names) // columns),
@@ -224,7 +224,7 @@ def plot_prior_posterior(draws: pd.DataFrame, references: pd.DataFrame) -> Figur
         axes.grid(False)
         axes.set_yticks([])
         axes.set_ylabel("Density")
-    _legend(figure, panels[0])
+    add_legend(figure, panels[0])
     return figure
 
 
@@ -241,7 +241,7 @@ def plot_draws(posterior: xr.DataTree) -> Figure:
         return _chains(posterior)
     weights = np.sort(statistics["weight"].to_numpy().ravel())[::-1]
     first = weights[: -(-weights.size // 100)].sum() / weights.sum()
-    figure, axes = _new(
+    figure, axes = new_figure(
         "How evenly the draws count",
         x="Draws, most important first (%)",
         y="Share of the weight (%)",
@@ -252,7 +252,7 @@ def plot_draws(posterior: xr.DataTree) -> Figure:
     axes.plot([0, 100], [0, 100], color=REFERENCE, linestyle="--", label="all count the same")
     axes.set_xlim(0, 100)
     axes.set_ylim(0, 100)
-    _legend(figure, axes)
+    add_legend(figure, axes)
     return figure
 
 
@@ -271,7 +271,7 @@ def plot_expected_plane(plane: pd.DataFrame, *, horizon_weeks: float) -> Figure:
 @_blank_without_backtest
 def plot_tracking(tracking: pd.DataFrame, *, interval: float) -> Figure:
     """Show cumulative repeat purchases, actual and expected, across the cut; `tracking` is table TRACKING."""
-    figure, axes = _new(
+    figure, axes = new_figure(
         "Repeat purchases: what happened, and what was expected",
         x="Weeks since the first purchase of all",
         y="Repeat purchases so far",
@@ -288,8 +288,8 @@ def plot_tracking(tracking: pd.DataFrame, *, interval: float) -> Figure:
     cut = tracking.loc[tracking["period"] == "calibration", "week"].max()
     axes.axvline(cut, color=REFERENCE, linestyle="--", linewidth=1.2, label="calibration ends, forecast begins")
     axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter(FuncFormatter(_tick))
-    _legend(figure, axes)
+    axes.yaxis.set_major_formatter(FuncFormatter(short_tick))
+    add_legend(figure, axes)
     return figure
 
 
@@ -304,7 +304,7 @@ def plot_by_frequency(table: pd.DataFrame) -> Figure:
         the last frequency stands for itself and more.
     """
     close = (table["actual"] - table["predicted"]).abs() <= table["actual_error"]
-    figure, axes = _new(
+    figure, axes = new_figure(
         "Purchases after the cut, by purchases before it",
         x="Repeat purchases before the cut (number of customers below)",
         y="Purchases per customer after it",
@@ -325,7 +325,7 @@ def plot_by_frequency(table: pd.DataFrame) -> Figure:
     labels[-1] += "+"
     axes.set_xticks(place, [f"{label}\n{n:,}" for label, n in zip(labels, table["customers"], strict=True)])
     axes.set_ylim(bottom=0)
-    _legend(figure, axes)
+    add_legend(figure, axes)
     return figure
 
 
@@ -334,7 +334,7 @@ def plot_pit(pit: ArrayLike) -> Figure:
     """Show whether outcomes fall everywhere in their forecasts; `pit` are randomised PIT values in [0, 1]."""
     values = np.asarray(pit, dtype=float)
     counts = np.histogram(values, np.linspace(0, 1, PIT_BINS + 1))[0]
-    figure, axes = _new(
+    figure, axes = new_figure(
         "Where outcomes fall in their forecasts",
         x="Place of the outcome in its forecast (randomised PIT, 0 = lowest)",
         y="Customers (%)",
@@ -355,7 +355,7 @@ def plot_pit(pit: ArrayLike) -> Figure:
     axes.axhspan(even - scatter, even + scatter, color=REFERENCE, alpha=0.25, linewidth=0)
     axes.axhline(even, color=REFERENCE, linestyle="--", label="calibrated forecast, ± 2 standard errors")
     axes.set_xlim(0, 1)
-    _legend(figure, axes)
+    add_legend(figure, axes)
     return figure
 
 
@@ -364,13 +364,13 @@ def plot_spend_and_frequency(customers: pd.DataFrame, *, currency: str) -> Figur
     repeat = customers[(customers["frequency"] > 0) & (customers["monetary_value"] > 0)]
     most = min(7, int(repeat["frequency"].max()))
     groups = [part["monetary_value"].to_numpy() for _, part in repeat.groupby(repeat["frequency"].clip(upper=most))]
-    labels = [f"{x}\n{len(group):,}" for x, group in zip(_bins(most)[-len(groups) :], groups, strict=True)]
-    figure, axes = _new(
+    labels = [f"{x}\n{len(group):,}" for x, group in zip(bins_up_to(most)[-len(groups) :], groups, strict=True)]
+    figure, axes = new_figure(
         "Spend per purchase, by number of purchases",
         x="Repeat purchases (number of customers below)",
         y=f"Mean amount of repeat\npurchases ({currency}, log scale)",
         alt=f"The median customer with one repeat purchase spends {np.median(groups[0]):,.2f} {currency} per purchase, "
-        f"with {_bins(most)[-1]} {np.median(groups[-1]):,.2f}.",
+        f"with {bins_up_to(most)[-1]} {np.median(groups[-1]):,.2f}.",
         note="Box: middle half of the customers; line: median; whiskers: 90 % of them.",
     )
     axes.boxplot(
@@ -386,7 +386,7 @@ def plot_spend_and_frequency(customers: pd.DataFrame, *, currency: str) -> Figur
         capprops={"color": OBSERVED},
     )
     axes.set_yscale("log")
-    _number_ticks(axes, "y")
+    number_ticks(axes, "y")
     return figure
 
 
@@ -413,11 +413,11 @@ def plot_spend_check(table: pd.DataFrame, *, currency: str, interval: float) -> 
 def _spend(
     table: pd.DataFrame, title: str, colours: tuple[str, str], source: str, currency: str, interval: float
 ) -> Figure:
-    figure, axes = _new(
+    figure, axes = new_figure(
         title,
         x=f"Mean amount of a customer's repeat purchases ({currency}, logarithmic scale)",
         y="Repeat buyers (%)",
-        alt=_inside(table),
+        alt=share_inside(table),
     )
     edges = [*table["amount"], table["amount"].iloc[-1] + table["width"].iloc[-1]]
     limits = {name: 100 * table[name].to_numpy() for name in ("observed", "lower", "median", "upper")}
@@ -429,12 +429,12 @@ def _spend(
         fill=True,
         color=colours[0],
         alpha=0.5,
-        label=f"{percent(interval)} of what {source}",
+        label=f"{level(interval)} of what {source}",
     )
     axes.stairs(limits["median"], edges, baseline=None, color=colours[1], linewidth=1.8, label="median of that")
     axes.set_xscale("log")
-    _number_ticks(axes)
-    _legend(figure, axes)
+    number_ticks(axes)
+    add_legend(figure, axes)
     return figure
 
 
@@ -448,7 +448,7 @@ def plot_shrinkage(table: pd.DataFrame, *, population_mean: float, currency: str
     population_mean
         Expected amount of a purchase of a new customer.
     """
-    figure, axes = _new(
+    figure, axes = new_figure(
         "Few purchases: the model moves a customer towards the average",
         x=f"Customer's own mean ({currency}, log scale)",
         y=f"Expected spend ({currency}, log scale)",
@@ -467,15 +467,15 @@ def plot_shrinkage(table: pd.DataFrame, *, population_mean: float, currency: str
         c=ordered["frequency"],
         s=14,
         norm=LogNorm(1, most),
-        cmap=_ramp(MODEL_RAMP[1:]),
+        cmap=ramp(MODEL_RAMP[1:]),
         linewidth=0,
     )
     axes.set_xscale("log")
     axes.set_yscale("log")
-    _number_ticks(axes)
-    _number_ticks(axes, "y")
-    _bar(figure, axes, points, "Repeat purchases", log=True)
-    _legend(figure, axes)
+    number_ticks(axes)
+    number_ticks(axes, "y")
+    colour_bar(figure, axes, points, "Repeat purchases", log=True)
+    add_legend(figure, axes)
     return figure
 
 
@@ -493,7 +493,7 @@ def _chains(posterior: xr.DataTree) -> Figure:
     return figure
 
 
-def _blank(sentence: str) -> Figure:
+def blank_figure(sentence: str) -> Figure:
     figure = DescribedFigure(figsize=(SIZE_INCHES[0], 0.6), dpi=DPI)
     figure.set_label(sentence)
     figure.text(0.01, 0.4, sentence, color=QUIET)
@@ -501,7 +501,7 @@ def _blank(sentence: str) -> Figure:
 
 
 def _frequency_check(table: pd.DataFrame, name: str, role: str, title: str) -> Figure:
-    figure, axes = _new(title, x="Repeat purchases", y="Customers (%)", alt=_inside(table))
+    figure, axes = new_figure(title, x="Repeat purchases", y="Customers (%)", alt=share_inside(table))
     median = 100 * table["median"]
     reach = [median - 100 * table["lower"], 100 * table["upper"] - median]
     axes.bar(table["frequency"], 100 * table["observed"], color=OBSERVED_TINT, width=0.8, label="observed")
@@ -509,11 +509,11 @@ def _frequency_check(table: pd.DataFrame, name: str, role: str, title: str) -> F
         table["frequency"], median, yerr=reach, fmt="o", color=role, markersize=4.5, capsize=4, linewidth=2, label=name
     )
     axes.set_ylim(bottom=0)
-    _legend(figure, axes)
+    add_legend(figure, axes)
     return figure
 
 
-def _inside(table: pd.DataFrame) -> str:
+def share_inside(table: pd.DataFrame) -> str:
     inside = table["observed"].between(table["lower"], table["upper"])
     return f"{inside.sum()} of {len(table)} observed shares lie inside their band."
 
@@ -535,7 +535,7 @@ def _densities(axes: Axes, draws: pd.DataFrame, known: pd.DataFrame) -> None:
 
 def _plane(plane: pd.DataFrame, title: str, meaning: str, highest: float | None) -> Figure:
     cells = plane.pivot(index="frequency", columns="recency_weeks", values="value")
-    figure, axes = _new(
+    figure, axes = new_figure(
         title,
         x="Recency: from the first to the last purchase (weeks)",
         y="Repeat purchases",
@@ -544,15 +544,15 @@ def _plane(plane: pd.DataFrame, title: str, meaning: str, highest: float | None)
         grid=False,
     )
     mesh = axes.pcolormesh(
-        cells.columns, cells.index, cells, cmap=_ramp(MODEL_RAMP), vmin=0, vmax=highest, shading="nearest"
+        cells.columns, cells.index, cells, cmap=ramp(MODEL_RAMP), vmin=0, vmax=highest, shading="nearest"
     )
     axes.yaxis.set_major_locator(MaxNLocator(10, integer=True))
-    _bar(figure, axes, mesh, meaning)
+    colour_bar(figure, axes, mesh, meaning)
     return figure
 
 
-def _new(title: str, *, x: str, y: str, alt: str, note: str = "", grid: bool = True) -> tuple[Figure, Axes]:
-    figure, (axes,) = _panels(title, f"{alt} {note}".strip())
+def new_figure(title: str, *, x: str, y: str, alt: str, note: str = "", grid: bool = True) -> tuple[Figure, Axes]:
+    figure, (axes,) = new_panels(title, f"{alt} {note}".strip())
     axes.set_title(note, loc="left", fontsize=9, color=QUIET)
     axes.set_xlabel(x)
     axes.set_ylabel(y)
@@ -561,7 +561,7 @@ def _new(title: str, *, x: str, y: str, alt: str, note: str = "", grid: bool = T
     return figure, axes
 
 
-def _panels(title: str, alt: str, *, rows: int = 1, columns: int = 1) -> tuple[Figure, list[Axes]]:
+def new_panels(title: str, alt: str, *, rows: int = 1, columns: int = 1) -> tuple[Figure, list[Axes]]:
     figure = DescribedFigure(figsize=SIZE_INCHES, dpi=DPI, layout="constrained")
     figure.caption = alt
     figure.set_label(f"{title}{'' if title.endswith('?') else '.'} {alt}")
@@ -574,41 +574,41 @@ def _panels(title: str, alt: str, *, rows: int = 1, columns: int = 1) -> tuple[F
     return figure, panels
 
 
-def _bar(figure: Figure, axes: Axes, drawn: ScalarMappable, label: str, *, log: bool = False) -> None:
+def colour_bar(figure: Figure, axes: Axes, drawn: ScalarMappable, label: str, *, log: bool = False) -> None:
     bar = figure.colorbar(drawn, ax=axes, label=label)
     bar.outline.set_visible(False)
     if log:
-        _number_ticks(bar.ax, "y")
+        number_ticks(bar.ax, "y")
 
 
-def _legend(figure: Figure, axes: Axes) -> None:
+def add_legend(figure: Figure, axes: Axes) -> None:
     # Below the panels, where no data can lie under it.
     handles, labels = axes.get_legend_handles_labels()
     columns = 2 if len(labels) == 4 else 3
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
 
 
-def _date_ticks(axes: Axes) -> None:
+def date_ticks(axes: Axes) -> None:
     """Label a few dates along x; with fewer than four ticks asked for, the locator warns between 195 and 238 weeks."""
     locator = AutoDateLocator(minticks=4, maxticks=9)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
 
 
-def _number_ticks(axes: Axes, which: str = "x") -> None:
+def number_ticks(axes: Axes, which: str = "x") -> None:
     axis = axes.xaxis if which == "x" else axes.yaxis
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
-    axis.set_major_formatter(FuncFormatter(_tick))
+    axis.set_major_formatter(FuncFormatter(short_tick))
     axis.set_minor_locator(NullLocator())
 
 
-def _tick(value: float, _: int | None = None) -> str:
+def short_tick(value: float, _: int | None = None) -> str:
     return short_number(value)
 
 
-def _bins(most: int) -> list[str]:
+def bins_up_to(most: int) -> list[str]:
     return [*map(str, range(most)), f"{most}+"]
 
 
-def _ramp(colours: Sequence[str]) -> Colormap:
+def ramp(colours: Sequence[str]) -> Colormap:
     return LinearSegmentedColormap.from_list("ramp", colours)

@@ -43,7 +43,7 @@ def _cells(found: Inspection) -> Iterator[NotebookNode]:
     if found.customers is not None and found.quality is not None:
         yield _text(log_words.kept(found.customers, found.currency))
     if found.quality is not None:
-        yield _text("## What to look at\n\n" + log_words.findings(found.quality))
+        yield _text("## What to look at\n\n" + log_words.findings_in_words(found.quality))
         needs_eyes = page_tables.findings_table(found.quality, found.currency)
         if len(needs_eyes):
             yield _table(needs_eyes)
@@ -54,7 +54,7 @@ def _cells(found: Inspection) -> Iterator[NotebookNode]:
         )
         yield _table(page_tables.ledger_table(found.ledger, found.currency))
     if found.supports:
-        yield _text("## What these data can carry\n\n" + log_words.supports(found.supports))
+        yield _text("## What these data can carry\n\n" + log_words.support_in_words(found.supports))
     if found.weekly is not None and found.amounts is not None and len(found.amounts):
         yield _text(
             "## Pictures\n\nLook for a fall at the end (an incomplete export), gaps (days that were not exported), and "

@@ -278,10 +278,10 @@ def markdown_report(figures: Figures, groups: pd.DataFrame, ledger: pd.DataFrame
         advice.where_to_begin(figures, named),
         _what_is_done(named),
         "## What to decide",
-        advice.of_campaign(figures),
-        advice.of_acquisition(figures),
+        advice.campaign_in_words(figures),
+        advice.acquisition_in_words(figures),
         "## How far to trust it",
-        trust.paragraphs(figures),
+        trust.trust_in_words(figures),
         "## What was left out",
         left_out(ledger, figures["currency"], purchases=figures["n_transactions"]),
     ]

@@ -23,7 +23,7 @@ QUINTILES = 5
 REGULAR = (3, 6)
 
 # Money is summed as DECIMAL: a sum of doubles depends on the order in which threads meet the rows.
-_DAYS = """
+DAYS = """
     SELECT customer_id, date::DATE AS day, amount::DECIMAL(18, 6) AS amount
     FROM {transactions} WHERE date::DATE <= $until"""
 
@@ -48,7 +48,7 @@ def summarise(con: DuckDBPyConnection, transactions: str, *, period_end: date) -
     """
     rows = con.execute(
         f"""
-        WITH days AS ({_DAYS.format(transactions=quoted(transactions))})
+        WITH days AS ({DAYS.format(transactions=quoted(transactions))})
         SELECT customer_id,
                count(*) - 1 AS frequency,
                (max(day) - min(day)) / 7.0::DOUBLE AS recency,
@@ -80,7 +80,7 @@ def holdout(
     """
     rows = con.execute(
         f"""
-        WITH days AS ({_DAYS.format(transactions=quoted(transactions))}),
+        WITH days AS ({DAYS.format(transactions=quoted(transactions))}),
         known AS (SELECT customer_id FROM days GROUP BY customer_id HAVING min(day) <= $cut),
         later AS (SELECT customer_id, amount,
                          amount::DOUBLE * exp(-$discount * (day - $cut::DATE) / 7.0::DOUBLE) AS value
@@ -104,7 +104,7 @@ def weekly_repeat_purchases(
     """
     rows = con.execute(
         f"""
-        WITH days AS ({_DAYS.format(transactions=quoted(transactions))}),
+        WITH days AS ({DAYS.format(transactions=quoted(transactions))}),
         dated AS (SELECT day, min(day) OVER (PARTITION BY customer_id) AS first_purchase FROM days),
         origin AS (SELECT min(day) AS start FROM days HAVING min(day) <= $cut),
         calendar AS (
@@ -243,7 +243,7 @@ def follow(
     )
     days = con.execute(
         f"""
-        WITH days AS ({_DAYS.format(transactions=quoted(transactions))})
+        WITH days AS ({DAYS.format(transactions=quoted(transactions))})
         SELECT customer_id, day AS date, amount::DOUBLE AS amount FROM days
         WHERE list_contains($ids, customer_id)""",
         {"until": period_end, "ids": list(customer_ids)},

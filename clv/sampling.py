@@ -32,7 +32,7 @@ class Settings:
 
 
 class Compiled:
-    """A built model (`bgnbd_model.model`, `gamma_gamma_model.model`), compiled for a method when that is first used."""
+    """A built model (of `bgnbd_model` or `gamma_gamma_model`), compiled for a method when that is first used."""
 
     def __init__(self, model: Any) -> None:
         self.model = model
@@ -88,7 +88,7 @@ def divergences(trace: xr.DataTree) -> int:
     return int(trace["sample_stats"]["diverging"].sum())
 
 
-def prior(model: Any, *, draws: int, seed: int) -> xr.Dataset:
+def prior_draws(model: Any, *, draws: int, seed: int) -> xr.Dataset:
     """Return draws of the built model's parameters from their prior, dim (draw)."""
     import pymc as pm
 

@@ -21,24 +21,24 @@ OBSERVED_TINT = "#f5c79d"
 WITHOUT_BACKTEST = "This run has no backtest: calibration_end is null."
 
 
-def percent(share: float) -> str:
+def level(share: float) -> str:
     """Return a share in words for labels: 0.9 is `90 %`."""
     return f"{100 * share:.3g} %"
 
 
 def futures(interval: float) -> str:
     """Name the interval of a realised value: the one that a single future should fall into."""
-    return f"{percent(interval)} of the model's futures"
+    return f"{level(interval)} of the model's futures"
 
 
 def possible(interval: float) -> str:
     """Name the interval of a total that allows for the model being wrong."""
-    return f"{percent(interval)}, allowing for past errors"
+    return f"{level(interval)}, allowing for past errors"
 
 
 def if_right(interval: float) -> str:
     """Name the interval of a total that knows of no other error than luck and uncertain parameters."""
-    return f"{percent(interval)} if the model is right"
+    return f"{level(interval)} if the model is right"
 
 
 def short_number(value: float) -> str:

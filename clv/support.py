@@ -39,7 +39,7 @@ def judge(customers: pd.DataFrame, *, horizon_weeks: float) -> list[Support]:
     return [_repeat_customers(len(paid), len(customers)), _prices(paid), *_weeks(customers, horizon_weeks)]
 
 
-def require(customers: pd.DataFrame, *, horizon_weeks: float) -> list[Support]:
+def require_support(customers: pd.DataFrame, *, horizon_weeks: float) -> list[Support]:
     """Return `judge`, or refuse a base from which the models could learn nothing."""
     found = judge(customers, horizon_weeks=horizon_weeks)
     refused = [support.sentence for support in found if support.answer == TOO_LITTLE]

@@ -110,11 +110,11 @@ def _refuse(table: Table, frame: pd.DataFrame, broken: str, offends: pd.Series) 
     raise IntegrityError(f"{table.name}: {broken} in {int(offends.sum())} rows (first: {first}).")
 
 
-def _below_zero(name: str) -> Rule:
+def below_zero(name: str) -> Rule:
     return Rule(f"{name} is below zero", lambda frame: frame[name] < 0)
 
 
-def _unordered(*names: str) -> Rule:
+def unordered(*names: str) -> Rule:
     def offenders(frame: pd.DataFrame) -> pd.Series:
         # Closed forms and simulated limits meet up to rounding.
         gaps = [frame[low] > frame[high] + frame[high].abs() * 1e-9 + 1e-9 for low, high in pairwise(names)]
@@ -123,25 +123,25 @@ def _unordered(*names: str) -> Rule:
     return Rule(f"{' <= '.join(names)} does not hold", offenders)
 
 
-def _outside_unit(*names: str) -> Rule:
+def outside_unit(*names: str) -> Rule:
     return Rule(
         f"{' or '.join(names)} lies outside [0, 1]",
         lambda frame: ((frame[list(names)] < -1e-12) | (frame[list(names)] > 1 + 1e-12)).any(axis=1),
     )
 
 
-_CUSTOMER = Column(TEXT, "customer identifier, exactly as in the log")
-_HISTORY = {
-    "customer_id": _CUSTOMER,
+CUSTOMER = Column(TEXT, "customer identifier, exactly as in the log")
+HISTORY = {
+    "customer_id": CUSTOMER,
     "frequency": Column(INTEGER, "repeat purchases: days with a purchase after the first one (x)"),
     "recency": Column(NUMBER, "weeks from the first to the last purchase (t_x)"),
     "T": Column(NUMBER, "weeks from the first purchase to the end of the period"),
     "monetary_value": Column(NUMBER, "mean amount of the repeat purchases, 0 if there is none"),
 }
-_HISTORY_RULES = (
-    _below_zero("frequency"),
-    _below_zero("recency"),
-    _below_zero("monetary_value"),
+HISTORY_RULES = (
+    below_zero("frequency"),
+    below_zero("recency"),
+    below_zero("monetary_value"),
     Rule("recency exceeds T", lambda frame: frame["recency"] > frame["T"]),
     Rule("recency and frequency disagree", lambda frame: (frame["frequency"] > 0) != (frame["recency"] > 0)),
 )
@@ -149,12 +149,12 @@ _HISTORY_RULES = (
 TRANSACTIONS = Table(
     "transactions",
     {
-        "customer_id": _CUSTOMER,
+        "customer_id": CUSTOMER,
         "date": Column(DATE, "day of purchase"),
         "amount": Column(NUMBER, "money spent that day, net of refunds"),
     },
     key=("customer_id", "date"),
-    rules=(_below_zero("amount"),),
+    rules=(below_zero("amount"),),
 )
 
 REJECTED = Table(
@@ -195,13 +195,13 @@ QUALITY = Table(
         "advice": Column(TEXT, "what can be done about it"),
     },
     key=("rule",),
-    rules=(_below_zero("rows"),),
+    rules=(below_zero("rows"),),
 )
 
 TRUTH = Table(
     "truth",
     {
-        "customer_id": _CUSTOMER,
+        "customer_id": CUSTOMER,
         "purchase_rate_weekly": Column(NUMBER, "true purchases per week while a customer"),
         "dropout_probability": Column(NUMBER, "true probability of leaving after each repeat purchase"),
         "mean_spend": Column(NUMBER, "true mean amount of a purchase"),
@@ -210,12 +210,12 @@ TRUTH = Table(
         "future_value": Column(NUMBER, "discounted value of those purchases, times gross margin"),
     },
     key=("customer_id",),
-    rules=(_outside_unit("dropout_probability"), _below_zero("future_value")),
+    rules=(outside_unit("dropout_probability"), below_zero("future_value")),
 )
 
 RFM = Table(
     "rfm",
-    _HISTORY
+    HISTORY
     | {
         "first_purchase": Column(DATE, "day of the first purchase"),
         "purchases": Column(INTEGER, "days with a purchase, the first one included"),
@@ -226,43 +226,43 @@ RFM = Table(
         "m_score": Column(INTEGER, "monetary score, 5 = spends most per purchase"),
     },
     key=("customer_id",),
-    rules=_HISTORY_RULES,
+    rules=HISTORY_RULES,
 )
 
 CALIBRATION = Table(
     "calibration",
     {name: column for name, column in RFM.columns.items() if not name.endswith("_score")},
     key=("customer_id",),
-    rules=_HISTORY_RULES,
+    rules=HISTORY_RULES,
 )
 
 HOLDOUT = Table(
     "holdout",
     {
-        "customer_id": _CUSTOMER,
+        "customer_id": CUSTOMER,
         "actual_purchases": Column(INTEGER, "days with a purchase after the calibration end"),
         "actual_value": Column(NUMBER, "discounted amounts of those purchases, times gross margin"),
         "actual_revenue": Column(NUMBER, "amounts of those purchases as they were paid"),
     },
     key=("customer_id",),
-    rules=(_below_zero("actual_purchases"), _below_zero("actual_value"), _below_zero("actual_revenue")),
+    rules=(below_zero("actual_purchases"), below_zero("actual_value"), below_zero("actual_revenue")),
 )
 
-_WINDOW = {
+WINDOW = {
     "horizon_weeks": Column(INTEGER, "length of the window in weeks"),
     "origin": Column(DATE, "the day before the window: the forecast saw nothing after it"),
 }
 ROLLING = Table(
     "rolling",
-    _WINDOW
-    | _HISTORY
+    WINDOW
+    | HISTORY
     | {
         "revenue": RFM.columns["revenue"],
         "actual_purchases": Column(INTEGER, "days with a purchase within the window"),
         "actual_value": Column(NUMBER, "discounted amounts of those purchases, times gross margin"),
     },
     key=("horizon_weeks", "origin", "customer_id"),
-    rules=(*_HISTORY_RULES, _below_zero("actual_purchases"), _below_zero("actual_value")),
+    rules=(*HISTORY_RULES, below_zero("actual_purchases"), below_zero("actual_value")),
 )
 
 WEEKLY_PURCHASES = Table(
@@ -277,7 +277,7 @@ WEEKLY_PURCHASES = Table(
 
 CUSTOMERS = Table(
     "customers",
-    _HISTORY
+    HISTORY
     | {
         "p_alive": Column(NUMBER, "probability of still being a customer; 1 by construction at frequency 0"),
         "p_purchase": Column(NUMBER, "probability of at least one purchase within the horizon"),
@@ -304,18 +304,18 @@ CUSTOMERS = Table(
     },
     key=("customer_id",),
     rules=(
-        *_HISTORY_RULES,
-        _outside_unit("p_alive", "p_purchase", "p_top_decile", "value_tier_probability"),
-        _unordered("clv_lower", "clv_median", "clv_upper"),
-        _unordered("purchases_lower", "purchases_upper"),
-        _unordered("expected_clv_lower", "expected_clv_upper"),
-        _below_zero("clv_mean"),
+        *HISTORY_RULES,
+        outside_unit("p_alive", "p_purchase", "p_top_decile", "value_tier_probability"),
+        unordered("clv_lower", "clv_median", "clv_upper"),
+        unordered("purchases_lower", "purchases_upper"),
+        unordered("expected_clv_lower", "expected_clv_upper"),
+        below_zero("clv_mean"),
     ),
 )
 
 _TOTAL = "joint draws of realised value, summed over the group within each draw"
-_NONE = "missing without a backtest"
-_MISFIT = f"that allows for the model being as wrong as it was before; {_NONE}"
+NONE = "missing without a backtest"
+_MISFIT = f"that allows for the model being as wrong as it was before; {NONE}"
 SEGMENTS = Table(
     "segments",
     {
@@ -341,11 +341,11 @@ SEGMENTS = Table(
     },
     key=("grouping", "group"),
     rules=(
-        _unordered("clv_lower", "clv_upper"),
-        _unordered("purchases_lower", "purchases_upper"),
-        _unordered("clv_lower_with_misfit", "clv_upper_with_misfit"),
-        _unordered("purchases_lower_with_misfit", "purchases_upper_with_misfit"),
-        _outside_unit("mean_p_alive", "mean_p_purchase", "share_of_value"),
+        unordered("clv_lower", "clv_upper"),
+        unordered("purchases_lower", "purchases_upper"),
+        unordered("clv_lower_with_misfit", "clv_upper_with_misfit"),
+        unordered("purchases_lower_with_misfit", "purchases_upper_with_misfit"),
+        outside_unit("mean_p_alive", "mean_p_purchase", "share_of_value"),
     ),
 )
 
@@ -359,7 +359,7 @@ MIGRATION = Table(
         "clv_mean": Column(NUMBER, "what they are expected to bring now"),
     },
     key=("segment_before", "segment_now"),
-    rules=(_outside_unit("share"), _below_zero("clv_mean")),
+    rules=(outside_unit("share"), below_zero("clv_mean")),
 )
 
 COHORTS = Table(
@@ -385,10 +385,10 @@ COHORTS = Table(
     },
     key=("cohort", "month"),
     rules=(
-        _outside_unit("active", "active_lower", "active_upper"),
-        _unordered("active_lower", "active_upper"),
-        _unordered("revenue_lower", "revenue_upper"),
-        _unordered("cumulative_lower", "cumulative_upper"),
+        outside_unit("active", "active_lower", "active_upper"),
+        unordered("active_lower", "active_upper"),
+        unordered("revenue_lower", "revenue_upper"),
+        unordered("cumulative_lower", "cumulative_upper"),
     ),
 )
 
@@ -396,11 +396,11 @@ BACKTEST = Table(
     "backtest",
     {
         "origin": Column(DATE, "calibration end: the forecast saw nothing after this day"),
-        "customer_id": _CUSTOMER,
-        "frequency": _HISTORY["frequency"],
-        "recency": _HISTORY["recency"],
-        "T": _HISTORY["T"],
-        "monetary_value": _HISTORY["monetary_value"],
+        "customer_id": CUSTOMER,
+        "frequency": HISTORY["frequency"],
+        "recency": HISTORY["recency"],
+        "T": HISTORY["T"],
+        "monetary_value": HISTORY["monetary_value"],
         "revenue": RFM.columns["revenue"],
         "actual_purchases": HOLDOUT.columns["actual_purchases"],
         "actual_value": HOLDOUT.columns["actual_value"],
@@ -422,10 +422,10 @@ BACKTEST = Table(
     },
     key=("origin", "customer_id"),
     rules=(
-        _unordered("purchases_lower", "purchases_upper"),
-        _unordered("clv_lower", "clv_upper"),
-        _unordered("purchases_cdf_below", "purchases_cdf"),
-        _unordered("value_cdf_below", "value_cdf"),
+        unordered("purchases_lower", "purchases_upper"),
+        unordered("clv_lower", "clv_upper"),
+        unordered("purchases_cdf_below", "purchases_cdf"),
+        unordered("value_cdf_below", "value_cdf"),
     ),
 )
 
@@ -448,7 +448,7 @@ BACKTEST_GROUPS = Table(
         "value_log_sd": Column(NUMBER, _LOG_SD),
     },
     key=("grouping", "group"),
-    rules=(_unordered("purchases_lower", "purchases_upper"), _unordered("value_lower", "value_upper")),
+    rules=(unordered("purchases_lower", "purchases_upper"), unordered("value_lower", "value_upper")),
 )
 
 SPEND_TEST = Table(
@@ -466,12 +466,12 @@ SPEND_TEST = Table(
         "pit_distance": Column(NUMBER, "distance of the PIT from uniform (Kolmogorov-Smirnov)"),
     },
     key=("history",),
-    rules=(_outside_unit("pit_distance"),),
+    rules=(outside_unit("pit_distance"),),
 )
 
 WINDOWS = Table(
     "windows",
-    _WINDOW
+    WINDOW
     | {
         "outcome": Column(TEXT, "purchases or value"),
         "customers": Column(INTEGER, "customers known at the origin"),
@@ -490,7 +490,7 @@ WINDOWS = Table(
         "gini_past_spend": Column(NUMBER, "the same of the ranking by past spend", nullable=True),
     },
     key=("horizon_weeks", "origin", "outcome"),
-    rules=(_unordered("lower", "upper"), _outside_unit("coverage", "pit_distance")),
+    rules=(unordered("lower", "upper"), outside_unit("coverage", "pit_distance")),
 )
 
 TRACKING = Table(
@@ -512,11 +512,11 @@ TOTAL_DRAWS = Table(
         "draw": Column(INTEGER, "number of the joint posterior draw"),
         "value": Column(NUMBER, "realised value of all customers in that draw"),
         "purchases": Column(NUMBER, "number of purchases of all customers in that draw"),
-        "value_with_misfit": Column(NUMBER, f"the value, with an error of the model like its past ones; {_NONE}", True),
-        "purchases_with_misfit": Column(NUMBER, f"the purchases, likewise; {_NONE}", True),
+        "value_with_misfit": Column(NUMBER, f"the value, with an error of the model like its past ones; {NONE}", True),
+        "purchases_with_misfit": Column(NUMBER, f"the purchases, likewise; {NONE}", True),
     },
     key=("draw",),
-    rules=(_below_zero("value"), _below_zero("purchases")),
+    rules=(below_zero("value"), below_zero("purchases")),
 )
 
 CONCENTRATION = Table(
@@ -528,10 +528,10 @@ CONCENTRATION = Table(
         "upper": Column(NUMBER, "upper limit of their share of the realised total, from joint draws"),
     },
     key=("customer_share",),
-    rules=(_outside_unit("customer_share", "value_share", "lower", "upper"), _unordered("lower", "upper")),
+    rules=(outside_unit("customer_share", "value_share", "lower", "upper"), unordered("lower", "upper")),
 )
 
-_WITH_MISFIT = f"allowing for the model being as wrong as it was before; {_NONE}"
+_WITH_MISFIT = f"allowing for the model being as wrong as it was before; {NONE}"
 DECISIONS = Table(
     "decisions",
     {
@@ -548,10 +548,10 @@ DECISIONS = Table(
     },
     key=("contacts",),
     rules=(
-        _below_zero("cost"),
-        _unordered("profit_lower", "profit_upper"),
-        _unordered("profit_lower_with_misfit", "profit_upper_with_misfit"),
-        _outside_unit("loss_probability", "loss_probability_with_misfit"),
+        below_zero("cost"),
+        unordered("profit_lower", "profit_upper"),
+        unordered("profit_lower_with_misfit", "profit_upper_with_misfit"),
+        outside_unit("loss_probability", "loss_probability_with_misfit"),
     ),
 )
 
@@ -564,29 +564,29 @@ EFFECTS = Table(
         "best_contacts": Column(INTEGER, "number of customers the best plan contacts"),
     },
     key=("effect",),
-    rules=(_unordered("profit", "best_profit"), _below_zero("best_profit"), _below_zero("best_contacts")),
+    rules=(unordered("profit", "best_profit"), below_zero("best_profit"), below_zero("best_contacts")),
 )
 
 CONTACTS = Table(
     "contacts",
     {
         "place": Column(INTEGER, "place in the order of contact, 1 first"),
-        "customer_id": _CUSTOMER,
+        "customer_id": CUSTOMER,
         "expected_gain": Column(NUMBER, "value the customer is expected to bring more than without the contact"),
         "expected_net_gain": Column(NUMBER, "expected gain less the cost of the contact"),
         "p_alive": CUSTOMERS.columns["p_alive"],
         "clv_mean": CUSTOMERS.columns["clv_mean"],
     },
     key=("customer_id",),
-    rules=(_below_zero("expected_net_gain"), _outside_unit("p_alive")),
+    rules=(below_zero("expected_net_gain"), outside_unit("p_alive")),
 )
 
 WATCH_LIST = Table(
     "watch_list",
     {
         "value_rank": Column(INTEGER, "place among all customers by clv_mean, 1 the highest"),
-        "customer_id": _CUSTOMER,
-        "frequency": _HISTORY["frequency"],
+        "customer_id": CUSTOMER,
+        "frequency": HISTORY["frequency"],
         "weeks_silent": Column(NUMBER, "weeks since the last purchase"),
         "p_alive": CUSTOMERS.columns["p_alive"],
         "clv_mean": CUSTOMERS.columns["clv_mean"],
@@ -595,7 +595,7 @@ WATCH_LIST = Table(
         ),
     },
     key=("customer_id",),
-    rules=(_below_zero("weeks_silent"), _outside_unit("p_alive")),
+    rules=(below_zero("weeks_silent"), outside_unit("p_alive")),
 )
 
 _PER_CUSTOMER = "per customer: margin to date, as it was paid, plus the value still to come"
@@ -618,5 +618,5 @@ ACQUISITION = Table(
         ),
     },
     key=("cohort",),
-    rules=(_unordered("lifetime_lower", "lifetime_upper"), _outside_unit("p_above_cost")),
+    rules=(unordered("lifetime_lower", "lifetime_upper"), outside_unit("p_above_cost")),
 )

@@ -34,12 +34,12 @@ def in_short(figures: Figures) -> str:
     )
 
 
-def paragraphs(figures: Figures) -> str:
+def trust_in_words(figures: Figures) -> str:
     """Return how the model did on held-out data and what its intervals allow for, as Markdown paragraphs."""
-    return f"{of_backtest(figures)}\n\n{of_further_tests(figures)}".strip()
+    return f"{backtest_in_words(figures)}\n\n{further_tests_in_words(figures)}".strip()
 
 
-def of_backtest(figures: Figures) -> str:
+def backtest_in_words(figures: Figures) -> str:
     """Return how the model did at the calibration end and what the intervals of totals allow for, as Markdown."""
     test = figures["backtest"]
     if test is None:
@@ -47,11 +47,11 @@ def of_backtest(figures: Figures) -> str:
             "There is no backtest: set `calibration_end` in the params file to hold the last months out. Without one "
             "nobody knows how wrong the model is here, and the intervals of totals hold only if it is right."
         )
-    allowed = of_misfit(figures["misfit"], horizon_weeks=figures["horizon_weeks"])
+    allowed = misfit_in_words(figures["misfit"], horizon_weeks=figures["horizon_weeks"])
     return "\n\n".join(filter(None, [_main_test(figures, test), _direction(test), allowed]))
 
 
-def of_further_tests(figures: Figures) -> str:
+def further_tests_in_words(figures: Figures) -> str:
     """Return what else was tested, as Markdown paragraphs; nothing without a backtest."""
     test = figures["backtest"]
     if test is None:
@@ -140,7 +140,7 @@ def _one_sided(test: Figures) -> str:
     return "more" if main > 0 and all(row["lowest"] > 0 for row in off) else ""
 
 
-def of_purchases(outcome: Figures | None, *, horizon_weeks: float, interval: float) -> str:
+def purchases_in_words(outcome: Figures | None, *, horizon_weeks: float, interval: float) -> str:
     """Return the backtest of the number of purchases in words, as Markdown."""
     if outcome is None:
         return "This run has no backtest: `calibration_end` is null."
@@ -156,7 +156,7 @@ def of_purchases(outcome: Figures | None, *, horizon_weeks: float, interval: flo
     )
 
 
-def of_spend(table: pd.DataFrame, currency: str) -> str:
+def spend_in_words(table: pd.DataFrame, currency: str) -> str:
     """Return the backtest of the amounts in words; `table` is from `backtest.spend_figures`."""
     if table.empty:
         return "This run has no backtest: `calibration_end` is null."
@@ -187,13 +187,13 @@ def _beyond_luck(share: float, level: float, customers: float) -> int:
     return int(share > level + luck) - int(share < level - luck)
 
 
-def of_windows(horizons: list[dict[str, Any]], outcome: str, *, interval: float) -> str:
+def windows_in_words(horizons: list[dict[str, Any]], outcome: str, *, interval: float) -> str:
     """Return what past windows say of the totals of `outcome`, one sentence per length, as a Markdown list."""
     found = [f"- {_verdict(row, outcome, interval)}" for row in horizons]
     return "\n".join(found) or "No past window has enough history and repeat customers before it to be tested on."
 
 
-def of_fits(origins: int, refused: Mapping[str, str]) -> str:
+def fits_in_words(origins: int, refused: Mapping[str, str]) -> str:
     """Return how many origins were fitted, and why some are left out."""
     left_out = [f"The windows from {day(origin)} are left out. {sentence}" for origin, sentence in refused.items()]
     return " ".join([f"{count(origins)} origins were fitted, and {count(origins - len(refused))} passed.", *left_out])
@@ -228,7 +228,7 @@ def _direction(test: Figures) -> str:
 def _past_windows(figures: Figures, test: Figures) -> str:
     left_out, base = test["windows_left_out"], test["sample_of"]
     if not test["horizons"] and not left_out:
-        return f"**Past windows.** {of_windows([], 'value', interval=figures['interval'])}"
+        return f"**Past windows.** {windows_in_words([], 'value', interval=figures['interval'])}"
     lost = f" {count(left_out)} more could not be fitted and are left out." if left_out else ""
     sample = (
         f" Of the {count(base)} customers a sample was tested: the interval of all of them is narrower than those "
@@ -237,7 +237,7 @@ def _past_windows(figures: Figures, test: Figures) -> str:
         else ""
     )
     head = "**Past windows.** The model was fitted again at earlier days, each time asked what came next."
-    return f"{head}{lost}{sample}\n\n{of_windows(test['horizons'], 'value', interval=figures['interval'])}"
+    return f"{head}{lost}{sample}\n\n{windows_in_words(test['horizons'], 'value', interval=figures['interval'])}"
 
 
 def _verdict(row: Figures, outcome: str, interval: float) -> str:
@@ -284,7 +284,7 @@ def _range(shares: Figures) -> str:
     return f"{low} of them" if low == high else f"{low} to {high} of them"
 
 
-def of_misfit(misfit: Figures | None, *, horizon_weeks: float) -> str:
+def misfit_in_words(misfit: Figures | None, *, horizon_weeks: float) -> str:
     """Return what the intervals of totals allow for, and from which tests that was learnt."""
     if misfit is None:
         return (

@@ -63,7 +63,7 @@ def pair(bgnbd_posterior: xr.DataTree, spend_posterior: xr.DataTree | None, n: i
     The two posteriors are independent, so any pairing is a joint draw. Without a spend posterior the
     values of a simulation mean nothing (purchases do not depend on them).
     """
-    purchase = _flat(bgnbd_posterior, ["r", "alpha", "a", "b"], n)
+    purchase = flat(bgnbd_posterior, ["r", "alpha", "a", "b"], n)
     if spend_posterior is None:
         return Draws(*purchase, *np.repeat([[1.0], [2.0], [1.0]], purchase[0].size, axis=1))
     return Draws(*purchase, *spend_draws(spend_posterior, n))
@@ -75,12 +75,12 @@ def spend_draws(posterior: xr.DataTree, n: int) -> list[Floats]:
     Where q <= 1 no mean spend exists, and a value would be infinite. The gate lets less than one draw in a hundred be
     so; others take their places.
     """
-    p, q, v = _flat(posterior, ["p", "q", "v"], n)
+    p, q, v = flat(posterior, ["p", "q", "v"], n)
     usable = np.resize(np.flatnonzero(q > 1), q.size) if (q <= 1).any() else np.arange(q.size)
     return [p[usable], q[usable], v[usable]]
 
 
-def _flat(posterior: xr.DataTree, names: list[str], n: int) -> list[Floats]:
+def flat(posterior: xr.DataTree, names: list[str], n: int) -> list[Floats]:
     group = posterior["posterior"].to_dataset()
     chains, draws = (group.sizes[dim] for dim in ("chain", "draw"))
     number = np.arange(min(n, chains * draws))
@@ -143,7 +143,7 @@ def distinct(customers: pd.DataFrame, names: list[str]) -> tuple[list[Floats], I
     return [first[name].to_numpy(float) for name in names], which
 
 
-def forecast(
+def forecast_values(
     customers: pd.DataFrame,
     draws: Draws,
     horizon: Horizon,
@@ -164,7 +164,7 @@ def forecast(
         Columns whose groups get totals; "base" (everybody) is always the first group.
     """
     groups, labels = grouped(customers, groupings)
-    ranking = _Ranking(len(draws), scale=float(customers["clv_mean"].mean()) or 1.0)
+    ranking = Ranking(len(draws), scale=float(customers["clv_mean"].mean()) or 1.0)
     limits, shares = np.empty((len(customers), 6)), np.empty((len(customers), 2))
 
     def keep_limits(rows: slice, purchases: Integers, value: Floats) -> None:
@@ -173,7 +173,7 @@ def forecast(
 
     pass_over = partial(simulate, customers, draws, horizon, seed=seed, workers=workers)
     totals = pass_over(keep=keep_limits, groups=groups, calendar=calendar)
-    pass_over(keep=_keep_membership(customers["value_tier"], ranking, shares), stage="ranking futures")
+    pass_over(keep=keep_membership(customers["value_tier"], ranking, shares), stage="ranking futures")
     table = customers.assign(
         purchases_lower=limits[:, 0],
         purchases_upper=limits[:, 2],
@@ -183,7 +183,7 @@ def forecast(
         p_top_decile=shares[:, 0],
         value_tier_probability=shares[:, 1],
     )
-    by_group = _group_table(table, groups, labels, totals, interval)
+    by_group = group_table(table, groups, labels, totals, interval)
     return Forecast(table, by_group, totals, totals.value[:, 0], totals.purchases[:, 0])
 
 
@@ -242,7 +242,7 @@ def total_draws(result: Forecast) -> pd.DataFrame:
     return pd.DataFrame({"draw": draw, "value": result.total_value, "purchases": result.total_purchases})
 
 
-class _Ranking:
+class Ranking:
     """Where each draw's customers stand: a histogram of realised values per draw, filled block by block.
 
     Whole numbers are added, so the order of the blocks does not matter.
@@ -310,14 +310,14 @@ def _bins_at(counts, above):  # type: ignore[no-untyped-def]
     return bins, within
 
 
-def _keep_membership(tier: pd.Series, ranking: _Ranking, shares: Floats) -> Keep:
+def keep_membership(tier: pd.Series, ranking: Ranking, shares: Floats) -> Keep:
     """Return what a second pass does: fill `shares` with every customer's P(top decile) and P(own tier)."""
     names = list(TIERS)
     own = tier.map({name: code for code, name in enumerate(names)}).to_numpy(np.int8)
     # What a draw's value must exceed, and must not, for each tier; the last tier holds what is left.
     floors = np.array([*(ranking.threshold(TIERS[name]) for name in names[:-1]), np.zeros(ranking.draws)])
     ceilings = np.array([np.full(ranking.draws, np.inf), *floors[:-1]])
-    places_left = _places_without_value(ranking.share_without_value())
+    places_left = places_without_value(ranking.share_without_value())
     top_decile = ranking.threshold(0.10)
 
     def keep(rows: slice, purchases: Integers, value: Floats) -> None:
@@ -340,7 +340,7 @@ def _count_members(value, own, floors, ceilings, places_left, top_decile, found)
         found[i, 0], found[i, 1] = top / value.shape[1], mine / value.shape[1]
 
 
-def _places_without_value(share: Floats) -> Floats:
+def places_without_value(share: Floats) -> Floats:
     """Return (tiers, draws): the chance that a customer without value stands in each tier.
 
     All of them tie; they share the places that the draw's buyers leave, from the bottom up.
@@ -361,7 +361,7 @@ def grouped(customers: pd.DataFrame, groupings: list[str]) -> tuple[Groups, pd.D
     return Groups(np.column_stack(codes), len(names)), labels
 
 
-def _group_table(
+def group_table(
     customers: pd.DataFrame, groups: Groups, labels: pd.DataFrame, totals: Totals, interval: float
 ) -> pd.DataFrame:
     """Return table SEGMENTS: sums of the means, limits from the joint totals."""

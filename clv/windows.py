@@ -44,7 +44,7 @@ def plan(first_day: date, last_day: date, *, horizon_weeks: int) -> list[Window]
     ]
 
 
-def histories(
+def window_histories(
     con: DuckDBPyConnection,
     transactions: str,
     *,

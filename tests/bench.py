@@ -496,7 +496,7 @@ def _as_in_05(customers: Any, draws: Any, last_day: date) -> Any:
         value_rank=value.value_rank(expected["clv_mean"]),
     )
     calendar = cohorts.calendar(named, last_day, _year())
-    return value.forecast(named, draws, _year(), seed=SEED, groupings=GROUPINGS, calendar=calendar, **options)
+    return value.forecast_values(named, draws, _year(), seed=SEED, groupings=GROUPINGS, calendar=calendar, **options)
 
 
 def _per_customer_draw(seconds: float, customers: int, draws: int) -> dict[str, Any]:

@@ -125,7 +125,7 @@ def outcome_of(actual: float, mean: float, lower: float, upper: float, **more) -
     }
 
 
-# What `backtest.figures` and `misfit.figures` say of CDNOW's 39 weeks, rounded, where something had to be typed.
+# What `backtest.figures` and `misfit.misfit_figures` say of CDNOW's 39 weeks, rounded, where something had to be typed.
 _HISTORY = {
     "bought once": {"coverage_of_interval": 0.99, "n_customers": 1411},
     "came back": {"coverage_of_interval": 0.87, "n_customers": 946},

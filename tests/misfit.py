@@ -130,9 +130,9 @@ def forecast(number: int, *, world: str, seed: int) -> dict[str, float]:
     settings = sampling.Settings(CHAINS, RUN_DRAWS, TUNE, one_seed, workers=1, method="laplace")
     cuts = np.arange(WEEKS_SEEN - AHEAD * (WEEKS_SEEN // AHEAD - 1), WEEKS_SEEN, AHEAD)
     rolling = pd.concat([known_at(log, cut) for cut in cuts], ignore_index=True)
-    windows = origins.test(
+    windows = origins.score_windows(
         rolling,
-        origins.fit(_model(), rolling, settings).draws,
+        origins.fit_windows(_model(), rolling, settings).draws,
         None,
         draws=DRAWS,
         discount_rate_annual=0.0,

@@ -1,8 +1,8 @@
 """Calibration by simulation of both models and samplers, and of mistakes it must notice: sbc.json, sbc.md and sbc.png.
 
-    python tests/sbc.py [--only laplace_stated ...] [--datasets 200] [--seed 20260101] [--folder outputs/sbc]
+    python tests/calibrate.py [--only laplace_stated ...] [--datasets 200] [--seed 20260101] [--folder outputs/sbc]
 
-Every data set is drawn from the prior, fitted and forecast as a run would do it; clv/sbc.py says why that judges a
+Every data set is drawn from the prior, fitted and forecast as a run would do it; calibrate.py says why that judges a
 posterior. The mistakes are planted in the same chain: a judge that lets them pass would say nothing.
 """
 
@@ -21,10 +21,11 @@ from typing import Any
 from unittest.mock import patch
 
 import bench
+import calibrate
 import numpy as np
 import pandas as pd
 
-from clv import bgnbd, gamma_gamma, laplace, predict, sbc, style, value
+from clv import bgnbd, gamma_gamma, laplace, predict, style, value
 from clv.predict import Draws, Floats, Horizon
 
 # Few enough customers that parameters stay uncertain, enough that few bases are refused.
@@ -55,7 +56,7 @@ class Mistake:
     drawn: Callable[[Draws], Draws] = _as_it_is
     scored: Callable[[pd.DataFrame], pd.DataFrame] = _as_it_is
     horizon: Horizon = YEAR
-    future: Callable[..., dict[str, Floats]] = sbc.of_future
+    future: Callable[..., dict[str, Floats]] = calibrate.of_future
 
     @property
     def needs_fit(self) -> bool:
@@ -105,7 +106,9 @@ def _of_the_next(customers: pd.DataFrame) -> pd.DataFrame:
 def _expected(customers: pd.DataFrame, draws: Draws, horizon: Horizon, *, seed: int) -> dict[str, Floats]:
     """Return expected values where realised ones belong."""
     del seed
-    purchase, spend = ([getattr(draws, name)[:, None] for name in names] for names in (sbc.PURCHASE, sbc.SPEND))
+    purchase, spend = (
+        [getattr(draws, name)[:, None] for name in names] for names in (calibrate.PURCHASE, calibrate.SPEND)
+    )
     history = customers[bgnbd.HISTORY].to_numpy(float).T
     _, purchases = bgnbd.purchase_integrals(horizon.weeks, *history, *purchase, discount=horizon.discount_weekly)
     amount = gamma_gamma.expected_spend(customers["frequency"], customers["monetary_value"], *spend)
@@ -122,7 +125,7 @@ def _apart(customers: pd.DataFrame, draws: Draws, horizon: Horizon, *, seed: int
         values[rows] = generator.permuted(value, axis=1)
 
     predict.simulate(customers, draws, horizon, seed=seed, keep=keep)
-    return sbc.of_future(customers, draws, horizon, seed=seed) | {"total_value": values.sum(axis=0)}
+    return calibrate.of_future(customers, draws, horizon, seed=seed) | {"total_value": values.sum(axis=0)}
 
 
 NOTHING = {"nothing": Mistake("nothing")}
@@ -181,18 +184,20 @@ def _spend(typical: float | None) -> Any:
 @cache
 def _prior(name: str, data_sets: int, seed: int) -> Draws:
     """Return the parameters of all data sets of a run."""
-    return sbc.prior(_purchases().model, _spend(STATED).model, draws=data_sets, seed=[seed, list(RUNS).index(name)])
+    return calibrate.prior(
+        _purchases().model, _spend(STATED).model, draws=data_sets, seed=[seed, list(RUNS).index(name)]
+    )
 
 
 def ranked(number: int, *, name: str, data_sets: int, seed: int) -> dict[str, Any]:
     """Return the ranks of one data set of a run by mistake and quantity, and what gave its posterior; or why none."""
     from clv import sampling
 
-    run, truth = RUNS[name], sbc.only(_prior(name, data_sets, seed), number)
+    run, truth = RUNS[name], calibrate.only(_prior(name, data_sets, seed), number)
     seeds = np.random.SeedSequence([seed, list(RUNS).index(name)], spawn_key=(number,))
     for_data, for_ranks = seeds.spawn(2)
-    customers = sbc.data_set(truth, customers=CUSTOMERS, horizon=YEAR, seed=for_data)
-    if sbc.refused(customers, horizon_weeks=YEAR.weeks):
+    customers = calibrate.data_set(truth, customers=CUSTOMERS, horizon=YEAR, seed=for_data)
+    if calibrate.refused(customers, horizon_weeks=YEAR.weeks):
         return {"refused": True}
     one_seed = int(seeds.generate_state(1)[0])  # for both models and the futures, as in a run
     settings = sampling.Settings(CHAINS, RUN_DRAWS, TUNE, one_seed, workers=1, method=run.method)
@@ -206,13 +211,13 @@ def ranked(number: int, *, name: str, data_sets: int, seed: int) -> dict[str, An
         raise
     except BaseException as error:  # nutpie panics with what is no Exception and cannot be sent between processes
         return {"refused": False, "crashed": f"data set {number}: {type(error).__name__}"}
-    true, found = sbc.true_values(customers, truth), {}
+    true, found = calibrate.true_values(customers, truth), {}
     for mistake, made in run.mistakes.items():
         with made.fitting():
             theirs = fit(made.fitted(customers)) if made.needs_fit else posteriors
         draws = made.drawn(value.pair(*theirs, DRAWS))
         future = made.future(made.scored(customers), draws, made.horizon, seed=one_seed)
-        found[mistake] = sbc.ranks(true, sbc.of_parameters(customers, draws) | future, seed=for_ranks)
+        found[mistake] = calibrate.ranks(true, calibrate.of_parameters(customers, draws) | future, seed=for_ranks)
     return {
         "refused": False,
         "ranks": found,
@@ -263,7 +268,7 @@ def judged(
 
 
 def _verdict(ranks: pd.DataFrame) -> dict[str, Any]:
-    found = sbc.verdicts(ranks, draws=DRAWS)
+    found = calibrate.verdicts(ranks, draws=DRAWS)
     return {
         "calibrated": bool(found["inside"].all()),
         "outside": list(found.index[~found["inside"]]),
@@ -301,7 +306,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "seed": options.seed,
         "customers": CUSTOMERS,
         "draws": DRAWS,
-        "false_alarms": sbc.FALSE_ALARMS,
+        "false_alarms": calibrate.FALSE_ALARMS,
         "passed": passed(runs),
         "seconds": round(time.perf_counter() - clock),
     }
@@ -338,7 +343,7 @@ def page(figures: Mapping[str, Any]) -> str:
             fits them ({CHAINS} chains of {RUN_DRAWS:,} draws, {TUNE:,} to tune), a year is forecast, and the truth is
             ranked among {figures["draws"]} of the draws, every 20th. Over many data sets the ranks are uniform if
             posterior and forecast are as sure as they should be: a run passes if the curves of all
-            {len(sbc.QUANTITIES)} quantities stay inside a band that a calibrated run leaves with a probability of
+            {len(calibrate.QUANTITIES)} quantities stay inside a band that a calibrated run leaves with a probability of
             {figures["false_alarms"]:.0%} (Säilynoja, Bürkner & Vehtari 2022). Data sets are refused as a run refuses
             them, for what was observed: fewer than 30 repeat customers."""
         ),
@@ -348,7 +353,7 @@ def page(figures: Mapping[str, Any]) -> str:
             f"""*Stated*: the prior is told the typical order value; *estimated*: it takes it from each data set, as a
             run does. Where importance sampling fell back to NUTS, NUTS's posterior is the one judged. The gate's limits
             are not applied. A p-value is that of the whole curve; a quantity fails below
-            {figures["false_alarms"] / len(sbc.QUANTITIES):.1g}."""
+            {figures["false_alarms"] / len(calibrate.QUANTITIES):.1g}."""
         ),
         bench.table(map(_run_row, runs.values()), RUN_COLUMNS),
         bench.table(_quantity_rows(runs), {"quantity": "p-value", **{name: _title(run) for name, run in runs.items()}}),
@@ -401,14 +406,14 @@ def _quantity_rows(runs: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]
 
     return [
         {"quantity": label, **{name: shown(run["quantities"][quantity]) for name, run in runs.items()}}
-        for quantity, label in sbc.QUANTITIES.items()
+        for quantity, label in calibrate.QUANTITIES.items()
     ]
 
 
 def _mistake_row(mistake: str, found: Mapping[str, Any]) -> dict[str, Any]:
     rows = found["quantities"]
     order = sorted(found["outside"], key=lambda name: (rows[name]["p_value"], -rows[name]["largest_difference"]))
-    noticed = ", ".join(f"{sbc.QUANTITIES[name]} ({_p_value(rows[name]['p_value'])})" for name in order)
+    noticed = ", ".join(f"{calibrate.QUANTITIES[name]} ({_p_value(rows[name]['p_value'])})" for name in order)
     closest = min(row["p_value"] for row in rows.values())
     return {
         "mistake": MISTAKES[mistake].says,
@@ -458,12 +463,12 @@ COLUMNS = 5
 
 def _draw_curves(axes: Any, title: str, ranks: pd.DataFrame) -> None:
     """Draw the curves of one run; those that leave the band somewhere stand out."""
-    size, expected = len(ranks), sbc.uniform(DRAWS)
-    allowed = sbc.band(size, DRAWS, outside=sbc.FALSE_ALARMS / ranks.shape[1])
+    size, expected = len(ranks), calibrate.uniform(DRAWS)
+    allowed = calibrate.band(size, DRAWS, outside=calibrate.FALSE_ALARMS / ranks.shape[1])
     lower, upper = allowed.lower / size - expected, allowed.upper / size - expected
     axes.fill_between(expected, lower, upper, step="mid", color=style.BAND, alpha=0.3, linewidth=0)
     for _, column in ranks.items():
-        curve = sbc.below(column, DRAWS) / size - expected
+        curve = calibrate.below(column, DRAWS) / size - expected
         outside = ((curve < lower) | (curve > upper)).any()
         axes.plot(expected, curve, color=style.OBSERVED if outside else style.MODEL, linewidth=1.2 if outside else 0.7)
     axes.set_title(f"{title} ({size:,})", fontsize=9)

@@ -44,7 +44,9 @@ def test_a_first_order_is_what_was_spent_beyond_the_repeat_purchases():
 
 
 def test_a_new_customer_brings_the_first_order_and_the_future_of_somebody_new():
-    found = acquisition.figures(forecast(500), fixed_draws(500, **CDNOW), YEAR, Acquisition(5.0), {}, **OPTIONS)
+    found = acquisition.acquisition_figures(
+        forecast(500), fixed_draws(500, **CDNOW), YEAR, Acquisition(5.0), {}, **OPTIONS
+    )
     later = bgnbd.expected_purchases(52.0, 0, 0, 0, *PURCHASE, discount=DISCOUNT)
     expected = 0.4 * (30.0 + later * gamma_gamma.expected_spend(0, 0, *SPEND))
     assert found["value"]["mean"] == pytest.approx(expected, rel=1e-6)
@@ -68,7 +70,7 @@ def test_the_cost_is_earned_back_in_the_week_in_which_the_mean_reaches_it():
 
 def test_a_higher_cost_is_earned_less_surely():
     cheap, dear = (
-        acquisition.figures(forecast(400), posterior(400), YEAR, Acquisition(cost), {}, **OPTIONS)
+        acquisition.acquisition_figures(forecast(400), posterior(400), YEAR, Acquisition(cost), {}, **OPTIONS)
         for cost in (10.0, 40.0)
     )
     assert cheap["p_above_cost"] > dear["p_above_cost"]
@@ -78,15 +80,15 @@ def test_a_higher_cost_is_earned_less_surely():
 
 def test_the_highest_cost_is_exceeded_with_eighty_percent():
     result, draws = forecast(400), posterior(400)
-    highest = acquisition.figures(result, draws, YEAR, Acquisition(1.0), {}, **OPTIONS)["highest_cost"]
-    again = acquisition.figures(result, draws, YEAR, Acquisition(highest), {}, **OPTIONS)
+    highest = acquisition.acquisition_figures(result, draws, YEAR, Acquisition(1.0), {}, **OPTIONS)["highest_cost"]
+    again = acquisition.acquisition_figures(result, draws, YEAR, Acquisition(highest), {}, **OPTIONS)
     assert again["p_above_cost"] == pytest.approx(0.8, abs=0.01)
 
 
 def test_misfit_makes_the_future_less_sure_and_leaves_the_mean():
     factors = {"value": np.exp(0.4 * np.random.default_rng(1).standard_normal(400))}
     own, wider = (
-        acquisition.figures(forecast(400), posterior(400), YEAR, Acquisition(10.0), given, **OPTIONS)
+        acquisition.acquisition_figures(forecast(400), posterior(400), YEAR, Acquisition(10.0), given, **OPTIONS)
         for given in ({}, factors)
     )
     assert wider["highest_cost"] < own["highest_cost"]
@@ -97,7 +99,7 @@ def test_misfit_makes_the_future_less_sure_and_leaves_the_mean():
 def test_customers_still_to_come_are_added_within_each_draw():
     """One month of a hundred: 30 each at once, and the future that is left of the horizon, discounted from today."""
     given, draws = Acquisition(12.0, per_month=100, months=1), fixed_draws(400, **CDNOW)
-    plan = acquisition.figures(forecast(400, firsts=(30.0,) * 3), draws, YEAR, given, {}, **OPTIONS)["plan"]
+    plan = acquisition.acquisition_figures(forecast(400, firsts=(30.0,) * 3), draws, YEAR, given, {}, **OPTIONS)["plan"]
     arrival = 0.5 * bgnbd.WEEKS_PER_YEAR / 12
     later = bgnbd.expected_purchases(52.0 - arrival, 0, 0, 0, *PURCHASE, discount=DISCOUNT)
     each = 0.4 * (30.0 + later * gamma_gamma.expected_spend(0, 0, *SPEND)) * np.exp(-DISCOUNT * arrival)
@@ -112,7 +114,7 @@ def test_customers_still_to_come_are_added_within_each_draw():
 def test_customers_who_come_after_the_horizon_bring_nothing_within_it():
     short = Horizon(4.0, DISCOUNT, 0.4)
     given, draws = Acquisition(12.0, per_month=10, months=24), fixed_draws(50, **CDNOW)
-    assert acquisition.figures(forecast(50), draws, short, given, {}, **OPTIONS)["plan"]["customers"] == 10
+    assert acquisition.acquisition_figures(forecast(50), draws, short, given, {}, **OPTIONS)["plan"]["customers"] == 10
 
 
 def test_a_cohort_is_what_it_brought_and_will_bring_for_each_of_its_customers():
@@ -134,8 +136,8 @@ def test_a_cohort_is_what_it_brought_and_will_bring_for_each_of_its_customers():
 
 def test_cents_are_worth_what_dollars_are():
     result, draws = forecast(100), posterior(100)
-    dollars = acquisition.figures(result, draws, YEAR, Acquisition(10.0), {}, **OPTIONS)
-    cents = acquisition.figures(
+    dollars = acquisition.acquisition_figures(result, draws, YEAR, Acquisition(10.0), {}, **OPTIONS)
+    cents = acquisition.acquisition_figures(
         forecast(100, firsts=(1000.0, 3000.0, 5000.0)), Draws(**(vars(draws) | {"v": 100 * draws.v})), YEAR,
         Acquisition(1000.0), {}, **OPTIONS,
     )  # fmt: skip
@@ -146,14 +148,16 @@ def test_cents_are_worth_what_dollars_are():
 def test_the_number_of_workers_changes_nothing():
     given = Acquisition(10.0, per_month=20, months=2)
     one, other = (
-        acquisition.figures(forecast(50), posterior(50), YEAR, given, {}, **(OPTIONS | {"workers": workers}))
+        acquisition.acquisition_figures(
+            forecast(50), posterior(50), YEAR, given, {}, **(OPTIONS | {"workers": workers})
+        )
         for workers in (1, 2)
     )
     assert one == other
 
 
 def test_without_a_cost_nothing_is_asked():
-    nothing = acquisition.plan(cost=None, per_month=None, months=None)
-    assert acquisition.figures(forecast(5), fixed_draws(5, **CDNOW), YEAR, nothing, {}, **OPTIONS) is None
+    nothing = acquisition.acquisition_plan(cost=None, per_month=None, months=None)
+    assert acquisition.acquisition_figures(forecast(5), fixed_draws(5, **CDNOW), YEAR, nothing, {}, **OPTIONS) is None
     assert acquisition.cohort_table(forecast(5), pd.DataFrame(), nothing, {}, gross_margin=1.0, interval=0.9).empty
-    assert acquisition.plan(cost=3.0, per_month=2, months=1) == Acquisition(3.0, 2, 1)
+    assert acquisition.acquisition_plan(cost=3.0, per_month=2, months=1) == Acquisition(3.0, 2, 1)

@@ -82,7 +82,7 @@ def shown(given: dict, watch_list: pd.DataFrame = WATCH_LIST, *, ids: bool = Fal
 
 
 def test_the_campaign_is_told_in_five_sentences():
-    text = said(advice.of_campaign(FIGURES)).removeprefix("- ")
+    text = said(advice.campaign_in_words(FIGURES)).removeprefix("- ")
     assert text.replace("\n- ", " ") == (
         "**Contact 500 customers**, those in `exports/contacts.csv`, for 1,000 USD: a contact costs 2.00 USD, and "
         "everybody else is expected to bring less than that. Over the next 52 weeks they are expected to bring "
@@ -102,31 +102,31 @@ def test_the_campaign_is_told_in_five_sentences():
 
 
 def test_without_a_campaign_two_sentences_say_how_to_add_one():
-    text = advice.of_campaign(FIGURES | {"campaign": None})
+    text = advice.campaign_in_words(FIGURES | {"campaign": None})
     assert text.count(". ") == 1
     assert "`campaign_`" in text
     assert not [part for part in shown(FIGURES | {"campaign": None}) if hasattr(part, "layout")]
 
 
 def test_revenue_is_not_sold_as_profit():
-    text = said(advice.of_campaign(FIGURES | {"gross_margin": 1.0}))
+    text = said(advice.campaign_in_words(FIGURES | {"gross_margin": 1.0}))
     assert "no `gross_margin` is stated: at a margin below 33 % the plan loses)" in text  # 1,000 of 3,000
-    assert "`gross_margin`" not in advice.of_campaign(FIGURES)
+    assert "`gross_margin`" not in advice.campaign_in_words(FIGURES)
 
 
 def test_a_budget_that_binds_is_named():
     assert "700 are each expected to bring more than that, but the budget ends there" in said(
-        advice.of_campaign(figures(worthwhile=700))
+        advice.campaign_in_words(figures(worthwhile=700))
     )
 
 
 def test_a_campaign_that_earns_nothing_is_advised_against():
-    text = said(advice.of_campaign(figures(contacts=0, worthwhile=0, highest_gain=1.5, break_even_effect=None)))
+    text = said(advice.campaign_in_words(figures(contacts=0, worthwhile=0, highest_gain=1.5, break_even_effect=None)))
     assert text.startswith(
         "- **Contact nobody**: even the customer who would gain most is expected to bring only 1.50 USD more, and a "
         "contact costs 2.00 USD."
     )
-    text = said(advice.of_campaign(figures(contacts=0, worthwhile=9, budget=1.0)))
+    text = said(advice.campaign_in_words(figures(contacts=0, worthwhile=9, budget=1.0)))
     assert text.startswith("- **Contact nobody**: the budget of 1.00 USD does not pay for one contact.")
 
 
@@ -138,7 +138,7 @@ def test_a_budget_that_binds_does_not_earn_most():
 
 
 def test_an_effect_on_survival_is_told_as_one():
-    text = said(advice.of_campaign(figures(effect="survival", effect_sd=0.0, response_share=1.0)))
+    text = said(advice.campaign_in_words(figures(effect="survival", effect_sd=0.0, response_share=1.0)))
     assert (
         "of everybody a contact keeps or brings back 20 % of those who would leave or have left, however long" in text
     )
@@ -146,7 +146,9 @@ def test_an_effect_on_survival_is_told_as_one():
 
 @pytest.mark.parametrize(("chance", "words"), [(0.0, "less than 1.0 %"), (0.07, "7.0 %"), (1.0, "more than 99 %")])
 def test_draws_never_make_a_chance_certain(chance, words):
-    assert f"probability of **{words}** it" in said(advice.of_campaign(figures(loss_probability_with_misfit=chance)))
+    assert f"probability of **{words}** it" in said(
+        advice.campaign_in_words(figures(loss_probability_with_misfit=chance))
+    )
 
 
 def test_two_charts_show_the_number_of_contacts_and_the_effect():
@@ -175,7 +177,7 @@ def test_the_watch_list_names_customers_only_where_pages_may():
 
 def test_an_empty_watch_list_is_said_and_not_shown():
     assert len(shown(FIGURES)) == len(shown(FIGURES, tables.empty(tables.WATCH_LIST))) + 1
-    assert "no customer of high value" in advice.of_watch_list(tables.empty(tables.WATCH_LIST), "USD")
+    assert "no customer of high value" in advice.watch_list_in_words(tables.empty(tables.WATCH_LIST), "USD")
 
 
 def test_a_new_customer_and_those_planned_to_come_are_told():
@@ -195,7 +197,7 @@ def test_a_new_customer_and_those_planned_to_come_are_told():
             "with_known_customers": {"mean": 531_000.0, "lower": 440_000.0, "upper": 654_000.0},
         },
     }
-    text = said(advice.of_acquisition(FIGURES | {"acquisition": found}))
+    text = said(advice.acquisition_in_words(FIGURES | {"acquisition": found}))
     assert text == (
         "**A new customer** is worth 160 USD over 52 weeks, the first order of 40.0 USD on average included (90 % "
         "interval of that mean 140 to 190). Winning one costs 60.0 USD: on average that is earned with a probability "
@@ -206,9 +208,9 @@ def test_a_new_customer_and_those_planned_to_come_are_told():
         "with the customers known today that makes 531,000 USD (440,000 to 654,000) before that cost."
     )
     assert "**150 USD** if all revenue were margin." in said(
-        advice.of_acquisition(FIGURES | {"acquisition": found, "gross_margin": 1.0})
+        advice.acquisition_in_words(FIGURES | {"acquisition": found, "gross_margin": 1.0})
     )
-    assert "`acquisition_cost`" in advice.of_acquisition(FIGURES)
+    assert "`acquisition_cost`" in advice.acquisition_in_words(FIGURES)
 
 
 def test_one_begins_where_the_campaign_gains_most():

@@ -21,7 +21,7 @@ LAYERS = {
         "bgnbd gamma_gamma predict value scores backtest misfit checks plausibility segments cohorts memory "
         "uplift knowledge decisions acquisition watch"
     ),
-    "engine": "priors bgnbd_model gamma_gamma_model laplace sampling sbc gate origins",
+    "engine": "priors bgnbd_model gamma_gamma_model laplace sampling gate origins",
     "disk": "marks chain artefacts",
     "face": "style plots charts captions key_figures log_words trust page_tables cards report advice quality_page html",
     "run": "cells prepare provenance manifest terminal failures check new_params pictures run",

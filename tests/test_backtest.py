@@ -185,8 +185,8 @@ def test_expectation_limits_cover_almost_nobody(shop):
     rng = np.random.default_rng(1)
     uncertain = {name: value * rng.lognormal(0, 0.03, len(DRAWS)) for name, value in TRUTH.items()}
     table = scored(shop, Draws(**uncertain)).customers
-    assert backtest._inside(table, "clv_lower", "clv_upper") > 0.9
-    assert backtest._inside(table, "expected_clv_lower", "expected_clv_upper") < 0.1
+    assert backtest.share_inside(table, "clv_lower", "clv_upper") > 0.9
+    assert backtest.share_inside(table, "expected_clv_lower", "expected_clv_upper") < 0.1
 
 
 def test_everybody_at_the_mean_spend_is_caught_by_crps_alone(shop, calibrated):

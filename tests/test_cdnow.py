@@ -156,13 +156,13 @@ def quarters(shop):
     from clv import bgnbd_model, origins, sampling
 
     rules = {"calibration_end": CUT, "last_day": END, "horizon_weeks": 13, "discount_weekly": 0.0, "gross_margin": 1.0}
-    rolling = windows.histories(shop, "transactions", **rules)
+    rolling = windows.window_histories(shop, "transactions", **rules)
     compiled = sampling.Compiled(bgnbd_model.model(rolling))
     settings = sampling.Settings(chains=4, draws=500, tune=1, seed=20260101, method=sampling.LAPLACE)
-    fits = origins.fit(compiled, rolling, settings)
+    fits = origins.fit_windows(compiled, rolling, settings)
     assert fits.refused == {}
     options = {"draws": 500, "interval": 0.9, "seed": 1, "workers": 2}
-    return origins.test(rolling, fits.draws, None, **options).set_index("origin")
+    return origins.score_windows(rolling, fits.draws, None, **options).set_index("origin")
 
 
 @pytest.mark.slow

@@ -29,12 +29,12 @@ def test_memory_grows_with_customers_plus_draws_and_not_with_their_product():
 
 
 def test_a_run_that_fits_is_told_what_it_needs():
-    assert memory.require(customers(1000), memory_gib=4, **OPTIONS) < 1
+    assert memory.require_memory(customers(1000), memory_gib=4, **OPTIONS) < 1
 
 
 def test_a_run_that_does_not_fit_is_refused_with_what_to_change():
     with pytest.raises(InputError) as refused:
-        memory.require(customers(500_000), memory_gib=1, **OPTIONS)
+        memory.require_memory(customers(500_000), memory_gib=1, **OPTIONS)
     assert str(refused.value) == (
         "500,000 customers with 1,000 predictive_draws need about 1.5 GiB of memory, more than memory_gib (1): "
         "raise it, or lower predictive_draws (0.1 GiB of it)."

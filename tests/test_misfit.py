@@ -111,7 +111,7 @@ def test_the_longest_horizon_with_two_windows_is_asked():
     found = misfit.evidence(windows, TESTED)
     assert found["horizon_weeks"].unique().tolist() == [26]
     assert len(found) == 4  # two windows, purchases and value
-    assert misfit.figures(found, seed=1)["n_windows"] == 2
+    assert misfit.misfit_figures(found, seed=1)["n_windows"] == 2
 
 
 def test_one_window_of_each_length_leaves_the_backtest_alone():
@@ -121,7 +121,7 @@ def test_one_window_of_each_length_leaves_the_backtest_alone():
     by_outcome = found.set_index("outcome")
     assert by_outcome.loc["value", ["actual", "forecast", "log_sd"]].tolist() == [70_976, 60_116, 0.08]
     assert by_outcome.loc["purchases", ["actual", "forecast", "log_sd"]].tolist() == [1882, 1653, 0.05]
-    assert misfit.figures(found, seed=1)["n_windows"] == 1
+    assert misfit.misfit_figures(found, seed=1)["n_windows"] == 1
 
 
 def test_the_same_without_any_window():
@@ -132,19 +132,21 @@ def test_without_a_backtest_nothing_is_known():
     found = misfit.evidence(both(0.1, 0.2, weeks=26), None)
     assert found.empty
     assert misfit.factors(found, draws=10, seed=1) == {}
-    assert misfit.figures(found, seed=1) is None
+    assert misfit.misfit_figures(found, seed=1) is None
 
 
 def test_the_report_is_told_the_mean_of_tau():
     found = both(0.3, -0.2, weeks=26)
-    figures = misfit.figures(found, seed=1)
+    figures = misfit.misfit_figures(found, seed=1)
     expected = misfit.tau(past(0.3, -0.2), draws=FOREVER, seed=2).mean()
     assert figures["horizon_weeks"] == 26
     assert figures["tau"] == pytest.approx({"purchases": expected, "value": expected}, rel=0.03)
 
 
 def test_the_report_is_told_between_what_limits_tau_lies():
-    wide, narrow = (misfit.figures(both(*errors, weeks=26), seed=1) for errors in ((0.3, -0.2), (0.3, -0.2) * 20))
+    wide, narrow = (
+        misfit.misfit_figures(both(*errors, weeks=26), seed=1) for errors in ((0.3, -0.2), (0.3, -0.2) * 20)
+    )
     expected = np.quantile(misfit.tau(past(0.3, -0.2), draws=FOREVER, seed=2), [0.05, 0.95])
     for outcome in ("purchases", "value"):
         low, high = wide["tau_range"][outcome]

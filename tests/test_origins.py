@@ -45,12 +45,12 @@ def compiled(rolling) -> list[sampling.Compiled]:
 
 @pytest.fixture(scope="module")
 def fits(compiled, rolling) -> list[origins.Fits]:
-    return [origins.fit(model, rolling, SETTINGS) for model in compiled]
+    return [origins.fit_windows(model, rolling, SETTINGS) for model in compiled]
 
 
 @pytest.fixture(scope="module")
 def windows(rolling, fits) -> pd.DataFrame:
-    return origins.test(rolling, *(found.draws for found in fits), **RATES, **OPTIONS)
+    return origins.score_windows(rolling, *(found.draws for found in fits), **RATES, **OPTIONS)
 
 
 def of(windows: pd.DataFrame, weeks: int, origin: pd.Timestamp, outcome: str = "purchases") -> pd.Series:
@@ -120,10 +120,10 @@ def test_a_true_model_is_not_surprised_by_the_weeks_it_was_made_for(windows):
 
 def test_nothing_after_an_origin_changes_its_fit_or_its_forecast(compiled, rolling, fits, windows):
     later = rolling.assign(actual_purchases=3 * rolling["actual_purchases"] + 1, actual_value=7.0)
-    again = [origins.fit(model, later, SETTINGS) for model in compiled]
+    again = [origins.fit_windows(model, later, SETTINGS) for model in compiled]
     for before, after in zip(fits, again, strict=True):
         xr.testing.assert_identical(before.draws, after.draws)
-    found = origins.test(later, *(part.draws for part in again), **RATES, **OPTIONS)
+    found = origins.score_windows(later, *(part.draws for part in again), **RATES, **OPTIONS)
     blind = [
         "horizon_weeks",
         "origin",
@@ -142,13 +142,15 @@ def test_nothing_after_an_origin_changes_its_fit_or_its_forecast(compiled, rolli
 def test_what_was_known_does_change_the_fit(compiled, rolling, fits):
     """Negative control of the test above."""
     busier = rolling.assign(frequency=rolling["frequency"] + (rolling["recency"] > 0))
-    before, after = (draws["posterior"] for draws in (fits[0].draws, origins.fit(compiled[0], busier, SETTINGS).draws))
+    before, after = (
+        draws["posterior"] for draws in (fits[0].draws, origins.fit_windows(compiled[0], busier, SETTINGS).draws)
+    )
     rate = [(draws["r"] / draws["alpha"]).mean(("chain", "draw")) for draws in (before, after)]
     assert (rate[1] > 1.1 * rate[0]).all()
 
 
 def test_without_a_spend_model_only_purchases_are_tested(rolling, fits, windows):
-    found = origins.test(rolling, fits[0].draws, None, **OPTIONS)
+    found = origins.score_windows(rolling, fits[0].draws, None, **OPTIONS)
     assert set(found["outcome"]) == {"purchases"}
     counted = windows[windows["outcome"] == "purchases"].reset_index(drop=True)
     pd.testing.assert_series_equal(found["lower"], counted["lower"])
@@ -158,7 +160,7 @@ def test_the_method_of_a_run_is_kept_unless_it_is_left_to_the_project(compiled, 
     asked = []
     monkeypatch.setattr(sampling, "sample_parts", lambda _, parts, settings: asked.append(settings) or {})
     for method in (sampling.AUTO, sampling.LAPLACE, sampling.NUTS):
-        origins.fit(compiled[0], rolling, replace(SETTINGS, method=method))
+        origins.fit_windows(compiled[0], rolling, replace(SETTINGS, method=method))
     assert [settings.method for settings in asked] == [sampling.LAPLACE, sampling.LAPLACE, sampling.NUTS]
 
 
@@ -176,7 +178,7 @@ def spoilt(compiled, rolling, monkeypatch) -> origins.Fits:
         return found
 
     monkeypatch.setattr(sampling, "sample_parts", sample_parts)
-    return origins.fit(compiled[0], rolling, SETTINGS)
+    return origins.fit_windows(compiled[0], rolling, SETTINGS)
 
 
 def test_a_posterior_that_fails_the_gate_is_left_out_with_the_gates_sentence(spoilt):
@@ -186,12 +188,12 @@ def test_a_posterior_that_fails_the_gate_is_left_out_with_the_gates_sentence(spo
 
 
 def test_windows_of_a_refused_origin_are_not_tested(spoilt, rolling, fits, windows):
-    found = origins.test(rolling, spoilt.draws, fits[1].draws, **RATES, **OPTIONS)
+    found = origins.score_windows(rolling, spoilt.draws, fits[1].draws, **RATES, **OPTIONS)
     kept = windows[windows["origin"] == LATE].reset_index(drop=True)
     pd.testing.assert_frame_equal(found, kept)
     # It does not matter which of the two models failed, and the report is told how many are missing.
     pd.testing.assert_frame_equal(
-        found, origins.test(rolling, fits[0].draws, _only(fits[1].draws, LATE), **RATES, **OPTIONS)
+        found, origins.score_windows(rolling, fits[0].draws, _only(fits[1].draws, LATE), **RATES, **OPTIONS)
     )
     assert backtest.past(found, rolling, customers=600)["windows_left_out"] == 2
 
@@ -210,7 +212,7 @@ def test_spend_without_a_mean_in_one_draw_of_a_hundred_is_refused(compiled, roll
         return found
 
     monkeypatch.setattr(sampling, "sample_parts", sample_parts)
-    found = origins.fit(compiled[1], rolling, SETTINGS)
+    found = origins.fit_windows(compiled[1], rolling, SETTINGS)
     assert list(found.refused) == refused
     assert all("infinite (q <= 1) with probability 1.00%" in sentence for sentence in found.refused.values())
     kept = [LATE] if refused else [EARLY, LATE]
@@ -222,10 +224,10 @@ def test_spend_without_a_mean_in_one_draw_of_a_hundred_is_refused(compiled, roll
 
 def test_without_windows_there_are_empty_tables(compiled):
     nothing = tables.empty(tables.ROLLING)
-    fits = [origins.fit(model, nothing, SETTINGS) for model in compiled]
+    fits = [origins.fit_windows(model, nothing, SETTINGS) for model in compiled]
     assert [found.refused for found in fits] == [{}, {}]
     assert fits[0].draws["posterior"].sizes == {"origin": 0, "chain": 2, "draw": 600}
-    found = origins.test(nothing, *(part.draws for part in fits), **OPTIONS)
+    found = origins.score_windows(nothing, *(part.draws for part in fits), **OPTIONS)
     assert found.empty
     tables.check(tables.WINDOWS, found)
     none = {"horizons": [], "windows_left_out": 0, "sample_of": None}
@@ -235,12 +237,12 @@ def test_without_windows_there_are_empty_tables(compiled):
 @pytest.mark.usefixtures("outputs")
 @pytest.mark.parametrize("rows", ["all", "none"])
 def test_posteriors_of_origins_come_back_as_they_were_written(compiled, rolling, fits, rows):
-    written = fits[0].draws if rows == "all" else origins.fit(compiled[0], rolling.head(0), SETTINGS).draws
+    written = fits[0].draws if rows == "all" else origins.fit_windows(compiled[0], rolling.head(0), SETTINGS).draws
     run = artefacts.Run("test")
     run.write_posterior("bgnbd_origins", written)
     read = run.read_posterior("bgnbd_origins")
     xr.testing.assert_equal(read, written)
     late = rolling[rolling["origin"] == LATE]
-    again = origins.test(late, read, None, **OPTIONS)
-    pd.testing.assert_frame_equal(again, origins.test(late, written, None, **OPTIONS))
+    again = origins.score_windows(late, read, None, **OPTIONS)
+    pd.testing.assert_frame_equal(again, origins.score_windows(late, written, None, **OPTIONS))
     assert again.empty == (rows == "none")

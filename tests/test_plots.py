@@ -229,7 +229,7 @@ def test_numbers_on_axes_are_short(value, text):
 
 def test_intervals_are_written_in_percent():
     assert style.futures(0.9) == "90 % of the model's futures"
-    assert style.percent(0.945) == "94.5 %"
+    assert style.level(0.945) == "94.5 %"
 
 
 SPANS = (1, 2, 3, 8, 26, 52, 53, 104, 195, 216, 238, 520, 1040, 2000)
@@ -237,7 +237,7 @@ SPANS = (1, 2, 3, 8, 26, 52, 53, 104, 195, 216, 238, 520, 1040, 2000)
 
 def test_dates_can_be_ticked_over_any_span_of_one_to_two_thousand_weeks():
     axes = plots.DescribedFigure().subplots()
-    plots._date_ticks(axes)
+    plots.date_ticks(axes)
     start = pd.Timestamp("2001-01-01")
     for weeks in (*range(1, 400), *range(400, 2001, 8)):
         axes.set_xlim(start, start + pd.Timedelta(weeks=weeks))

@@ -249,7 +249,7 @@ def test_a_holdout_without_purchases_is_still_reported():
 
 def test_the_text_report_holds_the_same_findings():
     text = report.markdown_report(FIGURES, GROUPS, LEDGER)
-    for part in (report.banner(FIGURES), report.bottom_line(FIGURES, GROUPS), trust.paragraphs(FIGURES)):
+    for part in (report.banner(FIGURES), report.bottom_line(FIGURES, GROUPS), trust.trust_in_words(FIGURES)):
         assert part in text
     assert said(text).startswith("# What our customers are worth, 30 June 1998\n")
     table = [line for line in text.splitlines() if line.startswith("| Champions |")]
@@ -350,7 +350,7 @@ def collected(groups: pd.DataFrame) -> dict:
     )
     forecast = SimpleNamespace(customers=base, total_value=np.linspace(10, 30, 100))
     checks = [gate.Check("data", "one", 1.0, "1", gate.PASS, "All is well.")]
-    return key_figures.collect(
+    return key_figures.collect_key_figures(
         forecast, groups, as_of=date(2024, 12, 31), source="log", horizon_weeks=52, discount_rate_annual=0.1,
         gross_margin=1.0, currency="USD", interval=0.9, checks=checks, backtest=None, misfit=MISFIT,
         campaign=None, acquisition=None,

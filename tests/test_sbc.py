@@ -3,13 +3,13 @@
 import json
 from dataclasses import replace
 
+import calibrate
 import numpy as np
 import pandas as pd
 import pytest
 import sbc as script
 from forecasts import CDNOW, customers, fixed_draws, futures
 
-from clv import sbc
 from clv.artefacts import root
 from clv.predict import Horizon
 
@@ -22,13 +22,13 @@ YEAR = Horizon(52.0, 0.002)
 
 def test_a_rank_is_the_number_of_draws_below_the_truth():
     drawn = {"r": np.array([0.1, 0.2, 0.3, 0.4]), "q": np.array([5.0, 6.0, 7.0, 8.0])}
-    assert sbc.ranks({"r": 0.25, "q": 9.0}, drawn, seed=1) == {"r": 2, "q": 4}
+    assert calibrate.ranks({"r": 0.25, "q": 9.0}, drawn, seed=1) == {"r": 2, "q": 4}
 
 
 def test_among_draws_that_equal_the_truth_chance_decides():
     """Most customers bring nothing, in truth and in most draws: that must not look like a forecast too high."""
     drawn = {"customer_value": np.array([0.0, 0.0, 0.0, 12.5])}
-    ranks = [sbc.ranks({"customer_value": 0.0}, drawn, seed=seed)["customer_value"] for seed in range(400)]
+    ranks = [calibrate.ranks({"customer_value": 0.0}, drawn, seed=seed)["customer_value"] for seed in range(400)]
     counts = np.bincount(ranks, minlength=5)
     assert counts[4] == 0
     assert (np.abs(counts[:4] - 100) < 4 * np.sqrt(100 * 0.75)).all()
@@ -37,7 +37,7 @@ def test_among_draws_that_equal_the_truth_chance_decides():
 @pytest.mark.parametrize("true, drawn", [(np.nan, [1.0, 2.0]), (1.0, [1.0, np.nan])])
 def test_what_is_not_a_number_has_no_rank(true, drawn):
     with pytest.raises(ValueError, match="no rank"):
-        sbc.ranks({"r": true}, {"r": np.array(drawn)}, seed=1)
+        calibrate.ranks({"r": true}, {"r": np.array(drawn)}, seed=1)
 
 
 # --- the band
@@ -47,27 +47,27 @@ def uniform_ranks(data_sets: int, draws: int, runs: int, seed: int = 1) -> np.nd
     return np.random.default_rng(seed).integers(0, draws + 1, (runs, data_sets))
 
 
-def leaves(band: sbc.Band, ranks: np.ndarray, draws: int) -> np.ndarray:
-    counts = np.array([sbc.below(run, draws) for run in ranks])
+def leaves(band: calibrate.Band, ranks: np.ndarray, draws: int) -> np.ndarray:
+    counts = np.array([calibrate.below(run, draws) for run in ranks])
     return ((counts < band.lower) | (counts > band.upper)).any(axis=1)
 
 
 @pytest.mark.parametrize("data_sets, draws", [(40, 199), (200, 99), (300, 19)])
 def test_uniform_ranks_leave_the_band_as_often_as_it_says(data_sets, draws):
-    left = leaves(sbc.band(data_sets, draws, outside=0.05), uniform_ranks(data_sets, draws, 8000), draws)
+    left = leaves(calibrate.band(data_sets, draws, outside=0.05), uniform_ranks(data_sets, draws, 8000), draws)
     # Counts are whole numbers, so somewhat less often is as near as a band comes.
     assert 0.04 < left.mean() < 0.05 + 4 * np.sqrt(0.05 * 0.95 / 8000)
 
 
 def test_the_probability_of_staying_inside_is_exact():
     """Two data sets, ranks 0 to 2: not both may be 0, and not both may be 2; either happens in one case of nine."""
-    narrow = sbc.Band(np.array([0, 1]), np.array([1, 2]))
-    assert sbc._probability_inside(narrow, 2) == pytest.approx(7 / 9, rel=1e-12)
+    narrow = calibrate.Band(np.array([0, 1]), np.array([1, 2]))
+    assert calibrate._probability_inside(narrow, 2) == pytest.approx(7 / 9, rel=1e-12)
 
 
 def test_more_data_sets_make_a_narrower_band_and_fewer_false_alarms_a_wider_one():
     def width(data_sets: int, outside: float) -> float:
-        found = sbc.band(data_sets, 99, outside=outside)
+        found = calibrate.band(data_sets, 99, outside=outside)
         return float((found.upper - found.lower).max() / data_sets)
 
     assert width(1000, 0.01) < width(200, 0.01) < width(200, 0.0001)
@@ -75,15 +75,15 @@ def test_more_data_sets_make_a_narrower_band_and_fewer_false_alarms_a_wider_one(
 
 def test_the_p_value_is_uniform_and_says_what_the_band_says():
     ranks = pd.DataFrame(uniform_ranks(200, 99, 1000).T)
-    found = sbc.verdicts(ranks, draws=99)
+    found = calibrate.verdicts(ranks, draws=99)
     assert 0.03 < (found["p_value"] < 0.05).mean() < 0.08
-    limit = sbc.FALSE_ALARMS / 1000
+    limit = calibrate.FALSE_ALARMS / 1000
     assert (found["inside"] | (found["p_value"] <= limit)).all()
     assert (~found["inside"] | (found["p_value"] > 0.9 * limit)).all()
 
 
 def test_a_single_data_set_proves_nothing():
-    found = sbc.verdicts(pd.DataFrame({"r": [10], "q": [0]}), draws=19)
+    found = calibrate.verdicts(pd.DataFrame({"r": [10], "q": [0]}), draws=19)
     assert found["inside"].all()
     assert (found["p_value"] > 0.05).all()
 
@@ -101,7 +101,7 @@ WRONG = {
 def test_ranks_that_are_not_uniform_leave_the_band(name):
     u = np.random.default_rng(2).random(300)
     ranks = pd.DataFrame({"right": np.floor(200 * u), "wrong": np.floor(200 * WRONG[name](u)).clip(0, 199)})
-    found = sbc.verdicts(ranks.astype(int), draws=199)
+    found = calibrate.verdicts(ranks.astype(int), draws=199)
     assert found["inside"].to_dict() == {"right": True, "wrong": False}
     assert found.loc["wrong", "p_value"] < 1e-3 < found.loc["right", "p_value"]
     assert found.loc["wrong", "beyond_band"] > 0 == found.loc["right", "beyond_band"]
@@ -111,10 +111,10 @@ def test_ranks_that_are_not_uniform_leave_the_band(name):
 
 
 def test_a_data_set_is_drawn_in_continuous_time_and_follows_from_its_seed():
-    first, again, other = (sbc.data_set(TRUTH, customers=200, horizon=YEAR, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (calibrate.data_set(TRUTH, customers=200, horizon=YEAR, seed=seed) for seed in (1, 1, 2))
     pd.testing.assert_frame_equal(first, again)
     assert not first["T"].equals(other["T"])
-    assert first["T"].between(0, sbc.ACQUISITION_WEEKS).all()
+    assert first["T"].between(0, calibrate.ACQUISITION_WEEKS).all()
     assert first["T"].nunique() == 200
     days = 7 * first.loc[first["frequency"] > 0, "recency"]
     assert (np.abs(days - days.round()) > 1e-6).all()
@@ -123,14 +123,14 @@ def test_a_data_set_is_drawn_in_continuous_time_and_follows_from_its_seed():
 def test_a_base_is_refused_for_what_was_seen():
     few = customers(*[(1, 4.0, 20.0, 10.0 + i) for i in range(29)], *[(0, 0.0, 20.0, 0.0)] * 200)
     enough = pd.concat([few, customers((2, 5.0, 20.0, 15.0))])
-    assert sbc.refused(few, horizon_weeks=52)
-    assert not sbc.refused(enough, horizon_weeks=52)
+    assert calibrate.refused(few, horizon_weeks=52)
+    assert not calibrate.refused(enough, horizon_weeks=52)
 
 
 def test_the_truth_is_what_the_parameters_say_and_what_came():
     base = customers((0, 0.0, 20.0, 0.0), (2, 30.43, 38.86, 22.35)).assign(future_value=[3.0, 40.0])
-    true = sbc.true_values(base, TRUTH)
-    assert list(true) == list(sbc.QUANTITIES)
+    true = calibrate.true_values(base, TRUTH)
+    assert list(true) == list(calibrate.QUANTITIES)
     assert true["r"] == CDNOW["r"]
     assert true["p_alive"] == pytest.approx(0.727, abs=1e-3)  # customer 0001 of CDNOW, published
     assert true["customer_value"] == 40.0  # of the first who came back
@@ -139,7 +139,7 @@ def test_the_truth_is_what_the_parameters_say_and_what_came():
 
 def test_the_future_is_that_of_the_forecast():
     base = customers((0, 0.0, 20.0, 0.0), (2, 30.43, 38.86, 22.35), (1, 3.0, 9.0, 50.0))
-    drawn = sbc.of_future(base, fixed_draws(50, **CDNOW), YEAR, seed=3)
+    drawn = calibrate.of_future(base, fixed_draws(50, **CDNOW), YEAR, seed=3)
     _, values, _ = futures(base, fixed_draws(50, **CDNOW), YEAR, seed=3)
     np.testing.assert_array_equal(drawn["customer_value"], values[1])
     np.testing.assert_allclose(drawn["total_value"], values.sum(axis=0), rtol=1e-12)
@@ -193,10 +193,10 @@ def test_a_fit_that_breaks_down_is_counted_and_fails_the_run(small, monkeypatch)
 def test_a_small_run_leaves_figures_page_and_picture(tmp_path):
     given = ["--only", "laplace_estimated", "--datasets", "30", "--workers", "1", "--folder", str(tmp_path)]
     assert script.main(given) == 0
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["sbc.json", "sbc.md", "sbc.png"]
-    told, page = (tmp_path / "sbc.json").read_text(), (tmp_path / "sbc.md").read_text()
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["calibrate.json", "calibrate.md", "calibrate.png"]
+    told, page = (tmp_path / "calibrate.json").read_text(), (tmp_path / "calibrate.md").read_text()
     run = json.loads(told)["runs"]["laplace_estimated"]
-    assert list(run["quantities"]) == list(sbc.QUANTITIES)
+    assert list(run["quantities"]) == list(calibrate.QUANTITIES)
     assert run["typical_order_value"] == "estimated"
     assert run["refused_share"] == pytest.approx(run["refused"] / 30, abs=1e-4)
     assert "| laplace, estimated |" in page
@@ -209,7 +209,7 @@ def test_a_small_run_leaves_figures_page_and_picture(tmp_path):
 def quantities(**p_values: float) -> dict[str, dict[str, float]]:
     return {
         name: {"p_value": p_values.get(name, 0.5), "largest_difference": 0.02, "inside": name not in p_values}
-        for name in sbc.QUANTITIES
+        for name in calibrate.QUANTITIES
     }
 
 

@@ -67,7 +67,7 @@ def test_a_small_base_is_told_how_wide_its_totals_are():
 )
 def test_what_can_carry_nothing_is_refused(customers, sentence):
     with pytest.raises(InputError) as refusal:
-        support.require(customers, horizon_weeks=52)
+        support.require_support(customers, horizon_weeks=52)
     assert str(refusal.value).startswith(sentence)
 
 

@@ -47,7 +47,7 @@ def changed(**backtest):
 
 
 def of(row) -> str:
-    return said(trust.of_windows([row], "value", interval=0.9))
+    return said(trust.windows_in_words([row], "value", interval=0.9))
 
 
 # --- past windows
@@ -119,31 +119,31 @@ def test_several_windows_that_say_the_same_of_single_customers_need_no_range():
 
 
 def test_every_length_has_its_own_line():
-    lines = said(trust.of_windows([length(13, 5, 5), length(26, 2, 0)], "value", interval=0.9)).splitlines()
+    lines = said(trust.windows_in_words([length(13, 5, 5), length(26, 2, 0)], "value", interval=0.9)).splitlines()
     assert [line[:15] for line in lines] == ["- 13 weeks ahea", "- 26 weeks ahea"]
 
 
 def test_no_window_is_said_to_be_none():
-    assert trust.of_windows([], "value", interval=0.9) == (
+    assert trust.windows_in_words([], "value", interval=0.9) == (
         "No past window has enough history and repeat customers before it to be tested on."
     )
 
 
 def test_windows_without_a_posterior_are_counted():
-    assert "each time asked what came next.\n\n- 26 weeks" in said(trust.paragraphs(FIGURES))
+    assert "each time asked what came next.\n\n- 26 weeks" in said(trust.trust_in_words(FIGURES))
     assert "asked what came next. 3 more could not be fitted and are left out.\n\n" in said(
-        trust.paragraphs(changed(windows_left_out=3))
+        trust.trust_in_words(changed(windows_left_out=3))
     )
 
 
 def test_no_past_window_at_all_is_said_in_place_of_how_they_were_tested():
-    text = said(trust.paragraphs(changed(horizons=[])))
+    text = said(trust.trust_in_words(changed(horizons=[])))
     assert (
         "\n\n**Past windows.** No past window has enough history and repeat customers before it to be tested on.\n\n"
         in text
     )
     assert "fitted again at earlier days" not in text
-    assert "No past window" not in trust.paragraphs(FIGURES)
+    assert "No past window" not in trust.trust_in_words(FIGURES)
 
 
 def test_windows_of_a_sample_say_so():
@@ -151,15 +151,15 @@ def test_windows_of_a_sample_say_so():
         "each time asked what came next. Of the 120,000 customers a sample was tested: the interval of all of them is "
         "narrower than those tested.\n\n- 26 weeks"
     )
-    assert sentence in said(trust.paragraphs(changed(sample_of=120_000)))
-    assert "a sample" not in trust.paragraphs(FIGURES)
-    both = said(trust.paragraphs(changed(sample_of=120_000, windows_left_out=3)))
+    assert sentence in said(trust.trust_in_words(changed(sample_of=120_000)))
+    assert "a sample" not in trust.trust_in_words(FIGURES)
+    both = said(trust.trust_in_words(changed(sample_of=120_000, windows_left_out=3)))
     assert "3 more could not be fitted and are left out. Of the 120,000 customers a sample" in both
 
 
 def test_origins_that_the_gate_refused_are_named_with_its_sentence():
-    assert trust.of_fits(5, {}) == "5 origins were fitted, and 5 passed."
-    assert said(trust.of_fits(5, {"1997-07-01": "R-hat is 1.2."})) == (
+    assert trust.fits_in_words(5, {}) == "5 origins were fitted, and 5 passed."
+    assert said(trust.fits_in_words(5, {"1997-07-01": "R-hat is 1.2."})) == (
         "5 origins were fitted, and 4 passed. The windows from 1 July 1997 are left out. R-hat is 1.2."
     )
 
@@ -168,7 +168,7 @@ def test_origins_that_the_gate_refused_are_named_with_its_sentence():
 
 
 def test_what_the_intervals_allow_for_is_said_with_its_size():
-    assert said(trust.of_misfit(FIGURES["misfit"], horizon_weeks=26)) == (
+    assert said(trust.misfit_in_words(FIGURES["misfit"], horizon_weeks=26)) == (
         "**What the intervals allow for.** Intervals of totals allow for a model as wrong as it was in the 2 windows "
         "of 26 weeks: typically by 15 % in value (so few tests leave anything from 5.1 % to 30 % possible) and 12 % in "
         "purchases, either way. The expected value itself is never moved by them: so few tests are no ground for a "
@@ -180,29 +180,29 @@ def test_what_the_intervals_allow_for_is_said_with_its_size():
 
 def test_the_range_of_what_is_allowed_for_is_that_of_value():
     ranges = {"tau_range": {"purchases": [0.02, 0.97], "value": [0.11, 0.44]}}
-    text = said(trust.of_misfit(FIGURES["misfit"] | ranges, horizon_weeks=26))
+    text = said(trust.misfit_in_words(FIGURES["misfit"] | ranges, horizon_weeks=26))
     assert "anything from 11 % to 44 % possible" in text
     assert "97 %" not in text
 
 
 def test_a_horizon_beyond_every_test_is_a_caution():
-    text = said(trust.of_misfit(FIGURES["misfit"], horizon_weeks=52))
+    text = said(trust.misfit_in_words(FIGURES["misfit"], horizon_weeks=52))
     assert text.endswith(
         " This report looks 52 weeks ahead, further than those tests: errors that far ahead may be larger."
     )
-    assert "further than" not in trust.of_misfit(FIGURES["misfit"], horizon_weeks=26)
+    assert "further than" not in trust.misfit_in_words(FIGURES["misfit"], horizon_weeks=26)
 
 
 def test_one_test_is_not_called_windows():
-    text = said(trust.of_misfit(FIGURES["misfit"] | {"n_windows": 1, "horizon_weeks": 39.0}, horizon_weeks=39))
+    text = said(trust.misfit_in_words(FIGURES["misfit"] | {"n_windows": 1, "horizon_weeks": 39.0}, horizon_weeks=39))
     assert "as it was in the one window of 39 weeks: typically by" in text
 
 
 def test_without_a_backtest_an_interval_holds_only_if_the_model_is_right():
-    assert trust.of_misfit(None, horizon_weeks=52) == (
+    assert trust.misfit_in_words(None, horizon_weeks=52) == (
         "Without a backtest nobody knows how wrong the model is here; intervals of totals hold only if it is right."
     )
-    assert trust.paragraphs(FIGURES | {"backtest": None, "misfit": None}) == (
+    assert trust.trust_in_words(FIGURES | {"backtest": None, "misfit": None}) == (
         "There is no backtest: set `calibration_end` in the params file to hold the last months out. Without one "
         "nobody knows how wrong the model is here, and the intervals of totals hold only if it is right."
     )
@@ -223,7 +223,7 @@ def test_the_bottom_line_of_the_test_names_both_outcomes():
 
 
 def test_both_intervals_the_naive_forecasts_and_the_worst_tenth_are_told():
-    text = said(trust.paragraphs(FIGURES))
+    text = said(trust.trust_in_words(FIGURES))
     for part in (
         "1,882 purchases came where 1,653 were expected (the model's own 90 % interval: 1,500 to 1,830)",
         "worth 71,000 USD where 60,100 USD were expected (52,500 USD to 67,700 USD)",
@@ -245,12 +245,12 @@ def test_both_intervals_the_naive_forecasts_and_the_worst_tenth_are_told():
 def test_the_error_in_value_stands_beside_that_of_nobody_buying_again(nobody, verdict):
     figures = changed(value=TESTED["value"] | {"mae": 30.0}, naive=VALUE_NAIVE | {"nobody_value_mae": nobody})
     sentence = f"In value it was 30.00, {verdict} than that of nobody buying again ({nobody:.2f})"
-    assert sentence in trust.paragraphs(figures)
+    assert sentence in trust.trust_in_words(figures)
 
 
 def test_where_nobody_seemed_to_have_left_nothing_is_said_of_them():
-    assert "seemed to have left" in trust.paragraphs(FIGURES)
-    text = trust.paragraphs(changed(slipping={"customers": 0, "forecast": 0.0, "actual": 0.0}))
+    assert "seemed to have left" in trust.trust_in_words(FIGURES)
+    text = trust.trust_in_words(changed(slipping={"customers": 0, "forecast": 0.0, "actual": 0.0}))
     assert "seemed to have left" not in text
     assert text == text.strip()
 
@@ -260,11 +260,11 @@ def test_the_ranking_is_held_against_past_spend_and_hindsight():
         "**Ranking.** The tenth of the customers with the highest forecast brought 41 % of the value; the tenth that "
         "had spent most before brought 38 %, the best tenth in hindsight 77 %. Over all ranks the forecast sorts "
         "customers better than past spend does (normalised Gini 0.56 against 0.51; 1 is perfect, 0 by lot)."
-        in said(trust.paragraphs(FIGURES))
+        in said(trust.trust_in_words(FIGURES))
     )
     worse = copy.deepcopy(FIGURES)
     worse["backtest"]["ranking"]["gini"]["forecast"] = 0.4
-    assert "the forecast sorts customers **worse** than past spend does" in trust.paragraphs(worse)
+    assert "the forecast sorts customers **worse** than past spend does" in trust.trust_in_words(worse)
 
 
 def test_where_nobody_bought_no_ranking_is_told():
@@ -272,25 +272,25 @@ def test_where_nobody_bought_no_ranking_is_told():
     nobody["backtest"]["ranking"] = {
         kind: dict.fromkeys(("forecast", "past_spend", "hindsight")) for kind in ("gini", "best_tenth")
     }
-    text = trust.paragraphs(nobody)
+    text = trust.trust_in_words(nobody)
     assert "**Ranking.**" not in text
     assert "\n\n\n" not in text
 
 
 def test_the_purchases_alone_are_told_to_the_analyst():
-    found = trust.of_purchases(FIGURES["backtest"]["purchases"], horizon_weeks=39, interval=0.9)
+    found = trust.purchases_in_words(FIGURES["backtest"]["purchases"], horizon_weeks=39, interval=0.9)
     assert said(found) == (
         "In the 39 weeks held out, **1,882** purchases came. The forecast was **1,653** (90 % interval of the realised "
         "total: 1,500 to 1,830); what came lies **outside** the interval. The 90 % interval of the single customer's "
         "count contained what came for 93 % of the customers; the mean absolute error was 0.79 purchases, the CRPS "
         "0.510."
     )
-    assert trust.of_purchases(None, horizon_weeks=39, interval=0.9).startswith("This run has no backtest")
+    assert trust.purchases_in_words(None, horizon_weeks=39, interval=0.9).startswith("This run has no backtest")
 
 
 def amounts(share: float, customers: int = 1234) -> str:
     spend = pd.DataFrame({"customers": customers, "actual": 35.0, "expected": 36.75, "0.90": share}, index=["all"])
-    return said(trust.of_spend(spend, "USD"))
+    return said(trust.spend_in_words(spend, "USD"))
 
 
 def test_the_amounts_alone_are_told_to_the_analyst():
@@ -299,7 +299,7 @@ def test_the_amounts_alone_are_told_to_the_analyst():
         "**36.75** (+5.0%) of the purchases they made. The 90 % interval of what so many purchases bring contained "
         "what came for 89 % of them: as promised."
     )
-    assert trust.of_spend(pd.DataFrame(), "USD").startswith("This run has no backtest")
+    assert trust.spend_in_words(pd.DataFrame(), "USD").startswith("This run has no backtest")
 
 
 def test_amounts_are_off_only_by_more_than_luck():
@@ -351,19 +351,19 @@ def test_windows_that_all_fell_on_one_side_are_no_accident():
     )
     assert (
         "**One direction.** Every past window tested brought less value than was forecast, by 1.7 % to 19 %. They "
-        "share weeks and customers, so that is less evidence than it seems." in said(trust.of_backtest(low))
+        "share weeks and customers, so that is less evidence than it seems." in said(trust.backtest_in_words(low))
     )
     high = changed(horizons=[length(13, 5, 3, off=(0.01, 0.2))])
-    assert "brought more value than was forecast, by 1.0 % to 20 %" in said(trust.of_backtest(high))
+    assert "brought more value than was forecast, by 1.0 % to 20 %" in said(trust.backtest_in_words(high))
     # The main test came in above its forecast: windows below theirs are no common direction.
-    assert "One direction" not in trust.of_backtest(changed(horizons=windows))
+    assert "One direction" not in trust.backtest_in_words(changed(horizons=windows))
 
 
 @pytest.mark.parametrize("off", [(-0.1, 0.01), (-0.1, -0.02)])
 def test_windows_on_both_sides_or_too_few_of_them_have_no_direction(off):
     fewer = TESTED["value"] | {"actual": 50_000.0}
     few = changed(horizons=[length(13, 9 if off[1] > 0 else 4, 3, off=off)], value=fewer)
-    assert "One direction" not in trust.of_backtest(few)
+    assert "One direction" not in trust.backtest_in_words(few)
     assert "windows" not in trust.in_short(few)
 
 
@@ -391,9 +391,12 @@ def test_without_a_backtest_the_answer_is_that_nobody_knows():
     assert answered(FIGURES | {"backtest": None}) == {
         "Was it tested?": ("no: the run has no calibration end", "unknown")
     }
-    assert trust.of_further_tests(FIGURES | {"backtest": None}) == ""
-    assert trust.of_backtest(FIGURES | {"backtest": None}) == trust.paragraphs(FIGURES | {"backtest": None})
+    assert trust.further_tests_in_words(FIGURES | {"backtest": None}) == ""
+    assert trust.backtest_in_words(FIGURES | {"backtest": None}) == trust.trust_in_words(FIGURES | {"backtest": None})
 
 
 def test_both_parts_together_are_all_paragraphs():
-    assert trust.paragraphs(FIGURES) == f"{trust.of_backtest(FIGURES)}\n\n{trust.of_further_tests(FIGURES)}"
+    assert (
+        trust.trust_in_words(FIGURES)
+        == f"{trust.backtest_in_words(FIGURES)}\n\n{trust.further_tests_in_words(FIGURES)}"
+    )

@@ -50,7 +50,7 @@ def base():
 
 @pytest.fixture(scope="module")
 def forecast(base):
-    return value.forecast(base, DRAWS, YEAR, interval=0.9, seed=1, workers=2, groupings=["value_tier", "cohort"])
+    return value.forecast_values(base, DRAWS, YEAR, interval=0.9, seed=1, workers=2, groupings=["value_tier", "cohort"])
 
 
 # --- expectations
@@ -153,7 +153,7 @@ def spend_posterior(*infinite: int):
 def test_spend_draws_that_have_a_mean_are_taken_as_they_are():
     for n in (30, 100, 1000):
         p, q, v = value.spend_draws(spend_posterior(), n)
-        for found, plain in zip((p, q, v), value._flat(spend_posterior(), ["p", "q", "v"], n), strict=True):
+        for found, plain in zip((p, q, v), value.flat(spend_posterior(), ["p", "q", "v"], n), strict=True):
             np.testing.assert_array_equal(found, plain)
     assert sorted(p) == list(range(100))
 
@@ -166,7 +166,7 @@ def test_spend_draws_without_a_mean_are_left_out_and_others_take_their_places():
     np.testing.assert_array_equal(q, p + 5)  # draws are not torn apart
     np.testing.assert_array_equal(v, p)
     # Negative control: they are among the draws that there are.
-    assert (value._flat(spend_posterior(0, 63), ["q"], 100)[0] == 1).sum() == 2
+    assert (value.flat(spend_posterior(0, 63), ["q"], 100)[0] == 1).sum() == 2
 
 
 # --- realised values
@@ -217,7 +217,9 @@ def test_group_limits_are_quantiles_of_the_groups_joint_total(base, forecast):
 
 
 def test_the_number_of_workers_does_not_change_the_forecast(base, forecast):
-    alone = value.forecast(base, DRAWS, YEAR, interval=0.9, seed=1, workers=1, groupings=["value_tier", "cohort"])
+    alone = value.forecast_values(
+        base, DRAWS, YEAR, interval=0.9, seed=1, workers=1, groupings=["value_tier", "cohort"]
+    )
     pd.testing.assert_frame_equal(alone.customers, forecast.customers)
     pd.testing.assert_frame_equal(alone.groups, forecast.groups)
 
@@ -228,7 +230,7 @@ def test_the_number_of_workers_does_not_change_the_forecast(base, forecast):
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.3, 0.6])
 def test_the_threshold_of_a_rank_is_the_quantile_of_the_whole_matrix(base, share):
     _, worth, _ = futures(base, DRAWS, YEAR, seed=1)
-    ranking = value._Ranking(len(DRAWS), scale=float(base["clv_mean"].mean()))
+    ranking = value.Ranking(len(DRAWS), scale=float(base["clv_mean"].mean()))
     for rows in (slice(0, 250), slice(250, None)):
         ranking.count(worth[rows])
     exact = np.sort(worth, axis=0)[::-1][round(share * len(base)) - 1]  # the last one inside the share
@@ -248,7 +250,7 @@ def test_with_fewer_buyers_than_a_tenth_only_buyers_stand_in_it():
     draws = fixed_draws(300, **STORY)
     frame = sleepers.join(value.expectations(sleepers, draws, YEAR, interval=0.9)).assign(revenue=20.0)
     frame["value_tier"] = segments.value_tier(frame["clv_mean"])
-    found = value.forecast(frame, draws, YEAR, interval=0.9, seed=3, workers=1, groupings=[])
+    found = value.forecast_values(frame, draws, YEAR, interval=0.9, seed=3, workers=1, groupings=[])
     counts, _, _ = futures(sleepers, draws, YEAR, seed=3)
     assert (counts > 0).mean() < 0.05
     assert found.customers["p_top_decile"].sum() == pytest.approx((counts > 0).mean() * 500)
@@ -259,7 +261,7 @@ def memberships(base: pd.DataFrame) -> pd.DataFrame:
     columns = {}
     for tier in segments.TIERS:
         asked = base.assign(value_tier=tier)
-        found = value.forecast(asked, DRAWS, YEAR, interval=0.9, seed=1, workers=2, groupings=[])
+        found = value.forecast_values(asked, DRAWS, YEAR, interval=0.9, seed=1, workers=2, groupings=[])
         columns[tier] = found.customers["value_tier_probability"]
     return pd.DataFrame(columns)
 
@@ -273,7 +275,7 @@ def test_tier_probabilities_add_up_over_tiers_and_over_customers(base):
 
 def test_customers_without_value_share_the_places_left():
     """Half the draw's customers bring nothing: they hold the last 10 % of "Next 30 %" and all of the rest."""
-    places = value._places_without_value(np.array([0.5, 1.0, 0.0, 0.95]))
+    places = value.places_without_value(np.array([0.5, 1.0, 0.0, 0.95]))
     np.testing.assert_allclose(places[:, 0], [0, 0, 0.2, 0.8])
     np.testing.assert_allclose(places[:, 1], [0.1, 0.2, 0.3, 0.4])
     np.testing.assert_allclose(places[:, 2], 0)
@@ -298,7 +300,9 @@ def test_value_ranks_are_twentieths_best_first():
 
 def test_concentration_rises_from_nobody_to_everybody(base):
     ranked = base.assign(value_rank=value.value_rank(base["clv_mean"]))
-    result = value.forecast(ranked, DRAWS, YEAR, interval=0.9, seed=1, workers=2, groupings=["value_rank", "cohort"])
+    result = value.forecast_values(
+        ranked, DRAWS, YEAR, interval=0.9, seed=1, workers=2, groupings=["value_rank", "cohort"]
+    )
     curve = value.concentration(result, interval=0.9)
     assert curve.iloc[0].tolist() == [0, 0, 0, 0]
     np.testing.assert_allclose(curve.iloc[-1], 1.0)

@@ -93,7 +93,7 @@ def histories(con, **changed) -> pd.DataFrame:
         "discount_weekly": 0.01,
         "gross_margin": 0.5,
     }
-    return windows.histories(con, "transactions", **(options | changed))
+    return windows.window_histories(con, "transactions", **(options | changed))
 
 
 @pytest.mark.usefixtures("few")

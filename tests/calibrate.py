@@ -53,7 +53,7 @@ def prior(purchase_model: Any, spend_model: Any, *, draws: int, seed: Any) -> Dr
     """Return draws of all seven parameters from the priors of two built models; v in their typical order's unit."""
     seeds = np.random.SeedSequence(seed).generate_state(2)  # one seed for both would pair like with like
     found = [
-        sampling.prior(model, draws=draws, seed=int(seed))
+        sampling.prior_draws(model, draws=draws, seed=int(seed))
         for model, seed in zip((purchase_model, spend_model), seeds, strict=True)
     ]
     return Draws(**{str(name): values.to_numpy() for parameters in found for name, values in parameters.items()})
