@@ -102,7 +102,7 @@ NAME := $(basename $(notdir $(PARAMS)))
 RAN := $(OUTPUTS)/$(NAME)/notebooks
 GIVEN := $(OUTPUTS)/$(NAME)/params
 LAB := $(abspath $(OUTPUTS)/$(NAME)/lab)
-CODE := $(shell find clv -name '*.py' -o -path 'clv/template/*')
+CODE := $(shell find clv -name '*.py' -o -path 'clv/report/page/*.*' -not -path '*/__pycache__/*')
 
 # `prepare` writes the parameters of each notebook and touches them only if they changed.
 $(RAN)/01_generate.ipynb:    $(GIVEN)/01.json

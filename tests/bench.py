@@ -26,7 +26,9 @@ from textwrap import fill
 from typing import Any
 
 # The process that starts all others stays small: Linux counts its memory into the peak of what it starts.
-from clv import artefacts, progress, style
+from clv import progress
+from clv.report.figures import style
+from clv.run import artefacts
 
 CUT, OTHER_CUTS = date(1997, 9, 30), (date(1997, 6, 30), date(1997, 12, 31), date(1998, 3, 31))
 PARAMETERS = {"purchases": ["r", "alpha", "a", "b"], "spend": ["p", "q", "v"]}
@@ -60,7 +62,14 @@ PACKAGES = ("pymc_marketing", "pymc", "nutpie", "numba", "numpy", "duckdb")
 # What both sides import at their first fit, pytensor's compiler included.
 COMPILERS = (
     *("pymc_marketing.clv", "nutpie", "numba", "pytensor.link.numba.dispatch", "arviz"),
-    *("arviz_stats.base", "scipy.optimize", "scipy.stats", "clv.bgnbd_model", "clv.gamma_gamma_model", "clv.sampling"),
+    *(
+        "arviz_stats.base",
+        "scipy.optimize",
+        "scipy.stats",
+        "clv.models.bgnbd_pymc",
+        "clv.models.gamma_gamma_pymc",
+        "clv.models.sampling",
+    ),
 )
 
 # Ratio -> what pymc-marketing needs, what this project needs.
@@ -348,16 +357,16 @@ def _fitter(model: str, method: str, first: Any) -> Callable[[Any], Any]:
     modules = {name: import_module(name) for name in COMPILERS}
     if method == "pymc_marketing":
         return lambda customers: _upstream(model, customers).idata
-    ours = modules["clv.bgnbd_model" if model == "purchases" else "clv.gamma_gamma_model"]
-    compiled = cache(lambda: modules["clv.sampling"].Compiled(ours.model(first)))
-    return lambda customers: modules["clv.sampling"].sample(compiled(), customers, _sampling(method))
+    ours = modules["clv.models.bgnbd_pymc" if model == "purchases" else "clv.models.gamma_gamma_pymc"]
+    compiled = cache(lambda: modules["clv.models.sampling"].Compiled(ours.model(first)))
+    return lambda customers: modules["clv.models.sampling"].sample(compiled(), customers, _sampling(method))
 
 
 def _upstream(model: str, customers: Any) -> Any:
     """Return pymc-marketing's model fitted as its documentation does it, by nutpie as ours is."""
     from pymc_marketing.clv import BetaGeoModel, GammaGammaModel
 
-    from clv.gamma_gamma import usable
+    from clv.models.gamma_gamma import usable
 
     fitted, data = (BetaGeoModel(), customers) if model == "purchases" else (GammaGammaModel(), usable(customers))
     size = {"chains": CHAINS, "draws": DRAWS, "tune": TUNE}
@@ -366,7 +375,7 @@ def _upstream(model: str, customers: Any) -> Any:
 
 
 def _sampling(method: str, draws: int = DRAWS) -> Any:
-    from clv.sampling import Settings
+    from clv.models.sampling import Settings
 
     return Settings(chains=CHAINS, draws=draws, tune=TUNE, seed=SEED, workers=WORKERS, method=method)
 
@@ -405,9 +414,9 @@ def _agreement(model: str) -> dict[str, Any]:
 
 
 def _ours(model: str, customers: Any, method: str, draws: int = DRAWS) -> Any:
-    from clv import bgnbd_model, gamma_gamma_model, sampling
+    from clv.models import bgnbd_pymc, gamma_gamma_pymc, sampling
 
-    built = (bgnbd_model if model == "purchases" else gamma_gamma_model).model(customers)
+    built = (bgnbd_pymc if model == "purchases" else gamma_gamma_pymc).model(customers)
     return sampling.sample(sampling.Compiled(built), customers, _sampling(method, draws))
 
 
@@ -436,7 +445,7 @@ def _simulation(folder: str) -> dict[str, Any]:
     """Score copies of CDNOW's customers: every future simulated, everybody's limits and the joint total."""
     import numpy as np
 
-    from clv import predict, value
+    from clv.forecast import future, value
 
     def score(customers: Any) -> None:
         limits = np.empty((len(customers), 6))
@@ -445,7 +454,7 @@ def _simulation(folder: str) -> dict[str, Any]:
             found = (value.realised_limits(drawn, INTERVAL) for drawn in (purchases, worth))
             limits[rows] = np.column_stack([column for columns in found for column in columns])
 
-        predict.simulate(customers, draws, _year(), keep=keep, seed=SEED, workers=WORKERS)
+        future.simulate(customers, draws, _year(), keep=keep, seed=SEED, workers=WORKERS)
 
     draws = _same_draws(folder)
     return _scored(score, _copies(), len(draws))
@@ -473,8 +482,9 @@ def _score_base(base: str, draws: str) -> dict[str, Any]:
     """Score a large base that was summarised before."""
     import pandas as pd
 
-    from clv import cohorts, segments, value
-    from clv.predict import Draws
+    from clv.forecast import cohorts, value
+    from clv.forecast.future import Draws
+    from clv.rfm import segments
 
     del cohorts, segments, value  # imported before the clock starts
     customers = pd.read_parquet(base)
@@ -485,7 +495,8 @@ def _score_base(base: str, draws: str) -> dict[str, Any]:
 
 
 def _as_in_05(customers: Any, draws: Any, last_day: date) -> Any:
-    from clv import cohorts, segments, value
+    from clv.forecast import cohorts, value
+    from clv.rfm import segments
 
     options = {"interval": INTERVAL, "workers": WORKERS}
     expected = customers.join(value.expectations(customers, draws, _year(), **options))
@@ -505,7 +516,7 @@ def _per_customer_draw(seconds: float, customers: int, draws: int) -> dict[str, 
 
 
 def _year() -> Any:
-    from clv.predict import yearly_horizon
+    from clv.forecast.future import yearly_horizon
 
     return yearly_horizon(WEEKS, discount_rate_annual=DISCOUNT_ANNUAL, gross_margin=1.0)
 
@@ -513,7 +524,7 @@ def _year() -> Any:
 def _same_draws(folder: str) -> Any:
     import xarray as xr
 
-    from clv import value
+    from clv.forecast import value
 
     fitted = (xr.open_datatree(f"{folder}/{model}.nc", engine="h5netcdf").load() for model in PARAMETERS)
     return value.pair(*fitted, CHAINS * DRAWS)
@@ -530,9 +541,9 @@ def _cdnow(cut: date) -> Any:
     """Return the histories of the CDNOW sample at a cut, with their scores."""
     from helpers import cdnow
 
-    from clv import rfm
+    from clv.rfm import customers as rfm_customers
 
-    return rfm.scores(rfm.summarise(cdnow(), "transactions", period_end=cut))
+    return rfm_customers.scores(rfm_customers.summarise(cdnow(), "transactions", period_end=cut))
 
 
 def _resident_mib() -> int:
@@ -545,12 +556,13 @@ def _log(file: str, customers: int) -> dict[str, Any]:
     """Generate the shop of params/default.yaml with so many customers, without its mess."""
     from numpy.random import default_rng
 
-    from clv import params, simulate
+    from clv.run import params
+    from clv.transactions import generate
 
     shop = params.load(artefacts.root() / "params" / "default.yaml")
-    names = {name: f"generate_{name}" for name in simulate.Truth.__dataclass_fields__}
-    log, _ = simulate.generate(
-        simulate.Truth(**{name: getattr(shop, key) for name, key in names.items()}),
+    names = {name: f"generate_{name}" for name in generate.Truth.__dataclass_fields__}
+    log, _ = generate.generate(
+        generate.Truth(**{name: getattr(shop, key) for name, key in names.items()}),
         n_customers=customers,
         start=shop.generate_start,
         acquisition_months=shop.generate_acquisition_months,
@@ -583,19 +595,22 @@ def _raw_log(file: str, rows: int) -> dict[str, Any]:
 
 def _cleaned(file: str, memory_gib: float) -> dict[str, Any]:
     """Clean a raw log, judge it by all rules, and summarise its customers, as check-data does."""
-    from clv import findings, rfm, transactions
+    from clv.rfm import customers as rfm_customers
+    from clv.transactions import cleaning, connection, findings, reading
 
     columns = {name: name for name in ("customer_id", "date", "amount", "order_id")}
-    settings = transactions.SourceSettings(file, columns=columns, date_format=transactions.ISO_DATE)
-    con = transactions.connect(memory_gib=memory_gib)
+    settings = reading.SourceSettings(file, columns=columns, date_format=reading.ISO_DATE)
+    con = connection.connect(memory_gib=memory_gib)
     clock = [time.perf_counter()]
-    transactions.read(con, settings)
-    transactions.clean(con, settings)
+    reading.read(con, settings)
+    cleaning.clean(con, settings)
     clock.append(time.perf_counter())
     cleaning_mib = progress.peak_mib()
     findings.inspect(con, settings)
     clock.append(time.perf_counter())
-    customers = rfm.summarise(con, "transactions", period_end=rfm.last_day(con, "transactions", stated=None))
+    customers = rfm_customers.summarise(
+        con, "transactions", period_end=rfm_customers.last_day(con, "transactions", stated=None)
+    )
     clock.append(time.perf_counter())
     rows = con.execute("SELECT rows FROM ledger WHERE line = 'source'").fetchone() or (0,)
     names = ("clean_seconds", "inspect_seconds", "summarise_seconds")
@@ -612,11 +627,12 @@ def _base(log: str, base: str, draws: str) -> dict[str, Any]:
     """Summarise a log as notebook 02 does, and keep joint draws of its posterior."""
     import pandas as pd
 
-    from clv import rfm, value
+    from clv.forecast import value
+    from clv.rfm import customers as rfm_customers
 
     con = _loaded(log)
     con.execute(f"CREATE TABLE days AS {_DAYS}")
-    customers = rfm.scores(rfm.summarise(con, "days", period_end=OBSERVATION_END))
+    customers = rfm_customers.scores(rfm_customers.summarise(con, "days", period_end=OBSERVATION_END))
     customers.to_parquet(base, index=False)
     posteriors = [_ours(model, customers, "laplace") for model in PARAMETERS]
     pd.DataFrame(vars(value.pair(*posteriors, DRAWS))).to_parquet(draws)
@@ -627,22 +643,22 @@ _DAYS = "SELECT customer_id, date, sum(amount) AS amount FROM transactions GROUP
 
 
 def _loaded(log: str) -> Any:
-    from clv import transactions
+    from clv.transactions import connection
 
-    con = transactions.connect()
+    con = connection.connect()
     con.execute("CREATE TABLE transactions AS SELECT customer_id, date, amount FROM read_parquet(?)", [log])
     return con
 
 
 def _rfm_ours(log: str, result: str) -> dict[str, Any]:
-    from clv import rfm
+    from clv.rfm import customers as rfm_customers
 
     con = _loaded(log)
 
     def summarised() -> Any:
         # Days are merged by both sides within the clock; in a run cleaning has done it.
         con.execute(f"CREATE OR REPLACE TABLE days AS {_DAYS}")
-        return rfm.summarise(con, "days", period_end=OBSERVATION_END)
+        return rfm_customers.summarise(con, "days", period_end=OBSERVATION_END)
 
     seconds, rows = _clocked(summarised, at_least=3)
     return _rows_per_second(con.execute("SELECT count(*) FROM transactions").fetchone()[0], seconds, rows, result)
@@ -667,7 +683,7 @@ def _same_rfm(theirs: str, ours: str) -> dict[str, Any]:
     """Compare the two summaries, ours from weeks back to days."""
     import pandas as pd
 
-    from clv.rfm import DAYS_PER_WEEK
+    from clv.rfm.customers import DAYS_PER_WEEK
 
     one, other = (pd.read_parquet(file).set_index("customer_id").sort_index() for file in (theirs, ours))
     if not one.index.equals(other.index):

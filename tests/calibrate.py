@@ -20,9 +20,11 @@ import pandas as pd
 from numpy.random import Generator
 from numpy.typing import ArrayLike
 
-from clv import bgnbd, gamma_gamma, sampling, simulate, support
-from clv.predict import Draws, Floats, Horizon, Integers
-from clv.predict import simulate as simulate_futures
+from clv.forecast.future import Draws, Floats, Horizon, Integers
+from clv.forecast.future import simulate as simulate_futures
+from clv.models import bgnbd, gamma_gamma, sampling
+from clv.rfm import support
+from clv.transactions import generate
 
 PURCHASE, SPEND = ("r", "alpha", "a", "b"), ("p", "q", "v")
 # What is ranked, and how a page calls it.
@@ -71,8 +73,8 @@ def data_set(truth: Draws, *, customers: int, horizon: Horizon, seed: Any) -> pd
     """
     generator = np.random.default_rng(seed)
     ages = generator.uniform(0, ACQUISITION_WEEKS, customers)
-    shop = simulate.Truth(*(float(getattr(truth, name)[0]) for name in (*PURCHASE, *SPEND)))
-    return simulate.histories(shop, customers, ages, horizon.weeks, horizon.discount_weekly, generator)
+    shop = generate.Truth(*(float(getattr(truth, name)[0]) for name in (*PURCHASE, *SPEND)))
+    return generate.histories(shop, customers, ages, horizon.weeks, horizon.discount_weekly, generator)
 
 
 def refused(customers: pd.DataFrame, *, horizon_weeks: float) -> bool:

@@ -26,10 +26,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import kstest
 
-from clv import bgnbd, decisions, gamma_gamma, knowledge, predict, style, uplift, value
-from clv.decisions import LOWEST_P_ALIVE, RANDOM, TOP_SPENDERS
-from clv.knowledge import Campaign
-from clv.uplift import RATE, SURVIVAL, Effect
+from clv.decisions import contacts, information, uplift
+from clv.decisions.contacts import LOWEST_P_ALIVE, RANDOM, TOP_SPENDERS
+from clv.decisions.information import Campaign
+from clv.decisions.uplift import RATE, SURVIVAL, Effect
+from clv.forecast import future, value
+from clv.models import bgnbd, gamma_gamma
+from clv.report.figures import style
 
 Floats = NDArray[np.float64]
 CUSTOMERS, DRAWS, INTERVAL = 6000, 200, 0.90
@@ -37,7 +40,7 @@ CUSTOMERS, DRAWS, INTERVAL = 6000, 200, 0.90
 GAIN_DRAWS = 20
 WEEKS_SEEN = 104
 CHAINS, RUN_DRAWS, TUNE = 4, 500, 500
-HORIZON = predict.yearly_horizon(52, discount_rate_annual=0.10, gross_margin=0.5)
+HORIZON = future.yearly_horizon(52, discount_rate_annual=0.10, gross_margin=0.5)
 # A shop like the default run's, its parameters uneven from world to world by about a fifth.
 SHOP, UNEVEN = {"r": 0.8, "alpha": 8.0, "a": 0.8, "b": 4.0, "p": 5.0, "q": 4.0, "v": 24.0}, 0.2
 CAMPAIGNS = {
@@ -133,15 +136,15 @@ def expected_by_truth(true: World, effect: Effect, size: float) -> Floats:
 @cache
 def _models() -> tuple[Any, Any]:
     """Return both models, compiled when first used and for all worlds of this process."""
-    from clv import bgnbd_model, gamma_gamma_model, sampling
+    from clv.models import bgnbd_pymc, gamma_gamma_pymc, sampling
 
     anybody = pd.DataFrame({"frequency": [1, 2], "recency": [1.0, 2.0], "T": 3.0, "monetary_value": [1.0, 2.0]})
-    return sampling.Compiled(bgnbd_model.model(anybody)), sampling.Compiled(gamma_gamma_model.model(anybody))
+    return sampling.Compiled(bgnbd_pymc.model(anybody)), sampling.Compiled(gamma_gamma_pymc.model(anybody))
 
 
-def fitted(customers: pd.DataFrame, seed: int) -> predict.Draws:
+def fitted(customers: pd.DataFrame, seed: int) -> future.Draws:
     """Return joint posterior draws as a run finds them."""
-    from clv import sampling
+    from clv.models import sampling
 
     settings = sampling.Settings(CHAINS, RUN_DRAWS, TUNE, seed, workers=1, method="laplace")
     purchases, spend = _models()
@@ -170,18 +173,18 @@ def judged_world(number: int, *, seed: int) -> list[dict[str, Any]]:
 def outcome(
     true: World,
     known: pd.DataFrame,
-    draws: predict.Draws,
+    draws: future.Draws,
     given: Campaign,
     seed: int,
     generator: np.random.Generator,
 ) -> dict[str, float]:
     """Return what was forecast of one campaign and what it and the rules without a model brought."""
     with patch.object(uplift, "GAIN_DRAWS", GAIN_DRAWS):
-        plan = decisions.decide(known, draws, HORIZON, given, {}, interval=INTERVAL, seed=seed, workers=1)
+        plan = contacts.decide(known, draws, HORIZON, given, {}, interval=INTERVAL, seed=seed, workers=1)
     assert plan.figures is not None
     size = float(given.effect.quantiles(generator.random(1))[0])
     came, chosen = realised(true, given.effect, size, generator), plan.contacts["customer_id"].astype(int).to_numpy()
-    cost, rules = given.cost_per_contact, decisions.naive_rules(known, len(chosen), seed)
+    cost, rules = given.cost_per_contact, contacts.naive_rules(known, len(chosen), seed)
     by_truth = expected_by_truth(true, given.effect, size)
     profit = float(came[chosen].sum() - cost * len(chosen))
     below, equal = (plan.profit < profit).mean(), (plan.profit == profit).mean()
@@ -194,7 +197,7 @@ def outcome(
         "profit": profit,
         "pit": float(below + generator.random() * equal),
         "by_truth": float(by_truth[chosen].sum() - cost * len(chosen)),
-        "perfect": knowledge.best(by_truth, cost, given.affordable(len(known)))[0],
+        "perfect": information.best(by_truth, cost, given.affordable(len(known)))[0],
         **{name: float(came[members].sum() - cost * len(chosen)) for name, members in rules.items()},
         **{f"{name}_by_truth": float(by_truth[members].sum() - cost * len(chosen)) for name, members in rules.items()},
     }

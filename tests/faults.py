@@ -23,8 +23,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clv import artefacts, chain
-from clv.artefacts import ARTEFACTS, NOTEBOOKS
+from clv import errors
+from clv.run import artefacts, chain
+from clv.run.artefacts import ARTEFACTS, NOTEBOOKS
 
 # A log on which importance sampling works, so that nothing is compiled for NUTS.
 SETTINGS = {
@@ -165,7 +166,7 @@ class Judge:
             notebook, file = ARTEFACTS[key].notebook, ARTEFACTS[key].file
             if file not in now or not chain.record_file(site.run, notebook).exists():
                 continue
-            with suppress(artefacts.IntegrityError):
+            with suppress(errors.IntegrityError):
                 chain.require(site.run, notebook, file)
                 behind = {file, *_records_behind(site.run, notebook)}
                 if not any(all(now[part] == held[part] for part in behind) for held in self.undisturbed.values()):
@@ -456,7 +457,7 @@ def writes_in_place(faults: Faults) -> Row:
     """Plant a writer that does not put whole files in place, and kill it while it writes: the judge must object."""
     atomic = "        os.replace(unfinished, path)\n"
     project = faults.altered_project(
-        "in_place", "clv/artefacts.py", lambda text: text.replace(atomic, SLOWLY_IN_PLACE, 1)
+        "in_place", "clv/run/disk.py", lambda text: text.replace(atomic, SLOWLY_IN_PLACE, 1)
     )
     row, whole = Row("planted: a writer that writes in place"), Site(faults.folder / "in_place" / "whole", project)
     whole.set(OTHER)

@@ -6,7 +6,8 @@ from datetime import date, timedelta
 import pandas as pd
 from duckdb import DuckDBPyConnection
 
-from clv import tables, transactions
+from clv import tables
+from clv.transactions import cleaning, connection, reading
 
 DAY_ZERO = date(2024, 1, 1)
 TODAY = date(2025, 1, 1)
@@ -32,19 +33,17 @@ def purchases(customer_id: str, *, days: Sequence[int], amounts: Sequence[float]
 
 def view(*logs: pd.DataFrame) -> DuckDBPyConnection:
     """Return a connection in which the logs together are the view `transactions`."""
-    con = transactions.connect()
+    con = connection.connect()
     con.register("transactions", pd.concat(logs, ignore_index=True))
     return con
 
 
 def cdnow() -> DuckDBPyConnection:
     """Return a connection in which `transactions` is the cleaned CDNOW sample."""
-    con = transactions.connect()
-    settings = transactions.SourceSettings(
-        transactions.CDNOW, columns=transactions.CDNOW_COLUMNS, date_format=transactions.ISO_DATE
-    )
-    transactions.read(con, settings)
-    transactions.clean(con, settings, today=date(2026, 1, 1))
+    con = connection.connect()
+    settings = reading.SourceSettings(reading.CDNOW, columns=reading.CDNOW_COLUMNS, date_format=reading.ISO_DATE)
+    reading.read(con, settings)
+    cleaning.clean(con, settings, today=date(2026, 1, 1))
     return con
 
 
@@ -53,33 +52,33 @@ def source(path, text, **options):
     file = path / "log.csv"
     file.write_bytes(text.encode() if isinstance(text, str) else text)
     columns = WITH_ORDERS if b"order" in file.read_bytes().partition(b"\n")[0] else COLUMNS
-    return transactions.SourceSettings(
+    return reading.SourceSettings(
         file, **({"columns": columns, "date_format": "%Y-%m-%d", "max_rejected_share": 1.0} | options)
     )
 
 
 def cleaned(settings):
     """Read and clean a source; return the connection with its tables."""
-    con = transactions.connect()
-    transactions.read(con, settings)
-    transactions.clean(con, settings, today=TODAY)
+    con = connection.connect()
+    reading.read(con, settings)
+    cleaning.clean(con, settings, today=TODAY)
     return con
 
 
 def kept(con):
     """Return the clean transactions as (customer, month-day, amount)."""
-    frame = transactions.frame(con, tables.TRANSACTIONS)
+    frame = cleaning.frame(con, tables.TRANSACTIONS)
     return [(row.customer_id, f"{row.date:%m-%d}", row.amount) for row in frame.itertuples()]
 
 
 def rules(con):
     """Return what was rejected as [record, rule]."""
-    return transactions.frame(con, tables.REJECTED)[["record", "rule"]].to_numpy().tolist()
+    return cleaning.frame(con, tables.REJECTED)[["record", "rule"]].to_numpy().tolist()
 
 
 def ledger(con):
     """Return the ledger as (line, rows, amount)."""
-    frame = transactions.frame(con, tables.LEDGER)
+    frame = cleaning.frame(con, tables.LEDGER)
     return [(row.line, row.rows, row.amount) for row in frame.itertuples()]
 
 

@@ -25,8 +25,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clv import backtest, misfit, style, value
-from clv.predict import Horizon
+from clv.backtest import holdout, misfit
+from clv.forecast import value
+from clv.forecast.future import Horizon
+from clv.report.figures import style
 
 Floats = NDArray[np.float64]
 CUSTOMERS, DRAWS, INTERVAL = 1500, 500, 0.90
@@ -115,24 +117,25 @@ def known_at(log: pd.DataFrame, cut: float) -> pd.DataFrame:
 @cache
 def _model() -> Any:
     """Return the purchase model, compiled when first used and for all data sets of this process."""
-    from clv import bgnbd_model, sampling
+    from clv.models import bgnbd_pymc, sampling
 
     anybody = pd.DataFrame({"frequency": [1, 2], "recency": [1.0, 2.0], "T": 3.0, "monetary_value": [1.0, 2.0]})
-    return sampling.Compiled(bgnbd_model.model(anybody))
+    return sampling.Compiled(bgnbd_pymc.model(anybody))
 
 
 def forecast(number: int, *, world: str, seed: int) -> dict[str, float]:
     """Return one data set's forecast of the total number of purchases, with both intervals, and what came."""
-    from clv import origins, sampling
+    from clv.backtest import rolling as backtest_rolling
+    from clv.models import sampling
 
     seeds = np.random.SeedSequence([seed, list(WORLDS).index(world), number])
     log, one_seed = log_of(WORLDS[world], seeds), int(seeds.generate_state(1)[0])
     settings = sampling.Settings(CHAINS, RUN_DRAWS, TUNE, one_seed, workers=1, method="laplace")
     cuts = np.arange(WEEKS_SEEN - AHEAD * (WEEKS_SEEN // AHEAD - 1), WEEKS_SEEN, AHEAD)
     rolling = pd.concat([known_at(log, cut) for cut in cuts], ignore_index=True)
-    windows = origins.score_windows(
+    windows = backtest_rolling.score_windows(
         rolling,
-        origins.fit_windows(_model(), rolling, settings).draws,
+        backtest_rolling.fit_windows(_model(), rolling, settings).draws,
         None,
         draws=DRAWS,
         discount_rate_annual=0.0,
@@ -144,7 +147,7 @@ def forecast(number: int, *, world: str, seed: int) -> dict[str, float]:
     today = known_at(log, WEEKS_SEEN)
     joint = value.pair(sampling.sample(_model(), today, settings), None, DRAWS)
     options = {"interval": INTERVAL, "seed": one_seed, "workers": 1}
-    scored = backtest.score(today, today, joint, Horizon(AHEAD), origin=today["origin"].iloc[0], **options)
+    scored = holdout.score(today, today, joint, Horizon(AHEAD), origin=today["origin"].iloc[0], **options)
     past = misfit.evidence(windows, {})
     factor = misfit.factors(past, draws=DRAWS, seed=one_seed)["purchases"]
     lower, upper = misfit.limits_with(scored.totals.purchases, factor, interval=INTERVAL)[:, 0]

@@ -16,17 +16,18 @@ import pandas as pd
 import xarray as xr
 from helpers import cdnow
 
-from clv import bgnbd_model, gamma_gamma_model, rfm, sampling
+from clv.models import bgnbd_pymc, gamma_gamma_pymc, sampling
+from clv.rfm import customers as rfm_customers
 
 FILE = Path(__file__).parent / "reference_posteriors.json"
-MODELS = {"bgnbd": bgnbd_model, "gamma_gamma": gamma_gamma_model}
+MODELS = {"bgnbd": bgnbd_pymc, "gamma_gamma": gamma_gamma_pymc}
 CUT = date(1997, 9, 30)
 LONG = sampling.Settings(chains=4, draws=25_000, tune=2_000, seed=20260101, method="nuts")
 
 
 def customers() -> pd.DataFrame:
     """Return the calibration part of CDNOW."""
-    return rfm.summarise(cdnow(), "transactions", period_end=CUT)
+    return rfm_customers.summarise(cdnow(), "transactions", period_end=CUT)
 
 
 def moments(posterior: xr.DataTree, *, effective: float | None = None) -> dict[str, dict[str, float]]:

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
-from clv.simulate import Truth, population, purchases
+from clv.transactions.generate import Truth, population, purchases
 
 START, WEEKS, ARRIVAL_WEEKS = date(2023, 12, 1), 104, 70
 LAST_DAY = date(2025, 11, 27)  # of the 104 weeks; somebody need not have bought on it

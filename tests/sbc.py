@@ -25,15 +25,18 @@ import calibrate
 import numpy as np
 import pandas as pd
 
-from clv import bgnbd, gamma_gamma, laplace, predict, style, value
-from clv.predict import Draws, Floats, Horizon
+from clv.forecast import future as forecast_future
+from clv.forecast import value as forecast_value
+from clv.forecast.future import Draws, Floats, Horizon
+from clv.models import bgnbd, gamma_gamma, laplace
+from clv.report.figures import style
 
 # Few enough customers that parameters stay uncertain, enough that few bases are refused.
 CUSTOMERS = 300
 # What the ranks are counted among: every 20th of a run's 4,000 draws, nearly independent by either sampler.
 DRAWS = 199
 CHAINS, RUN_DRAWS, TUNE = 4, 1000, 1000
-YEAR = predict.yearly_horizon(52, discount_rate_annual=0.10, gross_margin=1.0)
+YEAR = forecast_future.yearly_horizon(52, discount_rate_annual=0.10, gross_margin=1.0)
 # Data enter the models as data, so they are built on anybody.
 ANYBODY = pd.DataFrame({"frequency": [1, 2], "recency": [1.0, 2.0], "T": 3.0, "monetary_value": [1.0, 2.0]})
 STATED, ESTIMATED = 1.0, None  # the typical order value: what the prior says it is, or what each data set says
@@ -124,7 +127,7 @@ def _apart(customers: pd.DataFrame, draws: Draws, horizon: Horizon, *, seed: int
     def keep(rows: slice, purchases: Any, value: Floats) -> None:
         values[rows] = generator.permuted(value, axis=1)
 
-    predict.simulate(customers, draws, horizon, seed=seed, keep=keep)
+    forecast_future.simulate(customers, draws, horizon, seed=seed, keep=keep)
     return calibrate.of_future(customers, draws, horizon, seed=seed) | {"total_value": values.sum(axis=0)}
 
 
@@ -168,17 +171,17 @@ RUNS = {
 @cache
 def _purchases() -> Any:
     """Return the purchase model, compiled when first used and for all data sets of this process."""
-    from clv import bgnbd_model, sampling
+    from clv.models import bgnbd_pymc, sampling
 
-    return sampling.Compiled(bgnbd_model.model(ANYBODY))
+    return sampling.Compiled(bgnbd_pymc.model(ANYBODY))
 
 
 @cache
 def _spend(typical: float | None) -> Any:
     """Return the spend model, likewise."""
-    from clv import gamma_gamma_model, sampling
+    from clv.models import gamma_gamma_pymc, sampling
 
-    return sampling.Compiled(gamma_gamma_model.model(ANYBODY, typical=typical))
+    return sampling.Compiled(gamma_gamma_pymc.model(ANYBODY, typical=typical))
 
 
 @cache
@@ -191,7 +194,7 @@ def _prior(name: str, data_sets: int, seed: int) -> Draws:
 
 def ranked(number: int, *, name: str, data_sets: int, seed: int) -> dict[str, Any]:
     """Return the ranks of one data set of a run by mistake and quantity, and what gave its posterior; or why none."""
-    from clv import sampling
+    from clv.models import sampling
 
     run, truth = RUNS[name], calibrate.only(_prior(name, data_sets, seed), number)
     seeds = np.random.SeedSequence([seed, list(RUNS).index(name)], spawn_key=(number,))
@@ -215,7 +218,7 @@ def ranked(number: int, *, name: str, data_sets: int, seed: int) -> dict[str, An
     for mistake, made in run.mistakes.items():
         with made.fitting():
             theirs = fit(made.fitted(customers)) if made.needs_fit else posteriors
-        draws = made.drawn(value.pair(*theirs, DRAWS))
+        draws = made.drawn(forecast_value.pair(*theirs, DRAWS))
         future = made.future(made.scored(customers), draws, made.horizon, seed=one_seed)
         found[mistake] = calibrate.ranks(true, calibrate.of_parameters(customers, draws) | future, seed=for_ranks)
     return {

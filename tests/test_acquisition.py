@@ -7,16 +7,18 @@ import pandas as pd
 import pytest
 from forecasts import CDNOW, DISCOUNT, customers, fixed_draws, futures, standard_errors
 
-from clv import acquisition, bgnbd, gamma_gamma, value
-from clv.acquisition import Acquisition
-from clv.predict import Draws, Horizon
+from clv.decisions import acquisition
+from clv.decisions.acquisition import Acquisition
+from clv.forecast import value as forecast_value
+from clv.forecast.future import Draws, Horizon
+from clv.models import bgnbd, gamma_gamma
 
 YEAR = Horizon(52.0, DISCOUNT, 0.4)
 PURCHASE, SPEND = list(CDNOW.values())[:4], list(CDNOW.values())[4:]
 OPTIONS = {"interval": 0.9, "seed": 1, "workers": 1}
 
 
-def forecast(draws: int, *, firsts=(10.0, 30.0, 50.0), future: float = 8.0) -> value.Forecast:
+def forecast(draws: int, *, firsts=(10.0, 30.0, 50.0), future: float = 8.0) -> forecast_value.Forecast:
     """Return a base of three customers in two cohorts who each bring `future`, in every draw."""
     rows = customers((0, 0.0, 20.0, 0.0), (2, 12.0, 30.0, 25.0), (4, 50.0, 52.0, 5.0))
     spent = np.array(firsts) + rows["frequency"] * rows["monetary_value"]
@@ -31,7 +33,7 @@ def forecast(draws: int, *, firsts=(10.0, 30.0, 50.0), future: float = 8.0) -> v
         }
     )
     totals = SimpleNamespace(value=np.tile([3 * future, 2 * future, future], (draws, 1)))
-    return value.Forecast(rows, groups, totals, totals.value[:, 0], totals.value[:, 0])
+    return forecast_value.Forecast(rows, groups, totals, totals.value[:, 0], totals.value[:, 0])
 
 
 def posterior(n: int) -> Draws:

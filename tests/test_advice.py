@@ -4,7 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clv import advice, captions, charts, page_tables, tables
+from clv import tables
+from clv.report import tables as report_tables
+from clv.report.charts import canvas, captions
+from clv.report.text import advice
 
 RULES = {name: {"regret": 100.0 * place, "beaten": 0.9} for place, name in enumerate(advice._RULES, start=1)}
 CAMPAIGN = {
@@ -164,12 +167,14 @@ def test_two_charts_show_the_number_of_contacts_and_the_effect():
 
 def test_without_a_backtest_the_band_is_the_models_own():
     own = CURVE.assign(**{name: np.nan for name in CURVE.columns if name.endswith("_with_misfit")})
-    figure = charts.chart_campaign(own, CAMPAIGN, title="x", currency="USD", interval=0.9)
+    figure = canvas.chart_campaign(own, CAMPAIGN, title="x", currency="USD", interval=0.9)
     assert figure.data[0].name == "90 % of the model's futures: profit that comes"
 
 
 def test_the_watch_list_names_customers_only_where_pages_may():
-    ranks, names = (page_tables.watch_table(WATCH_LIST, currency="USD", show_customer_ids=ids) for ids in (False, True))
+    ranks, names = (
+        report_tables.watch_table(WATCH_LIST, currency="USD", show_customer_ids=ids) for ids in (False, True)
+    )
     assert [said(name) for name in ranks.index] == ["No. 3", "No. 8"]
     assert names.index.tolist() == ["Ada", "Bob"]
     assert ranks["Silence is a sign from"].tolist() == ["2026-01-05", "2026-01-20"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import clv
-from clv.artefacts import root
+from clv.run.artefacts import root
 
 LAYERS = {
     "words": "errors secrecy strict_yaml progress params tables words",

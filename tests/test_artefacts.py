@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from clv import artefacts, tables
-from clv.artefacts import ARTEFACTS, NOTEBOOKS, Run
+from clv import tables
 from clv.errors import IntegrityError
+from clv.run import artefacts
+from clv.run.artefacts import ARTEFACTS, NOTEBOOKS, Run
 
 pytestmark = pytest.mark.usefixtures("outputs")
 RUN = Run("test")

@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 from forecasts import DISCOUNT, fixed_draws, posterior, share_errors
 
-from clv import backtest, bgnbd, scores, simulate
-from clv.predict import Draws, Horizon
-from clv.predict import simulate as simulate_futures
+from clv.backtest import holdout, scoring_rules
+from clv.forecast.future import Draws, Horizon
+from clv.forecast.future import simulate as simulate_futures
+from clv.models import bgnbd
+from clv.transactions import generate
 
 ORIGIN = date(2025, 6, 30)
 TRUTH = {"r": 0.8, "alpha": 8.0, "a": 0.8, "b": 4.0, "p": 5.0, "q": 4.0, "v": 24.0}
@@ -34,7 +36,7 @@ def four_customers() -> pd.DataFrame:
 
 
 def test_naive_forecasts_are_the_past_rate_and_nobody():
-    naive = backtest._naive(four_customers(), Horizon(10.0))
+    naive = holdout._naive(four_customers(), Horizon(10.0))
     assert naive["past_rate_total"] == pytest.approx(0 + 1 + 3 + 0)  # 2 / 20 and 9 / 30 a week for 10 weeks
     assert naive["past_rate_mae"] == pytest.approx((0 + 0 + 1 + 2) / 4)
     assert naive["nobody_mae"] == pytest.approx(7 / 4)
@@ -42,11 +44,11 @@ def test_naive_forecasts_are_the_past_rate_and_nobody():
     assert naive["past_rate_value_mae"] == pytest.approx((0 + 10 + 10 + 30) / 4)
     assert naive["nobody_value_mae"] == pytest.approx(80 / 4)
     # Worth what a margin of a half leaves.
-    assert backtest._naive(four_customers(), Horizon(10.0, 0.0, 0.5))["past_rate_value_total"] == pytest.approx(25)
+    assert holdout._naive(four_customers(), Horizon(10.0, 0.0, 0.5))["past_rate_value_total"] == pytest.approx(25)
 
 
 def test_groups_by_frequency_end_with_six_and_more():
-    table = backtest.by_frequency(four_customers())
+    table = holdout.by_frequency(four_customers())
     assert table["frequency"].tolist() == [0, 2, 6]
     assert table["customers"].tolist() == [1, 1, 2]
     assert table["actual"].tolist() == [0, 1, 3]
@@ -55,16 +57,16 @@ def test_groups_by_frequency_end_with_six_and_more():
 
 
 def test_groups_by_value_go_from_the_lowest_to_the_highest_prediction():
-    table = backtest.by_predicted_value(four_customers(), groups=2)
+    table = holdout.by_predicted_value(four_customers(), groups=2)
     assert table["predicted"].tolist() == [7.5, 27.5]
     assert table["actual"].tolist() == [5, 35]
 
 
 def test_without_a_backtest_there_is_nothing_to_say():
-    assert backtest.origin_day(None) == date.min
-    assert backtest.holdout_horizon(date.min, date(2025, 1, 1), discount_rate_annual=0.1, gross_margin=1.0).weeks == 0
+    assert holdout.origin_day(None) == date.min
+    assert holdout.holdout_horizon(date.min, date(2025, 1, 1), discount_rate_annual=0.1, gross_margin=1.0).weeks == 0
     assert (
-        backtest.holdout_horizon(date(2025, 1, 1), date(2025, 1, 15), discount_rate_annual=0.1, gross_margin=1.0).weeks
+        holdout.holdout_horizon(date(2025, 1, 1), date(2025, 1, 15), discount_rate_annual=0.1, gross_margin=1.0).weeks
         == 2
     )
 
@@ -73,7 +75,7 @@ def test_the_holdouts_first_week_ends_where_the_calendars_does():
     # First purchase of all on day 0, calibration end on day 17 (a Thursday if day 0 is a Monday), holdout to day 30.
     known = pd.DataFrame({"T": [17 / 7, 1.0]})
     weekly = pd.DataFrame({"week": [0, 1, 2, 2, 3, 4], "period": ["calibration"] * 3 + ["holdout"] * 3})
-    calendar = backtest.weekly_calendar(known, weekly, Horizon(13 / 7))
+    calendar = holdout.weekly_calendar(known, weekly, Horizon(13 / 7))
     # Days 18 to 20, 21 to 27, 28 to 30.
     np.testing.assert_allclose(calendar.edges * 7, [0, 3, 10, 13], atol=1e-9)
 
@@ -88,9 +90,9 @@ def test_tracking_goes_on_from_what_was_bought():
         }
     )
     draws, horizon = fixed_draws(2000, **TRUTH), Horizon(13 / 7)
-    calendar = backtest.weekly_calendar(known, weekly, horizon)
+    calendar = holdout.weekly_calendar(known, weekly, horizon)
     totals = simulate_futures(known, draws, horizon, seed=1, calendar=calendar)
-    table = backtest.tracking(weekly, known, draws, totals, interval=0.9).set_index("week")
+    table = holdout.tracking(weekly, known, draws, totals, interval=0.9).set_index("week")
     assert table["actual"].tolist() == [1, 2, 3, 5, 6]
     assert table["period"].tolist() == ["calibration"] * 2 + ["holdout"] * 3
     assert table["lower"].isna().tolist() == [True, True, False, False, False]
@@ -112,8 +114,8 @@ HISTORY = ["customer_id", "frequency", "recency", "T", "monetary_value", "revenu
 
 def told(customers: int, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return unrounded histories of customers up to 80 weeks old, and what truly came after them."""
-    truth = simulate.Truth(alpha_weeks=TRUTH["alpha"], **{name: TRUTH[name] for name in TRUTH if name != "alpha"})
-    known = simulate.histories(truth, customers, rng.uniform(1, 80, customers), HALF_YEAR.weeks, DISCOUNT, rng)
+    truth = generate.Truth(alpha_weeks=TRUTH["alpha"], **{name: TRUTH[name] for name in TRUTH if name != "alpha"})
+    known = generate.histories(truth, customers, rng.uniform(1, 80, customers), HALF_YEAR.weeks, DISCOUNT, rng)
     known["revenue"] = (1 + known["frequency"]) * known["monetary_value"].where(known["frequency"] > 0, 8.0)
     came = {"future_purchases": "actual_purchases", "future_value": "actual_value"}
     return known, known[["customer_id", *came]].rename(columns=came)
@@ -124,10 +126,10 @@ def shop():
     return told(CUSTOMERS, np.random.default_rng(12))
 
 
-def scored(shop, draws=DRAWS, horizon=HALF_YEAR, groupings=None) -> backtest.Scored:
+def scored(shop, draws=DRAWS, horizon=HALF_YEAR, groupings=None) -> holdout.Scored:
     known, came = shop
     options = {"origin": ORIGIN, "interval": 0.9, "seed": 3, "workers": 2, "groupings": groupings}
-    return backtest.score(known[HISTORY], came, draws, horizon, **options)
+    return holdout.score(known[HISTORY], came, draws, horizon, **options)
 
 
 @pytest.fixture(scope="module")
@@ -139,11 +141,12 @@ def faults(table: pd.DataFrame) -> set[str]:
     """Return which of the limits of a calibrated forecast the scored table breaks."""
     below, at_most = table["value_cdf_below"], table["value_cdf"]
     found = {
-        "coverage": 0.90 <= scores.coverage(below, at_most, 0.90) <= 0.98,
-        "pit of counts": scores.pit_distance(table["purchases_cdf_below"], table["purchases_cdf"], seed=1)[1] > 1e-3,
-        "pit of value": scores.pit_distance(below, at_most, seed=1)[1] > 1e-3,
+        "coverage": 0.90 <= scoring_rules.coverage(below, at_most, 0.90) <= 0.98,
+        "pit of counts": scoring_rules.pit_distance(table["purchases_cdf_below"], table["purchases_cdf"], seed=1)[1]
+        > 1e-3,
+        "pit of value": scoring_rules.pit_distance(below, at_most, seed=1)[1] > 1e-3,
         # Of counts: the slope of value has a standard error of .1 to .3 at this size even for the truth.
-        "slope": 0.85 <= scores.slope(table["expected_purchases"], table["actual_purchases"]) <= 1.15,
+        "slope": 0.85 <= scoring_rules.slope(table["expected_purchases"], table["actual_purchases"]) <= 1.15,
     }
     return {name for name, holds in found.items() if not holds}
 
@@ -162,7 +165,7 @@ def test_the_truth_passes_every_check(calibrated):
     assert faults(table) == set()
     assert table["origin"].eq(pd.Timestamp(ORIGIN)).all()
     inside = table["actual_value"].between(table["clv_lower"], table["clv_upper"]).mean()
-    assert inside == pytest.approx(scores.coverage(table["value_cdf_below"], table["value_cdf"], 0.90))
+    assert inside == pytest.approx(scoring_rules.coverage(table["value_cdf_below"], table["value_cdf"], 0.90))
 
 
 @pytest.mark.parametrize(
@@ -185,8 +188,8 @@ def test_expectation_limits_cover_almost_nobody(shop):
     rng = np.random.default_rng(1)
     uncertain = {name: value * rng.lognormal(0, 0.03, len(DRAWS)) for name, value in TRUTH.items()}
     table = scored(shop, Draws(**uncertain)).customers
-    assert backtest.share_inside(table, "clv_lower", "clv_upper") > 0.9
-    assert backtest.share_inside(table, "expected_clv_lower", "expected_clv_upper") < 0.1
+    assert holdout.share_inside(table, "clv_lower", "clv_upper") > 0.9
+    assert holdout.share_inside(table, "expected_clv_lower", "expected_clv_upper") < 0.1
 
 
 def test_everybody_at_the_mean_spend_is_caught_by_crps_alone(shop, calibrated):
@@ -198,7 +201,7 @@ def test_everybody_at_the_mean_spend_is_caught_by_crps_alone(shop, calibrated):
 
 def test_the_key_figures_say_what_the_table_says(shop, calibrated):
     (_, came), table = shop, calibrated.customers
-    found = backtest.figures(calibrated, horizon=HALF_YEAR, interval=0.9, seed=1)
+    found = holdout.figures(calibrated, horizon=HALF_YEAR, interval=0.9, seed=1)
     assert found["origin"] == "2025-06-30"
     assert found["horizon_weeks"] == 26
     for name, predicted in (("purchases", "expected_purchases"), ("value", "clv_mean")):
@@ -210,23 +213,23 @@ def test_the_key_figures_say_what_the_table_says(shop, calibrated):
         assert part["forecast"]["lower"] < part["forecast"]["mean"] < part["forecast"]["upper"]
         assert part["crps"] == pytest.approx(table[f"{name}_crps"].mean())
         assert part["crps"] < part["mae"]  # a distribution is worth more than its mean
-    alone = backtest.purchase_figures(calibrated, interval=0.9, seed=1)
+    alone = holdout.purchase_figures(calibrated, interval=0.9, seed=1)
     assert alone == found["purchases"]
 
 
 def test_nobody_to_test_gives_empty_tables_and_no_figures(shop):
     known, came = shop
-    nobody = backtest.score(
+    nobody = holdout.score(
         known.head(0), came.head(0), DRAWS, Horizon(0.0), origin=date.min, interval=0.9, seed=1, workers=1
     )
     table = nobody.customers
     assert table.empty
-    assert backtest.figures(nobody, horizon=Horizon(0.0), interval=0.9, seed=1) is None
-    assert backtest.purchase_figures(nobody, interval=0.9, seed=1) is None
+    assert holdout.figures(nobody, horizon=Horizon(0.0), interval=0.9, seed=1) is None
+    assert holdout.purchase_figures(nobody, interval=0.9, seed=1) is None
     assert nobody.total["customers"] == 0
     assert nobody.total["value_actual"] == nobody.total["purchases_upper"] == 0
-    assert backtest.by_predicted_value(table).empty
-    assert backtest.by_frequency(table).empty
+    assert holdout.by_predicted_value(table).empty
+    assert holdout.by_frequency(table).empty
 
 
 # --- who seemed to have left
@@ -234,14 +237,14 @@ def test_nobody_to_test_gives_empty_tables_and_no_figures(shop):
 
 def test_those_who_seemed_to_have_left_are_repeat_customers_below_one_half():
     table = four_customers().assign(p_alive=[0.1, 0.4, 0.5, 0.2])  # a bought once, c is exactly one half
-    assert backtest._slipping(table) == {"customers": 2, "forecast": 10 + 20, "actual": 10 + 30}
-    nobody = backtest._slipping(table.assign(p_alive=0.9))
+    assert holdout._slipping(table) == {"customers": 2, "forecast": 10 + 20, "actual": 10 + 30}
+    nobody = holdout._slipping(table.assign(p_alive=0.9))
     assert nobody == {"customers": 0, "forecast": 0, "actual": 0}
 
 
 def test_the_figures_say_what_was_expected_of_those_who_seemed_to_have_left(shop, calibrated):
     (known, came), table = shop, calibrated.customers
-    found = backtest.figures(calibrated, horizon=HALF_YEAR, interval=0.9, seed=1)["slipping"]
+    found = holdout.figures(calibrated, horizon=HALF_YEAR, interval=0.9, seed=1)["slipping"]
     population = [TRUTH[name] for name in ("r", "alpha", "a", "b")]
     alive = bgnbd.probability_alive(*(known[name] for name in bgnbd.HISTORY), *population)
     np.testing.assert_allclose(table["p_alive"], alive)
@@ -287,7 +290,7 @@ def test_a_group_is_told_what_its_own_customers_brought(shop, parted):
     loyal = parted.groups.set_index("group").loc["Loyal"]
     assert loyal["customers"] == (known["T"] > 40).sum()
     assert loyal["value_actual"] == pytest.approx(came.loc[known["T"] > 40, "actual_value"].sum())
-    once = parted.groups.set_index("group").loc[backtest.ONCE]
+    once = parted.groups.set_index("group").loc[holdout.ONCE]
     assert once["purchases_actual"] == came.loc[known["frequency"] == 0, "actual_purchases"].sum()
 
 
@@ -313,8 +316,8 @@ def test_one_wild_draw_in_a_thousand_does_not_move_the_spread():
     draws = np.random.default_rng(2).lognormal(5, [0.05, 0.2, 0.6], (1000, 3))
     wild = draws.copy()
     wild[17] *= 1e6
-    own = backtest._log_sd(draws)
-    np.testing.assert_allclose(backtest._log_sd(wild), own, rtol=0.01)
+    own = holdout._log_sd(draws)
+    np.testing.assert_allclose(holdout._log_sd(wild), own, rtol=0.01)
     # Negative control: the standard deviation of the logarithm itself does move.
     assert (np.log(wild).std(axis=0) > 1.1 * np.log(draws).std(axis=0)).all()
 
@@ -322,12 +325,12 @@ def test_one_wild_draw_in_a_thousand_does_not_move_the_spread():
 @pytest.mark.parametrize("spread", [0.02, 0.2, 1.0])
 def test_the_spread_of_lognormal_draws_is_that_of_their_logarithm(spread):
     draws = np.random.default_rng(5).lognormal(5, spread, (100_000, 1))
-    assert backtest._log_sd(draws)[0] == pytest.approx(spread, rel=0.01)
+    assert holdout._log_sd(draws)[0] == pytest.approx(spread, rel=0.01)
 
 
 def test_a_total_that_may_be_nothing_still_has_a_spread():
     draws = np.array([[0.0, 5.0], [0.0, 5.0], [0.0, 5.0], [4.0, 5.0]])
-    mostly_nothing, known = backtest._log_sd(draws)
+    mostly_nothing, known = holdout._log_sd(draws)
     assert mostly_nothing == pytest.approx(np.sqrt(np.log1p(3)))  # variance 3, mean 1
     assert known == 0
 
@@ -336,21 +339,21 @@ OUTCOMES = ("purchases", "value")
 
 
 def test_the_true_total_is_believed_and_that_of_a_forecast_a_third_too_high_is_not(shop, calibrated):
-    def surprise(found: backtest.Scored, name: str) -> float:
+    def surprise(found: holdout.Scored, name: str) -> float:
         total = found.total
         return abs(np.log(total[f"{name}_actual"] / total[f"{name}_forecast"])) / total[f"{name}_log_sd"]
 
     high = scored(shop, horizon=faster(1.3))
     for name in OUTCOMES:
         assert surprise(calibrated, name) < 2.6 < surprise(high, name)  # one in a hundred
-    assert not backtest.purchase_figures(high, interval=0.9, seed=1)["inside"]
+    assert not holdout.purchase_figures(high, interval=0.9, seed=1)["inside"]
 
 
 @pytest.mark.parametrize("outcome", OUTCOMES)
 def test_what_is_said_by_history_adds_up_to_what_is_said_of_all(calibrated, outcome):
-    found = backtest.figures(calibrated, horizon=HALF_YEAR, interval=0.9, seed=1)[outcome]
+    found = holdout.figures(calibrated, horizon=HALF_YEAR, interval=0.9, seed=1)[outcome]
     parts = list(found["by_history"].values())
-    assert list(found["by_history"]) == [backtest.ONCE, backtest.BACK]
+    assert list(found["by_history"]) == [holdout.ONCE, holdout.BACK]
     assert sum(part["n_customers"] for part in parts) == found["n_customers"] == CUSTOMERS
     assert sum(part["actual"] for part in parts) == pytest.approx(found["actual"])
     assert sum(part["forecast"]["mean"] for part in parts) == pytest.approx(found["forecast"]["mean"])
@@ -364,9 +367,9 @@ def test_what_is_said_by_history_adds_up_to_what_is_said_of_all(calibrated, outc
 
 def test_past_spend_and_hindsight_stand_beside_the_forecasts_ranking(shop, calibrated):
     known, came = shop
-    found = backtest.figures(calibrated, horizon=HALF_YEAR, interval=0.9, seed=1)["ranking"]
+    found = holdout.figures(calibrated, horizon=HALF_YEAR, interval=0.9, seed=1)["ranking"]
     assert found["gini"]["hindsight"] == pytest.approx(1)
-    assert found["gini"]["past_spend"] == pytest.approx(scores.gini(known["revenue"], came["actual_value"]))
+    assert found["gini"]["past_spend"] == pytest.approx(scoring_rules.gini(known["revenue"], came["actual_value"]))
     assert found["gini"]["past_spend"] < found["gini"]["forecast"] < 1
     best = came["actual_value"].nlargest(CUSTOMERS // 10).sum() / came["actual_value"].sum()
     assert found["best_tenth"]["hindsight"] == pytest.approx(best)
@@ -393,7 +396,7 @@ def test_windows_are_summed_up_by_length():
         (13, "2024-04-01", 700, 70.0, 80.0, 120.0, 0.97),
         (13, "2024-07-01", 950, 105.0, 80.0, 105.0, 0.94),  # a limit is inside
     )
-    quarter, half_year = backtest.by_horizon(windows)
+    quarter, half_year = holdout.by_horizon(windows)
     assert (quarter["horizon_weeks"], half_year["horizon_weeks"]) == (13, 26)
     assert (quarter["n_windows"], half_year["n_windows"]) == (3, 1)
     assert (quarter["value"]["inside"], half_year["value"]["inside"]) == (2, 0)
@@ -405,7 +408,7 @@ def test_windows_are_summed_up_by_length():
 @pytest.mark.parametrize(("first", "same"), [(900, True), (899, False)])
 def test_windows_are_of_the_same_customers_where_nine_in_ten_were_there_from_the_first(first, same):
     windows = past_windows((13, "2024-01-01", first, 1, 0, 2, 0.9), (13, "2024-04-01", 1000, 1, 0, 2, 0.9))
-    assert backtest.by_horizon(windows)[0]["same_customers"] is same
+    assert holdout.by_horizon(windows)[0]["same_customers"] is same
 
 
 def test_what_was_planned_and_not_tested_is_counted():
@@ -413,15 +416,15 @@ def test_what_was_planned_and_not_tested_is_counted():
     rolling = pd.DataFrame(
         {"horizon_weeks": [13, 13, 13, 26], "origin": ["2024-01-01", "2024-04-01", "2024-04-01", "2024-04-01"]}
     )
-    assert backtest.past(windows, rolling, customers=700)["windows_left_out"] == 2
-    nothing = backtest.past(windows.head(0), rolling.head(0), customers=700)
+    assert holdout.past(windows, rolling, customers=700)["windows_left_out"] == 2
+    nothing = holdout.past(windows.head(0), rolling.head(0), customers=700)
     assert nothing == {"horizons": [], "windows_left_out": 0, "sample_of": None}
 
 
 @pytest.mark.parametrize(("customers", "sample_of"), [(50_000, None), (50_001, 50_001)])
 def test_windows_of_a_large_base_hold_a_sample_of_it(customers, sample_of):
     nothing = past_windows()
-    assert backtest.past(nothing, nothing, customers=customers)["sample_of"] == sample_of
+    assert holdout.past(nothing, nothing, customers=customers)["sample_of"] == sample_of
 
 
 # --- amounts alone
@@ -441,7 +444,7 @@ def spenders(n: int = 4000) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def spent(**changed: float) -> pd.DataFrame:
     values = {name: np.full((1, 40), (TRUTH | changed)[name]) for name in ("p", "q", "v")}
-    return backtest.spend(*spenders(), posterior(**values))
+    return holdout.spend(*spenders(), posterior(**values))
 
 
 def test_amounts_that_came_lie_evenly_in_what_the_spend_model_said_of_them():
@@ -449,9 +452,9 @@ def test_amounts_that_came_lie_evenly_in_what_the_spend_model_said_of_them():
     known, came = spenders()
     assert len(found) == (came["actual_purchases"] > 0).sum()
     assert (found["actual"] * found["purchases"]).sum() == pytest.approx(came["actual_revenue"].sum())
-    assert scores.pit_distance(found["cdf"], found["cdf"], seed=1)[1] > 1e-3
-    figures = backtest.spend_figures(found, seed=1)
-    assert figures.index.tolist() == ["all", backtest.BACK, backtest.ONCE]
+    assert scoring_rules.pit_distance(found["cdf"], found["cdf"], seed=1)[1] > 1e-3
+    figures = holdout.spend_figures(found, seed=1)
+    assert figures.index.tolist() == ["all", holdout.BACK, holdout.ONCE]
     for level in (0.5, 0.8, 0.9):
         for rows in figures.itertuples():
             held = figures.loc[rows.Index, f"{level:.2f}"]
@@ -461,7 +464,7 @@ def test_amounts_that_came_lie_evenly_in_what_the_spend_model_said_of_them():
         known.loc[known["frequency"] == 0, "customer_id"]
         .isin(came.loc[came["actual_purchases"] > 0, "customer_id"])
         .sum()
-        == figures.loc[backtest.ONCE, "customers"]
+        == figures.loc[holdout.ONCE, "customers"]
     )
 
 
@@ -469,41 +472,41 @@ def test_amounts_that_came_lie_evenly_in_what_the_spend_model_said_of_them():
 def test_amounts_expected_wrong_fail(wrong):
     # The last has the right mean and too little luck.
     found = spent(**wrong)
-    assert scores.pit_distance(found["cdf"], found["cdf"], seed=1)[1] < 1e-6
+    assert scoring_rules.pit_distance(found["cdf"], found["cdf"], seed=1)[1] < 1e-6
 
 
 def test_amounts_are_weighed_by_purchases():
     table = pd.DataFrame(
         {
-            "history": [backtest.BACK, backtest.ONCE, backtest.BACK],
+            "history": [holdout.BACK, holdout.ONCE, holdout.BACK],
             "purchases": [1, 3, 2],
             "expected": [10.0, 20.0, 40.0],
             "actual": [16.0, 12.0, 40.0],
             "cdf": [0.5, 0.01, 0.96],
         }
     )
-    found = backtest.spend_figures(table, seed=1)
+    found = holdout.spend_figures(table, seed=1)
     assert found["customers"].tolist() == [3, 2, 1]
     assert found["purchases"].tolist() == [6, 3, 3]
     assert found["expected"].tolist() == pytest.approx([150 / 6, 30, 20])
     assert found["actual"].tolist() == pytest.approx([132 / 6, 32, 12])
     assert found["0.90"].tolist() == pytest.approx([1 / 3, 1 / 2, 0])
     assert found["0.94"].tolist() == pytest.approx([2 / 3, 1, 0])
-    assert found.loc[backtest.ONCE, "pit_distance"] == pytest.approx(0.99)
-    once = backtest.spend_figures(table[table["history"] == backtest.ONCE], seed=1)
-    assert once.index.tolist() == ["all", backtest.ONCE]  # a history that nobody has is absent
+    assert found.loc[holdout.ONCE, "pit_distance"] == pytest.approx(0.99)
+    once = holdout.spend_figures(table[table["history"] == holdout.ONCE], seed=1)
+    assert once.index.tolist() == ["all", holdout.ONCE]  # a history that nobody has is absent
 
 
 def test_nobody_who_bought_gives_no_amounts():
     known, came = spenders(20)
-    nothing = backtest.spend(
+    nothing = holdout.spend(
         known, came.assign(actual_revenue=0.0), posterior(**{n: np.full((1, 4), 3.0) for n in "pqv"})
     )
     assert nothing.empty
-    assert backtest.spend_figures(nothing, seed=1).empty
+    assert holdout.spend_figures(nothing, seed=1).empty
 
 
 def test_amounts_are_scored_in_blocks_and_the_blocks_do_not_show(monkeypatch):
     whole = spent()
-    monkeypatch.setattr(backtest, "BLOCK_CUSTOMERS", 7)
+    monkeypatch.setattr(holdout, "BLOCK_CUSTOMERS", 7)
     pd.testing.assert_frame_equal(spent(), whole, rtol=1e-12)

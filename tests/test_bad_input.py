@@ -28,9 +28,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markupsafe import escape
 
-from clv import check, findings, params, plots, run, transactions
 from clv.errors import InputError
-from clv.rules import LEAVE_OUT, QUARANTINE, WARN
+from clv.report.figures import canvas
+from clv.run import check_data, execute
+from clv.run import params as run_params
+from clv.transactions import cleaning, connection, findings, reading
+from clv.transactions.rules import LEAVE_OUT, QUARANTINE, WARN
 
 # --- a healthy log ------------------------------------------------------------------------------------------------
 
@@ -1239,7 +1242,7 @@ class Shop:
 def command(*words: str | Path) -> tuple[int, str]:
     """Call the command line; return its exit code and the one sentence it says."""
     with contextlib.redirect_stderr(io.StringIO()) as errors, contextlib.redirect_stdout(io.StringIO()) as printed:
-        code = run.main(list(map(str, words)))
+        code = execute.main(list(map(str, words)))
     assert printed.getvalue() == ""
     said = errors.getvalue()
     assert said.count("\n") == 1 and said.endswith("\n") and "Traceback" not in said, said
@@ -1262,7 +1265,7 @@ def undrawn(monkeypatch):
     """A function after which pages are made without pictures."""
     picture = SimpleNamespace(savefig=lambda *_, **__: None)
     return lambda: [
-        monkeypatch.setattr(plots, name, lambda *_, **__: picture)
+        monkeypatch.setattr(canvas, name, lambda *_, **__: picture)
         for name in ("plot_weekly_activity", "plot_order_amounts")
     ]
 
@@ -1300,25 +1303,23 @@ def rows_left_out(shop: Shop) -> list[dict[str, str]]:
 @pytest.fixture(scope="module")
 def database():
     """A database in which one log after the other is cleaned."""
-    con = transactions.connect()
+    con = connection.connect()
     con.execute("SET threads = 1")  # of a few hundred rows two would only wait for each other
     return con
 
 
-def said_by_cleaning(database: DuckDBPyConnection, source: transactions.SourceSettings) -> str:
+def said_by_cleaning(database: DuckDBPyConnection, source: reading.SourceSettings) -> str:
     """Read and clean a log; return the sentence it is refused with, nothing if it is not."""
     database.execute("DROP TABLE IF EXISTS ledger")
     try:
-        transactions.read(database, source)
-        transactions.clean(database, source)
+        reading.read(database, source)
+        cleaning.clean(database, source)
     except InputError as refusal:
         return str(refusal)
     return ""
 
 
-def found_by_cleaning(
-    database: DuckDBPyConnection, source: transactions.SourceSettings
-) -> dict[str, tuple[str, int, str]]:
+def found_by_cleaning(database: DuckDBPyConnection, source: reading.SourceSettings) -> dict[str, tuple[str, int, str]]:
     """Return the rules that found rows, as `rules` does; none if the log was refused before it was judged."""
     if ("ledger",) not in database.execute("SHOW TABLES").fetchall():
         return {}
@@ -1331,8 +1332,8 @@ def found_by_cleaning(
 @pytest.mark.parametrize("case", [case for case in CASES if case not in WHOLE], ids=lambda case: case.fault)
 def test_cleaning_finds_a_fault_by_its_rule_in_its_record(case, shop, database):
     shop.hand_in(case)
-    verdict, chosen = case.verdict, params.load(shop.params)
-    source = check._source_settings(chosen, chosen.source)
+    verdict, chosen = case.verdict, run_params.load(shop.params)
+    source = check_data._source_settings(chosen, chosen.source)
     said = said_by_cleaning(database, source)
     assert said.startswith(verdict.refusal) if verdict.refusal else said == ""
 
@@ -1541,7 +1542,7 @@ def test_the_report_refuses_a_log_in_the_same_sentence_and_leaves_the_last_repor
     shop.hand_in(next(case for case in CASES if case.fault == "another format in every other row"))
     _, said = command("check", shop.params)
     sentence = said.removesuffix(f" See {shop.page}.")
-    assert run.main(["prepare", str(shop.params)]) == 0
+    assert execute.main(["prepare", str(shop.params)]) == 0
     assert command("notebook", "01_generate", "shop") == (2, sentence)
     results = shop.files()
     assert {name: results[name] for name in ("report.html", "data/customers.parquet")} == {

@@ -5,7 +5,7 @@ import json
 import bench
 import pytest
 
-from clv.artefacts import root
+from clv.run.artefacts import root
 
 MACHINE = {
     **{"processor": "Abacus", "cores": 2, "memory_gib": 24.0, "python": "3.13.0"},

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.special import betaln, expit
 
-from clv import bgnbd
+from clv.models import bgnbd
 
 TABLE = oracle()
 PARAMETERS = ["r", "alpha", "a", "b"]

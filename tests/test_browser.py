@@ -19,9 +19,9 @@ from playwright.sync_api import Browser, Locator, Page, sync_playwright
 from test_cards import CAMPAIGN, CUSTOMERS, SEGMENTS
 from test_charts import CHARTS
 
-from clv import page_tables
-from clv.cards import segment_cards
-from clv.html import PLOTLY, Downloads, render
+from clv.report import tables
+from clv.report.cards import segment_cards
+from clv.report.page.html import PLOTLY, Downloads, render
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [
@@ -72,9 +72,9 @@ def book() -> nbformat.NotebookNode:
             new_markdown_cell("## Charts\n\nLook."),
             *(shown(plotly=json.loads(draw().to_json())) for draw in CHARTS.values()),
             new_markdown_cell("## Tables\n\n| a | b |\n| --- | --- |\n| x | y |"),
-            shown(html=page_tables.shown(LONG, "A long table").data),
-            shown(html=page_tables.shown(wide).data),
-            shown(html=page_tables.folded_checks(CHECKS).data),
+            shown(html=tables.shown(LONG, "A long table").data),
+            shown(html=tables.shown(wide).data),
+            shown(html=tables.folded_checks(CHECKS).data),
             shown(html=segment_cards(SEGMENTS, CUSTOMERS, CAMPAIGN, currency="USD", interval=0.9).data),
             new_markdown_cell("## Files"),
             new_code_cell("files", outputs=[new_output("display_data", carried)]),

@@ -7,12 +7,14 @@ import pandas as pd
 import pytest
 from forecasts import DISCOUNT
 
-from clv import backtest, scores, simulate, value
-from clv.predict import Draws, Horizon
+from clv.backtest import holdout, scoring_rules
+from clv.forecast import value
+from clv.forecast.future import Draws, Horizon
+from clv.transactions import generate
 
 pytestmark = pytest.mark.slow
 
-TRUTH = simulate.Truth(r=0.8, alpha_weeks=8.0, a=0.8, b=4.0, p=5.0, q=4.0, v=24.0)
+TRUTH = generate.Truth(r=0.8, alpha_weeks=8.0, a=0.8, b=4.0, p=5.0, q=4.0, v=24.0)
 HALF_YEAR = Horizon(26.0, DISCOUNT, 1.0)
 CUSTOMERS, DRAWS = 4000, 400
 
@@ -21,17 +23,17 @@ CUSTOMERS, DRAWS = 4000, 400
 def shop() -> pd.DataFrame:
     """Return unrounded histories (dates rounded to days bias recovery) and their true future."""
     rng = np.random.default_rng(20260101)
-    return simulate.histories(TRUTH, CUSTOMERS, rng.uniform(1, 104, CUSTOMERS), HALF_YEAR.weeks, DISCOUNT, rng)
+    return generate.histories(TRUTH, CUSTOMERS, rng.uniform(1, 104, CUSTOMERS), HALF_YEAR.weeks, DISCOUNT, rng)
 
 
 @pytest.fixture(scope="module")
 def posteriors(shop):
-    from clv import bgnbd_model, gamma_gamma_model, sampling
+    from clv.models import bgnbd_pymc, gamma_gamma_pymc, sampling
 
     settings = sampling.Settings(chains=4, draws=500, tune=500, seed=1)
     return [
         sampling.sample(sampling.Compiled(module.model(shop)), shop, settings)
-        for module in (bgnbd_model, gamma_gamma_model)
+        for module in (bgnbd_pymc, gamma_gamma_pymc)
     ]
 
 
@@ -57,24 +59,24 @@ def scored(shop: pd.DataFrame, draws: Draws, horizon: Horizon = HALF_YEAR) -> pd
     came = came[["customer_id", "actual_purchases", "actual_value"]]
     history = shop[["customer_id", "frequency", "recency", "T", "monetary_value"]].assign(revenue=1.0)
     options = {"origin": pd.Timestamp("2025-12-31"), "interval": 0.9, "seed": 3, "workers": 2}
-    return backtest.score(history, came, draws, horizon, **options).customers
+    return holdout.score(history, came, draws, horizon, **options).customers
 
 
 def p_values(table: pd.DataFrame) -> list[float]:
     return [
-        scores.pit_distance(table[f"{name}_cdf_below"], table[f"{name}_cdf"], seed=1)[1]
+        scoring_rules.pit_distance(table[f"{name}_cdf_below"], table[f"{name}_cdf"], seed=1)[1]
         for name in ("purchases", "value")
     ]
 
 
 def slope(table: pd.DataFrame) -> float:
-    return scores.slope(table["expected_purchases"], table["actual_purchases"])
+    return scoring_rules.slope(table["expected_purchases"], table["actual_purchases"])
 
 
 def test_realised_values_lie_inside_their_intervals(calibrated):
     # Values are discrete at zero, so a 90 % interval holds more than 90 %.
-    assert 0.90 <= scores.coverage(calibrated["value_cdf_below"], calibrated["value_cdf"], 0.90) <= 0.98
-    assert 0.90 <= scores.coverage(calibrated["purchases_cdf_below"], calibrated["purchases_cdf"], 0.90) <= 0.98
+    assert 0.90 <= scoring_rules.coverage(calibrated["value_cdf_below"], calibrated["value_cdf"], 0.90) <= 0.98
+    assert 0.90 <= scoring_rules.coverage(calibrated["purchases_cdf_below"], calibrated["purchases_cdf"], 0.90) <= 0.98
 
 
 def test_the_randomised_pit_is_uniform(calibrated):

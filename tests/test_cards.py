@@ -3,7 +3,7 @@
 import pandas as pd
 from test_report import FIGURES, GROUPS, said, untested
 
-from clv import cards
+from clv.report import cards
 
 SEGMENTS = GROUPS[GROUPS["grouping"] == "rfm_segment"]
 CUSTOMERS = pd.DataFrame(

@@ -7,8 +7,13 @@ import pytest
 from forecasts import CDNOW_PURCHASES, CDNOW_SPEND
 from helpers import cdnow
 
-from clv import backtest, bgnbd, gamma_gamma, gate, rfm, value, windows
-from clv.predict import Horizon
+from clv.backtest import holdout
+from clv.checks import convergence
+from clv.forecast import value
+from clv.forecast.future import Horizon
+from clv.models import bgnbd, gamma_gamma
+from clv.rfm import customers as rfm_customers
+from clv.rfm import windows
 
 CUT, END = date(1997, 9, 30), date(1998, 6, 30)
 NINE_MONTHS = Horizon(39.0)
@@ -21,13 +26,13 @@ def shop():
 
 @pytest.fixture(scope="module")
 def calibration(shop):
-    return rfm.summarise(shop, "transactions", period_end=CUT)
+    return rfm_customers.summarise(shop, "transactions", period_end=CUT)
 
 
 @pytest.fixture(scope="module")
 def came(shop):
     rules = {"calibration_end": CUT, "observation_end": END, "discount_weekly": 0.0, "gross_margin": 1.0}
-    return rfm.holdout(shop, "transactions", **rules)
+    return rfm_customers.holdout(shop, "transactions", **rules)
 
 
 def test_the_likelihood_at_the_published_estimates_is_as_published(calibration):
@@ -51,13 +56,13 @@ def test_the_published_estimates_forecast_the_published_total(calibration, came)
 @pytest.fixture(scope="module")
 def posteriors(shop, calibration):
     """Return both models' posteriors of the calibration and of the whole log, 4 chains of 1,000 draws."""
-    from clv import bgnbd_model, gamma_gamma_model, sampling
+    from clv.models import bgnbd_pymc, gamma_gamma_pymc, sampling
 
     settings = sampling.Settings(chains=4, draws=1000, tune=1000, seed=20260101)
-    parts = {"calibration": calibration, "everything": rfm.summarise(shop, "transactions", period_end=END)}
+    parts = {"calibration": calibration, "everything": rfm_customers.summarise(shop, "transactions", period_end=END)}
     return {
         (name, part): posterior
-        for name, module in (("purchases", bgnbd_model), ("spend", gamma_gamma_model))
+        for name, module in (("purchases", bgnbd_pymc), ("spend", gamma_gamma_pymc))
         for part, posterior in sampling.sample_parts(
             sampling.Compiled(module.model(calibration)), parts, settings
         ).items()
@@ -95,9 +100,9 @@ def test_spend_is_within_one_posterior_sd_of_the_published(spend, name):
 @pytest.mark.slow
 def test_every_posterior_passes_the_gate(posteriors):
     for (model, part), posterior in posteriors.items():
-        derived = {"mean spend": gate.population_mean_spend(posterior)} if model == "spend" else {}
-        checks = gate.judge(f"{model} {part}", posterior, chains=4, draws=1000, derived=derived)
-        assert gate.verdict(checks) == gate.PASS, checks
+        derived = {"mean spend": convergence.population_mean_spend(posterior)} if model == "spend" else {}
+        checks = convergence.judge(f"{model} {part}", posterior, chains=4, draws=1000, derived=derived)
+        assert convergence.verdict(checks) == convergence.PASS, checks
 
 
 @pytest.mark.slow
@@ -116,8 +121,8 @@ def draws(posteriors):
 @pytest.fixture(scope="module")
 def scored(calibration, came, draws):
     options = {"origin": CUT, "interval": 0.94, "seed": 1, "workers": 2}
-    found = backtest.score(calibration, came, draws, NINE_MONTHS, **options)
-    return backtest.figures(found, horizon=NINE_MONTHS, interval=0.94, seed=1)
+    found = holdout.score(calibration, came, draws, NINE_MONTHS, **options)
+    return holdout.figures(found, horizon=NINE_MONTHS, interval=0.94, seed=1)
 
 
 @pytest.mark.slow
@@ -153,16 +158,17 @@ def test_the_total_is_the_models_and_misses_what_came(scored):
 
 @pytest.fixture(scope="module")
 def quarters(shop):
-    from clv import bgnbd_model, origins, sampling
+    from clv.backtest import rolling as backtest_rolling
+    from clv.models import bgnbd_pymc, sampling
 
     rules = {"calibration_end": CUT, "last_day": END, "horizon_weeks": 13, "discount_weekly": 0.0, "gross_margin": 1.0}
     rolling = windows.window_histories(shop, "transactions", **rules)
-    compiled = sampling.Compiled(bgnbd_model.model(rolling))
+    compiled = sampling.Compiled(bgnbd_pymc.model(rolling))
     settings = sampling.Settings(chains=4, draws=500, tune=1, seed=20260101, method=sampling.LAPLACE)
-    fits = origins.fit_windows(compiled, rolling, settings)
+    fits = backtest_rolling.fit_windows(compiled, rolling, settings)
     assert fits.refused == {}
     options = {"draws": 500, "interval": 0.9, "seed": 1, "workers": 2}
-    return origins.score_windows(rolling, fits.draws, None, **options).set_index("origin")
+    return backtest_rolling.score_windows(rolling, fits.draws, None, **options).set_index("origin")
 
 
 @pytest.mark.slow
@@ -199,7 +205,7 @@ def test_the_models_own_intervals_are_too_narrow_for_cdnow(quarters):
 @pytest.mark.slow
 def test_days_and_cents_give_every_customer_the_same_value(calibration, draws):
     """Fitted again, same seed, with time in days and money in cents."""
-    from clv import bgnbd_model, gamma_gamma_model, sampling
+    from clv.models import bgnbd_pymc, gamma_gamma_pymc, sampling
 
     other = calibration.assign(
         recency=7 * calibration["recency"],
@@ -207,7 +213,7 @@ def test_days_and_cents_give_every_customer_the_same_value(calibration, draws):
         monetary_value=100 * calibration["monetary_value"],
     )
     settings = sampling.Settings(chains=4, draws=1000, tune=1000, seed=20260101)
-    models = bgnbd_model.model(other, periods_per_year=365.25), gamma_gamma_model.model(other)
+    models = bgnbd_pymc.model(other, periods_per_year=365.25), gamma_gamma_pymc.model(other)
     fitted = [sampling.sample(sampling.Compiled(model), other, settings) for model in models]
     in_days = value.pair(*fitted, 1000)
     weeks = value.expectations(calibration, draws, Horizon(39.0, 0.002), interval=0.9)
@@ -220,6 +226,6 @@ def test_days_and_cents_give_every_customer_the_same_value(calibration, draws):
 
 
 def _total(customers, draws, horizon):
-    from clv.predict import simulate
+    from clv.forecast.future import simulate
 
     return simulate(customers, draws, Horizon(horizon), seed=1, workers=2).value[:, 0]

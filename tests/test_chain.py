@@ -13,9 +13,11 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from clv import chain, manifest, marks, prepare, provenance, run, tables
-from clv.artefacts import ARTEFACTS, NOTEBOOKS, Run
+from clv import tables
 from clv.errors import IntegrityError
+from clv.run import chain, manifest, marks, prepare, provenance
+from clv.run import execute as run_execute
+from clv.run.artefacts import ARTEFACTS, NOTEBOOKS, Run
 
 READS = {
     "01_generate": [],
@@ -438,31 +440,31 @@ def test_a_kernel_whose_runner_was_killed_cannot_write_over_what_the_next_one_ma
 
 
 def test_the_command_says_ok_or_names_what_does_not_belong(shop, monkeypatch, capsys):
-    monkeypatch.setattr(run, "_notebooks", lambda: shop.notebooks)
+    monkeypatch.setattr(run_execute, "_notebooks", lambda: shop.notebooks)
     identity = chain.identity(chain.record(shop.run.folder, "06_report").mark)
-    assert run.main(["verify", "shop"]) == 0
+    assert run_execute.main(["verify", "shop"]) == 0
     assert capsys.readouterr().err.endswith(f"/shop: OK, every file belongs to run id {identity}\n")
     flip(shop.run.path("customers"))
-    assert run.main(["verify", "shop"]) == 4
+    assert run_execute.main(["verify", "shop"]) == 4
     first, report, last = capsys.readouterr().err.splitlines()
     assert first.startswith("data/customers.parquet does not belong: ")
     assert report.startswith("report.html is whole, but of an earlier state")
     again = "run `make report PARAMS=params/shop.yaml`."
     assert last.endswith(f"/shop does not belong together: {again}")
-    assert run.main(["verify", "none"]) == 4
+    assert run_execute.main(["verify", "none"]) == 4
     assert capsys.readouterr().err == "outputs/none does not exist: run `make report PARAMS=params/none.yaml`.\n"
     assert not Run("none").folder.exists()
 
 
 @pytest.mark.slow
 def test_copies_to_experiment_on_are_free_but_it_is_said_what_of_the_run_does_not_belong(shop, monkeypatch, capsys):
-    monkeypatch.setattr(run, "_notebooks", lambda: shop.notebooks)
+    monkeypatch.setattr(run_execute, "_notebooks", lambda: shop.notebooks)
     (shop.run.folder / "exports").mkdir(exist_ok=True)
     (shop.run.folder / "exports" / "segments.csv").write_text("group\n")  # which notebook 06 offers to take along
-    assert (run.main(["lab", "shop"]), capsys.readouterr().err) == (0, "")
+    assert (run_execute.main(["lab", "shop"]), capsys.readouterr().err) == (0, "")
     assert (shop.run.folder / "lab" / "outputs" / "shop" / "exports" / "segments.csv").exists()
     flip(shop.run.path("customers"))
-    assert run.main(["lab", "shop"]) == 0
+    assert run_execute.main(["lab", "shop"]) == 0
     assert capsys.readouterr().err.startswith("data/customers.parquet does not belong: ")
     monkeypatch.setenv("CLV_OUTPUTS", str(shop.run.folder / "lab" / "outputs"))
     for value in (1.0, 2.0):
@@ -471,9 +473,9 @@ def test_copies_to_experiment_on_are_free_but_it_is_said_what_of_the_run_does_no
 
 
 def test_while_somebody_makes_a_run_it_is_neither_verified_nor_finished(shop, monkeypatch, capsys):
-    monkeypatch.setattr(run, "_notebooks", lambda: shop.notebooks)
-    with run._only_maker(shop.run, "03_bgnbd_bayes"):
-        assert [run.main(["verify", "shop"]), run.main(["finish", "shop"])] == [5, 5]
+    monkeypatch.setattr(run_execute, "_notebooks", lambda: shop.notebooks)
+    with run_execute._only_maker(shop.run, "03_bgnbd_bayes"):
+        assert [run_execute.main(["verify", "shop"]), run_execute.main(["finish", "shop"])] == [5, 5]
     assert "03_bgnbd_bayes is being made by process" in capsys.readouterr().err
 
 

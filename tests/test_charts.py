@@ -8,7 +8,8 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from clv import charts, style
+from clv.report.charts import canvas
+from clv.report.figures import style
 
 DRAWS = pd.DataFrame({"draw": range(100), "value": np.arange(100.0), "purchases": np.arange(100.0)})
 DRAWS = DRAWS.assign(value_with_misfit=1.5 * DRAWS["value"] - 25)  # 10 to 90 becomes -10 to 110
@@ -127,18 +128,18 @@ def cohort_table(cohorts: int, ahead: int = 2) -> pd.DataFrame:
 COHORTS = cohort_table(3)
 TITLE = "The best 10 % hold 40 % of the value"
 CHARTS = {
-    "total": lambda: charts.chart_total(DRAWS, BASE, title=TITLE, currency="EUR", interval=0.8),
-    "concentration": lambda: charts.chart_concentration(CONCENTRATION, title=TITLE, interval=0.9),
-    "groups": lambda: charts.chart_groups(GROUPS, title=TITLE, currency="EUR", interval=0.9),
-    "segment_grid": lambda: charts.chart_segment_grid(GRID, title=TITLE, currency="EUR"),
-    "migration": lambda: charts.chart_migration(MIGRATION, title=TITLE),
-    "retention": lambda: charts.chart_retention(COHORTS, title=TITLE),
-    "cumulative": lambda: charts.chart_cumulative(COHORTS, title=TITLE, currency="EUR", interval=0.9),
-    "customer_map": lambda: charts.chart_customer_map(BINS, title=TITLE, currency="EUR"),
-    "will_buy": lambda: charts.chart_will_buy(PURCHASE_BINS, title=TITLE, currency="EUR"),
-    "tracking": lambda: charts.chart_tracking(TRACKING, title=TITLE, interval=0.9),
-    "backtest": lambda: charts.chart_backtest(DECILES, title=TITLE, currency="EUR"),
-    "windows": lambda: charts.chart_windows(WINDOWS, title=TITLE, interval=0.9),
+    "total": lambda: canvas.chart_total(DRAWS, BASE, title=TITLE, currency="EUR", interval=0.8),
+    "concentration": lambda: canvas.chart_concentration(CONCENTRATION, title=TITLE, interval=0.9),
+    "groups": lambda: canvas.chart_groups(GROUPS, title=TITLE, currency="EUR", interval=0.9),
+    "segment_grid": lambda: canvas.chart_segment_grid(GRID, title=TITLE, currency="EUR"),
+    "migration": lambda: canvas.chart_migration(MIGRATION, title=TITLE),
+    "retention": lambda: canvas.chart_retention(COHORTS, title=TITLE),
+    "cumulative": lambda: canvas.chart_cumulative(COHORTS, title=TITLE, currency="EUR", interval=0.9),
+    "customer_map": lambda: canvas.chart_customer_map(BINS, title=TITLE, currency="EUR"),
+    "will_buy": lambda: canvas.chart_will_buy(PURCHASE_BINS, title=TITLE, currency="EUR"),
+    "tracking": lambda: canvas.chart_tracking(TRACKING, title=TITLE, interval=0.9),
+    "backtest": lambda: canvas.chart_backtest(DECILES, title=TITLE, currency="EUR"),
+    "windows": lambda: canvas.chart_windows(WINDOWS, title=TITLE, interval=0.9),
 }
 
 
@@ -191,12 +192,12 @@ def test_money_carries_its_currency(name):
 
 def test_every_public_function_is_tried():
     elsewhere = {"campaign", "effects"}  # test_advice
-    found = {name.removeprefix("chart_") for name in vars(charts) if name.startswith("chart_")}
+    found = {name.removeprefix("chart_") for name in vars(canvas) if name.startswith("chart_")}
     assert found == set(CHARTS) | elsewhere
 
 
 def test_migration_stands_in_the_segments_order_with_its_shares_and_blanks():
-    figure = charts.chart_migration(MIGRATION, title=TITLE)
+    figure = canvas.chart_migration(MIGRATION, title=TITLE)
     cells = figure.data[0]
     assert list(cells.y) == ["Champions", "Lost", "Not yet customers"]
     assert list(cells.x) == ["Champions", "Loyal", "Lost"]
@@ -213,7 +214,7 @@ def test_migration_stands_in_the_segments_order_with_its_shares_and_blanks():
 
 
 def test_all_customers_stand_in_the_bars_of_their_probability():
-    figure = charts.chart_will_buy(PURCHASE_BINS, title=TITLE, currency="EUR")
+    figure = canvas.chart_will_buy(PURCHASE_BINS, title=TITLE, currency="EUR")
     repeat, once = figure.data
     assert list(repeat.x) == [5, 30, 70, 95] and list(repeat.width) == pytest.approx([10, 40, 40, 10])
     assert list(repeat.y) == [60, 10, 6, 3] and list(once.y) == [40, 20, 1, 0]
@@ -225,28 +226,28 @@ def test_all_customers_stand_in_the_bars_of_their_probability():
 
 
 def test_months_that_have_begun_are_marked_where_there_are_any():
-    figure = charts.chart_retention(COHORTS, title=TITLE)
+    figure = canvas.chart_retention(COHORTS, title=TITLE)
     marks = trace(figure, "month begun: observed so far, rest forecast")
     begun = COHORTS[(COHORTS["status"] == "split") & (COHORTS["months_since"] > 0)]
     assert list(zip(marks.x, marks.y, strict=True)) == list(zip(begun["months_since"], begun["cohort"], strict=True))
     assert [note.text for note in figure.layout.annotations] == [f"◆ {marks.name}"]
-    whole = charts.chart_retention(COHORTS.replace({"status": {"split": "observed"}}), title=TITLE)
+    whole = canvas.chart_retention(COHORTS.replace({"status": {"split": "observed"}}), title=TITLE)
     assert all(drawn.type == "heatmap" for drawn in whole.data)
 
 
 def test_without_an_earlier_day_there_is_no_migration_to_draw():
-    figure = charts.chart_migration(MIGRATION.head(0), title=TITLE)
+    figure = canvas.chart_migration(MIGRATION.head(0), title=TITLE)
     assert len(figure.data) == 0
 
 
 def test_no_customer_reaches_a_page():
     known = DRAWS.assign(customer_id="ID-ada")
-    figure = charts.chart_total(known, BASE, title=TITLE, currency="EUR", interval=0.8)
+    figure = canvas.chart_total(known, BASE, title=TITLE, currency="EUR", interval=0.8)
     assert "ID-ada" not in figure.to_json()
 
 
 def test_the_bars_of_the_total_meet_its_limits_and_add_up():
-    figure = charts.chart_total(DRAWS, UNTESTED, title=TITLE, currency="EUR", interval=0.8)
+    figure = canvas.chart_total(DRAWS, UNTESTED, title=TITLE, currency="EUR", interval=0.8)
     inside, outside = figure.data  # without a backtest there is no second interval to draw
     assert inside.name == "80 % of the model's futures" and inside.marker.color == style.BAND
     assert min(inside.x - inside.width / 2) == pytest.approx(10)
@@ -270,7 +271,7 @@ def test_with_a_backtest_the_bars_allow_for_misfit_and_a_line_for_the_model_alon
 
 def test_a_total_with_a_far_tail_keeps_its_chart_small():
     far = DRAWS.assign(value_with_misfit=np.where(DRAWS["draw"] == 99, 1e9, DRAWS["value_with_misfit"]))
-    figure = charts.chart_total(far, BASE, title=TITLE, currency="EUR", interval=0.8)
+    figure = canvas.chart_total(far, BASE, title=TITLE, currency="EUR", interval=0.8)
     assert marks(figure) <= 74
     assert sum(drawn.y.sum() for drawn in figure.data[:2]) == pytest.approx(100)
 
@@ -278,7 +279,7 @@ def test_a_total_with_a_far_tail_keeps_its_chart_small():
 def test_a_total_that_is_certain_has_a_chart():
     certain = DRAWS.assign(value=7.0, value_with_misfit=7.0)
     for base in (BASE, UNTESTED):
-        figure = charts.chart_total(certain, base * 0 + 7.0, title=TITLE, currency="EUR", interval=0.8)
+        figure = canvas.chart_total(certain, base * 0 + 7.0, title=TITLE, currency="EUR", interval=0.8)
         assert sum(drawn.y.sum() for drawn in figure.data[:2]) == pytest.approx(100)
 
 
@@ -291,14 +292,14 @@ def test_the_concentration_band_is_the_tables():
 def test_a_curve_of_a_million_customers_is_thinned():
     share = np.linspace(0, 1, 100_000)
     table = pd.DataFrame({"customer_share": share, "value_share": share, "lower": share, "upper": share})
-    figure = charts.chart_concentration(table, title=TITLE, interval=0.9)
+    figure = canvas.chart_concentration(table, title=TITLE, interval=0.9)
     assert marks(figure) < 2_000
     assert figure.data[1].x[-1] == 100
 
 
 def test_a_groups_range_is_drawn_where_it_is_even_if_the_mean_lies_outside():
     untested = GROUPS.assign(clv_lower_with_misfit=np.nan, clv_upper_with_misfit=np.nan)
-    figure = charts.chart_groups(untested, title=TITLE, currency="EUR", interval=0.9)
+    figure = canvas.chart_groups(untested, title=TITLE, currency="EUR", interval=0.9)
     lines = trace(figure, "total: 90 % of the model's futures")
     np.testing.assert_array_equal(lines.x, [4_000, 6_500, np.nan, 500, 650, np.nan])
     assert list(trace(figure, "expected value").x) == [5_000, 700]
@@ -335,7 +336,7 @@ def test_retention_leaves_month_zero_out_and_tells_forecast_from_seen():
 
 
 def test_retention_of_many_cohorts_keeps_the_newest_and_says_how_many_are_missing():
-    figure = charts.chart_retention(cohort_table(60, ahead=12), title=TITLE)
+    figure = canvas.chart_retention(cohort_table(60, ahead=12), title=TITLE)
     drawn, cells = figure.data[0].y, sum(np.isfinite(heat.z).sum() for heat in figure.data[:2])
     assert drawn[-1] == "2028-12" and cells <= 1_500
     assert f"({60 - len(drawn)} older ones left out)" in figure.layout.yaxis.title.text.replace("<br>", " ")
@@ -350,14 +351,14 @@ def test_the_forecast_of_a_cohort_starts_where_the_observation_stops():
 
 
 def test_of_many_cohorts_the_oldest_and_the_newest_are_drawn():
-    figure = charts.chart_cumulative(cohort_table(24), title=TITLE, currency="EUR", interval=0.9)
+    figure = canvas.chart_cumulative(cohort_table(24), title=TITLE, currency="EUR", interval=0.9)
     labels = [note.text for note in figure.layout.annotations]
     assert labels[0] == "2024-01" and labels[-1] == "2025-12" and len(labels) == 4
     assert sum(bool(drawn.showlegend) for drawn in figure.data) == 3
 
 
 def test_labels_of_lines_that_end_side_by_side_do_not_overlap():
-    moved = charts._pushed_apart(np.array([100.0, 99.0, 50.0]), 0.05)
+    moved = canvas._pushed_apart(np.array([100.0, 99.0, 50.0]), 0.05)
     assert moved == pytest.approx([104.0, 99.0, 50.0])
 
 
@@ -367,7 +368,7 @@ def test_the_area_of_a_bubble_is_its_customers():
 
 
 def test_customers_all_but_lost_do_not_stretch_the_map():
-    figure = charts.chart_customer_map(BINS.assign(clv_mean=[0.0, 120.0]), title=TITLE, currency="EUR")
+    figure = canvas.chart_customer_map(BINS.assign(clv_mean=[0.0, 120.0]), title=TITLE, currency="EUR")
     assert figure.data[0].y[0] == 120 / 10_000
     assert figure.data[0].customdata[0, 1] == 0  # hovering still tells the truth
 
@@ -399,12 +400,12 @@ def test_past_windows_stand_as_shares_of_their_forecasts_shortest_and_earliest_f
 def test_every_past_window_has_a_line_of_its_own():
     # Two short windows end in March 2024.
     short = WINDOWS.head(2).assign(horizon_weeks=2, origin=pd.to_datetime(["2024-02-20", "2024-03-05"]))
-    came = trace(charts.chart_windows(short, title=TITLE, interval=0.9), "what came")
+    came = trace(canvas.chart_windows(short, title=TITLE, interval=0.9), "what came")
     assert len(set(came.y)) == 2
 
 
 def test_without_a_past_window_the_chart_says_so():
-    figure = charts.chart_windows(WINDOWS.head(0), title=TITLE, interval=0.9)
+    figure = canvas.chart_windows(WINDOWS.head(0), title=TITLE, interval=0.9)
     assert not figure.data
     assert figure.layout.annotations[0].text
 
@@ -426,8 +427,8 @@ def test_charts_along_time_are_drawn_for_any_span(months):
     )
     cohorts = cohort_table(1, ahead=months)
     for figure in (
-        charts.chart_tracking(tracking, title=TITLE, interval=0.9),
-        charts.chart_retention(cohorts, title=TITLE),
-        charts.chart_cumulative(cohorts, title=TITLE, currency="EUR", interval=0.9),
+        canvas.chart_tracking(tracking, title=TITLE, interval=0.9),
+        canvas.chart_retention(cohorts, title=TITLE),
+        canvas.chart_cumulative(cohorts, title=TITLE, currency="EUR", interval=0.9),
     ):
         assert marks(figure) > 0 and len(figure.to_json()) < 400_000

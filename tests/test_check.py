@@ -11,10 +11,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from clv import plots, run
-from clv.artefacts import root
-from clv.check import ROWS_PER_RULE, check
 from clv.errors import InputError
+from clv.report.figures import canvas
+from clv.run import execute
+from clv.run.artefacts import root
+from clv.run.check_data import ROWS_PER_RULE, check
 
 COLUMNS = "columns: {customer_id: id, date: date, amount: amount}\ndate_format: '%Y-%m-%d'\n"
 GENERATED = """
@@ -39,7 +40,7 @@ def undrawn(monkeypatch):
     """Pages are made without their pictures, which take longer than all the rest."""
     picture = SimpleNamespace(savefig=lambda *_, **__: None)
     for name in ("plot_weekly_activity", "plot_order_amounts"):
-        monkeypatch.setattr(plots, name, lambda *_, **__: picture)
+        monkeypatch.setattr(canvas, name, lambda *_, **__: picture)
 
 
 def shop(folder: Path, *faulty: str, settings: str = "", header: str = "id,date,amount") -> Path:
@@ -90,9 +91,9 @@ def test_a_generated_log_is_made_checked_and_gone(outputs, tmp_path, monkeypatch
 @pytest.mark.parametrize(("faulty", "code"), [(2, 0), (50, 2)], ids=["a log with faults", "a log that is refused"])
 def test_a_log_is_judged_alike_every_time(outputs, tmp_path, faulty, code):
     file = shop(tmp_path, *[",2024-01-05,5"] * faulty)
-    codes = [run.main(["check", str(file)])]
+    codes = [execute.main(["check", str(file)])]
     first = files(outputs)
-    codes += [run.main(["check", str(file)])]
+    codes += [execute.main(["check", str(file)])]
     assert files(outputs) == first
     assert codes == [code, code]
 

@@ -6,8 +6,9 @@ import pytest
 import xarray as xr
 from forecasts import CDNOW_PURCHASES, CDNOW_SPEND, fixed_draws
 
-from clv import bgnbd, checks
-from clv.simulate import Truth, histories
+from clv.checks import predictive
+from clv.models import bgnbd
+from clv.transactions.generate import Truth, histories
 
 TRUTH = Truth(r=0.8, alpha_weeks=8.0, a=0.8, b=4.0, p=5.0, q=4.0, v=24.0)
 
@@ -29,44 +30,44 @@ def inside(table: pd.DataFrame) -> float:
 
 
 def test_the_true_model_reproduces_the_frequencies(customers):
-    table = checks.frequency_check(customers, draws(**RIGHT), interval=0.98, seed=1)
+    table = predictive.frequency_check(customers, draws(**RIGHT), interval=0.98, seed=1)
     assert table["frequency"].tolist()[-1] == "10+"
     assert table["observed"].sum() == pytest.approx(1)
     assert inside(table) >= 10 / 11
 
 
 def test_a_wrong_model_does_not(customers):
-    table = checks.frequency_check(customers, draws(**RIGHT | {"alpha": 12.0}), interval=0.98, seed=1)
+    table = predictive.frequency_check(customers, draws(**RIGHT | {"alpha": 12.0}), interval=0.98, seed=1)
     assert inside(table) < 0.7
 
 
 def test_simulated_frequencies_have_the_expected_mean():
     rng = np.random.default_rng(3)
-    x = checks.simulate_frequency(np.full(200_000, 39.0), *CDNOW_PURCHASES.values(), rng)
+    x = predictive.simulate_frequency(np.full(200_000, 39.0), *CDNOW_PURCHASES.values(), rng)
     expected = bgnbd.expected_purchases(39.0, 0, 0, 0, **CDNOW_PURCHASES)
     assert abs(x.mean() - expected) < 4 * x.std() / np.sqrt(x.size)
 
 
 def test_the_true_spend_model_reproduces_the_amounts_and_a_wrong_one_does_not(customers):
-    right = checks.spend_check(customers, draws(p=5.0, q=4.0, v=24.0), interval=0.98, seed=1)
+    right = predictive.spend_check(customers, draws(p=5.0, q=4.0, v=24.0), interval=0.98, seed=1)
     assert inside(right) >= 0.9
-    wrong = checks.spend_check(customers, draws(p=5.0, q=4.0, v=36.0), interval=0.98, seed=1)
+    wrong = predictive.spend_check(customers, draws(p=5.0, q=4.0, v=36.0), interval=0.98, seed=1)
     assert inside(wrong) < 0.6
     assert (right["width"] > 0).all()
 
 
 def test_the_planes_show_the_formulas():
     posterior = fixed_draws(3, **CDNOW_PURCHASES, **CDNOW_SPEND)
-    alive = checks.alive_plane(posterior, T=40.0, most_purchases=3)
+    alive = predictive.alive_plane(posterior, T=40.0, most_purchases=3)
     row = alive.iloc[-1]
     assert (row["frequency"], row["recency_weeks"]) == (3, 40.0)
     assert row["value"] == pytest.approx(bgnbd.probability_alive(3, 40.0, 40.0, **CDNOW_PURCHASES))
-    expected = checks.expected_plane(posterior, T=40.0, most_purchases=3, horizon_weeks=52).iloc[-1]
+    expected = predictive.expected_plane(posterior, T=40.0, most_purchases=3, horizon_weeks=52).iloc[-1]
     assert expected["value"] == pytest.approx(bgnbd.expected_purchases(52.0, 3, 40.0, 40.0, **CDNOW_PURCHASES))
 
 
 def test_shrinkage_pulls_towards_the_population(customers):
-    pulled, mean = checks.shrinkage(customers, draws(p=5.0, q=4.0, v=24.0))
+    pulled, mean = predictive.shrinkage(customers, draws(p=5.0, q=4.0, v=24.0))
     assert mean == pytest.approx(5 * 24 / 3)
     between = (pulled["expected_spend"] - mean) * (pulled["monetary_value"] - mean)
     assert (between >= -1e-9).all()
@@ -74,7 +75,7 @@ def test_shrinkage_pulls_towards_the_population(customers):
 
 
 def test_independent_spend_lies_within_what_independence_shows(customers):
-    table = checks.dependence(customers, draws(p=5.0, q=4.0, v=24.0), interval=0.98, seed=1)
+    table = predictive.dependence(customers, draws(p=5.0, q=4.0, v=24.0), interval=0.98, seed=1)
     assert table["measure"].tolist() == ["Pearson", "Spearman"]
     assert table["value"].between(table["lower"], table["upper"]).all()
     spearman = table.iloc[1]
@@ -83,21 +84,21 @@ def test_independent_spend_lies_within_what_independence_shows(customers):
 
 def test_dependent_spend_does_not(customers):
     dearer = customers.assign(monetary_value=customers["monetary_value"] * (1 + customers["frequency"]) ** 0.3)
-    table = checks.dependence(dearer, draws(p=5.0, q=4.0, v=24.0), interval=0.98, seed=1)
+    table = predictive.dependence(dearer, draws(p=5.0, q=4.0, v=24.0), interval=0.98, seed=1)
     assert (table["value"] > table["upper"]).all()
 
 
 def test_references_are_the_truth_the_published_estimates_or_nothing():
     truth = {"r": 0.8, "alpha": 8.0}
-    assert checks.references("generate", truth)["value"].tolist() == [0.8, 8.0]
-    published = checks.references("cdnow", truth)
+    assert predictive.references("generate", truth)["value"].tolist() == [0.8, 8.0]
+    published = predictive.references("cdnow", truth)
     assert published["value"].tolist() == [0.2426, 4.4136]
     assert set(published["name"]) == {"published estimate"}
-    assert checks.references("cdnow", truth, published=False).empty
-    assert checks.references("data/orders.csv", truth).empty
+    assert predictive.references("cdnow", truth, published=False).empty
+    assert predictive.references("data/orders.csv", truth).empty
 
 
 def test_prior_and_posterior_stand_in_one_long_table():
     posterior = xr.DataTree.from_dict({"posterior": xr.Dataset({"r": (("chain", "draw"), np.ones((2, 5)))})})
-    table = checks.prior_and_posterior(draws(r=2.0), posterior)
+    table = predictive.prior_and_posterior(draws(r=2.0), posterior)
     assert table.groupby("source").size().to_dict() == {"posterior": 10, "prior": 100}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from helpers import cdnow, purchases, view
 
-from clv import cohorts
+from clv.forecast import cohorts
 
 END = date(2024, 3, 10)
 

@@ -5,10 +5,13 @@ import pandas as pd
 import pytest
 from forecasts import CDNOW, DISCOUNT, customers
 
-from clv import bgnbd, decisions, knowledge, tables, uplift
-from clv.knowledge import Campaign, Gains
-from clv.predict import CHUNK_CUSTOMERS, Draws, Horizon
-from clv.uplift import RATE, SURVIVAL, Effect
+from clv import tables
+from clv.decisions import contacts as decisions_contacts
+from clv.decisions import information, uplift
+from clv.decisions.information import Campaign, Gains
+from clv.decisions.uplift import RATE, SURVIVAL, Effect
+from clv.forecast.future import CHUNK_CUSTOMERS, Draws, Horizon
+from clv.models import bgnbd
 
 SHOP = CDNOW | {"r": 0.8, "alpha": 8.0, "b": 4.0}
 YEAR = Horizon(52.0, DISCOUNT, 0.4)
@@ -42,12 +45,12 @@ def decided(
     campaign: Campaign | None, rows: pd.DataFrame | None = None, draws: Draws | None = None, factors=None, **other
 ):
     rows, draws = base() if rows is None else rows, draws or posterior()
-    return decisions.decide(rows, draws, YEAR, campaign, factors or {}, **(OPTIONS | other))
+    return decisions_contacts.decide(rows, draws, YEAR, campaign, factors or {}, **(OPTIONS | other))
 
 
 def typed(*slopes: float, effect: Effect) -> Gains:
     """Return customers who gain `slope` times the effect, between no effect and 1."""
-    nodes = (1 + np.polynomial.chebyshev.chebpts1(knowledge.NODES)) / 2
+    nodes = (1 + np.polynomial.chebyshev.chebpts1(information.NODES)) / 2
     return Gains(effect, np.outer(slopes, nodes), 0.0, 1.0)
 
 
@@ -66,13 +69,13 @@ def test_two_customers_worked_by_hand():
     effect = TwoPoints(RATE, 0.4, 0.2)
     gains, campaign, chosen = typed(10.0, 4.0, effect=effect), Campaign(effect, 2.0), np.array([0])
     assert gains.believed() == pytest.approx([4.0, 1.6])
-    assert knowledge.best(gains.believed(), 2.0, most=2) == (pytest.approx(2.0), 1)
-    curve = knowledge.effect_curve(gains, chosen, campaign, most=2)
+    assert information.best(gains.believed(), 2.0, most=2) == (pytest.approx(2.0), 1)
+    curve = information.effect_curve(gains, chosen, campaign, most=2)
     at = curve.set_index(curve["effect"].round(9))
     assert at.loc[0.6, ["profit", "best_profit", "best_contacts"]].tolist() == pytest.approx([4.0, 4.4, 2])
     assert at.loc[0.1, ["profit", "best_profit", "best_contacts"]].tolist() == pytest.approx([-1.0, 0.0, 0])
-    assert knowledge.value_of_information(gains, chosen, campaign, most=2) == pytest.approx(0.2)
-    assert knowledge.break_even(gains, chosen, campaign) == pytest.approx(0.2, abs=2e-3)
+    assert information.value_of_information(gains, chosen, campaign, most=2) == pytest.approx(0.2)
+    assert information.break_even(gains, chosen, campaign) == pytest.approx(0.2, abs=2e-3)
 
 
 def test_perfect_information_is_worth_nothing_where_the_effect_is_known():
@@ -113,7 +116,7 @@ def test_nobody_is_contacted_where_no_gain_exceeds_the_cost(campaign):
 
 def test_the_plan_contacts_everybody_whose_gain_exceeds_the_cost_and_nobody_else():
     found, campaign = decided(given(2.0)), given(2.0)
-    gains = knowledge.expected_gains(base(), posterior(), YEAR, campaign.effect).believed()
+    gains = information.expected_gains(base(), posterior(), YEAR, campaign.effect).believed()
     assert set(found.contacts["customer_id"]) == set(base()["customer_id"][gains > 2.0])
     assert found.figures["profit"]["mean"] == pytest.approx(np.maximum(gains - 2.0, 0).sum())
     assert found.contacts["expected_gain"].is_monotonic_decreasing
@@ -150,8 +153,8 @@ def test_the_limit_under_a_budget_lies_little_above_the_best_plans_of_the_truths
     rows, draws, campaign = base(), posterior(50), given(2.0, budget=30.0)
     (generator,) = np.random.default_rng([1, 9]).spawn(1)
     gains = uplift.latent_gains(rows, draws, YEAR, campaign.effect, campaign.effect.draws(50, 1), generator)
-    best = np.mean([knowledge.best(truth, 2.0, 15)[0] for truth in gains])
-    assert best <= knowledge.perfect_profit(rows, draws, YEAR, campaign, seed=1) < 1.2 * best
+    best = np.mean([information.best(truth, 2.0, 15)[0] for truth in gains])
+    assert best <= information.perfect_profit(rows, draws, YEAR, campaign, seed=1) < 1.2 * best
 
 
 def test_simulated_profits_have_the_mean_that_was_calculated():
@@ -165,7 +168,7 @@ def test_simulated_profits_have_the_mean_that_was_calculated():
 
 def test_gains_between_the_nodes_are_those_of_the_closed_form():
     effect = Effect(SURVIVAL, 0.15, 0.08)
-    gains = knowledge.expected_gains(base(6), posterior(), YEAR, effect)
+    gains = information.expected_gains(base(6), posterior(), YEAR, effect)
     for size in (0.02, 0.11, 0.24):
         exact = uplift.expected_gains(base(6), posterior(), YEAR, effect, np.array([size]))[:, 0]
         np.testing.assert_allclose(gains.at_nodes @ gains.weights(np.array([size]))[:, 0], exact, rtol=1e-3)
@@ -202,14 +205,14 @@ def test_the_number_of_workers_changes_nothing():
 
 def test_without_a_campaign_there_is_nothing_to_decide():
     nothing = dict.fromkeys(("cost_per_contact", "budget", "effect", "effect_mean", "effect_sd", "response_share"))
-    found = decided(decisions.campaign(**nothing))
+    found = decided(decisions_contacts.campaign(**nothing))
     assert found.figures is None
     assert found.curve.empty and found.effects.empty and found.contacts.empty
 
 
 def test_settings_become_a_campaign():
     settings = {"cost_per_contact": 2.0, "budget": None, "effect": RATE, "effect_mean": 0.3, "effect_sd": 0.1}
-    assert decisions.campaign(**settings, response_share=0.5) == given(2.0)
+    assert decisions_contacts.campaign(**settings, response_share=0.5) == given(2.0)
 
 
 def test_the_curve_starts_with_nobody_and_ends_with_everybody():
@@ -228,11 +231,11 @@ def test_contacts_are_counted_by_segment_the_largest_net_gain_first():
         }
     )
     customers = pd.DataFrame({"customer_id": ["d", "c", "b", "a"], "rfm_segment": ["Lost", "Loyal", "Lost", "Lost"]})
-    assert decisions.by_segment(contacts, customers) == [
+    assert decisions_contacts.by_segment(contacts, customers) == [
         {"segment": "Loyal", "contacts": 1, "expected_gain": 8.0, "expected_net_gain": 6.0},
         {"segment": "Lost", "contacts": 2, "expected_gain": 9.0, "expected_net_gain": 5.0},
     ]
-    assert decisions.by_segment(tables.empty(tables.CONTACTS), customers) == []
+    assert decisions_contacts.by_segment(tables.empty(tables.CONTACTS), customers) == []
 
 
 def test_a_plan_says_what_it_does_to_each_segment():

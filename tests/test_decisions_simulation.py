@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from decisions import CAMPAIGNS, RULES, judged, passed
 
-from clv import decisions
-from clv.predict import Draws
+from clv.decisions import contacts as decisions_contacts
+from clv.forecast.future import Draws
 
 WORLDS = 12
 
@@ -92,4 +92,4 @@ def test_its_files_can_be_written(tmp_path):
     )
     assert "**Not everything passed.**" in text
     assert all(name in text for name in names)
-    assert decisions.RANDOM in RULES
+    assert decisions_contacts.RANDOM in RULES

@@ -6,7 +6,7 @@ import tomllib
 import yaml
 
 from clv import __version__
-from clv.artefacts import root
+from clv.run.artefacts import root
 
 ON_CONDA_FORGE = {"duckdb": "python-duckdb", "kaleido": "python-kaleido"}  # packages whose names differ there
 PROJECT = tomllib.loads((root() / "pyproject.toml").read_text(encoding="utf-8"))

@@ -6,9 +6,10 @@ from functools import cache
 import pytest
 from helpers import COLUMNS, DAY_ZERO, TODAY, WITH_ORDERS, cleaned, day, source, with_orders
 
-from clv import findings, tables, transactions
+from clv import tables
 from clv.errors import InputError
-from clv.rules import RULES, WARN
+from clv.transactions import cleaning, connection, findings, reading
+from clv.transactions.rules import RULES, WARN
 
 HEADER = "id,date,amount\n"
 # Ninety customers buy for 1.00 on each of ninety days: nobody among them is worth a question.
@@ -28,7 +29,7 @@ def log(*rows: tuple[str, int, str], calm: Iterable[tuple[str, int, str]] = CALM
 @cache
 def database():
     """Return the database in which one log after the other is cleaned."""
-    con = transactions.connect()
+    con = connection.connect()
     con.execute("SET threads = 1")  # of a few hundred rows two would only wait for each other
     return con
 
@@ -36,8 +37,8 @@ def database():
 def inspected(path, text, **options):
     """Clean a log and return its table QUALITY by rule."""
     settings = source(path, text, **options)
-    transactions.read(database(), settings)
-    transactions.clean(database(), settings, today=TODAY)
+    reading.read(database(), settings)
+    cleaning.clean(database(), settings, today=TODAY)
     return findings.inspect(database(), settings).set_index("rule")
 
 
@@ -289,10 +290,10 @@ def test_columns_have_their_names_in_the_log(tmp_path):
 
 def test_a_log_that_is_refused_has_its_table_too(tmp_path):
     settings = source(tmp_path, HEADER + "ada,01.02.2024,5\nbob,13.02.2024,5\n", max_rejected_share=0.1)
-    con = transactions.connect()
-    transactions.read(con, settings)
+    con = connection.connect()
+    reading.read(con, settings)
     with pytest.raises(InputError):
-        transactions.clean(con, settings, today=TODAY)
+        cleaning.clean(con, settings, today=TODAY)
     quality = findings.inspect(con, settings).set_index("rule")
     assert quality.index.tolist() == [*(rule.name for rule in RULES), "unused_filter"]  # nobody is left to look at
     assert quality.loc["unparsable_date", ["rows", "records", "advice"]].tolist() == [
@@ -306,7 +307,7 @@ def test_in_several_files_a_record_is_named_with_its_file_and_counted_within_it(
     (tmp_path / "a.csv").write_text(log(("ada", 1, "0")))
     (tmp_path / "b.csv").write_text(log((" ", 1, "1"), ("bob", 1, "0"), calm=[]))
     columns = {"columns": COLUMNS, "date_format": "%Y-%m-%d"}
-    settings = transactions.SourceSettings(tmp_path / "*.csv", **columns)
+    settings = reading.SourceSettings(tmp_path / "*.csv", **columns)
     quality = findings.inspect(cleaned(settings), settings).set_index("rule")
     assert quality.loc["missing_customer_id", "records"] == "b.csv 1"
     assert quality.loc["zero_amount_kept", "records"] == "a.csv 1, b.csv 2"

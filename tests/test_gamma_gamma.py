@@ -6,7 +6,7 @@ import pytest
 from forecasts import CDNOW_SPEND, lives, oracle, standard_errors
 from scipy.integrate import quad
 
-from clv import gamma_gamma
+from clv.models import gamma_gamma
 
 TABLE = oracle()
 SPEND = [TABLE[name].to_numpy() for name in ("p", "q", "v")]

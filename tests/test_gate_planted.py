@@ -8,7 +8,9 @@ import pytest
 import xarray as xr
 from helpers import cdnow
 
-from clv import bgnbd, bgnbd_model, gamma_gamma_model, gate, rfm, sampling
+from clv.checks import convergence
+from clv.models import bgnbd, bgnbd_pymc, gamma_gamma_pymc, sampling
+from clv.rfm import customers as rfm_customers
 
 pytestmark = pytest.mark.slow  # compiles and fits both models
 SETTINGS = sampling.Settings(chains=4, draws=1000, tune=1000, seed=1, method="laplace")
@@ -16,17 +18,17 @@ SETTINGS = sampling.Settings(chains=4, draws=1000, tune=1000, seed=1, method="la
 
 @pytest.fixture(scope="module")
 def customers() -> pd.DataFrame:
-    return rfm.summarise(cdnow(), "transactions", period_end=date(1997, 9, 30))
+    return rfm_customers.summarise(cdnow(), "transactions", period_end=date(1997, 9, 30))
 
 
 @pytest.fixture(scope="module")
 def purchases(customers) -> xr.DataTree:
-    return sampling.sample(sampling.Compiled(bgnbd_model.model(customers)), customers, SETTINGS)
+    return sampling.sample(sampling.Compiled(bgnbd_pymc.model(customers)), customers, SETTINGS)
 
 
 @pytest.fixture(scope="module")
 def spend(customers) -> xr.DataTree:
-    return sampling.sample(sampling.Compiled(gamma_gamma_model.model(customers)), customers, SETTINGS)
+    return sampling.sample(sampling.Compiled(gamma_gamma_pymc.model(customers)), customers, SETTINGS)
 
 
 def changed(posterior: xr.DataTree, **values) -> xr.DataTree:
@@ -38,23 +40,23 @@ def changed(posterior: xr.DataTree, **values) -> xr.DataTree:
     return copy
 
 
-def of_purchases(posterior: xr.DataTree, customers: pd.DataFrame) -> dict[str, gate.Check]:
-    checks = gate.judge_purchases({"bgnbd": posterior}, {"bgnbd": customers}, SETTINGS, horizon_weeks=52)
+def of_purchases(posterior: xr.DataTree, customers: pd.DataFrame) -> dict[str, convergence.Check]:
+    checks = convergence.judge_purchases({"bgnbd": posterior}, {"bgnbd": customers}, SETTINGS, horizon_weeks=52)
     return {check.name: check for check in checks}
 
 
-def of_spend(posterior: xr.DataTree, customers: pd.DataFrame) -> dict[str, gate.Check]:
-    checks = gate.judge_spend({"gamma_gamma": posterior}, {"gamma_gamma": customers}, SETTINGS)
+def of_spend(posterior: xr.DataTree, customers: pd.DataFrame) -> dict[str, convergence.Check]:
+    checks = convergence.judge_spend({"gamma_gamma": posterior}, {"gamma_gamma": customers}, SETTINGS)
     return {check.name: check for check in checks}
 
 
-def faults(checks: dict[str, gate.Check], verdict: str = gate.FAIL) -> set[str]:
+def faults(checks: dict[str, convergence.Check], verdict: str = convergence.FAIL) -> set[str]:
     return {name for name, check in checks.items() if check.verdict == verdict}
 
 
 def test_cdnow_itself_passes(customers, purchases, spend):
     assert faults(of_purchases(purchases, customers)) | faults(of_spend(spend, customers)) == set()
-    assert faults(of_purchases(purchases, customers), gate.WARN) == set()
+    assert faults(of_purchases(purchases, customers), convergence.WARN) == set()
     assert of_purchases(purchases, customers)["repeat purchases"].figure == pytest.approx(1, abs=0.05)
 
 
@@ -75,14 +77,14 @@ def test_a_stale_posterior_of_another_base_is_no_model_of_these_data(customers, 
 
 def test_a_posterior_a_tenth_off_is_warned_about(customers, purchases):
     off = changed(purchases, alpha=purchases["posterior"]["alpha"].to_numpy() * 0.7)
-    assert faults(of_purchases(off, customers), gate.WARN) == {"repeat purchases"}
+    assert faults(of_purchases(off, customers), convergence.WARN) == {"repeat purchases"}
 
 
 def test_a_small_base_is_excused_by_its_luck(customers, purchases):
     few = customers.iloc[::17]
     check = of_purchases(purchases, few)["repeat purchases"]
-    assert not gate.PURCHASES_WARN[0] <= check.figure <= gate.PURCHASES_WARN[1]
-    assert check.verdict == gate.PASS
+    assert not convergence.PURCHASES_WARN[0] <= check.figure <= convergence.PURCHASES_WARN[1]
+    assert check.verdict == convergence.PASS
 
 
 def test_spend_on_the_scale_of_cents_fails(customers, spend):
@@ -99,10 +101,10 @@ def test_a_mean_spend_that_may_be_infinite_fails(customers, spend):
 def test_a_prior_that_decides_is_warned_about(customers, purchases):
     """Eight customers say little: the prior moves the forecast, and the data hardly do."""
     few = customers[customers["frequency"] > 0].head(8)
-    alone = sampling.sample(sampling.Compiled(bgnbd_model.model(few)), few, SETTINGS)
+    alone = sampling.sample(sampling.Compiled(bgnbd_pymc.model(few)), few, SETTINGS)
     check = of_purchases(alone, few)["prior sensitivity"]
-    assert check.verdict == gate.WARN
-    assert check.figure > gate.SENSITIVE
+    assert check.verdict == convergence.WARN
+    assert check.figure > convergence.SENSITIVE
 
 
 def test_log_prior_and_likelihood_add_up_to_the_density(customers, purchases):

@@ -7,9 +7,9 @@ import duckdb
 import pytest
 from helpers import cleaned, kept, rules, source
 
-from clv.hints import hint
-from clv.rules import RULES
-from clv.sources import SourceSettings
+from clv.transactions.reading import SourceSettings
+from clv.transactions.rules import RULES
+from clv.transactions.unreadable import hint
 
 RULE = {rule.name: rule for rule in RULES}
 

@@ -8,9 +8,9 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from clv import page_tables
-from clv.artefacts import root
-from clv.html import Downloads, render
+from clv.report import tables
+from clv.report.page.html import Downloads, render
+from clv.run.artefacts import root
 
 PAYLOADS = [
     "<script>alert(1)</script>",
@@ -21,7 +21,7 @@ PAYLOADS = [
     "{{ 7 * 7 }}",
 ]
 OUR_SCRIPTS = {
-    (root() / "clv" / "template" / name).read_text().strip() for name in ("page.js", "tables.js", "charts.js")
+    (root() / "clv" / "report" / "page" / name).read_text().strip() for name in ("page.js", "tables.js", "charts.js")
 }
 
 
@@ -215,5 +215,5 @@ def test_text_may_stand_folded_behind_a_line_that_opens_it():
 
 
 def test_words_that_a_notebook_folds_are_folded_on_the_page():
-    data, metadata = page_tables.folded_words("Words.", "All of them")._repr_markdown_()
+    data, metadata = tables.folded_words("Words.", "All of them")._repr_markdown_()
     assert "<summary>All of them</summary>" in page(shown("text/markdown", data, **{"text/markdown": metadata}))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import digamma, polygamma
 
-from clv import laplace
+from clv.models import laplace
 
 
 @dataclass

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from clv import memory
 from clv.errors import InputError
+from clv.forecast import memory
 
 OPTIONS = {"draws": 1000, "horizon_weeks": 52, "workers": 2}
 
@@ -42,6 +42,6 @@ def test_a_run_that_does_not_fit_is_refused_with_what_to_change():
 
 
 def test_the_database_keeps_to_its_share():
-    from clv.database import connect, one
+    from clv.transactions.connection import connect, one
 
     assert one(connect(memory_gib=2.0), "SELECT current_setting('memory_limit')") == "819.0 MiB"

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from scipy.integrate import quad
 
-from clv import misfit, tables
+from clv import tables
+from clv.backtest import misfit
 
 FOREVER = 200_000
 DATA_SETS = 12  # of each world; `make misfit` takes 200

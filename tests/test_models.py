@@ -9,7 +9,7 @@ from forecasts import CDNOW_PURCHASES, CDNOW_SPEND, customers, lives, posterior
 from scipy.optimize import minimize
 from scipy.special import logit
 
-from clv import bgnbd, gamma_gamma
+from clv.models import bgnbd, gamma_gamma
 
 pytestmark = pytest.mark.slow  # importing pymc_marketing alone takes eight seconds
 
@@ -59,9 +59,9 @@ def likelihood(model, at):
 
 
 def test_the_model_computes_the_numpy_likelihood(shop):
-    from clv import bgnbd_model
+    from clv.models import bgnbd_pymc
 
-    model = bgnbd_model.model(shop)
+    model = bgnbd_pymc.model(shop)
     assert len(model.data) < 0.7 * len(shop)  # histories are shared, or the test says nothing
     found = likelihood(model, [purchase_point(model, *point) for point in POINTS])
     history = [shop[name] for name in bgnbd.HISTORY]
@@ -69,9 +69,9 @@ def test_the_model_computes_the_numpy_likelihood(shop):
 
 
 def test_the_spend_model_computes_the_numpy_likelihood_up_to_the_data(shop, repeat_buyers):
-    from clv import gamma_gamma_model
+    from clv.models import gamma_gamma_pymc
 
-    model = gamma_gamma_model.model(shop)
+    model = gamma_gamma_pymc.model(shop)
     found = likelihood(model, [spend_point(model, *point) for point in SPENDS])
     x, z_mean = repeat_buyers["frequency"], repeat_buyers["monetary_value"]
     exact = [gamma_gamma.log_likelihood(x, z_mean, *point).sum() for point in SPENDS]
@@ -81,7 +81,7 @@ def test_the_spend_model_computes_the_numpy_likelihood_up_to_the_data(shop, repe
 def test_weighted_histories_have_the_posterior_of_upstreams_rows(shop):
     from pymc_marketing.clv import BetaGeoModel
 
-    from clv import bgnbd_model
+    from clv.models import bgnbd_pymc
 
     upstream = BetaGeoModel()
     upstream.build_model(shop)
@@ -90,7 +90,7 @@ def test_weighted_histories_have_the_posterior_of_upstreams_rows(shop):
          "kappa_dropout_interval__": np.log(a + b - 1)}
         for r, alpha, a, b in (POINTS[0], POINTS[2], (0.5, 3.0, 0.9, 1.4))
     ]  # fmt: skip
-    model = bgnbd_model.model(shop)
+    model = bgnbd_pymc.model(shop)
     ours = [purchase_point(model, *point) for point in (POINTS[0], POINTS[2], (0.5, 3.0, 0.9, 1.4))]
     gap = likelihood(upstream, rows) - likelihood(model, ours)
     np.testing.assert_allclose(gap, gap[0], atol=1e-7)
@@ -99,12 +99,12 @@ def test_weighted_histories_have_the_posterior_of_upstreams_rows(shop):
 def test_weighted_totals_have_the_posterior_of_upstreams_rows(shop, repeat_buyers):
     from pymc_marketing.clv import GammaGammaModel
 
-    from clv import gamma_gamma_model
+    from clv.models import gamma_gamma_pymc
 
     upstream = GammaGammaModel()
     upstream.build_model(repeat_buyers)
     rows = [dict(zip(("p_log__", "q_log__", "v_log__"), np.log(point), strict=True)) for point in SPENDS]
-    model = gamma_gamma_model.model(shop)
+    model = gamma_gamma_pymc.model(shop)
     gap = likelihood(upstream, rows) - likelihood(model, [spend_point(model, *point) for point in SPENDS])
     np.testing.assert_allclose(gap, gap[0], atol=1e-7)
 
@@ -125,10 +125,10 @@ def constant_gap(one, two, points) -> np.ndarray:
 
 
 def test_days_and_weeks_have_one_posterior(shop):
-    from clv import bgnbd_model
+    from clv.models import bgnbd_pymc
 
     in_days = shop.assign(recency=7 * shop["recency"], T=7 * shop["T"])
-    weeks, days = bgnbd_model.model(shop), bgnbd_model.model(in_days, periods_per_year=365.25)
+    weeks, days = bgnbd_pymc.model(shop), bgnbd_pymc.model(in_days, periods_per_year=365.25)
     points = [purchase_point(weeks, *point) for point in POINTS]
     np.testing.assert_allclose(constant_gap(weeks, days, points), shop["frequency"].sum() * np.log(7), rtol=1e-9)
     alpha_weeks, alpha_days = (reported(model, points[0])["alpha"] for model in (weeks, days))
@@ -137,10 +137,10 @@ def test_days_and_weeks_have_one_posterior(shop):
 
 
 def test_cents_and_dollars_have_one_posterior(shop):
-    from clv import gamma_gamma_model
+    from clv.models import gamma_gamma_pymc
 
     in_cents = shop.assign(monetary_value=100 * shop["monetary_value"])
-    dollars, cents = gamma_gamma_model.model(shop), gamma_gamma_model.model(in_cents)
+    dollars, cents = gamma_gamma_pymc.model(shop), gamma_gamma_pymc.model(in_cents)
     points = [spend_point(dollars, *point) for point in SPENDS]
     np.testing.assert_allclose(constant_gap(dollars, cents, points), 0, atol=1e-7)
 
@@ -168,7 +168,7 @@ def mean_spend(model) -> float:
 def test_upstreams_priors_turn_dollars_and_cents_into_different_customers(shop, repeat_buyers):
     from pymc_marketing.clv import GammaGammaModel
 
-    from clv import gamma_gamma_model
+    from clv.models import gamma_gamma_pymc
 
     in_cents = shop.assign(monetary_value=100 * shop["monetary_value"])
 
@@ -177,8 +177,8 @@ def test_upstreams_priors_turn_dollars_and_cents_into_different_customers(shop, 
         model.build_model(gamma_gamma.usable(frame))
         return mean_spend(model)
 
-    assert mean_spend(gamma_gamma_model.model(in_cents)) == pytest.approx(
-        100 * mean_spend(gamma_gamma_model.model(shop)), rel=1e-4
+    assert mean_spend(gamma_gamma_pymc.model(in_cents)) == pytest.approx(
+        100 * mean_spend(gamma_gamma_pymc.model(shop)), rel=1e-4
     )
     assert upstream(in_cents) != pytest.approx(100 * upstream(shop), rel=0.1)
 
@@ -186,7 +186,7 @@ def test_upstreams_priors_turn_dollars_and_cents_into_different_customers(shop, 
 def test_upstreams_priors_turn_days_and_weeks_into_different_customers(shop):
     from pymc_marketing.clv import BetaGeoModel
 
-    from clv import bgnbd_model
+    from clv.models import bgnbd_pymc
 
     def expected(model, factor: float) -> float:
         found = best(model)
@@ -199,7 +199,7 @@ def test_upstreams_priors_turn_days_and_weeks_into_different_customers(shop):
         return model
 
     in_days = shop.assign(recency=7 * shop["recency"], T=7 * shop["T"])
-    weeks, days = bgnbd_model.model(shop), bgnbd_model.model(in_days, periods_per_year=365.25)
+    weeks, days = bgnbd_pymc.model(shop), bgnbd_pymc.model(in_days, periods_per_year=365.25)
     assert expected(days, 7) == pytest.approx(expected(weeks, 1), rel=1e-4)
     assert expected(upstream(in_days), 7) != pytest.approx(expected(upstream(shop), 1), rel=0.01)
 
@@ -219,11 +219,11 @@ KNOWN["customer_id"] = list("abc")
 
 
 def test_upstreams_predictions_work_on_our_purchase_model(shop, typed):
-    from clv import bgnbd_model
+    from clv.models import bgnbd_pymc
 
-    model = bgnbd_model.model(shop)
-    model.idata = posterior(**{name: typed[name] for name in bgnbd_model.PARAMETERS})
-    parameters = [typed[name][..., None] for name in bgnbd_model.PARAMETERS]
+    model = bgnbd_pymc.model(shop)
+    model.idata = posterior(**{name: typed[name] for name in bgnbd_pymc.PARAMETERS})
+    parameters = [typed[name][..., None] for name in bgnbd_pymc.PARAMETERS]
     history = [KNOWN[name].to_numpy(float) for name in bgnbd.HISTORY]
     np.testing.assert_allclose(
         model.expected_purchases(KNOWN, future_t=39).values,
@@ -244,11 +244,11 @@ def test_upstreams_predictions_work_on_our_purchase_model(shop, typed):
 
 
 def test_upstreams_predictions_work_on_our_spend_model(shop, typed):
-    from clv import gamma_gamma_model
+    from clv.models import gamma_gamma_pymc
 
-    model = gamma_gamma_model.model(shop)
-    model.idata = posterior(**{name: typed[name] for name in gamma_gamma_model.PARAMETERS})
-    parameters = [typed[name][..., None] for name in gamma_gamma_model.PARAMETERS]
+    model = gamma_gamma_pymc.model(shop)
+    model.idata = posterior(**{name: typed[name] for name in gamma_gamma_pymc.PARAMETERS})
+    parameters = [typed[name][..., None] for name in gamma_gamma_pymc.PARAMETERS]
     np.testing.assert_allclose(
         model.expected_customer_spend(KNOWN).values,
         gamma_gamma.expected_spend(KNOWN["frequency"], KNOWN["monetary_value"], *parameters),
@@ -258,9 +258,9 @@ def test_upstreams_predictions_work_on_our_spend_model(shop, typed):
 
 
 def test_a_compiled_model_can_be_given_other_customers(shop):
-    from clv import bgnbd_model
+    from clv.models import bgnbd_pymc
 
-    model = bgnbd_model.model(shop)
+    model = bgnbd_pymc.model(shop)
     for name, values in model.data_for(shop.iloc[:100]).items():
         model.model[name].set_value(values)
     found = likelihood(model, [purchase_point(model, *POINTS[0])])
@@ -269,20 +269,20 @@ def test_a_compiled_model_can_be_given_other_customers(shop):
 
 
 def test_a_customer_who_came_on_the_last_day_is_no_reason_to_warn(shop):
-    from clv import bgnbd_model
+    from clv.models import bgnbd_pymc
 
     newest = shop.assign(T=np.where(shop.index == shop.index[shop["frequency"] == 0][0], 0.0, shop["T"]))
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a notebook that warns has failed
-        bgnbd_model.model(newest)
+        bgnbd_pymc.model(newest)
 
 
 @pytest.mark.parametrize("value", [-6.0, -0.5, 1.5, 6.0])
 def test_the_sampler_meets_no_walls(shop, value):
     """Every direction it may move in is a whole line: a bounded one gives divergences where data are few."""
-    from clv import bgnbd_model, gamma_gamma_model
+    from clv.models import bgnbd_pymc, gamma_gamma_pymc
 
-    for model in (bgnbd_model.model(shop), gamma_gamma_model.model(shop)):
+    for model in (bgnbd_pymc.model(shop), gamma_gamma_pymc.model(shop)):
         density = model.model.compile_logp()
         for moved in model.model.value_vars:
             point = {variable.name: value * (variable is moved) for variable in model.model.value_vars}
@@ -298,10 +298,10 @@ def prior_draws(prior) -> np.ndarray:
 
 def test_priors_put_customers_where_their_comments_say():
     """The middle 95 % of each prior, as the comments beside them state it."""
-    from clv import bgnbd_model, gamma_gamma_model
+    from clv.models import bgnbd_pymc, gamma_gamma_pymc
 
-    purchases = bgnbd_model.WeightedBetaGeoModel().default_model_config
-    spend = gamma_gamma_model.WeightedGammaGammaModel().default_model_config
+    purchases = bgnbd_pymc.WeightedBetaGeoModel().default_model_config
+    spend = gamma_gamma_pymc.WeightedGammaGammaModel().default_model_config
     for prior, limits in (
         (purchases["yearly_rate"], (1 / 6, 52)),
         (purchases["r"], (0.14, 7)),
@@ -316,9 +316,9 @@ def test_priors_put_customers_where_their_comments_say():
 
 @pytest.mark.slow
 def test_a_stated_typical_order_reaches_the_prior_and_the_refit(repeat_buyers):
-    from clv import gamma_gamma_model
+    from clv.models import gamma_gamma_pymc
 
-    model = gamma_gamma_model.model(repeat_buyers, typical=7.0)
+    model = gamma_gamma_pymc.model(repeat_buyers, typical=7.0)
     assert model.model["typical_order_value"].get_value() == 7.0
     assert model.data_for(repeat_buyers)["typical_order_value"] == 7.0
 
@@ -328,7 +328,7 @@ def test_no_hill_of_rounding_errors_stands_above_the_mode(shop, module):
     """NUTS found such hills, 34 logarithms out, and broke down on them."""
     from importlib import import_module
 
-    from clv import sampling
+    from clv.models import sampling
 
     density = sampling.Compiled(import_module(f"clv.{module}").model(shop)).density
     rng, size = np.random.default_rng(1), density.start.size

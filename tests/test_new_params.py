@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 import retail
 
-from clv import artefacts, params, run
-from clv.check import check
 from clv.errors import InputError
-from clv.new_params import new_params
+from clv.run import artefacts, execute, params
+from clv.run.check_data import check
+from clv.run.new_params import new_params
 
 HEADER = "customer_id,date,amount,order_id,currency\n"
 ROWS = [
@@ -167,11 +167,11 @@ def test_a_file_that_cannot_be_looked_at_leaves_no_params_file(project, name, co
 
 def test_the_command_says_what_comes_next(project, capsys):
     named(project, "orders.csv")
-    assert run.main(["new-params", str(project / "data" / "orders.csv")]) == 0
+    assert execute.main(["new-params", str(project / "data" / "orders.csv")]) == 0
     assert capsys.readouterr().err == (
         "params/orders.yaml is written: answer the questions in it, then make check-data PARAMS=params/orders.yaml\n"
     )
-    assert run.main(["new-params", str(project / "data" / "orders.csv")]) == 2
+    assert execute.main(["new-params", str(project / "data" / "orders.csv")]) == 2
     assert capsys.readouterr().err == "params/orders.yaml exists already: remove or rename it first.\n"
 
 

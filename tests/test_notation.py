@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clv.notation import DAY_FORMATS, STYLES, currency_sign, formats_that_read, number_styles, read_dates, read_number
+from clv.transactions.notation import (
+    DAY_FORMATS,
+    STYLES,
+    currency_sign,
+    formats_that_read,
+    number_styles,
+    read_dates,
+    read_number,
+)
 
 WRITTEN = [form for form in DAY_FORMATS if form.startswith("%")]
 POINT, COMMA, ENGLISH, GERMAN = (".", None), (",", None), (".", ","), (",", ".")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from clv import cells, params
-from clv.artefacts import NOTEBOOKS, root
+from clv.run import cells, params
+from clv.run.artefacts import NOTEBOOKS, root
 
 FILES = sorted((root() / "notebooks").glob("*.ipynb"))
 SMOKE = params.load(root() / "params" / "smoke.yaml").as_json() | {"run": "lab"}

@@ -8,10 +8,16 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from clv import artefacts, backtest, bgnbd_model, gamma_gamma_model, origins, sampling, simulate, tables, value
-from clv.predict import yearly_horizon
+from clv import tables
+from clv.backtest import holdout
+from clv.backtest import rolling as backtest_rolling
+from clv.forecast import value
+from clv.forecast.future import yearly_horizon
+from clv.models import bgnbd_pymc, gamma_gamma_pymc, sampling
+from clv.run import artefacts
+from clv.transactions import generate
 
-TRUTH = simulate.Truth(r=0.8, alpha_weeks=8.0, a=0.8, b=4.0, p=5.0, q=4.0, v=24.0)
+TRUTH = generate.Truth(r=0.8, alpha_weeks=8.0, a=0.8, b=4.0, p=5.0, q=4.0, v=24.0)
 SETTINGS = sampling.Settings(chains=2, draws=600, tune=1, seed=1, workers=1, method=sampling.AUTO)
 EARLY, LATE = pd.Timestamp("2024-07-01"), pd.Timestamp("2024-09-30")
 OPTIONS = {"draws": 200, "interval": 0.9, "seed": 1, "workers": 1}
@@ -22,7 +28,7 @@ def window(origin: pd.Timestamp, weeks: int, seed: int, customers: int) -> pd.Da
     """Return customers of the truth as they stand at an origin, and what they do in the weeks after it."""
     rng = np.random.default_rng(seed)
     discount = yearly_horizon(weeks, **RATES).discount_weekly
-    known = simulate.histories(TRUTH, customers, rng.uniform(1, 60, customers), weeks, discount, rng)
+    known = generate.histories(TRUTH, customers, rng.uniform(1, 60, customers), weeks, discount, rng)
     spent = (1 + known["frequency"]) * known["monetary_value"]
     came = {"future_purchases": "actual_purchases", "future_value": "actual_value"}
     known = known.rename(columns=came).assign(horizon_weeks=weeks, origin=origin, revenue=spent)
@@ -40,17 +46,17 @@ def rolling() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def compiled(rolling) -> list[sampling.Compiled]:
     """Both models, compiled once for all tests."""
-    return [sampling.Compiled(module.model(rolling)) for module in (bgnbd_model, gamma_gamma_model)]
+    return [sampling.Compiled(module.model(rolling)) for module in (bgnbd_pymc, gamma_gamma_pymc)]
 
 
 @pytest.fixture(scope="module")
-def fits(compiled, rolling) -> list[origins.Fits]:
-    return [origins.fit_windows(model, rolling, SETTINGS) for model in compiled]
+def fits(compiled, rolling) -> list[backtest_rolling.Fits]:
+    return [backtest_rolling.fit_windows(model, rolling, SETTINGS) for model in compiled]
 
 
 @pytest.fixture(scope="module")
 def windows(rolling, fits) -> pd.DataFrame:
-    return origins.score_windows(rolling, *(found.draws for found in fits), **RATES, **OPTIONS)
+    return backtest_rolling.score_windows(rolling, *(found.draws for found in fits), **RATES, **OPTIONS)
 
 
 def of(windows: pd.DataFrame, weeks: int, origin: pd.Timestamp, outcome: str = "purchases") -> pd.Series:
@@ -101,7 +107,7 @@ def test_the_forecast_is_that_of_the_backtest_with_the_origins_own_draws(rolling
         xr.DataTree.from_dict({"posterior": found.draws["posterior"].to_dataset().sel(origin=LATE)}) for found in fits
     ]
     horizon = yearly_horizon(13, **RATES)
-    scored = backtest.score(
+    scored = holdout.score(
         late, late, value.pair(*own, 200), horizon, origin=date(2024, 9, 30), interval=0.9, seed=1, workers=1
     )
     for outcome in ("purchases", "value"):
@@ -120,10 +126,10 @@ def test_a_true_model_is_not_surprised_by_the_weeks_it_was_made_for(windows):
 
 def test_nothing_after_an_origin_changes_its_fit_or_its_forecast(compiled, rolling, fits, windows):
     later = rolling.assign(actual_purchases=3 * rolling["actual_purchases"] + 1, actual_value=7.0)
-    again = [origins.fit_windows(model, later, SETTINGS) for model in compiled]
+    again = [backtest_rolling.fit_windows(model, later, SETTINGS) for model in compiled]
     for before, after in zip(fits, again, strict=True):
         xr.testing.assert_identical(before.draws, after.draws)
-    found = origins.score_windows(later, *(part.draws for part in again), **RATES, **OPTIONS)
+    found = backtest_rolling.score_windows(later, *(part.draws for part in again), **RATES, **OPTIONS)
     blind = [
         "horizon_weeks",
         "origin",
@@ -143,14 +149,15 @@ def test_what_was_known_does_change_the_fit(compiled, rolling, fits):
     """Negative control of the test above."""
     busier = rolling.assign(frequency=rolling["frequency"] + (rolling["recency"] > 0))
     before, after = (
-        draws["posterior"] for draws in (fits[0].draws, origins.fit_windows(compiled[0], busier, SETTINGS).draws)
+        draws["posterior"]
+        for draws in (fits[0].draws, backtest_rolling.fit_windows(compiled[0], busier, SETTINGS).draws)
     )
     rate = [(draws["r"] / draws["alpha"]).mean(("chain", "draw")) for draws in (before, after)]
     assert (rate[1] > 1.1 * rate[0]).all()
 
 
 def test_without_a_spend_model_only_purchases_are_tested(rolling, fits, windows):
-    found = origins.score_windows(rolling, fits[0].draws, None, **OPTIONS)
+    found = backtest_rolling.score_windows(rolling, fits[0].draws, None, **OPTIONS)
     assert set(found["outcome"]) == {"purchases"}
     counted = windows[windows["outcome"] == "purchases"].reset_index(drop=True)
     pd.testing.assert_series_equal(found["lower"], counted["lower"])
@@ -160,7 +167,7 @@ def test_the_method_of_a_run_is_kept_unless_it_is_left_to_the_project(compiled, 
     asked = []
     monkeypatch.setattr(sampling, "sample_parts", lambda _, parts, settings: asked.append(settings) or {})
     for method in (sampling.AUTO, sampling.LAPLACE, sampling.NUTS):
-        origins.fit_windows(compiled[0], rolling, replace(SETTINGS, method=method))
+        backtest_rolling.fit_windows(compiled[0], rolling, replace(SETTINGS, method=method))
     assert [settings.method for settings in asked] == [sampling.LAPLACE, sampling.LAPLACE, sampling.NUTS]
 
 
@@ -168,7 +175,7 @@ def test_the_method_of_a_run_is_kept_unless_it_is_left_to_the_project(compiled, 
 
 
 @pytest.fixture
-def spoilt(compiled, rolling, monkeypatch) -> origins.Fits:
+def spoilt(compiled, rolling, monkeypatch) -> backtest_rolling.Fits:
     """Purchase fits of which the early one has draws that are no numbers."""
     honest = sampling.sample_parts
 
@@ -178,7 +185,7 @@ def spoilt(compiled, rolling, monkeypatch) -> origins.Fits:
         return found
 
     monkeypatch.setattr(sampling, "sample_parts", sample_parts)
-    return origins.fit_windows(compiled[0], rolling, SETTINGS)
+    return backtest_rolling.fit_windows(compiled[0], rolling, SETTINGS)
 
 
 def test_a_posterior_that_fails_the_gate_is_left_out_with_the_gates_sentence(spoilt):
@@ -188,14 +195,14 @@ def test_a_posterior_that_fails_the_gate_is_left_out_with_the_gates_sentence(spo
 
 
 def test_windows_of_a_refused_origin_are_not_tested(spoilt, rolling, fits, windows):
-    found = origins.score_windows(rolling, spoilt.draws, fits[1].draws, **RATES, **OPTIONS)
+    found = backtest_rolling.score_windows(rolling, spoilt.draws, fits[1].draws, **RATES, **OPTIONS)
     kept = windows[windows["origin"] == LATE].reset_index(drop=True)
     pd.testing.assert_frame_equal(found, kept)
     # It does not matter which of the two models failed, and the report is told how many are missing.
     pd.testing.assert_frame_equal(
-        found, origins.score_windows(rolling, fits[0].draws, _only(fits[1].draws, LATE), **RATES, **OPTIONS)
+        found, backtest_rolling.score_windows(rolling, fits[0].draws, _only(fits[1].draws, LATE), **RATES, **OPTIONS)
     )
-    assert backtest.past(found, rolling, customers=600)["windows_left_out"] == 2
+    assert holdout.past(found, rolling, customers=600)["windows_left_out"] == 2
 
 
 def _only(draws: xr.DataTree, origin: pd.Timestamp) -> xr.DataTree:
@@ -212,7 +219,7 @@ def test_spend_without_a_mean_in_one_draw_of_a_hundred_is_refused(compiled, roll
         return found
 
     monkeypatch.setattr(sampling, "sample_parts", sample_parts)
-    found = origins.fit_windows(compiled[1], rolling, SETTINGS)
+    found = backtest_rolling.fit_windows(compiled[1], rolling, SETTINGS)
     assert list(found.refused) == refused
     assert all("infinite (q <= 1) with probability 1.00%" in sentence for sentence in found.refused.values())
     kept = [LATE] if refused else [EARLY, LATE]
@@ -224,25 +231,27 @@ def test_spend_without_a_mean_in_one_draw_of_a_hundred_is_refused(compiled, roll
 
 def test_without_windows_there_are_empty_tables(compiled):
     nothing = tables.empty(tables.ROLLING)
-    fits = [origins.fit_windows(model, nothing, SETTINGS) for model in compiled]
+    fits = [backtest_rolling.fit_windows(model, nothing, SETTINGS) for model in compiled]
     assert [found.refused for found in fits] == [{}, {}]
     assert fits[0].draws["posterior"].sizes == {"origin": 0, "chain": 2, "draw": 600}
-    found = origins.score_windows(nothing, *(part.draws for part in fits), **OPTIONS)
+    found = backtest_rolling.score_windows(nothing, *(part.draws for part in fits), **OPTIONS)
     assert found.empty
     tables.check(tables.WINDOWS, found)
     none = {"horizons": [], "windows_left_out": 0, "sample_of": None}
-    assert backtest.past(found, nothing, customers=600) == none
+    assert holdout.past(found, nothing, customers=600) == none
 
 
 @pytest.mark.usefixtures("outputs")
 @pytest.mark.parametrize("rows", ["all", "none"])
 def test_posteriors_of_origins_come_back_as_they_were_written(compiled, rolling, fits, rows):
-    written = fits[0].draws if rows == "all" else origins.fit_windows(compiled[0], rolling.head(0), SETTINGS).draws
+    written = (
+        fits[0].draws if rows == "all" else backtest_rolling.fit_windows(compiled[0], rolling.head(0), SETTINGS).draws
+    )
     run = artefacts.Run("test")
     run.write_posterior("bgnbd_origins", written)
     read = run.read_posterior("bgnbd_origins")
     xr.testing.assert_equal(read, written)
     late = rolling[rolling["origin"] == LATE]
-    again = origins.score_windows(late, read, None, **OPTIONS)
-    pd.testing.assert_frame_equal(again, origins.score_windows(late, written, None, **OPTIONS))
+    again = backtest_rolling.score_windows(late, read, None, **OPTIONS)
+    pd.testing.assert_frame_equal(again, backtest_rolling.score_windows(late, written, None, **OPTIONS))
     assert again.empty == (rows == "none")

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import retail
 
-from clv.artefacts import root
+from clv.run.artefacts import root
 
 pytestmark = pytest.mark.slow  # each log runs through six notebooks
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from clv import params
-from clv.artefacts import root
 from clv.errors import InputError
+from clv.run import params
+from clv.run.artefacts import root
 
 CAMPAIGN = """
 campaign_cost_per_contact: 2.0

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_recognise import PLAIN, columns, customer, each_shop, money, seen
 
-from clv import params, strict_yaml
-from clv.artefacts import root
 from clv.errors import InputError
-from clv.params_text import params_text
-from clv.recognise import Recognised, recognise
+from clv.run import params, strict_yaml
+from clv.run.artefacts import root
+from clv.run.params_text import params_text
+from clv.transactions.recognise import Recognised, recognise
 
 
 @each_shop

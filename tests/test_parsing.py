@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from clv import parsing
-from clv.database import connect
 from clv.errors import InputError
-from clv.notation import STYLES, Style, read_number
-from clv.sources import SourceSettings
+from clv.transactions import parsing
+from clv.transactions.connection import connect
+from clv.transactions.notation import STYLES, Style, read_number
+from clv.transactions.reading import SourceSettings
 
 TEXT, BERLIN = "VARCHAR", "Europe/Berlin"
 

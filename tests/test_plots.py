@@ -8,7 +8,7 @@ from forecasts import posterior
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
-from clv import plots, style
+from clv.report.figures import canvas, style
 
 CUSTOMERS = pd.DataFrame(
     {
@@ -80,24 +80,24 @@ WEIGHED = xr.DataTree.from_dict({"sample_stats": xr.Dataset({"weight": ("proposa
 SHRINKAGE = pd.DataFrame({"monetary_value": [10.0, 50], "expected_spend": [20.0, 45], "frequency": [1, 8]})
 
 FIGURES = {
-    "weekly_activity": lambda: plots.plot_weekly_activity(WEEKLY, currency="EUR"),
-    "order_amounts": lambda: plots.plot_order_amounts(pd.Series([5.0, 20.0, 300.0]), currency="EUR"),
-    "recency_frequency": lambda: plots.plot_recency_frequency(CUSTOMERS),
-    "frequency_distribution": lambda: plots.plot_frequency_distribution(CUSTOMERS),
-    "score_counts": lambda: plots.plot_score_counts(GRID),
-    "prior_predictive": lambda: plots.plot_prior_predictive(CHECK, interval=0.9),
-    "posterior_predictive": lambda: plots.plot_posterior_predictive(CHECK, interval=0.9),
-    "prior_posterior": lambda: plots.plot_prior_posterior(DRAWS, TRUTH),
-    "draws": lambda: plots.plot_draws(WEIGHED),
-    "alive_plane": lambda: plots.plot_alive_plane(PLANE),
-    "expected_plane": lambda: plots.plot_expected_plane(PLANE, horizon_weeks=52),
-    "tracking": lambda: plots.plot_tracking(TRACKING, interval=0.9),
-    "by_frequency": lambda: plots.plot_by_frequency(BY_FREQUENCY),
-    "pit": lambda: plots.plot_pit(np.linspace(0.005, 0.995, 100)),
-    "spend_and_frequency": lambda: plots.plot_spend_and_frequency(CUSTOMERS, currency="EUR"),
-    "spend_check": lambda: plots.plot_spend_check(SPEND, currency="EUR", interval=0.9),
-    "spend_prior": lambda: plots.plot_spend_prior(SPEND, currency="EUR", interval=0.9),
-    "shrinkage": lambda: plots.plot_shrinkage(SHRINKAGE, population_mean=35.0, currency="EUR"),
+    "weekly_activity": lambda: canvas.plot_weekly_activity(WEEKLY, currency="EUR"),
+    "order_amounts": lambda: canvas.plot_order_amounts(pd.Series([5.0, 20.0, 300.0]), currency="EUR"),
+    "recency_frequency": lambda: canvas.plot_recency_frequency(CUSTOMERS),
+    "frequency_distribution": lambda: canvas.plot_frequency_distribution(CUSTOMERS),
+    "score_counts": lambda: canvas.plot_score_counts(GRID),
+    "prior_predictive": lambda: canvas.plot_prior_predictive(CHECK, interval=0.9),
+    "posterior_predictive": lambda: canvas.plot_posterior_predictive(CHECK, interval=0.9),
+    "prior_posterior": lambda: canvas.plot_prior_posterior(DRAWS, TRUTH),
+    "draws": lambda: canvas.plot_draws(WEIGHED),
+    "alive_plane": lambda: canvas.plot_alive_plane(PLANE),
+    "expected_plane": lambda: canvas.plot_expected_plane(PLANE, horizon_weeks=52),
+    "tracking": lambda: canvas.plot_tracking(TRACKING, interval=0.9),
+    "by_frequency": lambda: canvas.plot_by_frequency(BY_FREQUENCY),
+    "pit": lambda: canvas.plot_pit(np.linspace(0.005, 0.995, 100)),
+    "spend_and_frequency": lambda: canvas.plot_spend_and_frequency(CUSTOMERS, currency="EUR"),
+    "spend_check": lambda: canvas.plot_spend_check(SPEND, currency="EUR", interval=0.9),
+    "spend_prior": lambda: canvas.plot_spend_prior(SPEND, currency="EUR", interval=0.9),
+    "shrinkage": lambda: canvas.plot_shrinkage(SHRINKAGE, population_mean=35.0, currency="EUR"),
 }
 
 
@@ -119,15 +119,15 @@ def test_every_figure_names_its_axes_and_describes_itself_and_no_customer(name):
 
 
 def test_every_public_function_is_tried():
-    public = {name.removeprefix("plot_") for name in vars(plots) if name.startswith("plot_")}
+    public = {name.removeprefix("plot_") for name in vars(canvas) if name.startswith("plot_")}
     assert public == set(FIGURES)
 
 
 @pytest.mark.slow  # ArviZ's plots alone take three seconds to import
 def test_chains_are_shown_by_parameter_and_described():
     chains = {name: np.random.default_rng(1).normal(size=(4, 100)) for name in ("r", "alpha")}
-    figure = plots.plot_draws(posterior(**chains))
-    assert isinstance(figure, plots.DescribedFigure)
+    figure = canvas.plot_draws(posterior(**chains))
+    assert isinstance(figure, canvas.DescribedFigure)
     assert len(figure.axes) == 4
     assert figure.get_label() == "4 chains, a row per parameter: densities, and ranks."
 
@@ -183,7 +183,7 @@ def test_frequency_bars_are_shares_of_all_customers():
 
 
 def test_the_posterior_decides_the_view_and_a_reference_stays_in_it():
-    panels = plots.plot_prior_posterior(DRAWS, TRUTH).axes
+    panels = canvas.plot_prior_posterior(DRAWS, TRUTH).axes
     low, high = panels[0].get_xlim()
     assert low < 1.0 and 3.0 < high < 4.0  # posterior of r from 1 to 2, truth 3, prior up to 50
     assert panels[1].get_xlim()[1] < 2.5
@@ -191,7 +191,7 @@ def test_the_posterior_decides_the_view_and_a_reference_stays_in_it():
 
 
 def test_without_references_no_reference_is_named():
-    assert "truth" not in words(plots.plot_prior_posterior(DRAWS, NO_REFERENCE))
+    assert "truth" not in words(canvas.plot_prior_posterior(DRAWS, NO_REFERENCE))
 
 
 def test_the_last_frequency_stands_for_more():
@@ -201,8 +201,8 @@ def test_the_last_frequency_stands_for_more():
 
 def test_a_base_without_repeat_customers_still_has_its_pictures():
     once = CUSTOMERS.assign(frequency=0, recency=0.0)
-    assert "Not shown: 5 one-time buyers" in words(plots.plot_recency_frequency(once))
-    assert plots.plot_frequency_distribution(once).axes[0].patches[0].get_height() == 100
+    assert "Not shown: 5 one-time buyers" in words(canvas.plot_recency_frequency(once))
+    assert canvas.plot_frequency_distribution(once).axes[0].patches[0].get_height() == 100
 
 
 def test_text_and_roles_can_be_read_on_white_and_on_near_black():
@@ -236,8 +236,8 @@ SPANS = (1, 2, 3, 8, 26, 52, 53, 104, 195, 216, 238, 520, 1040, 2000)
 
 
 def test_dates_can_be_ticked_over_any_span_of_one_to_two_thousand_weeks():
-    axes = plots.DescribedFigure().subplots()
-    plots.date_ticks(axes)
+    axes = canvas.DescribedFigure().subplots()
+    canvas.date_ticks(axes)
     start = pd.Timestamp("2001-01-01")
     for weeks in (*range(1, 400), *range(400, 2001, 8)):
         axes.set_xlim(start, start + pd.Timedelta(weeks=weeks))
@@ -255,8 +255,8 @@ def test_figures_along_time_are_drawn_for_any_span(weeks):
         {"week": so_far, "period": period, "actual": so_far, "expected": so_far, "lower": limit, "upper": limit}
     )
     for figure in (
-        plots.plot_weekly_activity(weekly, currency="EUR"),
-        plots.plot_tracking(tracking, interval=0.9),
+        canvas.plot_weekly_activity(weekly, currency="EUR"),
+        canvas.plot_tracking(tracking, interval=0.9),
     ):
         figure.draw_without_rendering()
         assert len(figure.axes[-1].get_xticks()) >= 2

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from forecasts import CDNOW, COLUMNS, DISCOUNT, customers, fixed_draws, futures, oracle, share_errors, standard_errors
 
-from clv import bgnbd, gamma_gamma
-from clv.predict import CHUNK_CUSTOMERS, Calendar, Draws, Groups, Horizon, spaced, yearly_horizon
+from clv.forecast.future import CHUNK_CUSTOMERS, Calendar, Draws, Groups, Horizon, spaced, yearly_horizon
+from clv.models import bgnbd, gamma_gamma
 
 YEAR = 52.0
 PARAMETERS = list(Draws.__dataclass_fields__)

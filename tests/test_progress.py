@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from clv import progress, terminal
-from clv.artefacts import Run
-from clv.terminal import Follower, Stage, clock, sentence
+from clv import progress
+from clv.run import terminal
+from clv.run.artefacts import Run
+from clv.run.terminal import Follower, Stage, clock, sentence
 
 TOY = Run("toy")
 NAME = "03_bgnbd_bayes"

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from clv.artefacts import root
 from clv.errors import InputError
-from clv.recognise import Recognised, recognise
+from clv.run.artefacts import root
+from clv.transactions.recognise import Recognised, recognise
 
 ROWS = 60
 Values = Callable[[int], object] | list[Any]
@@ -395,7 +395,7 @@ def test_money_for_something_else_is_no_amount(name):
 
 
 def test_the_shipped_log_of_cdnow_is_recognised():
-    with (root() / "clv" / "data" / "cdnow.csv").open(encoding="utf-8", newline="") as file:
+    with (root() / "clv" / "transactions" / "data" / "cdnow.csv").open(encoding="utf-8", newline="") as file:
         names, *rows = csv.reader(file)
     found = recognise(names, rows)
     assert found.columns == {"customer_id": "id", "date": "date", "amount": "amount"}

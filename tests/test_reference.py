@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from reference_posteriors import FILE, MODELS, customers, moments
 
-from clv import sampling
-from clv.sampling import Settings
+from clv.models import sampling
+from clv.models.sampling import Settings
 
 pytestmark = pytest.mark.slow  # compiles and fits both models by both methods
 REFERENCE = json.loads(FILE.read_text(encoding="utf-8"))

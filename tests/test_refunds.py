@@ -5,14 +5,15 @@ from datetime import date
 import pytest
 from helpers import cleaned, kept, ledger, rules, source, with_orders
 
-from clv import tables, transactions
+from clv import tables
 from clv.errors import InputError
+from clv.transactions import cleaning
 
 
 def test_a_refund_is_taken_off_the_order_it_names(tmp_path):
     con = with_orders(tmp_path, "ada,2024-01-01,50,o1\nada,2024-01-05,80,o2\nada,2024-01-09,-20,o1\n")
     assert kept(con) == [("ada", "01-01", 30), ("ada", "01-05", 80)]
-    frame = transactions.frame(con, tables.REJECTED)
+    frame = cleaning.frame(con, tables.REJECTED)
     assert frame.to_numpy().tolist() == [[3, "amount", "refund_netted", "-20", 0.0]]
     assert ledger(con) == [("source", 3, 110.0), ("refund_netted", 1, 0.0), ("kept", 2, 110.0)]
 

@@ -12,7 +12,11 @@ import xarray as xr
 from forecasts import MISFIT, TESTED
 from test_advice import CAMPAIGN
 
-from clv import advice, gate, key_figures, page_tables, report, segments, tables, trust
+from clv import tables as tables_module
+from clv.checks import convergence
+from clv.report import key_figures, tables
+from clv.report.text import advice, cover, trust
+from clv.rfm import segments
 
 BACKTEST = TESTED | {
     "ranking": TESTED["ranking"] | {"best_tenth_expected": 0.548},
@@ -103,7 +107,7 @@ def untested() -> tuple[dict, pd.DataFrame]:
 
 
 def test_the_bottom_line_states_worth_range_and_assumption():
-    first = said(report.bottom_line(FIGURES, GROUPS)).splitlines()[0]
+    first = said(cover.bottom_line(FIGURES, GROUPS)).splitlines()[0]
     assert first == (
         "- The 2,357 customers known on 30 June 1998 are expected to bring **69,000 USD** of revenue over the next "
         "52 weeks (later money discounted at 10 % a year), after a revenue of 101,000 USD in as many weeks before, "
@@ -114,23 +118,23 @@ def test_the_bottom_line_states_worth_range_and_assumption():
 
 
 def test_of_a_log_shorter_than_the_horizon_nothing_is_compared():
-    assert "weeks before" not in report.bottom_line(FIGURES | {"revenue_before": None}, GROUPS)
+    assert "weeks before" not in cover.bottom_line(FIGURES | {"revenue_before": None}, GROUPS)
 
 
 def test_a_campaign_stands_in_the_bottom_line_and_it_stays_five_sentences():
     figures = FIGURES | {"campaign": CAMPAIGN, "gross_margin": 0.4}
-    lines = report.bottom_line(figures, GROUPS).splitlines()
+    lines = cover.bottom_line(figures, GROUPS).splitlines()
     assert lines[3] == f"- {advice.in_short(figures)}"
     assert len(lines) == 5
 
 
 def test_the_bottom_line_is_five_sentences():
-    text = said(report.bottom_line(FIGURES, GROUPS))
+    text = said(cover.bottom_line(FIGURES, GROUPS))
     assert len(text.splitlines()) == len(re.findall(r"\.(?:\s|$)", text)) == 5
 
 
 def test_the_most_valuable_segment_and_those_who_probably_left_are_named():
-    assert said(report.bottom_line(FIGURES, GROUPS)).splitlines()[2:4] == [
+    assert said(cover.bottom_line(FIGURES, GROUPS)).splitlines()[2:4] == [
         "- The best tenth of the customers are expected to hold **63 %** of that value (in the backtest 55 % were "
         "expected and 41 % came; the top past spenders brought 38 %); most is at stake with *Champions*: 521 customers "
         "will bring 53,100 USD (40,200 to 70,300), 77 % of it all.",
@@ -142,7 +146,7 @@ def test_the_most_valuable_segment_and_those_who_probably_left_are_named():
 
 def test_what_no_backtest_tested_is_claimed_without_one():
     figures, groups = untested()
-    lines = said(report.bottom_line(figures, groups)).splitlines()
+    lines = said(cover.bottom_line(figures, groups)).splitlines()
     assert lines[2].startswith("- The best tenth of the customers are expected to hold **63 %** of that value; most is")
     assert lines[3].endswith("and 2,680 USD of revenue is still expected from them.")
     assert "in the backtest" not in "".join(lines)
@@ -152,89 +156,89 @@ def test_a_backtest_in_which_nobody_bought_or_seemed_to_have_left_is_not_quoted(
     figures = copy.deepcopy(FIGURES)
     figures["backtest"]["ranking"]["best_tenth"] = dict.fromkeys(("forecast", "past_spend", "hindsight"))
     figures["backtest"]["slipping"] = {"customers": 0, "forecast": 0.0, "actual": 0.0}
-    assert "in the backtest" in report.bottom_line(FIGURES, GROUPS)
-    assert "in the backtest" not in report.bottom_line(figures, GROUPS)
+    assert "in the backtest" in cover.bottom_line(FIGURES, GROUPS)
+    assert "in the backtest" not in cover.bottom_line(figures, GROUPS)
 
 
 def test_the_bottom_line_counts_purchases_with_the_wider_limits():
-    assert said(report.bottom_line(FIGURES, GROUPS)).splitlines()[1] == (
+    assert said(cover.bottom_line(FIGURES, GROUPS)).splitlines()[1] == (
         "- **27 %** of them are expected to buy at all; together they will make about 1,971 purchases (1,561 to 2,487)."
     )
 
 
 def test_without_a_backtest_the_bottom_line_has_the_models_own_limits_and_says_so():
-    first, second, *_ = said(report.bottom_line(*untested())).splitlines()
+    first, second, *_ = said(cover.bottom_line(*untested())).splitlines()
     assert first.endswith(": with 90 % probability 63,100 to 74,800 USD if the model is right.")
     assert second.endswith("about 1,971 purchases (1,822 to 2,118).")
 
 
 def test_the_title_of_the_total_has_the_limits_that_the_chart_shades():
     options = {"currency": "USD", "interval": 0.9}
-    assert said(report.title_total(untested()[1].iloc[0], **options)) == (
+    assert said(cover.title_total(untested()[1].iloc[0], **options)) == (
         "All customers together will bring 63,100 to 74,800 USD with 90 % probability"
     )
-    assert "52,300 to 91,500 USD" in said(report.title_total(GROUPS.iloc[0], **options))
+    assert "52,300 to 91,500 USD" in said(cover.title_total(GROUPS.iloc[0], **options))
 
 
 def test_the_bottom_line_ends_with_how_the_last_forecast_did():
-    assert report.bottom_line(FIGURES, GROUPS).splitlines()[4] == f"- {trust.in_short(FIGURES)}"
+    assert cover.bottom_line(FIGURES, GROUPS).splitlines()[4] == f"- {trust.in_short(FIGURES)}"
 
 
 def test_margin_is_not_called_revenue():
-    assert "of margin over" in said(report.bottom_line(FIGURES | {"value_is": "margin"}, GROUPS))
+    assert "of margin over" in said(cover.bottom_line(FIGURES | {"value_is": "margin"}, GROUPS))
 
 
 def test_a_check_that_warns_reaches_the_reader():
     warned = copy.deepcopy(FIGURES)
     warned["backtest"] = None
     warned["gate"]["checks"] = [{"verdict": "WARN", "sentence": "R-hat is 1.02."}]
-    assert report.banner(warned) == "> **Take care.** R-hat is 1.02."
+    assert cover.banner(warned) == "> **Take care.** R-hat is 1.02."
 
 
 def test_what_passed_needs_no_warning_and_every_warning_its_own_line():
-    assert report.banner(FIGURES) == ""
+    assert cover.banner(FIGURES) == ""
     warned = copy.deepcopy(FIGURES)
     warned["gate"]["checks"] += [{"verdict": "WARN", "sentence": "One."}, {"verdict": "FAIL", "sentence": "Two."}]
-    assert report.banner(warned) == "> **Take care.** One.\n>\n> **Take care.** Two."
+    assert cover.banner(warned) == "> **Take care.** One.\n>\n> **Take care.** Two."
 
 
 def test_a_run_without_a_backtest_says_so():
     figures, groups = untested()
-    assert "has **not** been tested" in report.bottom_line(figures, groups)
-    assert report.title_tracking(figures) == report.title_backtest(None, "USD") == "No backtest in this run"
-    own = page_tables.groups_table(groups, currency="USD", interval=0.9)
+    assert "has **not** been tested" in cover.bottom_line(figures, groups)
+    assert cover.title_tracking(figures) == cover.title_backtest(None, "USD") == "No backtest in this run"
+    own = tables.groups_table(groups, currency="USD", interval=0.9)
     assert "Total: 90 % if the model is right" in map(said, own.columns)
     assert not own.columns.str.contains("past errors").any()
 
 
 def test_a_groups_table_has_both_intervals_each_by_its_name():
-    table = page_tables.groups_table(GROUPS, currency="USD", interval=0.9).rename(columns=said).map(said)
+    table = tables.groups_table(GROUPS, currency="USD", interval=0.9).rename(columns=said).map(said)
     assert table.loc["Champions", "Total: 90 %, allowing for past errors"] == "40,200 to 70,300"
     assert table.loc["Champions", "Total: 90 % if the model is right"] == "47,500 to 58,900"
 
 
 def test_what_was_left_out_is_said_with_its_reason():
-    assert said(report.left_out(LEDGER, "USD")) == (
+    assert said(cover.left_out(LEDGER, "USD")) == (
         "Of 100 rows of the log (1,000 USD), 97 were kept (980 USD). Rows left out: 3 worth 20.0 USD (no customer "
         "identifier)."
     )
     free = LEDGER.assign(amount=LEDGER["amount"].where(LEDGER.index != 1, 0.0))
-    assert report.left_out(free, "USD").endswith("Rows left out: 3 (no customer identifier).")
+    assert cover.left_out(free, "USD").endswith("Rows left out: 3 (no customer identifier).")
     nothing = LEDGER.drop(index=1)
-    assert report.left_out(nothing, "USD").endswith("No row was left out.")
-    counted = said(report.left_out(nothing, "USD", purchases=90))
+    assert cover.left_out(nothing, "USD").endswith("No row was left out.")
+    counted = said(cover.left_out(nothing, "USD", purchases=90))
     assert "They are 90 purchases: what a customer buys on one day counts as one." in counted
 
 
 def test_dependence_is_held_against_what_independence_shows():
     table = pd.DataFrame({"measure": ["Spearman"], "value": [0.21], "lower": [0.01], "upper": [0.10]})
-    assert "Spearman +0.21 (+0.01 to +0.10). Spend depends on frequency" in report.dependence_in_words(table)
-    assert report.dependence_in_words(table.assign(value=0.05)).endswith("That is what independence looks like.")
+    assert "Spearman +0.21 (+0.01 to +0.10). Spend depends on frequency" in cover.dependence_in_words(table)
+    assert cover.dependence_in_words(table.assign(value=0.05)).endswith("That is what independence looks like.")
 
 
 def test_bars_outside_their_band_are_set_beside_luck():
     table = pd.DataFrame({"observed": [0.5, 0.2], "lower": [0.4, 0.3], "upper": [0.6, 0.4]})
-    assert said(report.check_in_words(table, interval=0.9)) == (
+    assert said(cover.check_in_words(table, interval=0.9)) == (
         "1 of 2 observed shares lie outside their 90 % band; about 0.2 would by luck."
     )
 
@@ -243,13 +247,13 @@ def test_a_holdout_without_purchases_is_still_reported():
     nobody = copy.deepcopy(FIGURES)
     for name in ("purchases", "value"):
         nobody["backtest"][name] |= {"actual": 0, "error": None}
-    assert "0 purchases came where 1,653 were expected" in said(report.markdown_report(nobody, GROUPS, LEDGER))
-    assert said(report.title_tracking(nobody)) == "1,653 purchases were forecast, 0 came"
+    assert "0 purchases came where 1,653 were expected" in said(cover.markdown_report(nobody, GROUPS, LEDGER))
+    assert said(cover.title_tracking(nobody)) == "1,653 purchases were forecast, 0 came"
 
 
 def test_the_text_report_holds_the_same_findings():
-    text = report.markdown_report(FIGURES, GROUPS, LEDGER)
-    for part in (report.banner(FIGURES), report.bottom_line(FIGURES, GROUPS), trust.trust_in_words(FIGURES)):
+    text = cover.markdown_report(FIGURES, GROUPS, LEDGER)
+    for part in (cover.banner(FIGURES), cover.bottom_line(FIGURES, GROUPS), trust.trust_in_words(FIGURES)):
         assert part in text
     assert said(text).startswith("# What our customers are worth, 30 June 1998\n")
     table = [line for line in text.splitlines() if line.startswith("| Champions |")]
@@ -260,43 +264,43 @@ def test_the_text_report_holds_the_same_findings():
 def test_the_footer_says_what_the_report_rests_on_and_of_a_report_without_figures_what_is_known():
     known = {"run": "shop", "run_id": "c7cf29815519", "seed": 1, "versions": {"python": "3.13.0", "pymc": "6.3.2"}}
     figures = FIGURES | {"first_purchase": "2024-01-02", "as_of": "2025-06-30", "gate": {"verdict": "WARN"}}
-    assert said(report.footer(figures, **known)) == (
+    assert said(cover.footer(figures, **known)) == (
         "Run shop, run id c7cf29815519; purchases from 2 January 2024 to 30 June 2025; seed 1; checks WARN; "
         "python 3.13.0, pymc 6.3.2."
     )
-    assert report.footer(None, **known) == "Run shop, run id c7cf29815519; seed 1; python 3.13.0, pymc 6.3.2."
+    assert cover.footer(None, **known) == "Run shop, run id c7cf29815519; seed 1; python 3.13.0, pymc 6.3.2."
 
 
 def test_tables_for_people_escape_and_align():
     table = pd.DataFrame({"Words": ["<b>x</b>", "y"], "Numbers": ["1,200", "-3"]}, index=["a", "b"])
-    page = page_tables.shown(table).data
+    page = tables.shown(table).data
     assert "&lt;b&gt;x&lt;/b&gt;" in page
     assert '<th class="word">b</th><td class="word">y</td><td class="number">-3</td>' in page
-    assert page_tables.shown(table, "a < b").data.startswith("<table><caption>a &lt; b</caption><thead>")
+    assert tables.shown(table, "a < b").data.startswith("<table><caption>a &lt; b</caption><thead>")
 
 
 def test_checks_that_warn_stand_first_and_those_that_passed_are_folded():
     check = {"part": "data", "name": "x", "figure": 1.0, "limit": "< 2", "sentence": "S."}
-    page = page_tables.folded_checks([check | {"verdict": "PASS"}] * 3 + [check | {"verdict": "WARN"}]).data
+    page = tables.folded_checks([check | {"verdict": "PASS"}] * 3 + [check | {"verdict": "WARN"}]).data
     before, folded = page.split("<details><summary>3 checks passed</summary>")
     assert "WARN" in before and "PASS" not in before and "WARN" not in folded
-    assert page_tables.folded_checks([check | {"verdict": "PASS"}]).data.startswith("<p>Nothing failed or warns.</p>")
+    assert tables.folded_checks([check | {"verdict": "PASS"}]).data.startswith("<p>Nothing failed or warns.</p>")
 
 
 def test_an_empty_table_is_not_folded_but_left_out():
     table = pd.DataFrame({"x": ["1"]})
-    assert page_tables.folded(table, "c", "Open").data.startswith("<details><summary>Open</summary><table>")
-    assert page_tables.folded(table[:0], "c", "Open").data == ""
+    assert tables.folded(table, "c", "Open").data.startswith("<details><summary>Open</summary><table>")
+    assert tables.folded(table[:0], "c", "Open").data == ""
 
 
 def test_long_words_are_not_cut_short():
     sentence = "a very long sentence " * 20
-    assert sentence in page_tables.shown(pd.DataFrame({"": [sentence]})).data
+    assert sentence in tables.shown(pd.DataFrame({"": [sentence]})).data
 
 
 def test_the_data_dictionary_explains_every_exported_column():
-    dictionary = page_tables.data_dictionary()
-    for table in (tables.CUSTOMERS, tables.SEGMENTS, tables.COHORTS):
+    dictionary = tables.data_dictionary()
+    for table in (tables_module.CUSTOMERS, tables_module.SEGMENTS, tables_module.COHORTS):
         assert set(table.columns) == set(dictionary.loc[dictionary["table"] == table.name, "column"])
     assert (dictionary["meaning"].str.len() > 10).all()
 
@@ -308,7 +312,7 @@ def test_every_segment_has_words_and_an_action():
 
 @pytest.mark.parametrize("cell", [float("nan"), pd.NaT, None])
 def test_what_is_missing_is_shown_as_nothing(cell):
-    assert page_tables.readable(pd.DataFrame({"x": [cell, 1.0]}, dtype=object))["x"].tolist() == ["", "1.00"]
+    assert tables.readable(pd.DataFrame({"x": [cell, 1.0]}, dtype=object))["x"].tolist() == ["", "1.00"]
 
 
 def drawn(**statistics: float) -> xr.DataTree:
@@ -317,17 +321,17 @@ def drawn(**statistics: float) -> xr.DataTree:
 
 
 def test_what_to_look_for_depends_on_how_the_draws_were_found():
-    assert report.draws_in_words(drawn(k_hat=0.2), []) == (
+    assert cover.draws_in_words(drawn(k_hat=0.2), []) == (
         "These draws come from a multivariate t distribution around the posterior's mode, weighted by how well it fits "
         "there and drawn again in proportion. Look for a curve that leaves the diagonal gently: one that leaps up at "
         "the left would say that few draws carry all the weight. In the table, `ess` says how many independent draws "
         "they are worth."
     )
-    assert report.draws_in_words(drawn(diverging=0.0), []).startswith("Left, one density per chain")
+    assert cover.draws_in_words(drawn(diverging=0.0), []).startswith("Left, one density per chain")
 
 
 def test_a_run_says_how_much_memory_it_needs():
-    assert report.memory_in_words(1.96, 4.0) == (
+    assert cover.memory_in_words(1.96, 4.0) == (
         "The hungriest of them needs about 2.0 GiB of memory; memory_gib allows 4."
     )
 
@@ -349,7 +353,7 @@ def collected(groups: pd.DataFrame) -> dict:
         }
     )
     forecast = SimpleNamespace(customers=base, total_value=np.linspace(10, 30, 100))
-    checks = [gate.Check("data", "one", 1.0, "1", gate.PASS, "All is well.")]
+    checks = [convergence.Check("data", "one", 1.0, "1", convergence.PASS, "All is well.")]
     return key_figures.collect_key_figures(
         forecast, groups, as_of=date(2024, 12, 31), source="log", horizon_weeks=52, discount_rate_annual=0.1,
         gross_margin=1.0, currency="USD", interval=0.9, checks=checks, backtest=None, misfit=MISFIT,
@@ -397,7 +401,7 @@ def past_windows() -> pd.DataFrame:
 
 
 def test_past_windows_are_shown_with_their_error_and_their_interval():
-    table = page_tables.windows_table(past_windows(), "value", interval=0.9, currency="USD")
+    table = tables.windows_table(past_windows(), "value", interval=0.9, currency="USD")
     assert [said(name) for name in table.index] == ["from 31 Mar 1998, 13 weeks", "from 30 Dec 1997, 26 weeks"]
     assert {said(column): said(cell) for column, cell in table.iloc[1].items()} == {
         "Customers": "2,300",
@@ -407,16 +411,16 @@ def test_past_windows_are_shown_with_their_error_and_their_interval():
         "Off": "+25 %",
         "Single customers inside": "91 %",
     }
-    counted = page_tables.windows_table(past_windows(), "purchases", interval=0.9)
+    counted = tables.windows_table(past_windows(), "purchases", interval=0.9)
     assert said(counted.loc[counted.index[0], "Off"]) == "-20 %"
     assert counted["Purchases forecast"].tolist() == ["640"]
 
 
 def test_the_title_of_the_past_counts_totals_inside():
-    assert report.title_windows(past_windows()) == (
+    assert cover.title_windows(past_windows()) == (
         "Past totals inside the model's own interval: 1 of 1 (13 weeks), 0 of 1 (26 weeks)"
     )
-    assert report.title_windows(past_windows().head(1)) == "No past window to test on"  # purchases are not value
+    assert cover.title_windows(past_windows().head(1)) == "No past window to test on"  # purchases are not value
 
 
 def test_tested_segments_come_in_the_readers_order_and_say_what_missed():
@@ -431,7 +435,7 @@ def test_tested_segments_come_in_the_readers_order_and_say_what_missed():
             "value_actual": [1400.0, 150.0, 1250.0, 1400.0],
         }
     )
-    table = page_tables.tested_segments_table(groups, currency="USD", interval=0.9)
+    table = tables.tested_segments_table(groups, currency="USD", interval=0.9)
     assert table.index.tolist() == ["Champions", "Lost"]
     assert table["Inside"].tolist() == ["no", "yes"]  # a limit is inside
     assert table["Came"].tolist() == ["1,250", "150"]
@@ -448,10 +452,10 @@ def test_scores_are_shown_for_everybody_and_by_what_was_known():
         "rmse": 1.3,
     }
     histories = {"bought once": single | {"n_customers": 6}, "came back": single | {"n_customers": 4}}
-    table = page_tables.history_table(single | {"by_history": histories})
+    table = tables.history_table(single | {"by_history": histories})
     assert table["Customers"].to_dict() == {"all": "10", "bought once": "6", "came back": "4"}
     assert said(table.rename(columns=said).loc["all", "90 % held"]) == "93 %"
-    assert page_tables.history_table(None).empty
+    assert tables.history_table(None).empty
 
 
 def test_amounts_are_shown_per_purchase():
@@ -459,7 +463,7 @@ def test_amounts_are_shown_per_purchase():
         {"customers": 10.0, "purchases": 25.0, "expected": 36.75, "actual": 35.0, "0.90": 0.88, "pit_distance": 0.031},
         index=["all"],
     )
-    table = page_tables.spend_table(spend, "USD").rename(columns=said)
+    table = tables.spend_table(spend, "USD").rename(columns=said)
     assert table.columns.tolist() == [
         "Customers", "Purchases", "Expected per purchase (USD)", "Came (USD)", "90 % held", "PIT distance"
     ]  # fmt: skip
@@ -476,7 +480,7 @@ def test_windows_are_announced_with_what_was_known_and_came():
             "actual_purchases": [3, 4, 0, 1],
         }
     )
-    table = page_tables.rolling_table(rolling)
+    table = tables.rolling_table(rolling)
     assert [said(name) for name in table.index] == ["13 weeks", "13 weeks", "26 weeks"]
     assert table.iloc[0].tolist() == ["1997-07-01", "2", "1", "7"]
 
@@ -486,13 +490,13 @@ def test_the_title_of_migration_tells_of_the_first_segment():
         [("Champions", "Champions", 0.6), ("Champions", "Lost", 0.4), ("Lost", "Lost", 1.0)],
         columns=["segment_before", "segment_now", "share"],
     )
-    assert said(report.title_migration(migration, "2025-06-30")) == "60 % of the Champions of 30 June 2025 still are"
-    assert said(report.title_migration(migration[1:], "2025-06-30")).startswith("0 % of the Champions")
-    assert report.title_migration(migration.head(0), None) == "No earlier day to compare segments with"
+    assert said(cover.title_migration(migration, "2025-06-30")) == "60 % of the Champions of 30 June 2025 still are"
+    assert said(cover.title_migration(migration[1:], "2025-06-30")).startswith("0 % of the Champions")
+    assert cover.title_migration(migration.head(0), None) == "No earlier day to compare segments with"
 
 
 def test_the_text_report_says_what_is_usually_done_with_each_segment_there_is():
-    text = report.markdown_report(FIGURES, GROUPS, LEDGER)
+    text = cover.markdown_report(FIGURES, GROUPS, LEDGER)
     assert "Most is at stake with **Champions**" in text
     assert "\n- **At risk**, more frequent than some, silent longer than most: a reason to return" in text
     assert "**Hibernating**" not in text
@@ -503,7 +507,7 @@ def test_a_tier_says_how_surely_its_customers_belong_to_it():
     customers = pd.DataFrame(
         {"value_tier": ["Top 10 %", "Top 10 %", "Next 20 %", "Next 30 %"], "value_tier_probability": [1, 0.5, 0.4, 0.3]}
     )
-    table = page_tables.tiers_table(tiers, customers, currency="USD", interval=0.9).map(said)
+    table = tables.tiers_table(tiers, customers, currency="USD", interval=0.9).map(said)
     assert table["Belong there"].tolist() == ["75 %", "40 %", "30 %"]
 
 
@@ -512,19 +516,19 @@ def test_moves_are_listed_the_largest_first_without_those_who_stayed():
         [("A", "A", 90, 0.9), ("A", "B", 10, 0.1), ("B", "A", 50, 1.0)],
         columns=["segment_before", "segment_now", "customers", "share"],
     )
-    table = page_tables.migration_table(migration).map(said)
+    table = tables.migration_table(migration).map(said)
     assert table.reset_index().to_numpy().tolist() == [["B", "A", "50", "100 %"], ["A", "B", "10", "10 %"]]
 
 
 def test_the_share_that_will_probably_buy_is_a_title():
     bins = pd.DataFrame({"customers": [12, 5, 3], "likely": [False, True, True]})
     assert (
-        said(report.title_will_buy(bins, 52)) == "40 % of all customers are more likely than not to buy within 52 weeks"
+        said(cover.title_will_buy(bins, 52)) == "40 % of all customers are more likely than not to buy within 52 weeks"
     )
 
 
 def test_the_verdict_of_a_test_stands_beside_its_question():
-    table = page_tables.answers_table([("Was it right?", "It was.", "held"), ("Really?", "No.", "missed")])
+    table = tables.answers_table([("Was it right?", "It was.", "held"), ("Really?", "No.", "missed")])
     assert table.reset_index().to_numpy().tolist() == [
         ["Was it right?", "held", "It was."],
         ["Really?", "missed", "No."],

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from helpers import cdnow, day, purchases, view
 
-from clv import rfm, tables
+from clv import tables
 from clv.errors import InputError
+from clv.rfm import customers
 
 CUT, END = date(1997, 9, 30), date(1998, 6, 30)
 
@@ -20,12 +21,12 @@ def music_shop():
 
 @pytest.fixture(scope="module")
 def calibration(music_shop):
-    return rfm.summarise(music_shop, "transactions", period_end=CUT)
+    return customers.summarise(music_shop, "transactions", period_end=CUT)
 
 
 def test_the_first_purchase_starts_the_clock_and_the_others_count():
     con = view(purchases("ada", days=[0, 14, 35], amounts=[8, 15, 25]))
-    row = rfm.summarise(con, "transactions", period_end=day(70)).iloc[0]
+    row = customers.summarise(con, "transactions", period_end=day(70)).iloc[0]
     assert (row["frequency"], row["recency"], row["T"]) == (2, 5, 10)
     assert row["monetary_value"] == 20  # day 14 (15) and day 35 (25)
     assert (row["purchases"], row["revenue"], row["mean_amount"]) == (3, 48, 16)
@@ -34,14 +35,14 @@ def test_the_first_purchase_starts_the_clock_and_the_others_count():
 
 def test_the_last_day_of_the_period_belongs_to_it_and_the_next_does_not():
     con = view(purchases("ada", days=[0, 7, 8], amounts=[1, 2, 3]), purchases("bob", days=[8], amounts=[5]))
-    frame = rfm.summarise(con, "transactions", period_end=day(7))
+    frame = customers.summarise(con, "transactions", period_end=day(7))
     assert frame["customer_id"].tolist() == ["ada"]
     assert frame[["frequency", "recency", "T"]].iloc[0].tolist() == [1, 1, 1]
 
 
 def test_one_time_buyer_of_the_last_day_has_age_zero():
     con = view(purchases("ada", days=[7], amounts=[1]))
-    row = rfm.summarise(con, "transactions", period_end=day(7)).iloc[0]
+    row = customers.summarise(con, "transactions", period_end=day(7)).iloc[0]
     assert (row["frequency"], row["recency"], row["T"], row["monetary_value"]) == (0, 0, 0, 0)
 
 
@@ -58,7 +59,7 @@ def test_cdnow_calibration_is_the_published_one(calibration):
 
 
 def test_cdnow_holdout_has_1882_purchases(music_shop):
-    frame = rfm.holdout(
+    frame = customers.holdout(
         music_shop, "transactions", calibration_end=CUT, observation_end=END, discount_weekly=0.0, gross_margin=1.0
     )
     assert len(frame) == 2_357
@@ -67,8 +68,8 @@ def test_cdnow_holdout_has_1882_purchases(music_shop):
 
 
 def test_calibration_and_holdout_share_no_purchase_and_lose_none(music_shop, calibration):
-    everything = rfm.summarise(music_shop, "transactions", period_end=END)
-    later = rfm.holdout(
+    everything = customers.summarise(music_shop, "transactions", period_end=END)
+    later = customers.holdout(
         music_shop, "transactions", calibration_end=CUT, observation_end=END, discount_weekly=0.0, gross_margin=1.0
     )
     assert calibration["purchases"].sum() + later["actual_purchases"].sum() == everything["purchases"].sum()
@@ -81,7 +82,7 @@ def test_holdout_value_is_discounted_from_the_calibration_end_and_times_margin()
         purchases("bob", days=[3], amounts=[5]),
         purchases("eve", days=[11, 12], amounts=[5, 5]),
     )
-    frame = rfm.holdout(
+    frame = customers.holdout(
         con, "transactions", calibration_end=day(10), observation_end=day(30), discount_weekly=0.01, gross_margin=0.5
     )
     assert frame["customer_id"].tolist() == ["ada", "bob"]  # eve was not known
@@ -91,7 +92,7 @@ def test_holdout_value_is_discounted_from_the_calibration_end_and_times_margin()
 
 
 def test_weekly_repeat_purchases_of_cdnow_add_up_to_both_periods(music_shop):
-    frame = rfm.weekly_repeat_purchases(music_shop, "transactions", calibration_end=CUT, observation_end=END)
+    frame = customers.weekly_repeat_purchases(music_shop, "transactions", calibration_end=CUT, observation_end=END)
     sums = frame.groupby("period")["repeat_purchases"].sum()
     assert sums.to_dict() == {"calibration": 2_457, "holdout": 1_882}
     assert frame["week"].tolist() == list(range(78))  # 39 whole weeks and 39 whole weeks
@@ -101,7 +102,7 @@ def test_a_week_cut_by_the_calibration_end_is_split_and_empty_weeks_are_zero():
     con = view(
         purchases("ada", days=[0, 8, 10, 22], amounts=[1, 1, 1, 1]), purchases("eve", days=[10, 11], amounts=[1, 1])
     )
-    frame = rfm.weekly_repeat_purchases(con, "transactions", calibration_end=day(9), observation_end=day(22))
+    frame = customers.weekly_repeat_purchases(con, "transactions", calibration_end=day(9), observation_end=day(22))
     assert frame.to_numpy().tolist() == [
         [0, "calibration", 0],
         [1, "calibration", 1],
@@ -113,7 +114,7 @@ def test_a_week_cut_by_the_calibration_end_is_split_and_empty_weeks_are_zero():
 
 def test_scores_are_best_for_the_recent_the_frequent_and_the_generous():
     con = view(*(purchases(f"c{n}", days=[0, *range(1, n + 1)], amounts=[n + 1.0] * (n + 1)) for n in range(5)))
-    frame = rfm.scores(rfm.summarise(con, "transactions", period_end=day(10)))
+    frame = customers.scores(customers.summarise(con, "transactions", period_end=day(10)))
     assert frame["r_score"].tolist() == [1, 2, 3, 4, 5]
     assert frame["f_score"].tolist() == [1, 2, 3, 4, 5]
     assert frame["m_score"].tolist() == [1, 2, 3, 4, 5]
@@ -121,7 +122,7 @@ def test_scores_are_best_for_the_recent_the_frequent_and_the_generous():
 
 
 def test_equal_customers_share_a_score_even_if_a_score_stays_empty(calibration):
-    frame = rfm.scores(calibration)
+    frame = customers.scores(calibration)
     assert (frame.groupby("purchases")["f_score"].nunique() == 1).all()
     assert (frame.loc[frame["frequency"] == 0, "f_score"] == 1).all()
     assert sorted(frame["f_score"].unique()) == [1, 3, 4, 5]  # 60 % bought once, so nobody has 2
@@ -130,7 +131,7 @@ def test_equal_customers_share_a_score_even_if_a_score_stays_empty(calibration):
 
 
 def test_the_examples_are_a_one_time_buyer_a_regular_and_a_lapsed_regular(calibration):
-    chosen = rfm.pick_examples(calibration).set_index("example")
+    chosen = customers.pick_examples(calibration).set_index("example")
     assert chosen.loc["A", "frequency"] == 0
     assert 3 <= chosen.loc["B", "frequency"] <= 6
     assert 3 <= chosen.loc["C", "frequency"] <= 6
@@ -141,12 +142,15 @@ def test_the_examples_are_a_one_time_buyer_a_regular_and_a_lapsed_regular(calibr
 
 def test_the_choice_of_examples_does_not_depend_on_row_order(calibration):
     shuffled = calibration.sample(frac=1, random_state=1)
-    assert rfm.pick_examples(shuffled)["customer_id"].tolist() == rfm.pick_examples(calibration)["customer_id"].tolist()
+    assert (
+        customers.pick_examples(shuffled)["customer_id"].tolist()
+        == customers.pick_examples(calibration)["customer_id"].tolist()
+    )
 
 
 def test_following_a_customer_ends_at_the_summary_and_hides_the_identifier(music_shop, calibration):
-    chosen = rfm.pick_examples(calibration)
-    steps = rfm.follow(music_shop, "transactions", chosen["customer_id"].tolist(), period_end=CUT)
+    chosen = customers.pick_examples(calibration)
+    steps = customers.follow(music_shop, "transactions", chosen["customer_id"].tolist(), period_end=CUT)
     last = steps.groupby("example").tail(1)
     assert last["event"].tolist() == ["end of period"] * 3
     for name in ("frequency", "recency", "T", "monetary_value"):
@@ -157,7 +161,7 @@ def test_following_a_customer_ends_at_the_summary_and_hides_the_identifier(music
 
 def test_following_ada_shows_what_each_purchase_does():
     con = view(purchases("ada", days=[0, 14, 35], amounts=[8, 15, 25]))
-    steps = rfm.follow(con, "transactions", ["ada"], period_end=day(70))
+    steps = customers.follow(con, "transactions", ["ada"], period_end=day(70))
     assert steps["event"].tolist() == ["first purchase", "repeat purchase", "repeat purchase", "end of period"]
     assert steps["frequency"].tolist() == [0, 1, 2, 2]
     assert steps["recency"].tolist() == [0, 2, 5, 5]
@@ -166,19 +170,19 @@ def test_following_ada_shows_what_each_purchase_does():
 
 
 def test_a_calibration_end_must_leave_something_on_both_sides():
-    calibration = rfm.summarise(cdnow(), "transactions", period_end=date(1997, 1, 8))
+    calibration = customers.summarise(cdnow(), "transactions", period_end=date(1997, 1, 8))
     with pytest.raises(InputError, match="at least a week before the last day of observation"):
-        rfm.require_holdout(calibration, cut=date(1998, 6, 28), last_day=date(1998, 6, 30))
+        customers.require_holdout(calibration, cut=date(1998, 6, 28), last_day=date(1998, 6, 30))
     with pytest.raises(InputError, match=r"Up to calibration_end \(1997-01-08\) only \d+ of \d+ customers"):
-        rfm.require_holdout(calibration, cut=date(1997, 1, 8), last_day=date(1998, 6, 30))
-    rfm.require_holdout(calibration, cut=None, last_day=date(1998, 6, 30))
+        customers.require_holdout(calibration, cut=date(1997, 1, 8), last_day=date(1998, 6, 30))
+    customers.require_holdout(calibration, cut=None, last_day=date(1998, 6, 30))
 
 
 def test_what_was_spent_in_as_many_weeks_before_is_summed_up_to_the_last_day():
     con = view(purchases("ada", days=[0, 14, 35, 70], amounts=[8, 15, 25, 32]))
 
     def spent(weeks: float) -> float | None:
-        return rfm.revenue_before(con, "transactions", last_day=day(70), horizon_weeks=weeks)
+        return customers.revenue_before(con, "transactions", last_day=day(70), horizon_weeks=weeks)
 
     assert spent(5) == 32  # day 35 is the last one before
     assert spent(5.2) == 57

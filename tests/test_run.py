@@ -17,9 +17,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from clv import artefacts, cells, prepare, run
-from clv.artefacts import ARTEFACTS, NOTEBOOKS, Run
 from clv.errors import BusyError, ClvError, GateError, InputError, IntegrityError
+from clv.run import artefacts, cells, prepare
+from clv.run import execute as run_execute
+from clv.run.artefacts import ARTEFACTS, NOTEBOOKS, Run
 
 NAME = "04_gamma_gamma"
 SETTINGS = {"source": "cdnow", "calibration_end": None, "seed": 1}
@@ -49,12 +50,12 @@ def make(outputs, toy, capsys):
             file = prepare.parameter_file(TOY, key)
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(content))
-        run._notebooks = lambda: source.parent
-        return run.main(["notebook", name, TOY.name]), capsys.readouterr().err
+        run_execute._notebooks = lambda: source.parent
+        return run_execute.main(["notebook", name, TOY.name]), capsys.readouterr().err
 
-    original = run._notebooks
+    original = run_execute._notebooks
     yield execute
-    run._notebooks = original
+    run_execute._notebooks = original
 
 
 def failed_page() -> str:
@@ -191,7 +192,7 @@ def test_ctrl_c_stops_soon_and_leaves_no_stamp(outputs, toy):
             time.sleep(0.2)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
-    assert process.returncode == run.INTERRUPTED
+    assert process.returncode == run_execute.INTERRUPTED
     assert not prepare.executed(TOY, NAME).exists()
     assert not list(outputs.rglob("*.tmp*")) + list(outputs.rglob("*.progress"))
 
@@ -295,15 +296,15 @@ def test_the_log_tells_where_and_why_a_notebook_failed_but_of_no_customer(make, 
 
 
 def test_a_second_maker_of_one_notebook_is_turned_away_and_of_another_is_not(outputs):
-    with run._only_maker(TOY, "03_bgnbd_bayes"):
-        with run._only_maker(TOY, NAME):
+    with run_execute._only_maker(TOY, "03_bgnbd_bayes"):
+        with run_execute._only_maker(TOY, NAME):
             pass
         with (
             pytest.raises(BusyError, match="03_bgnbd_bayes is being made by process"),
-            run._only_maker(TOY, "03_bgnbd_bayes"),
+            run_execute._only_maker(TOY, "03_bgnbd_bayes"),
         ):
             pass
-    with run._only_maker(TOY, "03_bgnbd_bayes"):
+    with run_execute._only_maker(TOY, "03_bgnbd_bayes"):
         pass
 
 
@@ -312,8 +313,8 @@ def test_a_refusal_is_printed_as_its_sentence_with_its_exit_code(monkeypatch, ca
     def refuse(options: object) -> None:
         raise error("One sentence.")
 
-    monkeypatch.setattr(run, "_do_finish", refuse)
-    assert run.main(["finish", "toy"]) == code
+    monkeypatch.setattr(run_execute, "_do_finish", refuse)
+    assert run_execute.main(["finish", "toy"]) == code
     assert capsys.readouterr().err == "One sentence.\n"
 
 
@@ -329,8 +330,8 @@ def test_a_disk_that_refuses_is_told_in_one_sentence_with_what_helps(monkeypatch
     def refuse(options: object) -> None:
         raise OSError(number, os.strerror(number), str(artefacts.root() / "outputs" / "toy" / ".a.json.1.tmp"))
 
-    monkeypatch.setattr(run, "_do_finish", refuse)
-    assert run.main(["finish", "toy"]) == 1
+    monkeypatch.setattr(run_execute, "_do_finish", refuse)
+    assert run_execute.main(["finish", "toy"]) == 1
     assert capsys.readouterr().err.startswith(f"outputs/toy cannot be written {advice}")
 
 
@@ -362,7 +363,7 @@ def test_each_notebook_is_handed_exactly_what_it_declares(six, params_file):
     assert prepare.parameters(shop, "05_segments") == {"run": "shop", "horizon_weeks": 26}
     first = prepare.parameters(shop, "01_generate")
     assert first["source"] == "cdnow"
-    assert first["source_files"]["clv/data/cdnow.csv"]["size"] > 100_000
+    assert first["source_files"]["clv/transactions/data/cdnow.csv"]["size"] > 100_000
 
 
 @pytest.mark.usefixtures("outputs")
@@ -381,8 +382,8 @@ def test_refreshing_makes_the_first_notebook_out_of_date_though_nothing_changed(
     shop = prepare.prepare(params_file, six)
     files = [prepare.parameter_file(shop, name) for name in NOTEBOOKS]
     texts, before = [file.read_text() for file in files], [file.stat().st_mtime_ns for file in files]
-    monkeypatch.setattr(run, "_notebooks", lambda: six)
-    assert run.main(["refresh", str(params_file)]) == 0
+    monkeypatch.setattr(run_execute, "_notebooks", lambda: six)
+    assert run_execute.main(["refresh", str(params_file)]) == 0
     changed = [file.stat().st_mtime_ns > earlier for file, earlier in zip(files, before, strict=True)]
     assert changed == [True, False, False, False, False, False]
     assert [file.read_text() for file in files] == texts
@@ -408,8 +409,8 @@ def test_an_outputs_folder_of_an_older_version_is_recognised_and_made_again(six,
     stamp = prepare.executed(shop, "02_rfm")
     stamp.parent.mkdir(parents=True)
     stamp.write_text("{}")
-    monkeypatch.setattr(run, "_notebooks", lambda: six)
-    assert run.main(["prepare", str(params_file)]) == 0
+    monkeypatch.setattr(run_execute, "_notebooks", lambda: six)
+    assert run_execute.main(["prepare", str(params_file)]) == 0
     assert stamp.stat().st_mtime < 2  # older than anything it depends on
     sentence = "shop was made by an older version, which kept no record of what it wrote: all is made again\n"
     assert capsys.readouterr().err == sentence
@@ -493,8 +494,8 @@ def test_nothing_runs_when_nothing_changed(project):
         ("outputs/cdnow/params/03.json", (NOTEBOOKS[2], *NOTEBOOKS[4:])),
         ("outputs/cdnow/params/02.json", NOTEBOOKS[1:]),
         ("notebooks/05_segments.ipynb", NOTEBOOKS[4:]),
-        ("clv/value.py", NOTEBOOKS),
-        ("clv/template/page.css", NOTEBOOKS),
+        ("clv/forecast/value.py", NOTEBOOKS),
+        ("clv/report/page/page.css", NOTEBOOKS),
     ],
 )
 def test_a_change_reruns_what_depends_on_it_and_nothing_else(project, changed, rerun):

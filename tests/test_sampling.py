@@ -5,8 +5,10 @@ import pandas as pd
 import pytest
 from forecasts import CDNOW, lives
 
-from clv import gate, laplace, report, sampling
-from clv.sampling import Compiled, Settings
+from clv.checks import convergence
+from clv.models import laplace, sampling
+from clv.models.sampling import Compiled, Settings
+from clv.report.text import cover
 
 pytestmark = pytest.mark.slow  # importing pymc_marketing alone takes eight seconds
 
@@ -22,12 +24,12 @@ def settings(method: str, **changed: int) -> Settings:
 @pytest.fixture(scope="module")
 def compiled() -> dict[str, Compiled]:
     """Both models, built on customers that no test fits."""
-    from clv import bgnbd_model, gamma_gamma_model
+    from clv.models import bgnbd_pymc, gamma_gamma_pymc
 
-    return {module.__name__: Compiled(module.model(base(50, 9))) for module in (bgnbd_model, gamma_gamma_model)}
+    return {module.__name__: Compiled(module.model(base(50, 9))) for module in (bgnbd_pymc, gamma_gamma_pymc)}
 
 
-@pytest.fixture(scope="module", params=["clv.bgnbd_model", "clv.gamma_gamma_model"])
+@pytest.fixture(scope="module", params=["clv.models.bgnbd_pymc", "clv.models.gamma_gamma_pymc"])
 def each(request, compiled) -> Compiled:
     return compiled[request.param]
 
@@ -43,8 +45,8 @@ def test_data_are_data_and_not_constants_of_the_compiled_model(each):
 
 
 def _as_built(model, customers: pd.DataFrame) -> pd.DataFrame:
-    from clv.bgnbd import distinct_histories
-    from clv.gamma_gamma import usable
+    from clv.models.bgnbd import distinct_histories
+    from clv.models.gamma_gamma import usable
 
     return distinct_histories(customers) if "alpha" in model.parameters else usable(customers)
 
@@ -88,19 +90,19 @@ def test_the_two_models_do_not_share_random_numbers(compiled, monkeypatch):
 
 def test_nuts_takes_over_where_importance_sampling_fails(compiled, monkeypatch):
     monkeypatch.setattr(laplace, "K_HAT_LIMIT", -5.0)
-    posterior = sampling.sample(compiled["clv.gamma_gamma_model"], base(800, 4), settings("laplace"))
+    posterior = sampling.sample(compiled["clv.models.gamma_gamma_pymc"], base(800, 4), settings("laplace"))
     assert sampling.method_of(posterior) == "nuts"
     monkeypatch.undo()
-    checks = gate.judge_spend({"gamma_gamma": posterior}, {"gamma_gamma": base(800, 4)}, settings("laplace"))
-    (said,) = [check.sentence for check in checks if check.name == gate.TAKEN_OVER]
+    checks = convergence.judge_spend({"gamma_gamma": posterior}, {"gamma_gamma": base(800, 4)}, settings("laplace"))
+    (said,) = [check.sentence for check in checks if check.name == convergence.TAKEN_OVER]
     assert said.startswith("spend, all data: importance sampling was tried first; its k-hat was ")
     assert said.endswith("above 0.7, so NUTS sampled.")
-    assert report.draws_in_words(posterior, checks).startswith(f"{said} Left, one density per chain")
-    assert gate.verdict(checks) == gate.PASS
+    assert cover.draws_in_words(posterior, checks).startswith(f"{said} Left, one density per chain")
+    assert convergence.verdict(checks) == convergence.PASS
 
 
 def test_auto_takes_nuts_for_few_histories_and_importance_sampling_for_many(compiled, monkeypatch):
-    model, customers = compiled["clv.bgnbd_model"], base(800, 4)
+    model, customers = compiled["clv.models.bgnbd_pymc"], base(800, 4)
     assert sampling.method_of(sampling.sample(model, customers, settings("auto", draws=100, tune=100))) == "nuts"
     monkeypatch.setattr(sampling, "MOST_HISTORIES_FOR_NUTS", 100)
     assert sampling.method_of(sampling.sample(model, customers, settings("auto"))) == "laplace"
@@ -108,7 +110,7 @@ def test_auto_takes_nuts_for_few_histories_and_importance_sampling_for_many(comp
 
 def test_a_loyal_base_is_fitted_though_likelihood_alone_would_send_b_to_infinity(compiled):
     loyal = base(500, 5, r=2.0, a=1e-6, b=1.0)
-    posterior = sampling.sample(compiled["clv.bgnbd_model"], loyal, settings("laplace"))
+    posterior = sampling.sample(compiled["clv.models.bgnbd_pymc"], loyal, settings("laplace"))
     assert sampling.method_of(posterior) == "laplace"
     leaving = posterior["posterior"]["a"] / (posterior["posterior"]["a"] + posterior["posterior"]["b"])
     assert float(leaving.quantile(0.95)) < 0.01
@@ -123,7 +125,7 @@ def test_a_loyal_base_is_fitted_though_likelihood_alone_would_send_b_to_infinity
 )
 def test_a_base_that_buys_seldom_is_fitted(compiled, n, seed, truth):
     """The mode lies far from the start on a steep slope, and dropout is hardly seen: the posterior is lopsided."""
-    posterior = sampling.sample(compiled["clv.bgnbd_model"], base(n, seed, **truth), settings("laplace"))
+    posterior = sampling.sample(compiled["clv.models.bgnbd_pymc"], base(n, seed, **truth), settings("laplace"))
     assert sampling.method_of(posterior) == "laplace"
     for name, true in truth.items():
         low, high = posterior["posterior"][name].quantile([0.0005, 0.9995])
@@ -140,8 +142,10 @@ def test_far_out_draws_get_no_likelihood_made_of_rounding_errors(each):
 
 
 def test_a_posterior_by_importance_sampling_passes_the_gate_and_shows_k_hat_where_r_hat_stood(compiled):
-    posterior = sampling.sample(compiled["clv.bgnbd_model"], base(800, 4), settings("laplace"))
-    checks = gate.judge_purchases({"bgnbd": posterior}, {"bgnbd": base(800, 4)}, settings("laplace"), horizon_weeks=52)
+    posterior = sampling.sample(compiled["clv.models.bgnbd_pymc"], base(800, 4), settings("laplace"))
+    checks = convergence.judge_purchases(
+        {"bgnbd": posterior}, {"bgnbd": base(800, 4)}, settings("laplace"), horizon_weeks=52
+    )
     names = ["shape", "k-hat", "effective sample size", "repeat purchases", "prior sensitivity"]
     assert [check.name for check in checks] == names
-    assert gate.verdict(checks) == gate.PASS
+    assert convergence.verdict(checks) == convergence.PASS

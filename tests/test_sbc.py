@@ -10,8 +10,8 @@ import pytest
 import sbc as script
 from forecasts import CDNOW, customers, fixed_draws, futures
 
-from clv.artefacts import root
-from clv.predict import Horizon
+from clv.forecast.future import Horizon
+from clv.run.artefacts import root
 
 TRUTH = fixed_draws(1, **CDNOW)
 YEAR = Horizon(52.0, 0.002)
@@ -172,7 +172,7 @@ def test_the_models_are_calibrated_and_planted_mistakes_are_noticed(small):
 
 @pytest.mark.slow
 def test_a_fit_that_breaks_down_is_counted_and_fails_the_run(small, monkeypatch):
-    from clv import sampling
+    from clv.models import sampling
 
     class Panic(BaseException):
         """Like nutpie's: no Exception."""

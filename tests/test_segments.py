@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clv import segments, tables
+from clv import tables
+from clv.rfm import segments
 
 
 def test_every_cell_of_the_scores_has_a_segment_with_an_action():

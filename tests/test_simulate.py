@@ -7,14 +7,16 @@ import pandas as pd
 import pytest
 from scipy.special import hyp2f1
 
-from clv import rfm, simulate, tables, transactions
+from clv import tables
+from clv.rfm import customers
+from clv.transactions import cleaning, connection, generate, reading
 
-TRUTH = simulate.Truth(r=0.8, alpha_weeks=8.0, a=0.8, b=4.0, p=5.0, q=4.0, v=24.0)
+TRUTH = generate.Truth(r=0.8, alpha_weeks=8.0, a=0.8, b=4.0, p=5.0, q=4.0, v=24.0)
 END = date(2025, 12, 31)
 
 
 def generated(n_customers=600, seed=7):
-    return simulate.generate(
+    return generate.generate(
         TRUTH,
         n_customers=n_customers,
         start=date(2024, 1, 1),
@@ -45,11 +47,11 @@ def standard_errors_off(values, expected):
 
 @pytest.fixture(scope="module")
 def many():
-    return simulate.histories(TRUTH, 100_000, 39.0, 52.0, 0.0, np.random.default_rng(1))
+    return generate.histories(TRUTH, 100_000, 39.0, 52.0, 0.0, np.random.default_rng(1))
 
 
 def test_latent_values_have_the_means_of_their_distributions():
-    people = simulate.population(TRUTH, 200_000, np.random.default_rng(3))
+    people = generate.population(TRUTH, 200_000, np.random.default_rng(3))
     assert standard_errors_off(people["purchase_rate_weekly"], 0.8 / 8) < 4
     assert standard_errors_off(people["dropout_probability"], 0.8 / 4.8) < 4
     assert standard_errors_off(people["mean_spend"], 5 * 24 / (4 - 1)) < 4
@@ -93,13 +95,13 @@ def test_histories_keep_exact_times(many):
 
 
 def test_a_customer_who_always_leaves_buys_once_more_at_most():
-    events = simulate.purchases(TRUTH, latent(5.0, 1.0, 100), 52.0, np.random.default_rng(1))
+    events = generate.purchases(TRUTH, latent(5.0, 1.0, 100), 52.0, np.random.default_rng(1))
     assert events.groupby("customer").size().tolist() == [2] * 100
     assert events.groupby("customer")["leaves"].last().all()
 
 
 def test_a_customer_who_never_leaves_buys_as_a_poisson_process():
-    events = simulate.purchases(TRUTH, latent(2.0, 0.0, 4_000), 10.0, np.random.default_rng(1))
+    events = generate.purchases(TRUTH, latent(2.0, 0.0, 4_000), 10.0, np.random.default_rng(1))
     counts = events.groupby("customer").size() - 1
     assert standard_errors_off(counts, 20.0) < 4
     assert counts.var() == pytest.approx(20.0, rel=0.1)
@@ -107,14 +109,14 @@ def test_a_customer_who_never_leaves_buys_as_a_poisson_process():
 
 def test_each_customer_is_watched_until_the_own_age():
     ages = np.array([0.0, 1.0, 50.0])
-    events = simulate.purchases(TRUTH, latent(3.0, 0.0, 3), ages, np.random.default_rng(1))
+    events = generate.purchases(TRUTH, latent(3.0, 0.0, 3), ages, np.random.default_rng(1))
     assert (events["week"] <= ages[events["customer"]]).all()
     assert events.groupby("customer")["number"].max().iloc[0] == 0
 
 
 def test_future_value_is_discounted_from_the_end_of_observation():
-    plain = simulate.histories(TRUTH, 500, 20.0, 30.0, 0.0, np.random.default_rng(4))
-    discounted = simulate.histories(TRUTH, 500, 20.0, 30.0, 0.05, np.random.default_rng(4))
+    plain = generate.histories(TRUTH, 500, 20.0, 30.0, 0.0, np.random.default_rng(4))
+    discounted = generate.histories(TRUTH, 500, 20.0, 30.0, 0.05, np.random.default_rng(4))
     buyers = plain["future_purchases"] > 0
     ratio = discounted.loc[buyers, "future_value"] / plain.loc[buyers, "future_value"]
     assert ((ratio < 1) & (ratio > np.exp(-0.05 * 30))).all()
@@ -140,7 +142,7 @@ def test_first_purchases_fill_the_acquisition_months_evenly():
 
 
 def test_nobody_is_acquired_after_the_end_of_observation():
-    log, truth = simulate.generate(
+    log, truth = generate.generate(
         TRUTH,
         n_customers=200,
         start=date(2024, 1, 1),
@@ -174,27 +176,27 @@ def test_the_same_seed_gives_the_same_log_and_another_seed_another():
 def test_cleaning_removes_the_mess_to_the_cent(seed, tmp_path):
     generator = np.random.default_rng(seed)
     log, _ = generated(seed=seed)
-    messy = simulate.mess(log, share=0.06, generator=generator)
+    messy = generate.mess(log, share=0.06, generator=generator)
     messy.to_csv(tmp_path / "raw.csv", index=False)
-    settings = transactions.SourceSettings(
+    settings = reading.SourceSettings(
         tmp_path / "raw.csv",
         columns={name: name for name in messy.columns},
-        date_format=transactions.ISO_DATE,
+        date_format=reading.ISO_DATE,
         observation_end=END,
         exclude_pattern="^TEST",
     )
-    con = transactions.connect()
-    transactions.read(con, settings)
-    transactions.clean(con, settings)
+    con = connection.connect()
+    reading.read(con, settings)
+    cleaning.clean(con, settings)
 
     cents = log.assign(cents=(log["amount"] * 100).round().astype("int64"))
     wanted = cents.groupby(["customer_id", "date"], as_index=False)["cents"].sum()
-    cleaned = transactions.frame(con, tables.TRANSACTIONS)
+    cleaned = cleaning.frame(con, tables.TRANSACTIONS)
     assert cleaned["customer_id"].tolist() == wanted["customer_id"].tolist()
     assert cleaned["date"].tolist() == wanted["date"].tolist()
     assert cleaned["amount"].tolist() == (wanted["cents"] / 100).tolist()
 
-    ledger = transactions.frame(con, tables.LEDGER).set_index("line")["rows"]
+    ledger = cleaning.frame(con, tables.LEDGER).set_index("line")["rows"]
     size = ledger["duplicate"]
     assert size == round(0.01 * len(log))
     for line, rows in {
@@ -212,7 +214,7 @@ def test_cleaning_removes_the_mess_to_the_cent(seed, tmp_path):
 def test_mess_leaves_the_given_log_alone_and_a_share_of_zero_adds_nothing():
     log, _ = generated()
     before = log.copy()
-    messy = simulate.mess(log, share=0.0, generator=np.random.default_rng(1))
+    messy = generate.mess(log, share=0.0, generator=np.random.default_rng(1))
     pd.testing.assert_frame_equal(log, before)
     assert messy["order_id"].tolist() == log["order_id"].tolist()
     assert messy["amount"].astype(float).tolist() == log["amount"].tolist()
@@ -221,7 +223,7 @@ def test_mess_leaves_the_given_log_alone_and_a_share_of_zero_adds_nothing():
 
 def test_refunds_come_after_their_order_and_before_the_end():
     log, _ = generated()
-    messy = simulate.mess(log, share=0.1, generator=np.random.default_rng(1))
+    messy = generate.mess(log, share=0.1, generator=np.random.default_rng(1))
     refunds = messy[messy["amount"].str.startswith("-")]
     orders = messy[~messy["amount"].str.startswith("-")].drop_duplicates("order_id").set_index("order_id")
     assert (refunds["date"].to_numpy() >= orders.loc[refunds["order_id"], "date"].to_numpy()).all()
@@ -231,9 +233,9 @@ def test_refunds_come_after_their_order_and_before_the_end():
 def test_the_generated_log_has_the_histories_of_the_process():
     """The days of the log are floors of exact times, so frequencies agree with E[X(t)] up to same-day purchases."""
     log, _ = generated(n_customers=20_000)
-    con = transactions.connect()
+    con = connection.connect()
     con.register("log", log)
     con.execute("CREATE VIEW days AS SELECT customer_id, date, sum(amount) AS amount FROM log GROUP BY ALL")
-    frame = rfm.summarise(con, "days", period_end=END)
+    frame = customers.summarise(con, "days", period_end=END)
     expected = expected_repeats(frame["T"].to_numpy() + 0.5 / 7).mean()
     assert frame["frequency"].mean() == pytest.approx(expected, rel=0.04)

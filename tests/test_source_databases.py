@@ -22,9 +22,9 @@ import psycopg
 import pytest
 from helpers import COLUMNS, cleaned, kept, rules
 
-from clv import source_databases, transactions
 from clv.errors import InputError
-from clv.transactions import SourceSettings
+from clv.transactions import connection, databases, reading
+from clv.transactions.reading import SourceSettings
 
 VARIABLE = "CLV_TEST_DATABASE"
 SERVER_NAME = f"The database in {VARIABLE}"
@@ -229,8 +229,8 @@ def file(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
 
 def read(settings: SourceSettings) -> list[tuple[Any, ...]]:
     """Return `source` as texts, in its order."""
-    con = transactions.connect()
-    transactions.read(con, settings)
+    con = connection.connect()
+    reading.read(con, settings)
     cells = ", ".join(f"{name}::VARCHAR" for name in settings.wanted)
     return con.execute(f"SELECT record, {cells} FROM source ORDER BY record").fetchall()
 
@@ -325,11 +325,11 @@ def test_a_query_that_hides_what_it_is_is_refused_and_changes_nothing(database, 
 
 
 def test_a_query_that_hides_a_second_one_does_not_reach_the_own_tables(tmp_path):
-    file, con = duckdb_in(tmp_path), transactions.connect()
+    file, con = duckdb_in(tmp_path), connection.connect()
     file.run(*ORDERS)
     hidden = "SELECT E'\\' AS id, ' AS id, date, amount FROM orders; CREATE TABLE memory.main.made (x INTEGER); --'"
     with pytest.raises(InputError, match=NO_SELECT):
-        transactions.read(con, file.source(query=hidden))
+        reading.read(con, file.source(query=hidden))
     assert con.execute("SHOW TABLES").fetchall() == []
 
 
@@ -474,10 +474,10 @@ def test_the_only_table_is_found_by_itself(file):
 
 def test_the_only_table_is_found_beside_what_is_in_the_connection_already(file):
     file.run(*ORDERS)
-    con = transactions.connect()
+    con = connection.connect()
     con.execute("CREATE TABLE other (x INTEGER)")
     con.execute("CREATE SCHEMA work; CREATE VIEW work.orders AS SELECT 1 AS id")
-    transactions.read(con, file.source())
+    reading.read(con, file.source())
     assert con.execute("SELECT customer_id FROM source ORDER BY record").fetchall() == [("007",), ("7",)]
 
 
@@ -652,14 +652,14 @@ def test_a_table_is_never_a_variable_of_the_program(tmp_path, name):
 def test_a_connection_is_as_it_was_after_reading_a_duckdb_file(tmp_path, options):
     file = duckdb_in(tmp_path)
     file.run(*ORDERS)
-    con = transactions.connect()
+    con = connection.connect()
     state = "SELECT current_database(), current_setting('python_enable_replacements'), count(*) FROM duckdb_databases()"
     before = con.execute(state).fetchall()
     if options:
         with pytest.raises(InputError):
-            transactions.read(con, file.source(**options))
+            reading.read(con, file.source(**options))
     else:
-        transactions.read(con, file.source())
+        reading.read(con, file.source())
     assert con.execute(state).fetchall() == before
 
 
@@ -746,7 +746,7 @@ def test_what_a_sqlite_file_has_still_in_its_journal_is_read(tmp_path):
 
 
 def test_a_sqlite_file_that_another_program_has_locked_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(source_databases, "CONNECT_SECONDS", 0)
+    monkeypatch.setattr(databases, "CONNECT_SECONDS", 0)
     file = sqlite_in(tmp_path)
     file.run(*ORDERS)
     with closing(sqlite3.connect(file.path)) as writer:
@@ -756,7 +756,7 @@ def test_a_sqlite_file_that_another_program_has_locked_is_refused(tmp_path, monk
 
 
 def test_a_sqlite_file_is_read_in_batches_in_its_order(tmp_path, monkeypatch):
-    monkeypatch.setattr(source_databases, "ROWS_AT_A_TIME", 7)
+    monkeypatch.setattr(databases, "ROWS_AT_A_TIME", 7)
     file = sqlite_in(tmp_path)
     values = ", ".join(f"('c{number}', '2024-01-01', {number})" for number in range(1, 51))
     file.run(ORDERS[0], f"INSERT INTO orders VALUES {values}")
@@ -823,8 +823,8 @@ def test_a_quarter_of_a_million_rows_come_in_their_order(postgresql):
         "CREATE TABLE orders AS SELECT 'c' || n AS id, DATE '2024-01-01' + n % 300 AS date,"
         " (n / 100.0)::numeric(12, 2) AS amount FROM generate_series(1, 250000) AS n"
     )
-    con = transactions.connect()
-    transactions.read(con, postgresql.source(table="orders"))
+    con = connection.connect()
+    reading.read(con, postgresql.source(table="orders"))
     wrong = "customer_id <> 'c' || record OR date <> DATE '2024-01-01' + (record % 300)::INTEGER"
     wrong += " OR amount::DECIMAL(12, 2) <> record / 100::DECIMAL(12, 2)"
     found = con.execute(f"SELECT count(*), min(record), max(record), count(*) FILTER ({wrong}) FROM source").fetchone()
@@ -941,7 +941,7 @@ def server_log() -> SourceSettings:
 
 def read_anew(settings: SourceSettings) -> None:
     """Read a log in a connection of its own."""
-    transactions.read(transactions.connect(), settings)
+    reading.read(connection.connect(), settings)
 
 
 @pytest.mark.parametrize("address", [None, "", " \n"])
@@ -987,7 +987,7 @@ def test_nobody_listening_is_told_without_the_address(monkeypatch, no_settings_o
 
 @pytest.mark.slow
 def test_a_server_that_never_answers_is_given_up(monkeypatch, no_settings_of_ours):
-    monkeypatch.setattr(source_databases, "CONNECT_SECONDS", 2)
+    monkeypatch.setattr(databases, "CONNECT_SECONDS", 2)
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         port = str(silent.getsockname()[1])
         monkeypatch.setenv(VARIABLE, f"postgresql://{OWNER}:{PASSWORD}@127.0.0.1:{port}/shop")

@@ -15,10 +15,11 @@ import pyarrow as pa
 import pytest
 from helpers import COLUMNS, cleaned, kept, rules, source
 
-from clv import source_files, transactions
 from clv.errors import InputError
-from clv.source_files import CSV, DUCKDB, PARQUET, SQLITE
-from clv.sources import SourceSettings, run_over
+from clv.transactions import connection, reading
+from clv.transactions import files as transactions_files
+from clv.transactions.files import CSV, DUCKDB, PARQUET, SQLITE
+from clv.transactions.reading import SourceSettings, run_over
 
 HEADER = "id,date,amount\n"
 LOG = HEADER + "é,2024-01-01,1.5\n€uro,2024-01-02,2\n"
@@ -60,8 +61,8 @@ def refused(log: SourceSettings) -> str:
 
 def rows(log: SourceSettings) -> list[tuple]:
     """Return what is read, in its order: record, customer, date, amount, what is wrong with the number of fields."""
-    con = transactions.connect()
-    transactions.read(con, log)
+    con = connection.connect()
+    reading.read(con, log)
     run_over(con, log, "CREATE TABLE found AS SELECT record, customer_id, date, amount, ragged FROM source")
     return con.execute("SELECT * FROM found ORDER BY record").fetchall()
 
@@ -71,7 +72,7 @@ def rows(log: SourceSettings) -> list[tuple]:
 
 def found(source: Path | str, *, of: Path) -> list[str]:
     """Return the names of the files that a setting names, from a folder on."""
-    return [str(file.relative_to(of)) for file in source_files.find(source)]
+    return [str(file.relative_to(of)) for file in transactions_files.find(source)]
 
 
 def test_of_a_folder_logs_at_any_depth_are_found_in_the_order_of_their_names(tmp_path):
@@ -130,7 +131,7 @@ def test_where_there_is_no_log_none_is_found(tmp_path, name):
     files(tmp_path, {"hidden/.a.csv": b"", "hidden/_b.csv": b""})
     (tmp_path / "broken.csv").symlink_to(tmp_path / "nowhere")
     os.mkfifo(tmp_path / "queue.csv")
-    assert source_files.find(tmp_path / name) == []
+    assert transactions_files.find(tmp_path / name) == []
     assert refused(settings(tmp_path / name)).endswith(
         "was not found: name an existing CSV, Parquet, DuckDB or SQLite file, a folder or a glob."
     )
@@ -206,7 +207,7 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path, name):
 )
 def test_a_file_is_what_its_first_bytes_say(tmp_path, begin, name, what):
     (tmp_path / name).write_bytes(begin)
-    assert source_files.kind([tmp_path / name]) == what
+    assert transactions_files.kind([tmp_path / name]) == what
 
 
 @pytest.mark.parametrize(
@@ -279,7 +280,7 @@ def test_customers_are_the_same_in_every_encoding(tmp_path, content, stated):
 @pytest.mark.parametrize("name", ["UTF-8", "utf8", "U8"])
 def test_utf_8_is_utf_8_however_it_is_written(tmp_path, name):
     (tmp_path / "log.csv").write_text(LOG, encoding="utf-8")
-    assert source_files.encoding(tmp_path / "log.csv", name) == "utf-8"  # so that no copy is made of it
+    assert transactions_files.encoding(tmp_path / "log.csv", name) == "utf-8"  # so that no copy is made of it
 
 
 def test_latin_1_is_read_by_file_and_packed(tmp_path):
@@ -478,14 +479,14 @@ def test_a_copy_for_which_there_is_no_room_is_not_called_an_incomplete_file(tmp_
         yield
 
     log = source(tmp_path, LOG.encode("cp1252"), encoding="cp1252")
-    rewrite = source_files._rewrite
+    rewrite = transactions_files._rewrite
 
     def rewrite_on_a_full_disk(*arguments):
-        monkeypatch.setattr(source_files, "opened", full)
-        monkeypatch.setattr(source_files, "encoding", lambda file, stated: stated)
+        monkeypatch.setattr(transactions_files, "opened", full)
+        monkeypatch.setattr(transactions_files, "encoding", lambda file, stated: stated)
         rewrite(*arguments)
 
-    monkeypatch.setattr(source_files, "_rewrite", rewrite_on_a_full_disk)
+    monkeypatch.setattr(transactions_files, "_rewrite", rewrite_on_a_full_disk)
     assert refused(log) == "There is no room for a copy of log.csv in UTF-8: free disk space."
 
 

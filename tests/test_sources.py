@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 from helpers import COLUMNS, cleaned, kept, rules, source
 
-from clv import transactions
 from clv.errors import InputError
+from clv.transactions import reading
 
 
 def test_identifiers_stay_text(tmp_path):
@@ -38,14 +38,14 @@ def test_byte_order_mark_windows_lines_and_quotes_are_read(tmp_path):
 def test_a_compressed_file_is_read(tmp_path):
     file = tmp_path / "log.csv.gz"
     file.write_bytes(gzip.compress(b"id,date,amount\nada,2024-01-01,1.5\n"))
-    con = cleaned(transactions.SourceSettings(file, columns=COLUMNS, date_format="%Y-%m-%d"))
+    con = cleaned(reading.SourceSettings(file, columns=COLUMNS, date_format="%Y-%m-%d"))
     assert kept(con) == [("ada", "01-01", 1.5)]
 
 
 def test_a_file_is_what_it_holds_whatever_its_name(tmp_path):
     file = tmp_path / "log.csv.gz"
     file.write_bytes(b"id,date,amount\nada,2024-01-01,1.5\n")
-    con = cleaned(transactions.SourceSettings(file, columns=COLUMNS, date_format="%Y-%m-%d"))
+    con = cleaned(reading.SourceSettings(file, columns=COLUMNS, date_format="%Y-%m-%d"))
     assert kept(con) == [("ada", "01-01", 1.5)]
 
 
@@ -55,20 +55,20 @@ def test_a_compressed_file_that_was_cut_off_is_refused(tmp_path, rows):
     file = tmp_path / "log.csv.gz"
     file.write_bytes(packed[: len(packed) // 2])
     with pytest.raises(InputError, match=r"^log\.csv\.gz (cannot be opened|ends before its end)"):
-        cleaned(transactions.SourceSettings(file, columns=COLUMNS, date_format="%Y-%m-%d"))
+        cleaned(reading.SourceSettings(file, columns=COLUMNS, date_format="%Y-%m-%d"))
 
 
 def test_a_name_with_brackets_is_a_name_and_not_a_pattern(tmp_path):
     for name, customer in {"log[1].csv": "ada", "log1.csv": "bob"}.items():
         (tmp_path / name).write_text(f"id,date,amount\n{customer},2024-01-01,1\n")
-    con = cleaned(transactions.SourceSettings(tmp_path / "log[1].csv", columns=COLUMNS, date_format="%Y-%m-%d"))
+    con = cleaned(reading.SourceSettings(tmp_path / "log[1].csv", columns=COLUMNS, date_format="%Y-%m-%d"))
     assert kept(con) == [("ada", "01-01", 1)]
 
 
 def test_several_files_are_read_in_the_order_of_their_names(tmp_path):
     (tmp_path / "b.csv").write_text("id,date,amount\nbob,2024-01-01,2\n")
     (tmp_path / "a.csv").write_text("id,date,amount\nada,2024-01-01,1\n")
-    con = cleaned(transactions.SourceSettings(tmp_path / "*.csv", columns=COLUMNS, date_format="%Y-%m-%d"))
+    con = cleaned(reading.SourceSettings(tmp_path / "*.csv", columns=COLUMNS, date_format="%Y-%m-%d"))
     assert con.execute("SELECT record, customer_id FROM source").fetchall() == [(1, "ada"), (2, "bob")]
 
 
@@ -76,7 +76,7 @@ def test_several_files_must_have_the_same_header(tmp_path):
     (tmp_path / "a.csv").write_text("id,date,amount\nada,2024-01-01,1\n")
     (tmp_path / "b.csv").write_text("id,amount,date\nbob,2,2024-01-01\n")
     with pytest.raises(InputError, match=r"^b\.csv has another header than a\.csv"):
-        cleaned(transactions.SourceSettings(tmp_path / "*.csv", columns=COLUMNS, date_format="%Y-%m-%d"))
+        cleaned(reading.SourceSettings(tmp_path / "*.csv", columns=COLUMNS, date_format="%Y-%m-%d"))
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_a_wrong_delimiter_is_refused_naming_the_right_one(tmp_path):
 
 def test_a_missing_file_is_refused():
     with pytest.raises(InputError, match=r"^source nowhere/log\.csv was not found"):
-        cleaned(transactions.SourceSettings("nowhere/log.csv", columns=COLUMNS))
+        cleaned(reading.SourceSettings("nowhere/log.csv", columns=COLUMNS))
 
 
 def test_text_dates_need_a_stated_format(tmp_path):
@@ -149,7 +149,7 @@ def test_a_format_or_pattern_that_means_nothing_is_refused(tmp_path, options):
 
 def parquet(path, frame, **options):
     frame.to_parquet(path / "log.parquet")
-    return transactions.SourceSettings(path / "log.parquet", **({"max_rejected_share": 1.0} | options))
+    return reading.SourceSettings(path / "log.parquet", **({"max_rejected_share": 1.0} | options))
 
 
 def test_parquet_keeps_its_types(tmp_path):
@@ -187,4 +187,4 @@ def test_parquet_of_the_wrong_type_is_refused(tmp_path, changed, sentence):
 def test_a_file_that_is_no_parquet_is_refused(tmp_path):
     (tmp_path / "log.parquet").write_text("id,date,amount\n")
     with pytest.raises(InputError, match=r"^log\.parquet cannot be read as Parquet"):
-        cleaned(transactions.SourceSettings(tmp_path / "log.parquet"))
+        cleaned(reading.SourceSettings(tmp_path / "log.parquet"))

@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 from helpers import cdnow
 
-from clv import gate, rfm, support
+from clv.checks import convergence
 from clv.errors import InputError
+from clv.rfm import customers as rfm_customers
+from clv.rfm import support
 
 
 def base(repeat: int, *, once: int = 100, weeks: float = 52.0, one_price: bool = False) -> pd.DataFrame:
@@ -29,25 +31,25 @@ def answers(customers: pd.DataFrame, horizon_weeks: float = 52) -> dict[str, str
 
 
 def test_cdnow_carries_the_full_report():
-    customers = rfm.summarise(cdnow(), "transactions", period_end=date(1998, 6, 30))
+    customers = rfm_customers.summarise(cdnow(), "transactions", period_end=date(1998, 6, 30))
     assert set(answers(customers).values()) == {support.ENOUGH}
 
 
 @pytest.mark.parametrize(
     ("repeat", "answer", "verdict"),
     [
-        (0, support.TOO_LITTLE, gate.FAIL),
-        (29, support.TOO_LITTLE, gate.FAIL),
-        (30, support.ROUGH, gate.WARN),
-        (99, support.ROUGH, gate.WARN),
-        (100, support.ROUGH, gate.WARN),
-        (299, support.ROUGH, gate.WARN),
-        (300, support.ENOUGH, gate.PASS),
+        (0, support.TOO_LITTLE, convergence.FAIL),
+        (29, support.TOO_LITTLE, convergence.FAIL),
+        (30, support.ROUGH, convergence.WARN),
+        (99, support.ROUGH, convergence.WARN),
+        (100, support.ROUGH, convergence.WARN),
+        (299, support.ROUGH, convergence.WARN),
+        (300, support.ENOUGH, convergence.PASS),
     ],
 )
 def test_the_number_of_repeat_customers_decides(repeat, answer, verdict):
     assert answers(base(repeat))["repeat customers"] == answer
-    assert gate.verdict(gate.judge_data(base(repeat), horizon_weeks=52)) == verdict
+    assert convergence.verdict(convergence.judge_data(base(repeat), horizon_weeks=52)) == verdict
 
 
 def test_a_small_base_is_told_how_wide_its_totals_are():

@@ -11,18 +11,20 @@ from helpers import COLUMNS, cdnow, cleaned, kept, ledger, rules, source, with_o
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from clv import rfm, tables, transactions
-from clv.artefacts import Run
+from clv import tables
 from clv.errors import InputError, IntegrityError
+from clv.rfm import customers
+from clv.run.artefacts import Run
+from clv.transactions import cleaning, connection, reading
 
 # --- CDNOW --------------------------------------------------------------------------------------------------------
 
 
 def test_the_cdnow_file_is_the_published_sample():
-    content = transactions.CDNOW.read_bytes()
-    readme = (transactions.CDNOW.parent / "README.md").read_text(encoding="utf-8")
+    content = reading.CDNOW.read_bytes()
+    readme = (reading.CDNOW.parent / "README.md").read_text(encoding="utf-8")
     assert hashlib.sha256(content).hexdigest() in readme
-    frame = pd.read_csv(transactions.CDNOW, dtype={"id": "str"})
+    frame = pd.read_csv(reading.CDNOW, dtype={"id": "str"})
     assert len(frame) == 6_919
     assert frame["id"].nunique() == 2_357
     assert frame["id"].iloc[0] == "0001"
@@ -33,20 +35,20 @@ def test_the_cdnow_file_is_the_published_sample():
 def test_cleaning_cdnow_keeps_every_row():
     con = cdnow()
     assert ledger(con) == [("source", 6_919, 244_091.94), ("kept", 6_919, 244_091.94)]
-    frame = transactions.frame(con, tables.TRANSACTIONS)
+    frame = cleaning.frame(con, tables.TRANSACTIONS)
     assert len(frame) == 6_696
     assert frame["customer_id"].nunique() == 2_357
-    assert transactions.same_day_merges(con) == 223
+    assert cleaning.same_day_merges(con) == 223
     assert rules(con) == []
 
 
 def test_cdnow_is_observed_until_its_last_date():
-    assert rfm.last_day(cdnow(), "transactions", stated=None) == date(1998, 6, 30)
+    assert customers.last_day(cdnow(), "transactions", stated=None) == date(1998, 6, 30)
 
 
 def test_a_stated_observation_end_is_the_observation_end():
-    stated = transactions.SourceSettings(transactions.CDNOW, observation_end=date(1998, 7, 5))
-    assert rfm.last_day(cdnow(), "transactions", stated=stated.observation_end) == date(1998, 7, 5)
+    stated = reading.SourceSettings(reading.CDNOW, observation_end=date(1998, 7, 5))
+    assert customers.last_day(cdnow(), "transactions", stated=stated.observation_end) == date(1998, 7, 5)
 
 
 # --- rules --------------------------------------------------------------------------------------------------------
@@ -77,7 +79,7 @@ def test_a_rejected_row_says_what_stood_in_which_column_of_the_source(tmp_path):
     con = cleaned(
         source(tmp_path, "id,date,amount\nada,2024-01-01,1\n,2024-01-01,2\nada,soon,3\nada,2024-01-01,much\n")
     )
-    frame = transactions.frame(con, tables.REJECTED)
+    frame = cleaning.frame(con, tables.REJECTED)
     assert frame["column"].tolist() == ["id", "date", "amount"]
     assert frame["value"].fillna("nothing").tolist() == ["nothing", "soon", "much"]
     assert frame["amount"].fillna(-1).tolist() == [2, 3, -1]
@@ -172,10 +174,10 @@ def test_a_log_of_which_nothing_is_left_is_refused(tmp_path):
 )
 def test_a_ledger_that_does_not_balance_is_refused(tmp_path, damage):
     con = cleaned(source(tmp_path, "id,date,amount\nada,2024-01-01,1\n,2024-01-01,2\n"))
-    transactions.check_identity(con)
+    cleaning.check_identity(con)
     con.execute(damage)
     with pytest.raises(IntegrityError, match="cleaning lost or invented something"):
-        transactions.check_identity(con)
+        cleaning.check_identity(con)
 
 
 # --- laws ---------------------------------------------------------------------------------------------------------
@@ -202,7 +204,7 @@ def test_row_order_changes_nothing_and_the_ledger_always_balances(tmp_path, rows
     assert kept(first) == kept(second)
     assert ledger(first) == ledger(second)
     assert sorted(rule for _, rule in rules(first)) == sorted(rule for _, rule in rules(second))
-    lines = transactions.frame(first, tables.LEDGER).set_index("line")
+    lines = cleaning.frame(first, tables.LEDGER).set_index("line")
     assert lines["rows"].drop("source").sum() == lines.loc["source", "rows"] == len(rows)
     assert lines["amount"].drop("source").sum() == pytest.approx(lines.loc["source", "amount"], abs=1e-9)
 
@@ -214,18 +216,18 @@ def test_the_order_of_rows_changes_no_byte_of_the_cleaned_tables(tmp_path, outpu
     written = []
     for name, rows in (("one", shop.rows), ("other", shop.rows.sample(frac=1.0, random_state=1))):
         retail.write_csv(dataclasses.replace(shop, rows=rows), tmp_path / f"{name}.csv", encoding="utf-8")
-        con = transactions.connect()
+        con = connection.connect()
         columns = {"order_id": "InvoiceNo", "product": "StockCode", "quantity": "Quantity", "date": "InvoiceDate"}
         columns |= {"unit_price": "UnitPrice", "customer_id": "CustomerID"}
         options = {"date_format": "%d/%m/%Y %H:%M", "shape": "line_items", "cancellation_pattern": "^C"}
-        settings_of = transactions.SourceSettings(
+        settings_of = reading.SourceSettings(
             tmp_path / f"{name}.csv", columns=columns, max_rejected_share=0.3, **options
         )
-        transactions.read(con, settings_of)
-        transactions.clean(con, settings_of, today=date(2026, 1, 1))
+        reading.read(con, settings_of)
+        cleaning.clean(con, settings_of, today=date(2026, 1, 1))
         run = Run(name)
         run.write_query(con, "transactions", tables.TRANSACTIONS)
-        run.write_table(tables.LEDGER, transactions.frame(con, tables.LEDGER))
+        run.write_table(tables.LEDGER, cleaning.frame(con, tables.LEDGER))
         written.append([run.path(table).read_bytes() for table in ("transactions", "ledger")])
-    assert len(transactions.frame(con, tables.TRANSACTIONS)) > 1_000
+    assert len(cleaning.frame(con, tables.TRANSACTIONS)) > 1_000
     assert written[0] == written[1]

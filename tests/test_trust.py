@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from forecasts import MISFIT, TESTED, outcome_of
 
-from clv import trust
+from clv.report.text import trust
 
 
 def said(text: str) -> str:

@@ -8,27 +8,32 @@ import pandas as pd
 import pytest
 from forecasts import CDNOW_PURCHASES, posterior
 
-from clv import gamma_gamma, predict, rfm, sources, transactions, value
-from clv.sampling import Settings
+from clv.forecast import future
+from clv.forecast import value as forecast_value
+from clv.models import gamma_gamma
+from clv.models.sampling import Settings
+from clv.rfm import customers as rfm_customers
+from clv.transactions import cleaning, reading
+from clv.transactions import connection as transactions_connection
 
 END = date(1998, 6, 30)
-HORIZON = predict.yearly_horizon(52, discount_rate_annual=0.10, gross_margin=1.0)
+HORIZON = future.yearly_horizon(52, discount_rate_annual=0.10, gross_margin=1.0)
 SETTINGS = Settings(chains=4, draws=1000, tune=1000, seed=20260101)
-CDNOW = transactions.SourceSettings(path=sources.CDNOW, columns=sources.CDNOW_COLUMNS, date_format="%Y-%m-%d")
+CDNOW = reading.SourceSettings(path=reading.CDNOW, columns=reading.CDNOW_COLUMNS, date_format="%Y-%m-%d")
 
 
-def customers_of(settings: transactions.SourceSettings) -> pd.DataFrame:
-    connection = transactions.connect()
-    transactions.read(connection, settings)
-    transactions.clean(connection, settings)
-    return rfm.summarise(connection, "transactions", period_end=END)
+def customers_of(settings: reading.SourceSettings) -> pd.DataFrame:
+    connection = transactions_connection.connect()
+    reading.read(connection, settings)
+    cleaning.clean(connection, settings)
+    return rfm_customers.summarise(connection, "transactions", period_end=END)
 
 
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory) -> dict[str, pd.DataFrame]:
     """The CDNOW log as it ships, and a copy of the file in cents, each through reading, cleaning and summarising."""
     in_cents = tmp_path_factory.mktemp("log") / "cents.csv"
-    log = pd.read_csv(sources.CDNOW, dtype=str)
+    log = pd.read_csv(reading.CDNOW, dtype=str)
     cents = (log["amount"].astype(float) * 100).round().astype(int).astype(str)
     log.assign(amount=cents).to_csv(in_cents, index=False)
     return {"dollars": customers_of(CDNOW), "cents": customers_of(replace(CDNOW, path=in_cents))}
@@ -37,19 +42,21 @@ def logs(tmp_path_factory) -> dict[str, pd.DataFrame]:
 @pytest.fixture(scope="module")
 def worth(logs) -> dict[str, tuple[pd.DataFrame, np.ndarray]]:
     """Expected values per customer and joint totals of both logs, same seed."""
-    from clv import gamma_gamma_model, sampling
+    from clv.models import gamma_gamma_pymc, sampling
 
     # Histories are the same in both units (first test), so any purchase posterior will do.
     scatter = np.exp(0.05 * np.random.default_rng(1).normal(size=(4, 1000)))
     purchases = posterior(**{name: value * scatter for name, value in CDNOW_PURCHASES.items()})
     # One compiled model: the typical order enters as data, so each log brings its own scale.
-    spend = sampling.sample_parts(sampling.Compiled(gamma_gamma_model.model(logs["dollars"])), logs, SETTINGS)
-    return {unit: _worth(customers, value.pair(purchases, spend[unit], 1000)) for unit, customers in logs.items()}
+    spend = sampling.sample_parts(sampling.Compiled(gamma_gamma_pymc.model(logs["dollars"])), logs, SETTINGS)
+    return {
+        unit: _worth(customers, forecast_value.pair(purchases, spend[unit], 1000)) for unit, customers in logs.items()
+    }
 
 
-def _worth(customers: pd.DataFrame, draws: predict.Draws) -> tuple[pd.DataFrame, np.ndarray]:
-    totals = predict.simulate(customers, draws, HORIZON, seed=SETTINGS.seed, workers=2)
-    return value.expectations(customers, draws, HORIZON, interval=0.9), totals.value[:, 0]
+def _worth(customers: pd.DataFrame, draws: future.Draws) -> tuple[pd.DataFrame, np.ndarray]:
+    totals = future.simulate(customers, draws, HORIZON, seed=SETTINGS.seed, workers=2)
+    return forecast_value.expectations(customers, draws, HORIZON, interval=0.9), totals.value[:, 0]
 
 
 def test_purchase_histories_do_not_depend_on_the_unit(logs):
@@ -73,7 +80,7 @@ def test_the_total_is_the_same_in_cents(worth):
     error = np.hypot(dollars.std(), cents.std()) / np.sqrt(dollars.size)
     assert abs(cents.mean() - dollars.mean()) < 2 * error
     for probability in (0.05, 0.95):
-        error = value.monte_carlo_error(dollars, probability)
+        error = forecast_value.monte_carlo_error(dollars, probability)
         assert abs(np.quantile(cents, probability) - np.quantile(dollars, probability)) < 2 * error
 
 

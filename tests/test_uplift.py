@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 from forecasts import CDNOW, DISCOUNT, customers, fixed_draws, standard_errors
 
-from clv import bgnbd, gamma_gamma, uplift
-from clv.predict import CHUNK_CUSTOMERS, Draws, Groups, Horizon
-from clv.uplift import RATE, SURVIVAL, Effect
+from clv.decisions import uplift
+from clv.decisions.uplift import RATE, SURVIVAL, Effect
+from clv.forecast.future import CHUNK_CUSTOMERS, Draws, Groups, Horizon
+from clv.models import bgnbd, gamma_gamma
 
 YEAR = Horizon(52.0, DISCOUNT, 0.4)
 BASE = customers((0, 0.0, 20.0, 0.0), (3, 12.0, 30.0, 25.0), (12, 50.0, 52.0, 8.0), (6, 20.0, 30.0, 20.0))

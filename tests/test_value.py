@@ -16,8 +16,10 @@ from forecasts import (
     standard_errors,
 )
 
-from clv import bgnbd, gamma_gamma, segments, value
-from clv.predict import Draws, Horizon
+from clv.forecast import value as forecast_value
+from clv.forecast.future import Draws, Horizon
+from clv.models import bgnbd, gamma_gamma
+from clv.rfm import segments
 
 YEAR = Horizon(52.0, DISCOUNT, 0.5)
 STORY = {"r": 0.9, "alpha": 6.0, "a": 0.9, "b": 3.0, "p": 3.0, "q": 5.0, "v": 40.0}
@@ -36,7 +38,7 @@ def shop(n: int = 600) -> pd.DataFrame:
         revenue=history["frequency"] * history["monetary_value"],
         cohort=np.where(np.arange(n) % 3 == 0, "2024-01", "2024-02"),
     )
-    frame = frame.join(value.expectations(frame, DRAWS, YEAR, interval=0.9))
+    frame = frame.join(forecast_value.expectations(frame, DRAWS, YEAR, interval=0.9))
     return frame.assign(value_tier=segments.value_tier(frame["clv_mean"]))
 
 
@@ -50,7 +52,9 @@ def base():
 
 @pytest.fixture(scope="module")
 def forecast(base):
-    return value.forecast_values(base, DRAWS, YEAR, interval=0.9, seed=1, workers=2, groupings=["value_tier", "cohort"])
+    return forecast_value.forecast_values(
+        base, DRAWS, YEAR, interval=0.9, seed=1, workers=2, groupings=["value_tier", "cohort"]
+    )
 
 
 # --- expectations
@@ -58,7 +62,7 @@ def forecast(base):
 
 def test_expected_value_is_the_mean_of_lives_told_event_by_event():
     history, future = lives(60_000, age=12.0, weeks=20.0, discount=0.02, seed=5, **STORY)
-    table = value.expectations(history, fixed_draws(1, **STORY), Horizon(20.0, 0.02), interval=0.9)
+    table = forecast_value.expectations(history, fixed_draws(1, **STORY), Horizon(20.0, 0.02), interval=0.9)
     for alike in (
         history["frequency"] == 0,
         history["frequency"] == 1,
@@ -74,7 +78,7 @@ def test_expected_value_is_the_mean_of_lives_told_event_by_event():
 def test_expectations_are_means_over_the_draws_of_each_closed_form():
     draws = posterior_draws(30)
     one = customers((2, 30.43, 38.86, 22.35))
-    row = value.expectations(one, draws, YEAR, interval=0.8).iloc[0]
+    row = forecast_value.expectations(one, draws, YEAR, interval=0.8).iloc[0]
     purchase = (draws.r, draws.alpha, draws.a, draws.b)
     discounted = bgnbd.expected_purchases(52, 2, 30.43, 38.86, *purchase, discount=DISCOUNT)
     amount = gamma_gamma.expected_spend(2, 22.35, draws.p, draws.q, draws.v)
@@ -89,17 +93,19 @@ def test_expectations_are_means_over_the_draws_of_each_closed_form():
 def test_expectations_stay_with_their_customers_in_any_order_and_beyond_one_block():
     many = customers(*[(i % 5, 3.0 * (i % 5), 20.0 + i % 7, 4.0 * (i % 5) * (1 + i % 3)) for i in range(5000)])
     draws = posterior_draws(3)
-    table = value.expectations(many, draws, YEAR, interval=0.9)
+    table = forecast_value.expectations(many, draws, YEAR, interval=0.9)
     assert table.index.equals(many.index)
     for i in (0, 7, 2047, 2048, 4999):
-        alone = value.expectations(many.loc[[i]], draws, YEAR, interval=0.9)
+        alone = forecast_value.expectations(many.loc[[i]], draws, YEAR, interval=0.9)
         np.testing.assert_allclose(table.loc[[i]], alone, rtol=1e-12)
-    shuffled = value.expectations(many.sample(frac=1, random_state=1), draws, YEAR, interval=0.9)
+    shuffled = forecast_value.expectations(many.sample(frac=1, random_state=1), draws, YEAR, interval=0.9)
     pd.testing.assert_frame_equal(shuffled.loc[many.index], table)
 
 
 def test_a_known_posterior_leaves_no_uncertainty_about_the_expectation():
-    row = value.expectations(customers((2, 30.0, 39.0, 20.0)), fixed_draws(50, **CDNOW), YEAR, interval=0.9).iloc[0]
+    row = forecast_value.expectations(
+        customers((2, 30.0, 39.0, 20.0)), fixed_draws(50, **CDNOW), YEAR, interval=0.9
+    ).iloc[0]
     assert row["expected_clv_lower"] == pytest.approx(row["expected_clv_upper"], rel=1e-12)
 
 
@@ -113,7 +119,7 @@ def chains(names: list[str], n_chains: int, n_draws: int):
 
 
 def test_thinning_takes_every_chain_about_equally():
-    draws = value.pair(chains([*CDNOW_PURCHASES], 4, 1000), chains([*CDNOW_SPEND], 4, 1000), 1000)
+    draws = forecast_value.pair(chains([*CDNOW_PURCHASES], 4, 1000), chains([*CDNOW_SPEND], 4, 1000), 1000)
     taken = np.bincount(np.floor(draws.r).astype(int), minlength=4)
     assert taken.sum() == 1000
     assert taken.min() >= 240
@@ -121,7 +127,7 @@ def test_thinning_takes_every_chain_about_equally():
 
 
 def test_pairing_keeps_the_parameters_of_one_draw_together():
-    draws = value.pair(chains([*CDNOW_PURCHASES], 2, 50), chains([*CDNOW_SPEND], 2, 50), 40)
+    draws = forecast_value.pair(chains([*CDNOW_PURCHASES], 2, 50), chains([*CDNOW_SPEND], 2, 50), 40)
     assert len(draws) == 40
     for name in ("alpha", "a", "b"):
         np.testing.assert_array_equal(getattr(draws, name), draws.r)
@@ -131,14 +137,14 @@ def test_pairing_keeps_the_parameters_of_one_draw_together():
 def test_pairing_takes_every_chain_from_its_first_draw_to_its_last():
     numbers = np.arange(100.0).reshape(2, 50)
     tree = posterior(**{name: numbers for name in CDNOW_PURCHASES})
-    assert sorted(value.pair(tree, None, 100).r) == list(numbers.ravel())
-    some = value.pair(tree, None, 20).r
+    assert sorted(forecast_value.pair(tree, None, 100).r) == list(numbers.ravel())
+    some = forecast_value.pair(tree, None, 20).r
     assert (some < 50).sum() == 10
     assert some.min() < 5 and some.max() >= 95
 
 
 def test_purchases_can_be_forecast_without_a_spend_model():
-    draws = value.pair(chains([*CDNOW_PURCHASES], 2, 50), None, 40)
+    draws = forecast_value.pair(chains([*CDNOW_PURCHASES], 2, 50), None, 40)
     assert np.isfinite([draws.p, draws.q, draws.v]).all()
 
 
@@ -152,21 +158,21 @@ def spend_posterior(*infinite: int):
 
 def test_spend_draws_that_have_a_mean_are_taken_as_they_are():
     for n in (30, 100, 1000):
-        p, q, v = value.spend_draws(spend_posterior(), n)
-        for found, plain in zip((p, q, v), value.flat(spend_posterior(), ["p", "q", "v"], n), strict=True):
+        p, q, v = forecast_value.spend_draws(spend_posterior(), n)
+        for found, plain in zip((p, q, v), forecast_value.flat(spend_posterior(), ["p", "q", "v"], n), strict=True):
             np.testing.assert_array_equal(found, plain)
     assert sorted(p) == list(range(100))
 
 
 def test_spend_draws_without_a_mean_are_left_out_and_others_take_their_places():
-    p, q, v = value.spend_draws(spend_posterior(0, 63), 100)
+    p, q, v = forecast_value.spend_draws(spend_posterior(0, 63), 100)
     assert p.size == 100  # still as many as there are of purchases
     assert (q > 1).all()
     assert set(p) == set(range(100)) - {0, 63}  # and nobody else is lost
     np.testing.assert_array_equal(q, p + 5)  # draws are not torn apart
     np.testing.assert_array_equal(v, p)
     # Negative control: they are among the draws that there are.
-    assert (value.flat(spend_posterior(0, 63), ["q"], 100)[0] == 1).sum() == 2
+    assert (forecast_value.flat(spend_posterior(0, 63), ["q"], 100)[0] == 1).sum() == 2
 
 
 # --- realised values
@@ -175,18 +181,18 @@ def test_spend_draws_without_a_mean_are_left_out_and_others_take_their_places():
 def test_realised_limits_are_order_statistics():
     ranked = np.arange(1000.0)
     shuffled = np.random.default_rng(1).permutation(ranked)[None, :]
-    lower, middle, upper = (limit[0] for limit in value.realised_limits(shuffled, 0.9))
+    lower, middle, upper = (limit[0] for limit in forecast_value.realised_limits(shuffled, 0.9))
     assert (lower, middle, upper) == (49, 499, 949)  # the 50th, 500th and 950th of a thousand
-    assert all(limit[0] in (3, 8) for limit in value.realised_limits(np.array([[8, 3]]), 0.5))
+    assert all(limit[0] in (3, 8) for limit in forecast_value.realised_limits(np.array([[8, 3]]), 0.5))
 
 
 def test_the_limits_of_the_forecast_are_those_of_its_futures(base, forecast):
     counts, worth, _ = futures(base, DRAWS, YEAR, seed=1)
     for name, draws in (("purchases", counts), ("clv", worth)):
-        lower, _, upper = value.realised_limits(draws, 0.9)
+        lower, _, upper = forecast_value.realised_limits(draws, 0.9)
         np.testing.assert_array_equal(forecast.customers[f"{name}_lower"], lower)
         np.testing.assert_array_equal(forecast.customers[f"{name}_upper"], upper)
-    np.testing.assert_array_equal(forecast.customers["clv_median"], value.realised_limits(worth, 0.9)[1])
+    np.testing.assert_array_equal(forecast.customers["clv_median"], forecast_value.realised_limits(worth, 0.9)[1])
     np.testing.assert_allclose(forecast.total_value, worth.sum(axis=0), rtol=1e-12)
     np.testing.assert_array_equal(forecast.total_purchases, counts.sum(axis=0))
 
@@ -217,7 +223,7 @@ def test_group_limits_are_quantiles_of_the_groups_joint_total(base, forecast):
 
 
 def test_the_number_of_workers_does_not_change_the_forecast(base, forecast):
-    alone = value.forecast_values(
+    alone = forecast_value.forecast_values(
         base, DRAWS, YEAR, interval=0.9, seed=1, workers=1, groupings=["value_tier", "cohort"]
     )
     pd.testing.assert_frame_equal(alone.customers, forecast.customers)
@@ -230,7 +236,7 @@ def test_the_number_of_workers_does_not_change_the_forecast(base, forecast):
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.3, 0.6])
 def test_the_threshold_of_a_rank_is_the_quantile_of_the_whole_matrix(base, share):
     _, worth, _ = futures(base, DRAWS, YEAR, seed=1)
-    ranking = value.Ranking(len(DRAWS), scale=float(base["clv_mean"].mean()))
+    ranking = forecast_value.Ranking(len(DRAWS), scale=float(base["clv_mean"].mean()))
     for rows in (slice(0, 250), slice(250, None)):
         ranking.count(worth[rows])
     exact = np.sort(worth, axis=0)[::-1][round(share * len(base)) - 1]  # the last one inside the share
@@ -248,9 +254,9 @@ def test_a_tenth_of_the_customers_stands_in_the_top_tenth(forecast):
 def test_with_fewer_buyers_than_a_tenth_only_buyers_stand_in_it():
     sleepers = customers(*[(1, 1.0, 300.0, 20.0)] * 500)
     draws = fixed_draws(300, **STORY)
-    frame = sleepers.join(value.expectations(sleepers, draws, YEAR, interval=0.9)).assign(revenue=20.0)
+    frame = sleepers.join(forecast_value.expectations(sleepers, draws, YEAR, interval=0.9)).assign(revenue=20.0)
     frame["value_tier"] = segments.value_tier(frame["clv_mean"])
-    found = value.forecast_values(frame, draws, YEAR, interval=0.9, seed=3, workers=1, groupings=[])
+    found = forecast_value.forecast_values(frame, draws, YEAR, interval=0.9, seed=3, workers=1, groupings=[])
     counts, _, _ = futures(sleepers, draws, YEAR, seed=3)
     assert (counts > 0).mean() < 0.05
     assert found.customers["p_top_decile"].sum() == pytest.approx((counts > 0).mean() * 500)
@@ -261,7 +267,7 @@ def memberships(base: pd.DataFrame) -> pd.DataFrame:
     columns = {}
     for tier in segments.TIERS:
         asked = base.assign(value_tier=tier)
-        found = value.forecast_values(asked, DRAWS, YEAR, interval=0.9, seed=1, workers=2, groupings=[])
+        found = forecast_value.forecast_values(asked, DRAWS, YEAR, interval=0.9, seed=1, workers=2, groupings=[])
         columns[tier] = found.customers["value_tier_probability"]
     return pd.DataFrame(columns)
 
@@ -275,7 +281,7 @@ def test_tier_probabilities_add_up_over_tiers_and_over_customers(base):
 
 def test_customers_without_value_share_the_places_left():
     """Half the draw's customers bring nothing: they hold the last 10 % of "Next 30 %" and all of the rest."""
-    places = value.places_without_value(np.array([0.5, 1.0, 0.0, 0.95]))
+    places = forecast_value.places_without_value(np.array([0.5, 1.0, 0.0, 0.95]))
     np.testing.assert_allclose(places[:, 0], [0, 0, 0.2, 0.8])
     np.testing.assert_allclose(places[:, 1], [0.1, 0.2, 0.3, 0.4])
     np.testing.assert_allclose(places[:, 2], 0)
@@ -285,7 +291,7 @@ def test_customers_without_value_share_the_places_left():
 def test_the_monte_carlo_error_of_a_quantile_is_that_of_repeated_simulation():
     rng = np.random.default_rng(4)
     repeated = np.quantile(rng.normal(size=(2000, 1000)), 0.95, axis=1).std()
-    found = np.mean([value.monte_carlo_error(rng.normal(size=1000), 0.95) for _ in range(200)])
+    found = np.mean([forecast_value.monte_carlo_error(rng.normal(size=1000), 0.95) for _ in range(200)])
     assert found == pytest.approx(repeated, rel=0.15)
 
 
@@ -293,17 +299,17 @@ def test_the_monte_carlo_error_of_a_quantile_is_that_of_repeated_simulation():
 
 
 def test_value_ranks_are_twentieths_best_first():
-    ranks = value.value_rank(pd.Series(np.arange(40.0)))
+    ranks = forecast_value.value_rank(pd.Series(np.arange(40.0)))
     assert ranks.iloc[[39, 38, 37, 1, 0]].tolist() == ["01", "01", "02", "20", "20"]
     assert ranks.value_counts().eq(2).all()
 
 
 def test_concentration_rises_from_nobody_to_everybody(base):
-    ranked = base.assign(value_rank=value.value_rank(base["clv_mean"]))
-    result = value.forecast_values(
+    ranked = base.assign(value_rank=forecast_value.value_rank(base["clv_mean"]))
+    result = forecast_value.forecast_values(
         ranked, DRAWS, YEAR, interval=0.9, seed=1, workers=2, groupings=["value_rank", "cohort"]
     )
-    curve = value.concentration(result, interval=0.9)
+    curve = forecast_value.concentration(result, interval=0.9)
     assert curve.iloc[0].tolist() == [0, 0, 0, 0]
     np.testing.assert_allclose(curve.iloc[-1], 1.0)
     np.testing.assert_allclose(curve["customer_share"], np.arange(21) / 20)
@@ -315,7 +321,7 @@ def test_concentration_rises_from_nobody_to_everybody(base):
 
 
 def test_total_draws_are_the_joint_totals(forecast):
-    table = value.total_draws(forecast)
+    table = forecast_value.total_draws(forecast)
     np.testing.assert_array_equal(table["value"], forecast.total_value)
     np.testing.assert_array_equal(table["purchases"], forecast.total_purchases)
     assert table["draw"].tolist() == list(range(len(DRAWS)))

@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 from forecasts import CDNOW, customers, fixed_draws
 
-from clv import bgnbd, segments, watch
-from clv.predict import Draws
+from clv.decisions import watch
+from clv.forecast.future import Draws
+from clv.models import bgnbd
+from clv.rfm import segments
 
 LAST_DAY = date(2025, 12, 31)
 ROWS = customers(

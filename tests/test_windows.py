@@ -10,7 +10,8 @@ from helpers import day, purchases, view
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clv import tables, windows
+from clv import tables
+from clv.rfm import windows
 
 FIRST, LAST = date(1997, 1, 1), date(1998, 6, 30)  # CDNOW's 78 weeks
 

@@ -1,0 +1,177 @@
+"""Pictures of a model against the data: prior and posterior predictive checks, planes, shrinkage (tables only).
+
+A check simulates the customers the model would expect (same ages, same numbers) and sets what was observed
+beside the simulated range. Before fitting it shows what the priors allow, after fitting what was learnt.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.random import Generator
+
+from clv.forecast.future import Draws, Floats, Integers, spaced
+from clv.forecast.value import tails
+from clv.models import bgnbd, gamma_gamma
+
+# A picture needs no more: shares of 5,000 customers are known to half a percent.
+CHECK_CUSTOMERS, CHECK_DRAWS = 5_000, 200
+MOST_PURCHASES = 10
+SPEND_BINS = 30
+
+# Maximum likelihood on the CDNOW sample to 1997-09-30, weeks and dollars: Fader, Hardie & Lee 2005 (BG/NBD);
+# Fader & Hardie 2013, note 025 (Gamma-Gamma).
+PUBLISHED_CDNOW = {"r": 0.2426, "alpha": 4.4136, "a": 0.7929, "b": 2.4259, "p": 6.2488, "q": 3.7446, "v": 15.448}
+
+
+def references(source: str, truth: Mapping[str, float], *, published: bool = True) -> pd.DataFrame:
+    """Return the parameter values to hold a posterior against: the truth, the published estimates, or none.
+
+    Published estimates belong to the calibration part of CDNOW; `published=False` leaves them out.
+
+    Returns
+    -------
+    Columns parameter, value, name; empty for a source about which nothing is known.
+    """
+    known = {"generate": ("truth", truth)}
+    if published:
+        known["cdnow"] = ("published estimate", {name: PUBLISHED_CDNOW[name] for name in truth})
+    name, values = known.get(source, ("", {}))
+    rows = [(parameter, float(value), name) for parameter, value in values.items()]
+    return pd.DataFrame(rows, columns=["parameter", "value", "name"])
+
+
+def prior_and_posterior(prior: xr.Dataset, posterior: xr.DataTree) -> pd.DataFrame:
+    """Return the draws of both as a long table: parameter, source (prior or posterior), value."""
+    groups = {"prior": prior, "posterior": posterior["posterior"].to_dataset()}
+    return pd.concat(
+        pd.DataFrame({"parameter": name, "source": source, "value": group[name].to_numpy().ravel()})
+        for source, group in groups.items()
+        for name in group.data_vars
+    )
+
+
+def frequency_check(customers: pd.DataFrame, parameters: xr.Dataset, *, interval: float, seed: int) -> pd.DataFrame:
+    """Return the share of customers by number of repeat purchases: observed, and what `parameters` would give.
+
+    Parameters
+    ----------
+    parameters
+        Draws of r, alpha, a, b from the prior or the posterior, any dims.
+    """
+    customers = customers.iloc[spaced(len(customers), CHECK_CUSTOMERS)]
+    generator, T = np.random.default_rng(seed), customers["T"].to_numpy()
+    draws = _rows(parameters, ["r", "alpha", "a", "b"])
+    simulated = [_shares(simulate_frequency(T, r, alpha, a, b, generator)) for r, alpha, a, b in draws]
+    labels = [*map(str, range(MOST_PURCHASES)), f"{MOST_PURCHASES}+"]
+    observed = _shares(customers["frequency"].to_numpy())
+    return pd.DataFrame(
+        {"frequency": pd.Series(labels, dtype="str"), "observed": observed, **_band(simulated, interval)}
+    )
+
+
+def spend_check(customers: pd.DataFrame, parameters: xr.Dataset, *, interval: float, seed: int) -> pd.DataFrame:
+    """Return the share of repeat buyers by mean amount: observed, and what `parameters` would give.
+
+    Bins are equal on a log scale.
+
+    Returns
+    -------
+    amount (left edge), width, observed, lower, median, upper (shares of repeat buyers).
+    """
+    buyers = gamma_gamma.usable(customers)
+    buyers = buyers.iloc[spaced(len(buyers), CHECK_CUSTOMERS)]
+    generator, x = np.random.default_rng(seed), buyers["frequency"].to_numpy(float)
+    z_mean = buyers["monetary_value"].to_numpy(float)
+    low, high = np.quantile(z_mean, [0.001, 0.999])
+    edges = np.geomspace(low / 1.5, high * 1.5, SPEND_BINS + 1)
+    draws = _rows(parameters, ["p", "q", "v"])
+    simulated = [np.histogram(_simulate_means(x, p, q, v, generator), edges)[0] / x.size for p, q, v in draws]
+    observed = np.histogram(z_mean, edges)[0] / x.size
+    return pd.DataFrame(
+        {"amount": edges[:-1], "width": np.diff(edges), "observed": observed, **_band(simulated, interval)}
+    )
+
+
+def dependence(customers: pd.DataFrame, parameters: xr.Dataset, *, interval: float, seed: int) -> pd.DataFrame:
+    """Measure how far spend depends on frequency among repeat buyers, beside what independence would show.
+
+    The model assumes independence; even then Spearman's correlation lies above zero, because means of few
+    skewed amounts have low medians. So each measure is held against bases simulated from the spend model.
+
+    Returns
+    -------
+    One row per measure (Pearson, Spearman): value, lower and upper (what independence would show).
+    """
+    from scipy.stats import pearsonr, spearmanr  # a second that only this costs
+
+    buyers = gamma_gamma.usable(customers)
+    buyers = buyers.iloc[spaced(len(buyers), CHECK_CUSTOMERS)]
+    generator, x = np.random.default_rng(seed), buyers["frequency"].to_numpy(float)
+    simulated = [_simulate_means(x, p, q, v, generator) for p, q, v in _rows(parameters, ["p", "q", "v"])]
+    table = []
+    for name, measure in {"Pearson": pearsonr, "Spearman": spearmanr}.items():
+        limits = np.quantile([measure(x, z_mean)[0] for z_mean in simulated], tails(interval))
+        table.append((name, measure(x, buyers["monetary_value"])[0], *limits))
+    return pd.DataFrame(table, columns=["measure", "value", "lower", "upper"])
+
+
+def _simulate_means(x: Floats, p: float, q: float, v: float, generator: Generator) -> Floats:
+    nu = generator.gamma(q, 1.0, x.size) / v
+    return generator.gamma(p * x, 1.0) / (nu * x)
+
+
+def simulate_frequency(T: Floats, r: float, alpha: float, a: float, b: float, generator: Generator) -> Integers:
+    """Return repeat purchases of new customers watched for `T`: the smaller of a Poisson and a geometric number."""
+    rate = generator.gamma(r, 1 / alpha, T.size)
+    leave = np.clip(generator.beta(a, b, T.size), 1e-12, 1.0)
+    return np.minimum(generator.poisson(rate * T), generator.geometric(leave))
+
+
+def alive_plane(draws: Draws, *, T: float, most_purchases: int) -> pd.DataFrame:
+    """Return P(alive) of customers of age T weeks over recency and frequency: recency_weeks, frequency, value."""
+    return _plane(draws, T, most_purchases, bgnbd.probability_alive)
+
+
+def expected_plane(draws: Draws, *, T: float, most_purchases: int, horizon_weeks: float) -> pd.DataFrame:
+    """Return expected purchases within the horizon of customers of age T weeks: recency_weeks, frequency, value."""
+
+    def expected(*history_and_parameters: Floats) -> Floats:
+        return bgnbd.purchase_integrals(horizon_weeks, *history_and_parameters, discount=0.0)[0]
+
+    return _plane(draws, T, most_purchases, expected)
+
+
+def _plane(draws: Draws, T: float, most_purchases: int, quantity) -> pd.DataFrame:  # type: ignore[no-untyped-def]
+    frequency = np.arange(1, most_purchases + 1)
+    recency = np.linspace(T / 40, T, 40)
+    grid = pd.MultiIndex.from_product([recency, frequency], names=["recency_weeks", "frequency"]).to_frame(index=False)
+    history = (grid["frequency"].to_numpy(float), grid["recency_weeks"].to_numpy(), np.full(len(grid), T))
+    few = draws.thinned(CHECK_DRAWS)
+    value = quantity(*history, *(getattr(few, name)[:, None] for name in ("r", "alpha", "a", "b")))
+    return grid.assign(value=value.mean(axis=0))
+
+
+def shrinkage(customers: pd.DataFrame, parameters: xr.Dataset) -> tuple[pd.DataFrame, float]:
+    """Return own mean against expected spend of at most 1,500 repeat buyers, and the population's mean spend."""
+    buyers = gamma_gamma.usable(customers)
+    buyers = buyers.iloc[spaced(len(buyers), 1_500)][["frequency", "monetary_value"]]
+    p, q, v = (np.array(column)[:, None] for column in zip(*_rows(parameters, ["p", "q", "v"]), strict=True))
+    expected = gamma_gamma.expected_spend(buyers["frequency"], buyers["monetary_value"], p, q, v).mean(axis=0)
+    return buyers.assign(expected_spend=expected), float(gamma_gamma.expected_spend(0, 0, p, q, v).mean())
+
+
+def _rows(parameters: xr.Dataset, names: list[str]) -> list[tuple[float, ...]]:
+    columns = [parameters[name].to_numpy().ravel() for name in names]
+    keep = spaced(columns[0].size, CHECK_DRAWS)
+    return list(zip(*(column[keep] for column in columns), strict=True))
+
+
+def _shares(frequency: Integers) -> Floats:
+    return np.bincount(np.minimum(frequency, MOST_PURCHASES), minlength=MOST_PURCHASES + 1) / frequency.size
+
+
+def _band(simulated: list[Floats], interval: float) -> dict[str, Floats]:
+    lower, upper = tails(interval)
+    return dict(zip(["lower", "median", "upper"], np.quantile(simulated, [lower, 0.5, upper], axis=0), strict=True))

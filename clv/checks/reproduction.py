@@ -1,0 +1,77 @@
+"""What a posterior says of the data it was fitted on: totals it must reproduce, whatever else it gets wrong."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from clv.checks.predictive import CHECK_CUSTOMERS, CHECK_DRAWS, simulate_frequency
+from clv.forecast.future import spaced
+from clv.forecast.value import tails
+from clv.models import bgnbd, gamma_gamma
+
+NEARLY_CERTAIN = 0.99  # probability inside the predictive interval that excuses a ratio
+
+
+@dataclass(frozen=True)
+class Reproduced:
+    """A total of the data beside the model's: `lower` and `upper` hold it with `NEARLY_CERTAIN` probability."""
+
+    observed: float
+    modelled: float
+    lower: float
+    upper: float
+
+    @property
+    def ratio(self) -> float:
+        """Modelled / observed; infinite where nothing was observed."""
+        return self.modelled / self.observed if self.observed > 0 else np.inf
+
+    @property
+    def within(self) -> bool:
+        """Whether the observed total lies inside the predictive interval."""
+        return bool(self.lower <= self.observed <= self.upper)
+
+
+def repeat_purchases(customers: pd.DataFrame, posterior: xr.DataTree, *, seed: int = 0) -> Reproduced:
+    """Return the base's repeat purchases so far beside those of new customers of the same ages under the posterior.
+
+    The mean is in closed form over all customers; the spread around it is simulated for a sample of them and scaled.
+    """
+    ages, counts = np.unique(customers["T"].to_numpy(float), return_counts=True)
+    generator = np.random.default_rng(seed)
+    sample = customers["T"].to_numpy(float)[spaced(len(customers), CHECK_CUSTOMERS)]
+    means, totals = [], []
+    for r, alpha, a, b in _draws(posterior, "r", "alpha", "a", "b"):
+        expected = bgnbd.purchase_integrals(ages, 0.0, 0.0, 0.0, r, alpha, a, b, discount=0.0)[0] @ counts
+        spread = simulate_frequency(sample, r, alpha, a, b, generator).std() * np.sqrt(len(customers))
+        means.append(expected)
+        totals.append(expected + spread * generator.standard_normal())
+    return Reproduced(float(customers["frequency"].sum()), float(np.mean(means)), *_limits(totals))
+
+
+def mean_spend(customers: pd.DataFrame, posterior: xr.DataTree, *, seed: int = 0) -> Reproduced:
+    """Return the mean of the repeat buyers' mean amounts beside the population's mean spend p v / (q - 1).
+
+    The modelled one is the posterior median: a draw with q <= 1 has an infinite mean.
+    """
+    z_mean = gamma_gamma.usable(customers)["monetary_value"].to_numpy(float)
+    generator, error = np.random.default_rng(seed), z_mean.std() / np.sqrt(max(len(z_mean), 1))
+    draws = _draws(posterior, "p", "q", "v")
+    means = np.array([p * v / (q - 1) if q > 1 else np.inf for p, q, v in draws])
+    totals = means + error * generator.standard_normal(len(means))
+    return Reproduced(float(z_mean.mean()), float(np.median(means)), *_limits(totals))
+
+
+def _draws(posterior: xr.DataTree, *names: str) -> list[tuple[float, ...]]:
+    group = posterior["posterior"].to_dataset()
+    columns = [group[name].to_numpy().ravel() for name in names]
+    return list(zip(*(column[spaced(column.size, CHECK_DRAWS)] for column in columns), strict=True))
+
+
+def _limits(totals: list[float] | NDArray[np.float64]) -> tuple[float, float]:
+    finite = np.where(np.isfinite(totals), totals, np.finfo(float).max)
+    lower, upper = np.quantile(finite, tails(NEARLY_CERTAIN))
+    return float(lower), float(upper)

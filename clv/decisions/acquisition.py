@@ -1,0 +1,221 @@
+"""What a new customer is worth, what may be paid to win one, and what customers still to come add to the forecast.
+
+A new customer brings a first order and then the future of the history x = 0, T = 0 (bgnbd.purchase_integrals). First
+orders differ from later ones (CDNOW: 33 on average, later 39), so they follow the observed first orders: a Bayesian
+bootstrap (Rubin 1981), one reweighting per posterior draw, carries what is uncertain about them. A customer's first
+order is drawn apart from later amounts; that leaves means as they are and the spread of a single customer a little
+narrow. What the model says of the future, not the first order, is multiplied by the misfit factor of the draw.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from clv import tables
+from clv.forecast.future import Draws, Floats, Horizon, simulate, spaced
+from clv.forecast.value import Forecast, tails
+from clv.models import bgnbd, gamma_gamma
+from clv.models.bgnbd import WEEKS_PER_YEAR
+
+CONFIDENCE = 0.80  # with which the highest acquisition cost is earned back
+MONTHS_PER_YEAR = 12
+_SINGLE_CUSTOMERS = 500  # futures of single new customers per draw
+_FIRST_ORDERS = 10_000  # that stand for all observed ones
+
+
+@dataclass(frozen=True)
+class Acquisition:
+    """What winning a customer costs, and how many are to be won: per month, for so many months (None: not planned)."""
+
+    cost: float
+    per_month: int | None = None
+    months: int | None = None
+
+
+def acquisition_plan(*, cost: float | None, per_month: int | None, months: int | None) -> Acquisition | None:
+    """Return the acquisition of a run's settings; None where they have none."""
+    return None if cost is None else Acquisition(cost, per_month, months)
+
+
+def first_orders(customers: pd.DataFrame) -> Floats:
+    """Return the amounts of the first orders, rising: of each customer what was spent beyond the repeat purchases."""
+    repeats = customers["frequency"] * customers["monetary_value"]
+    amounts = np.sort((customers["revenue"] - repeats).clip(lower=0.0).to_numpy())
+    return amounts[spaced(len(amounts), _FIRST_ORDERS)]
+
+
+def acquisition_figures(
+    result: Forecast,
+    draws: Draws,
+    horizon: Horizon,
+    given: Acquisition | None,
+    factors: dict[str, Floats],
+    *,
+    interval: float,
+    seed: int,
+    workers: int,
+) -> dict[str, Any] | None:
+    """Return what a new customer is worth and what the plan adds, for the key figures; None without an acquisition."""
+    if given is None:
+        return None
+    firsts, factor = first_orders(result.customers), factors.get("value", np.ones(len(draws)))
+    weights = _reweighted(firsts.size, len(draws), seed)
+    first = horizon.gross_margin * weights @ firsts
+    weeks = np.arange(1, int(horizon.weeks) + 1, dtype=float)
+    brought = first[:, None] + factor[:, None] * expected_future(draws, horizon, weeks)
+    single = _single_customers(firsts, draws, horizon, seed=seed, workers=workers)
+    return {
+        "cost": given.cost,
+        "confidence": CONFIDENCE,
+        "allows_for_misfit": "value" in factors,
+        "first_order": float(firsts.mean()),
+        "value": _limits(brought[:, -1], interval) | {"mean": _mean_value(firsts, draws, horizon)},
+        "single": _limits(single, interval) | {"p_above_cost": float((single > given.cost).mean())},
+        "p_above_cost": float((brought[:, -1] > given.cost).mean()),
+        "highest_cost": float(np.quantile(brought[:, -1], 1 - CONFIDENCE)),
+        "payback_weeks": payback(first.mean(), brought.mean(axis=0), given.cost),
+        "plan": _planned(result, draws, horizon, given, firsts, weights, factor, interval, seed, workers),
+    }
+
+
+def expected_future(draws: Draws, horizon: Horizon, weeks: Floats) -> Floats:
+    """Return the expected discounted value of a new customer after the first order: (draws, weeks since then)."""
+    purchase = [getattr(draws, name)[:, None] for name in ("r", "alpha", "a", "b")]
+    _, discounted = bgnbd.alive_integrals(weeks, 0, 0, *purchase, discount=horizon.discount_weekly)
+    return horizon.gross_margin * gamma_gamma.expected_spend(0, 0, draws.p, draws.q, draws.v)[:, None] * discounted
+
+
+def payback(first: float, brought: Floats, cost: float) -> int | None:
+    """Return the week in which what a customer brought, by the end of weeks 1, 2, ..., reaches the cost; 0: at once."""
+    reached = np.concatenate([[first], brought]) >= cost
+    return int(reached.argmax()) if reached.any() else None
+
+
+def cohort_table(
+    result: Forecast,
+    cohorts: pd.DataFrame,
+    given: Acquisition | None,
+    factors: dict[str, Floats],
+    *,
+    gross_margin: float,
+    interval: float,
+) -> pd.DataFrame:
+    """Return table ACQUISITION: margin to date plus future of every cohort against the cost; empty without one.
+
+    Parameters
+    ----------
+    result
+        A forecast with the grouping "cohort".
+    cohorts
+        Table COHORTS.
+    """
+    if given is None:
+        return tables.empty(tables.ACQUISITION)
+    rows = result.groups[result.groups["grouping"] == "cohort"]
+    size, to_date = rows["customers"].to_numpy(), gross_margin * (rows["revenue"] / rows["customers"]).to_numpy()
+    factor = factors.get("value", np.ones(len(result.total_value)))[:, None]
+    drawn = to_date + factor * result.totals.value[:, rows.index] / size
+    lower, upper, highest = np.quantile(drawn, [*tails(interval), 1 - CONFIDENCE], axis=0)
+    reached = cohorts[gross_margin * cohorts["cumulative"] >= given.cost].groupby("cohort")["months_since"].min()
+    table = pd.DataFrame(
+        {
+            "cohort": rows["group"].to_numpy(),
+            "customers": size,
+            "margin_to_date": to_date,
+            "clv_mean": rows["clv_per_customer"].to_numpy(),
+            "lifetime_mean": to_date + rows["clv_per_customer"].to_numpy(),
+            "lifetime_lower": lower,
+            "lifetime_upper": upper,
+            "p_above_cost": (drawn > given.cost).mean(axis=0),
+            "highest_cost": highest,
+            "payback_months": reached.reindex(rows["group"]).to_numpy(float),
+        }
+    ).astype({"cohort": "str"})
+    return tables.check(tables.ACQUISITION, table)
+
+
+def _mean_value(firsts: Floats, draws: Draws, horizon: Horizon) -> float:
+    future = expected_future(draws, horizon, np.array([horizon.weeks]))
+    return float(horizon.gross_margin * firsts.mean() + future.mean())
+
+
+def _single_customers(firsts: Floats, draws: Draws, horizon: Horizon, *, seed: int, workers: int) -> Floats:
+    """Return realised values of single new customers, the first order included."""
+    values = np.empty((_SINGLE_CUSTOMERS, len(draws)))
+
+    def keep(rows: slice, purchases: Any, value: Floats) -> None:
+        values[rows] = value
+
+    everybody = _new_customers(_SINGLE_CUSTOMERS)
+    simulate(everybody, draws, horizon, keep=keep, seed=_seed(seed, 5), workers=workers, stage="new customers")
+    return values + horizon.gross_margin * np.random.default_rng([seed, 6]).choice(firsts, values.shape)
+
+
+def _planned(
+    result: Forecast,
+    draws: Draws,
+    horizon: Horizon,
+    given: Acquisition,
+    firsts: Floats,
+    weights: Floats,
+    factor: Floats,
+    interval: float,
+    seed: int,
+    workers: int,
+) -> dict[str, Any] | None:
+    """Return what the customers still to come bring within the horizon, alone and together with those known today.
+
+    Those of a month come in its middle. Money that comes later is discounted to the end of observation, as always.
+    """
+    if given.per_month is None or given.months is None:
+        return None
+    generator, margin = np.random.default_rng([seed, 7]), horizon.gross_margin
+    newcomers, size = _new_customers(given.per_month), given.per_month
+    drawn, mean, cost, months = np.zeros(len(draws)), 0.0, 0.0, 0
+    for months, (arrival, rest, discounting) in enumerate(_arrivals(given.months, horizon), start=1):
+        one = _seed(seed, 1000 + months)
+        future = simulate(newcomers, draws, rest, seed=one, workers=workers, stage=f"customers of week {arrival:.0f}")
+        orders = np.array([generator.multinomial(size, row) @ firsts for row in weights])
+        drawn += discounting * (margin * orders + factor * future.value[:, 0])
+        mean += discounting * size * _mean_value(firsts, draws, rest)
+        cost += discounting * size * given.cost
+    known = factor * result.total_value
+    return {
+        "customers": size * months,
+        "cost": cost,
+        "value": _limits(drawn, interval) | {"mean": mean},
+        "p_above_cost": float((drawn > cost).mean()),
+        "with_known_customers": _limits(drawn + known, interval)
+        | {"mean": mean + float(result.customers["clv_mean"].sum())},
+    }
+
+
+def _arrivals(months: int, horizon: Horizon) -> Iterator[tuple[float, Horizon, float]]:
+    """Yield of each month within the horizon: its middle in weeks, the future left then, and the discount until it."""
+    for month in range(months):
+        arrival = (month + 0.5) * WEEKS_PER_YEAR / MONTHS_PER_YEAR
+        if arrival < horizon.weeks:
+            rest = Horizon(horizon.weeks - arrival, horizon.discount_weekly, horizon.gross_margin)
+            yield arrival, rest, float(np.exp(-horizon.discount_weekly * arrival))
+
+
+def _new_customers(n: int) -> pd.DataFrame:
+    return pd.DataFrame(np.zeros((n, 4)), columns=[*bgnbd.HISTORY, "monetary_value"])
+
+
+def _reweighted(size: int, draws: int, seed: int) -> Floats:
+    """Return one reweighting of the first orders per draw, (draws, orders), each summing to 1."""
+    weights = np.random.default_rng([seed, 8]).standard_exponential((draws, size))
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def _seed(seed: int, stream: int) -> int:
+    return int(np.random.SeedSequence([seed, stream]).generate_state(1)[0])
+
+
+def _limits(drawn: Floats, interval: float) -> dict[str, float]:
+    lower, upper = np.quantile(drawn, tails(interval))
+    return {"lower": float(lower), "upper": float(upper)}

@@ -1,0 +1,145 @@
+"""What a campaign's plan earns at any effect, and what better knowledge of the effect or the customers would add.
+
+With P(e) the expected profit of a plan if the effect is e, and B(e) that of the best plan for e,
+
+    value of perfect information about the effect = E[B(e)] - E[P(e)],
+
+never negative, 0 where the effect is known, and the same number as the plan's expected regret against somebody who
+knows the effect. Somebody who knows every customer as well can earn more still: `perfect_profit` is the limit to that.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.polynomial import chebyshev
+
+from clv import tables
+from clv.decisions import uplift
+from clv.decisions.uplift import RATE, Effect
+from clv.forecast.future import BLOCK_CUSTOMERS, Draws, Floats, Horizon, Integers, blocks, in_order
+
+# Gains are computed at so many effects and interpolated between them: right to 5e-4 of the largest gain where 1 + e
+# runs from .5 to 3, to 2e-6 from 1 to 1.6; to 5e-4 where up to half of the leavings are undone.
+NODES = 5
+BELIEFS = 200  # effects that stand for what is believed of it
+EFFECT_STEPS = 40  # of table EFFECTS
+_TRUTHS = 50  # truths that perfect knowledge is averaged over
+MOST_UNDONE = 0.95  # up to where a share of leavings is drawn
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """What may be done: the effect of a contact, its cost, and the most that may be spent (None: no limit)."""
+
+    effect: Effect
+    cost_per_contact: float
+    budget: float | None = None
+
+    def affordable(self, customers: int) -> int:
+        """Return how many of the customers the budget can pay for."""
+        if self.budget is None:
+            return customers
+        # 30 contacts at .1 cost 3, whatever the computer makes of 3 / .1.
+        return min(customers, int(self.budget / self.cost_per_contact * (1 + 1e-12)))
+
+
+@dataclass(frozen=True)
+class Gains:
+    """Every customer's expected gain for any effect between `low` and `high`; `at_nodes` is (customers, NODES)."""
+
+    effect: Effect
+    at_nodes: Floats
+    low: float
+    high: float
+
+    def weights(self, effects: Floats) -> Floats:
+        """Return (NODES, effects): `at_nodes` times these are the gains at the effects."""
+        inside = 2 * (np.asarray(effects) - self.low) / (self.high - self.low) - 1
+        at_nodes, at_effects = (
+            chebyshev.chebvander(places, NODES - 1).T for places in (chebyshev.chebpts1(NODES), inside)
+        )
+        return np.asarray(np.linalg.solve(at_nodes, at_effects), dtype=float)
+
+    def believed(self) -> Floats:
+        """Return every customer's gain averaged over the belief about the effect."""
+        gains: Floats = self.at_nodes @ self.weights(self.effect.points(BELIEFS)).mean(axis=1)
+        return gains
+
+
+def expected_gains(
+    customers: pd.DataFrame, draws: Draws, horizon: Horizon, effect: Effect, *, workers: int = 1
+) -> Gains:
+    """Return the expected gains of all customers, from no effect to twice the expected one and as far as believed."""
+    points = effect.points(BELIEFS)
+    twice = 2 * effect.mean if effect.kind == RATE else min(2 * effect.mean, MOST_UNDONE)
+    low, high = min(0.0, points[0]), max(twice, points[-1], 0.01)
+    nodes = low + (high - low) * (chebyshev.chebpts1(NODES) + 1) / 2
+    return Gains(effect, uplift.expected_gains(customers, draws, horizon, effect, nodes, workers=workers), low, high)
+
+
+def best(gains: Floats, cost: float, most: int) -> tuple[float, int]:
+    """Return the profit of the best plan of at most `most` contacts, and how many it contacts."""
+    net = gains[gains > cost] - cost
+    if net.size > most:
+        net = np.partition(net, net.size - most - 1)[net.size - most :]
+    return float(net.sum()), net.size
+
+
+def effect_curve(gains: Gains, chosen: Integers, given: Campaign, most: int) -> pd.DataFrame:
+    """Return table EFFECTS: the plan's expected profit at each effect, and that of the best plan for it."""
+    effects = np.linspace(gains.low, gains.high, EFFECT_STEPS + 1)
+    rows = [best(gains.at_nodes @ weights, given.cost_per_contact, most) for weights in gains.weights(effects).T]
+    found = pd.DataFrame(rows, columns=["best_profit", "best_contacts"])
+    profit = profit_at(gains, chosen, given, effects)
+    found = found.assign(effect=effects, profit=profit)[list(tables.EFFECTS.columns)]
+    return tables.check(tables.EFFECTS, found)
+
+
+def value_of_information(gains: Gains, chosen: Integers, given: Campaign, most: int) -> float:
+    """Return what knowing the effect before deciding would add to the expected profit."""
+    if gains.effect.sd == 0:
+        return 0.0
+    points = gains.effect.points(BELIEFS)
+    informed = [best(gains.at_nodes @ weights, given.cost_per_contact, most)[0] for weights in gains.weights(points).T]
+    return max(float(np.mean(informed) - profit_at(gains, chosen, given, points).mean()), 0.0)
+
+
+def perfect_profit(
+    customers: pd.DataFrame,
+    draws: Draws,
+    horizon: Horizon,
+    given: Campaign,
+    *,
+    seed: int,
+    workers: int = 1,
+) -> float:
+    """Return the most that somebody can expect to earn who knows every customer and the effect, but no luck.
+
+    Averaged over truths drawn from the posterior. Under a budget of n contacts the best profit of a truth is at most
+    sum(max(gain - cost - price, 0)) + n price at any price of a place among them; the least of several prices is taken.
+    """
+    thinned, most = draws.thinned(_TRUTHS), given.affordable(len(customers))
+    effects = given.effect.draws(len(thinned), seed)
+    prices = given.cost_per_contact * np.array([0.0, *1.3 ** np.arange(-8, 20)])
+    parts = list(blocks(0, len(customers), BLOCK_CUSTOMERS))
+    generators = np.random.default_rng([seed, 9]).spawn(len(parts))
+
+    def beyond(rows: slice, generator: np.random.Generator) -> Floats:
+        gains = uplift.latent_gains(customers.iloc[rows], thinned, horizon, given.effect, effects, generator)
+        net = gains - given.cost_per_contact
+        return np.array([np.maximum(net - price, 0).sum() for price in prices]) / len(thinned)
+
+    found = in_order(beyond, list(zip(parts, generators, strict=True)), workers)
+    return float(np.min(sum(found) + most * prices))
+
+
+def break_even(gains: Gains, chosen: Integers, given: Campaign) -> float:
+    """Return the effect from which on a plan that is expected to earn something earns its cost."""
+    effects = np.linspace(gains.low, gains.high, 1001)
+    return float(effects[(profit_at(gains, chosen, given, effects) > 0).argmax()])
+
+
+def profit_at(gains: Gains, chosen: Integers, given: Campaign, effects: Floats) -> Floats:
+    """Return the expected profit of contacting the chosen at each effect."""
+    return gains.at_nodes[chosen].sum(axis=0) @ gains.weights(effects) - given.cost_per_contact * len(chosen)

@@ -1,0 +1,71 @@
+"""Customers worth watching: of high value, still there more likely than not, and soon not, should they stay silent.
+
+P(alive) of a customer silent for s more weeks is that of the same history at T + s (bgnbd.probability_alive). Averaged
+over the posterior it falls with s, so there is a first day on which it is below one half: from then on silence is a
+sign that the customer has left. One-time buyers have no such day: the model cannot tell that they have left.
+"""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+from clv import tables
+from clv.forecast.future import BLOCK_CUSTOMERS, Draws, Floats, Integers, blocks
+from clv.models import bgnbd
+from clv.rfm.customers import DAYS_PER_WEEK
+from clv.rfm.segments import LIKELY_LEFT, TIERS
+
+WATCHED_TIERS = list(TIERS)[:2]  # by value: the best 30 % of the customers
+WATCHED_DAYS = 28  # four weeks ahead: whoever may be silent for longer than that is not slipping
+_WATCH_DRAWS = 200
+
+
+def watch_list(customers: pd.DataFrame, draws: Draws, last_day: date) -> pd.DataFrame:
+    """Return table WATCH_LIST, highest value first.
+
+    Parameters
+    ----------
+    customers
+        customer_id, frequency, recency, T, p_alive, clv_mean, value_tier.
+    last_day
+        End of observation; days of silence are counted from it.
+    """
+    rank = customers["clv_mean"].rank(ascending=False, method="first").astype("int64")
+    is_watched = (
+        customers["value_tier"].isin(WATCHED_TIERS)
+        & (customers["frequency"] > 0)
+        & (customers["p_alive"] >= LIKELY_LEFT)
+    )
+    watched = customers.assign(value_rank=rank)[is_watched]
+    days = days_until_sign(watched, draws, at_most=WATCHED_DAYS)
+    found = watched.assign(
+        weeks_silent=watched["T"] - watched["recency"],
+        silence_is_a_sign_from=(pd.Timestamp(last_day) + pd.to_timedelta(days, unit="D")).astype("datetime64[us]"),
+    )[days <= WATCHED_DAYS]
+    found = found.sort_values("value_rank", ignore_index=True)[list(tables.WATCH_LIST.columns)]
+    return tables.check(tables.WATCH_LIST, found)
+
+
+def days_until_sign(customers: pd.DataFrame, draws: Draws, *, at_most: int) -> Integers:
+    """Return each repeat customer's first day of further silence with a mean P(alive) below one half.
+
+    `at_most` + 1 stands for every later day.
+    """
+    thinned, found = draws.thinned(_WATCH_DRAWS), np.empty(len(customers), np.int64)
+    for rows in blocks(0, len(customers), BLOCK_CUSTOMERS):
+        block = customers.iloc[rows]
+        low, high = np.zeros(len(block), np.int64), np.full(len(block), at_most + 1)
+        while (high > low).any():  # the first such day lies in low..high
+            middle = (low + high) // 2
+            is_sign = (_alive_after(block, thinned, middle) < LIKELY_LEFT) | (middle > at_most)
+            low, high = np.where(is_sign, low, middle + 1), np.where(is_sign, middle, high)
+        found[rows] = low
+    return found
+
+
+def _alive_after(customers: pd.DataFrame, draws: Draws, days: Integers) -> Floats:
+    """Return the posterior mean of P(alive) after further days of silence."""
+    purchase = [getattr(draws, name)[:, None] for name in ("r", "alpha", "a", "b")]
+    x, t_x, T = customers[bgnbd.HISTORY].to_numpy(float).T
+    return bgnbd.probability_alive(x, t_x, T + days / DAYS_PER_WEEK, *purchase).mean(axis=0)

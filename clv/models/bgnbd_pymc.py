@@ -1,0 +1,125 @@
+"""BG/NBD as a PyMC model: pymc-marketing's BetaGeoModel on distinct histories, priors on the customer's scale."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import pymc as pm
+import pytensor.tensor as pt
+from pymc_extras.prior import Prior
+from pymc_marketing.clv import BetaGeoModel
+
+from clv.models.bgnbd import HISTORY, WEEKS_PER_YEAR, distinct_histories
+from clv.models.priors import log_density
+
+PARAMETERS = ["r", "alpha", "a", "b"]
+
+
+class WeightedBetaGeoModel(BetaGeoModel):
+    """BetaGeoModel whose likelihood runs once per distinct history, times its number of customers.
+
+    Same posterior as upstream's one row per customer, several times faster. Data enter as data, so
+    one compiled model can be refitted (`data_for`). All prediction methods of upstream work.
+    """
+
+    _model_type = "BG/NBD (distinct histories)"
+    parameters = PARAMETERS
+
+    @property
+    def default_model_config(self) -> dict:
+        """Priors on the customer's scale: they mean the same whatever the unit of time."""
+        return {
+            # Purchases per year while a customer: the middle 95 % lie between one in six years and one a week.
+            "yearly_rate": Prior("LogNormal", mu=np.log(3.0), sigma=1.5),
+            # Shape of the spread of rates: from "a few buy everything" (0.14) to "all much alike" (7).
+            "r": Prior("LogNormal", mu=0.0, sigma=1.0),
+            # Mean chance of leaving after a purchase: between 3 % and 82 %. On the logit scale, because PyMC samples
+            # its LogitNormal against hard walls at 0 and 1, where a loyal base made 9 of 2,000 transitions diverge.
+            "phi_dropout": Prior("Normal", mu=-1.0, sigma=1.3, transform="sigmoid"),
+            # Concentration a + b: customers differ in loyalty greatly (0.4) or hardly (20).
+            "kappa_dropout": Prior("LogNormal", mu=1.0, sigma=1.0),
+            "periods_per_year": WEEKS_PER_YEAR,
+            "purchase_covariate_cols": [],
+            "dropout_covariate_cols": [],
+        }
+
+    def build_model(self, data: pd.DataFrame) -> None:  # type: ignore[override]
+        """Build the model on distinct histories (frequency, recency, T, customers); time in the unit of T."""
+        self._validate_rfm_data(data[data["T"] > 0])  # upstream warns of first purchases on the last day; we have them
+        self.data = data.assign(customer_id=np.arange(len(data)))
+        config = self.model_config
+        with pm.Model() as self.model:
+            tables = {name: pm.Data(name, column) for name, column in _containers(data).items()}
+            r = config["r"].create_variable("r")
+            yearly_rate = config["yearly_rate"].create_variable("yearly_rate")
+            phi = config["phi_dropout"].create_variable("phi_dropout")
+            kappa = config["kappa_dropout"].create_variable("kappa_dropout")
+            # The mean rate r / alpha is counted per unit of T, the prior's per year.
+            alpha = pm.Deterministic("alpha", r / yearly_rate * config["periods_per_year"])
+            a = pm.Deterministic("a", phi * kappa)
+            b = pm.Deterministic("b", (1.0 - phi) * kappa)
+            pm.Potential("likelihood", _log_likelihood(tables, r, alpha, a, b))
+
+    def data_for(self, customers: pd.DataFrame) -> dict[str, np.ndarray]:
+        """Return the arrays that one row per customer puts into the model's data containers, by container name."""
+        return _containers(distinct_histories(customers))
+
+    def log_prior(self, draws: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return the prior's log-density of draws of r, alpha, a, b (`priors.log_density`); `data` do not matter."""
+        r, alpha, a, b = (draws[name] for name in PARAMETERS)
+        yearly_rate = r / alpha * self.model_config["periods_per_year"]
+        values = {"yearly_rate": yearly_rate, "r": r, "phi_dropout": a / (a + b), "kappa_dropout": a + b}
+        return log_density(self.model_config, values)
+
+
+def model(customers: pd.DataFrame, *, periods_per_year: float = WEEKS_PER_YEAR) -> WeightedBetaGeoModel:
+    """Return the built model for one row per customer, with T in units of which a year has `periods_per_year`."""
+    built = WeightedBetaGeoModel(model_config={"periods_per_year": periods_per_year})
+    built.build_model(distinct_histories(customers))
+    return built
+
+
+def _containers(histories: pd.DataFrame) -> dict[str, np.ndarray]:
+    """Return distinct values of x, T and t_x with their weights, and for each repeat history where its values stand.
+
+    `more_than` counts the customers with more than 0, 1, 2 ... repeat purchases.
+    """
+    customers = histories["customers"].to_numpy(float)
+    (x, x_of), (t_x, t_x_of), (T, T_of) = (
+        np.unique(histories[name].to_numpy(float), return_inverse=True) for name in HISTORY
+    )
+    repeat = x[x_of] > 0
+    return {
+        "x": x,
+        "x_before_last": np.maximum(x - 1, 0.0),
+        "more_than": customers.sum() - np.bincount(x[x_of].astype(int), weights=customers).cumsum()[:-1],
+        "T": T,
+        "T_customers": np.bincount(T_of, weights=customers),
+        "T_purchases": np.bincount(T_of, weights=customers * x[x_of]),
+        "recency": t_x,
+        "repeat_customers": customers[repeat],
+        "repeat_x": x_of[repeat].astype(np.int32),
+        "repeat_T": T_of[repeat].astype(np.int32),
+        "repeat_recency": t_x_of[repeat].astype(np.int32),
+    }
+
+
+def _log_likelihood(tables, r, alpha, a, b):  # type: ignore[no-untyped-def]
+    """Return the summed bgnbd.log_likelihood (same formula, held equal by a test).
+
+    Ratios of gamma functions are products over the purchases, so no large numbers cancel however far a draw lies out:
+    differences of gammaln gave such draws a likelihood made of rounding errors. Logarithms run on the few distinct x, T
+    and t_x; what is left for each history of repeat buyers is the odds of having left. One-time buyers have none.
+    """
+    x, more_than = tables["x"], tables["more_than"]
+    earlier = pt.arange(more_than.shape[0]).astype("float64")
+    purchases = pt.log(r + earlier) - pt.log(alpha) + pt.log1p(-a / (a + b + earlier))
+    silence = pt.log1p(tables["T"] / alpha)
+    since_last = silence[tables["repeat_T"]] - pt.log1p(tables["recency"] / alpha)[tables["repeat_recency"]]
+    left_at_once = pt.log(a) - pt.log(b + tables["x_before_last"])
+    log_odds = left_at_once[tables["repeat_x"]] + (r + x)[tables["repeat_x"]] * since_last
+    return (
+        pt.sum(more_than * purchases)
+        - pt.sum((r * tables["T_customers"] + tables["T_purchases"]) * silence)
+        + pt.sum(tables["repeat_customers"] * pt.softplus(log_odds))
+    )

@@ -1,0 +1,104 @@
+"""The figures a report speaks of, gathered once: the content of key_figures.json."""
+
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from clv.checks import convergence
+from clv.forecast.value import Forecast, monte_carlo_error, tails
+from clv.rfm import segments
+
+
+def collect_key_figures(
+    forecast: Forecast,
+    groups: pd.DataFrame,
+    *,
+    as_of: date,
+    source: str,
+    horizon_weeks: float,
+    discount_rate_annual: float,
+    gross_margin: float,
+    currency: str,
+    interval: float,
+    checks: list[convergence.Check],
+    backtest: dict[str, Any] | None,
+    misfit: dict[str, Any] | None,
+    campaign: dict[str, Any] | None,
+    acquisition: dict[str, Any] | None,
+    dependence: pd.DataFrame,
+    ledger: pd.DataFrame,
+    revenue_before: float | None,
+) -> dict[str, Any]:
+    """Return the figures the report speaks of, ready for key_figures.json; `groups` is table SEGMENTS.
+
+    `revenue_before` is from `rfm.revenue_before`.
+    """
+    customers, base = forecast.customers, groups.iloc[0]
+    lower, upper = tails(interval)
+    one_time = customers["frequency"] == 0
+    slipping = segments.slipping(customers)
+    return {
+        "as_of": as_of.isoformat(),
+        "source": source,
+        "horizon_weeks": horizon_weeks,
+        "discount_rate_annual": discount_rate_annual,
+        "gross_margin": gross_margin,
+        "value_is": "revenue" if gross_margin == 1.0 else "margin",
+        "currency": currency,
+        "interval": interval,
+        "n_customers": len(customers),
+        "n_repeat_customers": int((~one_time).sum()),
+        "n_transactions": int(customers["purchases"].sum()),
+        "revenue": float(customers["revenue"].sum()),
+        "revenue_before": revenue_before,
+        "first_purchase": customers["first_purchase"].min().date().isoformat(),
+        "total_clv": _interval(base, "clv", forecast.total_value, lower, upper),
+        "expected_purchases": {
+            "mean": float(base["expected_purchases"]),
+            "lower": float(base["purchases_lower"]),
+            "upper": float(base["purchases_upper"]),
+            "with_misfit": _with_misfit(base, "purchases"),
+        },
+        "share_buying": float(customers["p_purchase"].mean()),
+        "share_of_value_top_decile": share_of_best(customers["clv_mean"], 0.10),
+        "share_of_value_one_time_buyers": float(
+            customers.loc[one_time, "clv_mean"].sum() / customers["clv_mean"].sum()
+        ),
+        "slipping": {
+            "customers": len(slipping),
+            "revenue": float(slipping["revenue"].sum()),
+            "clv_mean": float(slipping["clv_mean"].sum()),
+        },
+        "dependence": {row.measure.lower(): float(row.value) for row in dependence.itertuples()},
+        "ledger": {row.line: {"rows": int(row.rows), "amount": float(row.amount)} for row in ledger.itertuples()},
+        "gate": {"verdict": convergence.verdict(checks), "checks": convergence.table(checks).to_dict("records")},
+        "backtest": backtest,
+        "misfit": misfit,
+        "campaign": campaign,
+        "acquisition": acquisition,
+    }
+
+
+def _interval(base: pd.Series, name: str, draws: np.ndarray, lower: float, upper: float) -> dict[str, Any]:
+    return {
+        "mean": float(base[f"{name}_mean"]),
+        "lower": float(base[f"{name}_lower"]),
+        "upper": float(base[f"{name}_upper"]),
+        "lower_monte_carlo_error": monte_carlo_error(draws, lower),
+        "upper_monte_carlo_error": monte_carlo_error(draws, upper),
+        "with_misfit": _with_misfit(base, name),
+    }
+
+
+def _with_misfit(base: pd.Series, name: str) -> dict[str, float] | None:
+    """Return the limits that allow for misfit; None where no backtest says how large it is."""
+    limits = {end: float(base[f"{name}_{end}_with_misfit"]) for end in ("lower", "upper")}
+    return None if np.isnan(limits["lower"]) else limits
+
+
+def share_of_best(value: pd.Series, share: float) -> float:
+    """Return the share of the sum that the largest `share` of the values holds."""
+    best = value.nlargest(max(1, round(share * len(value))))
+    return float(best.sum() / value.sum())

@@ -1,0 +1,92 @@
+"""The data-quality page: what a data owner needs to know of a log before anything is computed from it, and to mend it.
+
+It is put together as a notebook's cells, so that it looks, escapes and protects as every other page does.
+"""
+
+import base64
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import nbformat
+import pandas as pd
+from nbformat import NotebookNode
+
+from clv.report import tables
+from clv.report.figures import canvas
+from clv.report.text import cover, log
+from clv.rfm import support
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What `make check-data` found out; of a log that was refused early only the refusal."""
+
+    run: str
+    source: str
+    currency: str
+    refusal: str | None = None
+    mapping: pd.DataFrame | None = None
+    ledger: pd.DataFrame | None = None
+    quality: pd.DataFrame | None = None
+    customers: pd.DataFrame | None = None
+    weekly: pd.DataFrame | None = None
+    amounts: pd.Series | None = None
+    supports: list[support.Support] = field(default_factory=list)
+
+
+def notebook(found: Inspection) -> NotebookNode:
+    """Return the page's content."""
+    return nbformat.v4.new_notebook(cells=list(_cells(found)))
+
+
+def _cells(found: Inspection) -> Iterator[NotebookNode]:
+    yield _text(f"# The log of {found.run}: can it be used?\n\n{log.verdict(found.refusal, found.supports)}")
+    if found.customers is not None and found.quality is not None:
+        yield _text(log.kept(found.customers, found.currency))
+    if found.quality is not None:
+        yield _text("## What to look at\n\n" + log.findings_in_words(found.quality))
+        needs_eyes = tables.findings_table(found.quality, found.currency)
+        if len(needs_eyes):
+            yield _table(needs_eyes)
+    if found.ledger is not None:
+        yield _text(
+            "## Where every row went\n\nEach row of the source is in exactly one line, and so is its money: "
+            f"source = kept + all other lines.\n\n{cover.left_out(found.ledger, found.currency)}"
+        )
+        yield _table(tables.ledger_table(found.ledger, found.currency))
+    if found.supports:
+        yield _text("## What these data can carry\n\n" + log.support_in_words(found.supports))
+    if found.weekly is not None and found.amounts is not None and len(found.amounts):
+        yield _text(
+            "## Pictures\n\nLook for a fall at the end (an incomplete export), gaps (days that were not exported), and "
+            "two hills of amounts (two kinds of customer, or two currencies)."
+        )
+        yield _figure(canvas.plot_weekly_activity(found.weekly, currency=found.currency), "Purchases by week")
+        yield _figure(canvas.plot_order_amounts(found.amounts, currency=found.currency), "Amounts of purchases")
+    if found.mapping is not None:
+        yield _text("## How the columns were read")
+        yield _table(found.mapping)
+    if found.quality is not None:
+        yield _text("## All rules\n\nThe first rule that holds takes a row; a warning takes none.")
+        yield _table(tables.rules_table(found.quality))
+
+
+def _text(markdown: str) -> NotebookNode:
+    return nbformat.v4.new_markdown_cell(markdown)
+
+
+def _table(table: pd.DataFrame) -> NotebookNode:
+    return _shown({"text/html": tables.shown(table).data})
+
+
+def _figure(figure: Any, described: str) -> NotebookNode:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
+    return _shown({"image/png": base64.b64encode(buffer.getvalue()).decode()}, alt=described)
+
+
+def _shown(data: dict[str, str], **metadata: str) -> NotebookNode:
+    output = nbformat.v4.new_output("display_data", data=data, metadata=metadata)
+    return nbformat.v4.new_code_cell("# made by make check-data", outputs=[output])

@@ -1,0 +1,273 @@
+"""What to do, in words: whom to contact and what that may bring, what a new customer may cost, whose silence to watch.
+
+Every number comes from the key figures or a finished table; nothing here estimates anything.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from IPython.display import Markdown
+
+from clv import tables as tables_module
+from clv.decisions.contacts import LOWEST_P_ALIVE, RANDOM, TOP_SPENDERS
+from clv.decisions.uplift import RATE
+from clv.report import tables
+from clv.report.charts import canvas
+from clv.words import count, money, percent, probability, span, weeks
+
+Figures = Mapping[str, Any]
+_RULES = {
+    TOP_SPENDERS: "the top past spenders",
+    LOWEST_P_ALIVE: "those least likely to be still customers",
+    RANDOM: "customers chosen at random",
+}
+
+
+def to_decide(
+    figures: Figures,
+    curve: pd.DataFrame,
+    effects: pd.DataFrame,
+    acquisition: pd.DataFrame,
+    watch_list: pd.DataFrame,
+    *,
+    currency: str,
+    interval: float,
+    show_customer_ids: bool,
+) -> list[Any]:
+    """Return what the report shows about decisions, in order: tables DECISIONS, EFFECTS, ACQUISITION and WATCH_LIST."""
+    found, parts = figures["campaign"], [Markdown(campaign_in_words(figures))]
+    if found is not None:
+        parts += [
+            canvas.chart_campaign(curve, found, title=title_campaign(figures), currency=currency, interval=interval),
+            canvas.chart_effects(effects, found, title=title_effects(figures), currency=currency, interval=interval),
+        ]
+    watched = tables.watch_table(watch_list, currency=currency, show_customer_ids=show_customer_ids)
+    earned = tables.acquisition_table(acquisition, currency=currency, interval=interval)
+    by_cohort = tables.folded(earned, "Acquisition cohorts", "What each acquisition cohort has brought and will bring")
+    parts += [Markdown(acquisition_in_words(figures)), by_cohort, Markdown(watch_list_in_words(watch_list, currency))]
+    return [*parts, tables.shown(watched)] if len(watch_list) else parts
+
+
+def where_to_begin(figures: Figures, groups: pd.DataFrame) -> str:
+    """Return which segment to act on first and what it brings; `groups` are the segments' rows of table SEGMENTS."""
+    currency, campaign = figures["currency"], figures["campaign"]
+    if campaign and campaign["segments"]:
+        first = campaign["segments"][0]
+        return (
+            f"Begin with **{first['segment']}**: {count(first['contacts'])} of the {count(campaign['contacts'])} "
+            f"planned contacts are theirs, expected to bring {money(first['expected_gain'], currency)} more than "
+            "without, "
+            f"{money(first['expected_net_gain'], currency)} after the cost."
+        )
+    if campaign:
+        return _nobody(figures, campaign)
+    first = groups.loc[groups["clv_mean"].idxmax()]
+    limits = span(tables_module.shown_limits(first, "clv"))
+    return (
+        f"Most is at stake with **{first['group']}**: {money(first['clv_mean'], currency)} ({limits}), "
+        f"{percent(first['share_of_value'])} of all value. How much of it an action would change, no log of purchases "
+        "can say: begin there, with a part of them chosen by chance."
+    )
+
+
+def in_short(figures: Figures) -> str:
+    """Return what the campaign is expected to earn, as one sentence for the bottom line."""
+    found, currency = figures["campaign"], figures["currency"]
+    if not found["contacts"]:
+        return _nobody(figures, found)
+    limits, chance, _ = _uncertainty(found)
+    profit = f"**{money(found['profit']['mean'], currency)}**"
+    earned, doubt = (
+        (f"earn {profit}", f"a loss with a probability of {probability(chance)}")
+        if figures["gross_margin"] != 1.0
+        else (f"bring {profit} more revenue than it costs", f"at a margin below {_least(found)} it loses")
+    )
+    return (
+        f"Contacting {count(found['contacts'])} customers for {money(found['cost'], currency)} is expected to {earned} "
+        f"({span(limits)}; {doubt}), given what is assumed of a contact's effect."
+    )
+
+
+def campaign_in_words(figures: Figures) -> str:
+    """Return the campaign in five sentences, as a Markdown list, or how to add one in two."""
+    found = figures["campaign"]
+    if found is None:
+        return (
+            "This run weighs no campaign. To see whom to contact and what that would bring, state in the params file "
+            "what a contact costs, what an experiment said it changes, and how sure that is: the keys that begin with "
+            "`campaign_`."
+        )
+    if not found["contacts"]:
+        return _listed(_nobody(figures, found), _assumption(figures, found))
+    parts = (_whom, _profit, _other_rules, _assumption, _worth_of_knowing)
+    return _listed(*(part(figures, found) for part in parts))
+
+
+def _listed(*sentences: str) -> str:
+    return "\n".join(f"- {sentence}" for sentence in sentences)
+
+
+def _nobody(figures: Figures, found: Figures) -> str:
+    currency, cost = figures["currency"], money(found["cost_per_contact"], figures["currency"])
+    if found["highest_gain"] > found["cost_per_contact"]:
+        return f"**Contact nobody**: the budget of {money(found['budget'], currency)} does not pay for one contact."
+    return (
+        f"**Contact nobody**: even the customer who would gain most is expected to bring only "
+        f"{money(found['highest_gain'], currency)} more, and a contact costs {cost}."
+    )
+
+
+def _whom(figures: Figures, found: Figures) -> str:
+    currency, limited = figures["currency"], found["contacts"] < found["worthwhile"]
+    why = (
+        f"{count(found['worthwhile'])} are each expected to bring more than that, but the budget ends there"
+        if limited
+        else "everybody else is expected to bring less than that"
+    )
+    return (
+        f"**Contact {count(found['contacts'])} customers**, those in `exports/contacts.csv`, for "
+        f"{money(found['cost'], currency)}: a contact costs {money(found['cost_per_contact'], currency)}, and {why}."
+    )
+
+
+def _profit(figures: Figures, found: Figures) -> str:
+    currency, profit = figures["currency"], found["profit"]
+    limits, chance, allowing = _uncertainty(found)
+    return (
+        f"Over the next {weeks(figures['horizon_weeks'])} they are expected to bring "
+        f"{money(found['expected_gain'], currency)} of {figures['value_is']} more than without the contact, which "
+        f"leaves **{money(profit['mean'], currency)}**{_margin_needed(figures, found)}: with "
+        f"{percent(figures['interval'])} probability "
+        f"{_span(limits, currency)}{allowing}, and with a probability of **{probability(chance)}** it loses money."
+    )
+
+
+def _uncertainty(found: Figures) -> tuple[Figures, float, str]:
+    """Return limits of the profit, the probability of a loss, and what both allow for."""
+    wider = found["profit"]["with_misfit"]
+    if wider:
+        return wider, found["loss_probability_with_misfit"], ", allowing for a model as wrong as it was before"
+    return found["profit"], found["loss_probability"], ""
+
+
+def _margin_needed(figures: Figures, found: Figures) -> str:
+    """Say, where value is revenue, below which margin the contacts cost more than they are expected to bring."""
+    if figures["gross_margin"] != 1.0:
+        return ""
+    return f" (revenue less cost, since no `gross_margin` is stated: at a margin below {_least(found)} the plan loses)"
+
+
+def _least(found: Figures) -> str:
+    """Return the margin on revenue at which the contacts are expected to bring what they cost."""
+    return percent(found["cost"] / found["expected_gain"])
+
+
+def _other_rules(figures: Figures, found: Figures) -> str:
+    currency, own = figures["currency"], found["profit"]["mean"]
+    earned = [f"{words} {money(own - found['rules'][rule]['regret'], currency)}" for rule, words in _RULES.items()]
+    return (
+        f"As many contacts chosen without a model are expected to earn no more: {', '.join(earned)}; somebody who knew "
+        f"every customer and the effect could expect {money(found['perfect_profit'], currency)} at most."
+    )
+
+
+def _assumption(figures: Figures, found: Figures) -> str:
+    mean = percent(found["effect_mean"])
+    spread = f"{percent(found['effect_lower'])} to {percent(found['effect_upper'])}"
+    known = f" (with {percent(figures['interval'])} probability {spread})" if found["effect_sd"] else ""
+    who = f"the {percent(found['response_share'])} who respond" if found["response_share"] < 1 else "everybody"
+    what = (
+        f"a contact makes {who} buy {mean} more often{known}"
+        if found["effect"] == RATE
+        else f"of {who} a contact keeps or brings back {mean} of those who would leave or have left{known}, however "
+        "long ago"
+    )
+    return (
+        f"All of this rests on an assumption that no log of purchases can prove: {what}, over the whole "
+        f"{weeks(figures['horizon_weeks'])}; it must come from an experiment in which chance decides who is contacted."
+    )
+
+
+def _worth_of_knowing(figures: Figures, found: Figures) -> str:
+    currency, least = figures["currency"], found["break_even_effect"]
+    return (
+        f"The plan pays from an effect of {percent(least)} on; knowing the effect before deciding would add "
+        f"{money(found['value_of_information'], currency)} on average, the most that a further experiment can be worth "
+        "for this one campaign."
+    )
+
+
+def title_campaign(figures: Figures) -> str:
+    found = figures["campaign"]
+    if not found["contacts"]:
+        return "No number of contacts is expected to earn its cost"
+    profit = money(found["profit"]["mean"], figures["currency"])
+    if found["contacts"] < found["worthwhile"]:
+        return f"The budget pays for {count(found['contacts'])} contacts: {profit} expected"
+    return f"{count(found['contacts'])} contacts earn most: {profit} expected"
+
+
+def title_effects(figures: Figures) -> str:
+    found = figures["campaign"]
+    least = found["break_even_effect"]
+    if least is None:
+        return "What the campaign earns hangs on its effect"
+    return f"The plan pays if the effect is above {percent(least)}; {percent(found['effect_mean'])} is assumed"
+
+
+def _span(limits: Figures, currency: str) -> str:
+    return f"between {money(limits['lower'], currency)} and {money(limits['upper'], currency)}"
+
+
+def acquisition_in_words(figures: Figures) -> str:
+    """Return what a new customer is worth and may cost; how to ask for it where the run does not."""
+    found, currency = figures["acquisition"], figures["currency"]
+    if found is None:
+        return "What a new customer may cost is said where the params file states `acquisition_cost`."
+    week = found["payback_weeks"]
+    back = (
+        "It is not earned back within the horizon"
+        if week is None
+        else "It is earned back with the first order"
+        if week == 0
+        else f"It is earned back within {weeks(week)} on average"
+    )
+    return (
+        f"**A new customer** is worth {money(found['value']['mean'], currency)} over "
+        f"{weeks(figures['horizon_weeks'])}, the first order of {money(found['first_order'], currency)} on average "
+        f"included ({percent(figures['interval'])} interval of that mean {span(found['value'])}). Winning one costs "
+        f"{money(found['cost'], currency)}: on average that is earned with a probability of "
+        f"{probability(found['p_above_cost'])}, and {percent(found['single']['p_above_cost'])} of the single customers "
+        f"earn it. {back}; with {percent(found['confidence'])} confidence a new customer may cost up to "
+        f"**{money(found['highest_cost'], currency)}**{_of_what(figures)}.{_of_plan(figures, found)}"
+    )
+
+
+def _of_plan(figures: Figures, found: Figures) -> str:
+    plan, currency = found["plan"], figures["currency"]
+    if plan is None:
+        return ""
+    together = plan["with_known_customers"]
+    return (
+        f" The {count(plan['customers'])} who are planned to come, month by month, bring "
+        f"{money(plan['value']['mean'], currency)} by the end of the horizon ({span(plan['value'])}) and cost "
+        f"{money(plan['cost'], currency)}, both discounted; together with the customers known today that makes "
+        f"{money(together['mean'], currency)} ({span(together)}) before that cost."
+    )
+
+
+def _of_what(figures: Figures) -> str:
+    return " if all revenue were margin" if figures["gross_margin"] == 1.0 else ""
+
+
+def watch_list_in_words(watch_list: pd.DataFrame, currency: str) -> str:
+    """Return how many valuable customers are slipping and where they are listed."""
+    if watch_list.empty:
+        return "**To watch**: no customer of high value will be silent for suspiciously long within four weeks."
+    return (
+        f"**To watch**: {count(len(watch_list))} customers of high value, expected to bring "
+        f"{money(watch_list['clv_mean'].sum(), currency)} together, are probably still customers, and probably gone "
+        "if they stay silent for four more weeks. `exports/watch_list.csv` names them all; these are worth most, with "
+        "the day from which their silence is a sign:"
+    )

@@ -1,0 +1,51 @@
+"""What is said of a log before anything is computed from it: verdict, what needs eyes, what it can carry."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from clv.rfm.support import ENOUGH, Support
+from clv.transactions.rules import QUARANTINE, WARN
+from clv.words import count, day, money, percent
+
+
+def verdict(refusal: str | None, supports: Sequence[Support]) -> str:
+    """Return whether the log can be used, as Markdown."""
+    if refusal:
+        return "**No**, for the reason above."
+    limits = [support.sentence for support in supports if support.answer != ENOUGH]
+    return f"**Yes, with care.** {plain(' '.join(limits))}" if limits else "**Yes.**"
+
+
+def kept(customers: pd.DataFrame, currency: str) -> str:
+    """Return what is left of the log; `customers` is table CALIBRATION of all of it."""
+    first, last = customers["first_purchase"].min(), customers["first_purchase"]
+    last = (last + pd.to_timedelta(customers["recency"] * 7, unit="D").dt.round("D")).max()
+    return (
+        f"{count(len(customers))} customers made {count(customers['purchases'].sum())} purchases between "
+        f"{day(first.date().isoformat())} and {day(last.date().isoformat())}, worth "
+        f"{money(customers['revenue'].sum(), currency)}; {count((customers['frequency'] > 0).sum())} of them "
+        f"({percent(float((customers['frequency'] > 0).mean()))}) came back."
+    )
+
+
+def findings_in_words(quality: pd.DataFrame) -> str:
+    """Return how many rules found something, as one sentence; `quality` is table QUALITY."""
+    found = quality[quality["rows"] > 0]
+    faults, warnings = (int((found["severity"] == severity).sum()) for severity in (QUARANTINE, WARN))
+    if not len(found):
+        return f"None of the {len(quality)} rules found anything."
+    return (
+        f"Of {len(quality)} rules {faults} found faulty rows, which were left out, and {warnings} found something that "
+        "stays but may surprise. Record 1 is the first one after the header."
+    )
+
+
+def support_in_words(found: Sequence[Support]) -> str:
+    """Return what the data can carry, as a Markdown list."""
+    return "\n".join(f"- {support.sentence}" for support in found)
+
+
+def plain(text: str) -> str:
+    """Return a sentence that may quote a log so that Markdown takes it as it stands."""
+    return "".join(f"\\{letter}" if letter in "\\`*_{}[]<>()#+!|~$" else letter for letter in text)

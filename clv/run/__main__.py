@@ -1,0 +1,8 @@
+"""What `python -m clv.run` does."""
+
+import sys
+
+from clv.run.execute import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,155 @@
+"""Checks a log without computing anything from it: reads, cleans, and writes the data-quality page.
+
+The page and the rows that were left out go to outputs/<run>/check/, so no result of a run is touched.
+"""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from duckdb import DuckDBPyConnection
+from numpy.random import default_rng
+
+from clv import tables
+from clv.errors import InputError
+from clv.forecast.future import yearly_horizon
+from clv.report.page import quality
+from clv.report.page.html import render
+from clv.report.page.quality import Inspection
+from clv.rfm import customers as rfm_customers
+from clv.rfm import support
+from clv.run import artefacts, params
+from clv.run.artefacts import Run
+from clv.transactions import cleaning, connection, findings, generate, reading
+from clv.transactions.reading import SourceSettings
+
+ROWS_PER_RULE = 1000  # of the rows left out, so many of each rule are written for the owner of the data
+
+
+def check(params_file: Path) -> Path:
+    """Write the data-quality page of a params file and return its place; a log that is refused raises afterwards."""
+    run, settings = Run(params.run_name(params_file)), params.load(params_file)
+    con = connection.connect(memory_gib=settings.memory_gib)
+    refusal: InputError | None = None
+    with _log(run, settings) as path:
+        source = _source_settings(settings, path)
+        try:
+            settings.refuse_future_end(date.today())
+            reading.read(con, source)
+            cleaning.clean(con, source)
+        except InputError as error:
+            refusal = error
+        found = _inspect(con, source, settings, run.name)
+        refusal = refusal or _refused(con, settings, found)
+    page = _write(run, replace(found, refusal=str(refusal) if refusal else None), con)
+    if refusal:
+        raise InputError(f"{refusal} See {artefacts.shown(page)}.")
+    return page
+
+
+@contextlib.contextmanager
+def _log(run: Run, settings: params.Params) -> Iterator[str]:
+    """Return where the log lies; one that is generated is generated anew, and vanishes."""
+    if settings.source != "generate":
+        yield run.source(settings.source)
+        return
+    with tempfile.TemporaryDirectory(prefix="clv-") as folder:
+        file = Path(folder) / "raw.csv"
+        _generated(settings).to_csv(file, index=False)
+        yield str(file)
+
+
+def _generated(settings: params.Params) -> pd.DataFrame:
+    rates = {name: getattr(settings, f"generate_{name}") for name in ("r", "alpha_weeks", "a", "b", "p", "q", "v")}
+    horizon = yearly_horizon(
+        settings.horizon_weeks,
+        discount_rate_annual=settings.discount_rate_annual,
+        gross_margin=settings.gross_margin,
+    )
+    log, _ = generate.generated_log(
+        settings.source,
+        generate.Truth(**rates),
+        n_customers=settings.generate_customers,
+        start=settings.generate_start,
+        acquisition_months=settings.generate_acquisition_months,
+        observation_end=settings.end_if_known or date.today(),
+        horizon_weeks=settings.horizon_weeks,
+        discount_weekly=horizon.discount_weekly,
+        gross_margin=settings.gross_margin,
+        mess_share=settings.generate_mess_share,
+        generator=default_rng(settings.seed),
+    )
+    return log if log is not None else pd.DataFrame()
+
+
+def _source_settings(settings: params.Params, path: str) -> SourceSettings:
+    known = settings.model_dump() | {"path": path, "observation_end": settings.end_if_known}
+    return SourceSettings(**{field.name: known[field.name] for field in fields(SourceSettings)})
+
+
+def _end(con: DuckDBPyConnection, settings: params.Params) -> date:
+    return rfm_customers.last_day(con, "transactions", stated=settings.end_if_known)
+
+
+def _refused(con: DuckDBPyConnection, settings: params.Params, found: Inspection) -> InputError | None:
+    """Return why notebook 02 would refuse the customers of a clean log, or the calibration end."""
+    if found.customers is None:
+        return None
+    try:
+        support.require_support(found.customers, horizon_weeks=settings.horizon_weeks)
+        if settings.calibration_end:
+            known = rfm_customers.summarise(con, "transactions", period_end=settings.calibration_end)
+            rfm_customers.require_holdout(known, cut=settings.calibration_end, last_day=_end(con, settings))
+    except InputError as error:
+        return error
+    return None
+
+
+def _inspect(con: DuckDBPyConnection, source: SourceSettings, settings: params.Params, run: str) -> Inspection:
+    """Return what is known of the log, as far as its cleaning came."""
+    known = {row[0] for row in con.execute("SELECT table_name FROM information_schema.tables").fetchall()}
+    found: dict[str, Any] = {"run": run, "source": settings.source, "currency": settings.currency}
+    if "source" in known:
+        found["mapping"] = _mapping(con, source)
+    if "ledger" in known:
+        found["ledger"] = cleaning.frame(con, tables.LEDGER)
+        found["quality"] = findings.inspect(con, source)
+        if con.execute("SELECT 1 FROM transactions LIMIT 1").fetchone():
+            customers = rfm_customers.summarise(con, "transactions", period_end=_end(con, settings))
+            found |= {
+                "customers": customers,
+                "supports": support.judge(customers, horizon_weeks=settings.horizon_weeks),
+                "weekly": rfm_customers.weekly_activity(con, "transactions"),
+                "amounts": rfm_customers.order_amounts(con, "transactions"),
+            }
+    return Inspection(**found)
+
+
+def _mapping(con: DuckDBPyConnection, source: SourceSettings) -> pd.DataFrame:
+    kinds = {row[0]: row[1].lower() for row in con.execute("DESCRIBE source").fetchall()}
+    rows = {ours: (name, kinds[ours]) for ours, name in source.wanted.items() if ours in kinds}
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["Column of the log", "Kind"])
+
+
+def _write(run: Run, found: Inspection, con: DuckDBPyConnection) -> Path:
+    if found.ledger is not None:
+        rows = con.execute(
+            "SELECT * FROM rejected QUALIFY row_number() OVER (PARTITION BY rule ORDER BY record) <= ? ORDER BY record",
+            [ROWS_PER_RULE],
+        ).df()
+        run.write_csv("rows_left_out", rows, folder="check")
+    else:
+        (run.folder / "check" / "rows_left_out.csv").unlink(missing_ok=True)  # of an earlier log
+    page = render(
+        quality.notebook(found),
+        title=f"The log of {run.name}",
+        show_code=False,
+        footer=f"Run {run.name}, source {found.source}; rows left out: rows_left_out.csv beside this page",
+        alert=found.refusal or "",
+    )
+    return run.write_page("check/data_quality.html", page)

@@ -1,0 +1,403 @@
+"""Executes one notebook strictly and renders it: success means that everything ran and everything was written.
+
+    python -m clv.run prepare PARAMS.yaml      check the settings, hand each notebook its own
+    python -m clv.run notebook NN_name RUN     execute one notebook
+    python -m clv.run finish RUN               write the manifest of a complete run
+    python -m clv.run verify RUN               say whether every file of a run belongs to it
+    python -m clv.run lab RUN                  copy notebooks and artefacts of a run, to experiment on
+    python -m clv.run check PARAMS.yaml        check the log alone: a data-quality page
+    python -m clv.run refresh PARAMS.yaml      read the source again, though no file has changed
+    python -m clv.run new-params LOG           write a params file for a log: what its columns are, what is open
+    python -m clv.run strip                    remove outputs and metadata from notebooks/
+
+Exit codes: 0 done, 1 internal error, 2 input or parameters, 3 gate, 4 integrity, 5 busy, 130 interrupted.
+"""
+
+import argparse
+import fcntl
+import os
+import shutil
+import sys
+import time
+import traceback
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from clv import progress
+from clv.errors import BusyError, ClvError, IntegrityError
+from clv.run import artefacts, cells, chain, failures, manifest, marks, prepare, provenance
+from clv.run.artefacts import ARTEFACTS, NOTEBOOKS, Run
+from clv.run.chain import Mark
+from clv.run.failures import NotebookError
+from clv.run.terminal import Follower, say
+
+# Papermill, nbformat and the renderer take seconds to import: make calls `prepare` every time.
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+INTERRUPTED = 130
+REPORT = NOTEBOOKS[-1]
+# In a finished page nobody wants progress bars, or other packages' notes to their own developers.
+KERNEL_ENVIRONMENT = {
+    "TQDM_DISABLE": "1",
+    "PYTHONWARNINGS": "ignore::DeprecationWarning,ignore::PendingDeprecationWarning,ignore::FutureWarning",
+    "PYTHONHASHSEED": "0",
+    "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    "JUPYTER_PLATFORM_DIRS": "1",
+    "JUPYTER_PREFER_ENV_PATH": "1",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says and return the exit code; a refusal is printed as its one sentence."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.do(options)
+    except ClvError as error:
+        say(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        say("interrupted: what was finished stays, the next make continues")
+        return INTERRUPTED
+    except Exception as error:
+        refusal = failures.from_disk(error) if isinstance(error, OSError) else None
+        if refusal:
+            say(str(refusal))
+        else:
+            traceback.print_exc()
+        return ClvError.exit_code
+    return 0
+
+
+def run_notebook(source: Path, run: Run) -> None:
+    """Execute the notebook `source` for `run`; its results appear whole, and last the executed notebook itself."""
+    name = source.stem
+    with _only_maker(run, name):
+        clock, started = time.monotonic(), time.time_ns()
+        parameters = {key: prepare.parameters(run, name)[key] for key in cells.declared(source)}
+        manifest.manifest_file(run).unlink(missing_ok=True)
+        run.log("started", notebook=name)
+        follower = Follower(run, name)
+        try:
+            with follower:
+                _make(source, run, parameters, started)
+        except BaseException as error:
+            spent = _spent(clock)
+            with suppress(OSError):  # the disk may be what failed
+                run.log("failed", notebook=name, reason=failures.for_log(error), stage=follower.failed_in, **spent)
+            raise
+        run.log("done", notebook=name, **_spent(clock))
+        say(f"{name} ... {time.monotonic() - clock:.0f} s")
+
+
+def _spent(clock: float) -> dict[str, float]:
+    return {"seconds": round(time.monotonic() - clock, 1), "peak_mib": progress.peak_mib(of_children=True)}
+
+
+def _make(source: Path, run: Run, parameters: dict[str, Any], started: int) -> None:
+    name = source.stem
+    stamp = prepare.executed(run, name)
+    stamp.parent.mkdir(parents=True, exist_ok=True)
+    for abandoned in stamp.parent.glob(f".{name}.*.tmp.ipynb"):  # this process holds the lock: its maker was killed
+        abandoned.unlink()
+    unfinished = stamp.with_name(f".{name}.{os.getpid()}.tmp.ipynb")
+    try:
+        try:
+            mark, artefacts_written = _execute_strictly(source, run, parameters, unfinished)
+        except (ClvError, KeyboardInterrupt) as error:
+            with suppress(OSError, ValueError):  # the disk may be what failed, and have cut the notebook short
+                failures.write_page(unfinished, run, name, error)
+            raise
+        notebook = _read(unfinished)
+        _write_pages(notebook, run, mark)
+        pictures = _write_pictures(notebook, run, name)
+        _write_executed(notebook, mark, unfinished)
+        written = [*artefacts_written, *prepare.pages(run, name), *pictures]
+        provenance.leave_record(run, mark, written, executed=unfinished)
+        # What changed while the notebook ran is newer than this stamp, so make will run it again.
+        os.utime(unfinished, ns=(started, started))
+        os.replace(unfinished, stamp)
+        failures.page_of(run, name).unlink(missing_ok=True)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _execute_strictly(
+    source: Path, run: Run, parameters: dict[str, Any], unfinished: Path
+) -> tuple[Mark, Iterable[Path]]:
+    """Execute a notebook to its end; return what it was made from, and the artefacts that it wrote."""
+    name = source.stem
+    wanted = prepare.expected(run, name, prepare.parameters(run, prepare.SETTINGS))
+    before = {file: _signature(file) for file in wanted}
+    with chain.journal(run.folder, provenance.mark(run, source)) as journal:
+        _execute(source, unfinished, parameters)
+        mark, told = chain.told(journal)
+    failures.require_clean(_read(unfinished), name)
+    _require_written(run, name, [file for file in wanted if _signature(file) in (None, before[file])])
+    provenance.require_unchanged(run, source, mark)
+    return mark, {*wanted, *(run.folder / file for file in told)}
+
+
+def _execute(source: Path, target: Path, parameters: dict[str, Any]) -> None:
+    """Let papermill execute, and turn what goes wrong into one sentence with the right exit code."""
+    # jsonschema would load this to check web addresses, which no notebook needs: half of 4.3 seconds before each start.
+    sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
+    from jupyter_client.kernelspec import NoSuchKernel
+    from nbclient.exceptions import DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+    from traitlets.config import Config
+
+    paths = [str(artefacts.root()), os.environ.get("PYTHONPATH", "")]
+    os.environ.update(KERNEL_ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(filter(None, paths))})
+    try:
+        _papermill(
+            source,
+            target,
+            parameters=parameters,
+            kernel_name="python3",
+            log_output=False,
+            cwd=str(source.parent),
+            # A kernel that is told to stop would log that it was interrupted.
+            extra_arguments=["--log-level=CRITICAL"],
+            # Otherwise ipykernel warns that its local connection is not encrypted.
+            config=Config({"KernelManager": {"transport_encryption": "auto"}}),
+        )
+    except PapermillExecutionError as error:
+        raise failures.from_kernel(source.stem, error) from error
+    except NoSuchKernel as error:
+        raise NotebookError("There is no python3 kernel in this environment: run `make env`.") from error
+    except DeadKernelError as error:
+        raise NotebookError(
+            f"{source.stem}: the kernel died, probably out of memory; lower memory_gib or predictive_draws."
+        ) from error
+
+
+def _papermill(source: Path, target: Path, **options: Any) -> None:
+    """Call papermill, which takes braces in a path for its own, and warns of typed parameters it cannot parse."""
+    import logging
+
+    from papermill import execute_notebook
+
+    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what goes wrong is said once, by us
+    source_path, target_path = (str(path).replace("{", "{{").replace("}", "}}") for path in (source, target))
+    execute_notebook(source_path, target_path, language="python", progress_bar=False, **options)
+
+
+def _require_written(run: Run, name: str, missing: list[Path]) -> None:
+    if missing:
+        files = ", ".join(file.relative_to(run.folder).as_posix() for file in missing)
+        raise NotebookError(f"{name}: ran to its end without writing {files}.")
+
+
+def _write_pages(notebook: "NotebookNode", run: Run, mark: Mark) -> None:
+    from clv.report.page.html import render
+
+    name = mark["notebook"]
+    page = render(notebook, title=name, show_code=name != REPORT, footer=_footer(run, mark))
+    for file in prepare.pages(run, name):
+        # Links in the notebooks start at the run's folder.
+        up = "../" * (len(file.relative_to(run.folder).parts) - 1)
+        with artefacts.replacing(file) as unfinished:
+            unfinished.write_text(page.replace('href="exports/', f'href="{up}exports/'), encoding="utf-8")
+
+
+def _write_pictures(notebook: "NotebookNode", run: Run, name: str) -> list[Path]:
+    if name != REPORT:
+        return []
+    from clv.run.pictures import write_pictures
+
+    found, reason = write_pictures(notebook, run)
+    if reason:
+        say(f"{name}: {reason}")
+    return found
+
+
+def _footer(run: Run, mark: Mark) -> str:
+    if mark["notebook"] != REPORT:
+        return f"Run {run.name}, notebook {mark['notebook']}"
+    from clv.report.text.cover import footer
+
+    # A report that reads no figures has none to tell of.
+    figures = run.read_json("key_figures") if ARTEFACTS["key_figures"].file in mark["made_from"]["read"] else None
+    seed, versions = prepare.parameters(run, prepare.SETTINGS)["seed"], mark["made_from"]["versions"]
+    return footer(figures, run=run.name, run_id=chain.identity(mark), seed=seed, versions=versions)
+
+
+def _write_executed(notebook: "NotebookNode", mark: Mark, unfinished: Path) -> None:
+    import nbformat
+
+    _forget_times_and_places(notebook, mark)
+    notebook.metadata[marks.KEY] = mark
+    nbformat.write(notebook, unfinished)
+    artefacts.flush(unfinished)
+
+
+def _forget_times_and_places(notebook: "NotebookNode", mark: Mark) -> None:
+    name, run = mark["notebook"], mark["run"]
+    notebook.metadata.papermill = {
+        "parameters": notebook.metadata.papermill.get("parameters", {}),
+        "input_path": f"notebooks/{name}.ipynb",
+        "output_path": f"outputs/{run}/notebooks/{name}.ipynb",
+    }
+    for number, cell in enumerate(notebook.cells):
+        tags = cell.metadata.get("tags")
+        cell.metadata = type(notebook.metadata)({"tags": tags} if tags else {})
+        cell.id = f"cell-{number}"  # papermill gives the injected cell a random one
+
+
+def _read(file: Path) -> "NotebookNode":
+    import nbformat
+
+    return nbformat.read(file, as_version=4)
+
+
+def _signature(file: Path) -> tuple[int, int] | None:
+    return (file.stat().st_mtime_ns, file.stat().st_ino) if file.exists() else None
+
+
+@contextmanager
+def _only_maker(run: Run, name: str) -> Iterator[None]:
+    """Hold the lock of one notebook of one run; the system lets go of it when this process ends, however it ends."""
+    locks = run.folder / ".locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    with (locks / f"{name}.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            holder = lock.read().strip() or "unknown"
+            message = f"{run.name}: {name} is being made by process {holder} right now; wait for it or stop it."
+            raise BusyError(message) from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+@contextmanager
+def _nobody_else(run: Run) -> Iterator[None]:
+    with ExitStack() as locks:
+        for name in NOTEBOOKS:
+            locks.enter_context(_only_maker(run, name))
+        yield
+
+
+def _notebooks() -> Path:
+    return artefacts.root() / "notebooks"
+
+
+def _do_prepare(options: argparse.Namespace) -> None:
+    _prepared(options.params)
+
+
+def _prepared(params_file: Path) -> Run:
+    run = prepare.prepare(params_file, _notebooks())
+    for sentence in provenance.let_renew(run, _notebooks()):
+        say(sentence)
+    return run
+
+
+def _do_check(options: argparse.Namespace) -> None:
+    from clv.run.check_data import check
+
+    page = check(options.params)
+    say(f"the log can be used; see {artefacts.shown(page)}")
+
+
+def _do_new_params(options: argparse.Namespace) -> None:
+    from clv.run.new_params import new_params
+
+    name = artefacts.shown(new_params(options.log))
+    say(f"{name} is written: answer the questions in it, then make check-data PARAMS={name}")
+
+
+def _do_refresh(options: argparse.Namespace) -> None:
+    prepare.parameter_file(_prepared(options.params), NOTEBOOKS[0]).touch()
+
+
+def _do_notebook(options: argparse.Namespace) -> None:
+    run_notebook(_notebooks() / f"{options.name}.ipynb", Run(options.run))
+
+
+def _do_finish(options: argparse.Namespace) -> None:
+    run = Run(options.run)
+    with _nobody_else(run):
+        run_id = manifest.write_manifest(run, _notebooks())
+    run.log("finished", run_id=run_id)
+    print(f"{artefacts.shown(run.folder / 'report.html')} is ready (run id {run_id})", file=sys.stderr)
+
+
+def _do_verify(options: argparse.Namespace) -> None:
+    run = Run(options.run)
+    with _nobody_else(run) if os.access(run.folder, os.W_OK) else nullcontext():
+        found = manifest.verify(run, _notebooks())
+    for sentence in found:
+        say(sentence)
+    if found:
+        raise IntegrityError(f"{artefacts.shown(run.folder)} does not belong together: {chain.remedy(run.name)}.")
+    say(f"{artefacts.shown(run.folder)}: OK, every file belongs to run id {manifest.run_id(run)}")
+
+
+def _do_lab(options: argparse.Namespace) -> None:
+    """Copy a run's notebooks, with its parameters, and its artefacts; what is done to them does not touch the run."""
+    run = Run(options.run)
+    lab = run.folder / "lab"
+    lab.mkdir(parents=True, exist_ok=True)
+    for name in NOTEBOOKS:
+        copy, parameters = lab / f"{name}.ipynb", prepare.parameters(run, name)
+        if copy.exists():
+            os.replace(copy, lab / f"{name}.previous.ipynb")
+        source = _notebooks() / f"{name}.ipynb"
+        chosen = {key: parameters[key] for key in cells.declared(source)}
+        _papermill(source, copy, parameters=chosen, prepare_only=True)
+    for part in ("data", "posterior", "exports", "key_figures.json", "params"):
+        _copy(run.folder / part, lab / "outputs" / run.name / part)
+    # Copies have no records, so that they may be written over by hand: what they are copies of is said once, here.
+    for name in filter(lambda name: chain.record(run.folder, name), NOTEBOOKS):
+        for fault in provenance.faults(run, _notebooks() / f"{name}.ipynb"):
+            say(fault)
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, dirs_exist_ok=True)
+    elif source.exists():
+        shutil.copy2(source, target)
+
+
+def _do_strip(options: argparse.Namespace) -> None:
+    for notebook in sorted(_notebooks().glob("*.ipynb")):
+        if cells.strip(notebook):
+            print(f"stripped {notebook.name}", file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m clv.run", description=(__doc__ or "").splitlines()[0])
+    commands = parser.add_subparsers(required=True)
+    for name, do in {"prepare": _do_prepare, "check": _do_check, "refresh": _do_refresh}.items():
+        command = commands.add_parser(name)
+        command.set_defaults(do=do)
+        command.add_argument("params", type=Path)
+    for name, do in {
+        "notebook": _do_notebook,
+        "finish": _do_finish,
+        "verify": _do_verify,
+        "lab": _do_lab,
+    }.items():
+        command = commands.add_parser(name)
+        command.set_defaults(do=do)
+        if name == "notebook":
+            command.add_argument("name", choices=NOTEBOOKS)
+        command.add_argument("run")
+    recogniser = commands.add_parser("new-params")
+    recogniser.set_defaults(do=_do_new_params)
+    recogniser.add_argument("log")
+    commands.add_parser("strip").set_defaults(do=_do_strip)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,108 @@
+"""Before a run: checks its settings and hands each notebook the ones it declares, as a file make can watch."""
+
+import json
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from clv.errors import ClvError, InputError, IntegrityError
+from clv.run import artefacts, cells, params
+from clv.run.artefacts import ALWAYS, ARTEFACTS, BACKTESTED, GENERATED, NOTEBOOKS, Run
+from clv.run.params import DATABASE
+
+SETTINGS = "run"  # params/run.json: all settings, for the record; make does not watch it
+SOURCE_FILES = "source_files"  # in params/01.json: size and time of each, for make to watch
+
+
+def prepare(params_file: Path, notebooks: Path) -> Run:
+    """Write outputs/<run>/params/NN.json for every notebook; a file whose content stays the same is not touched."""
+    run = Run(params.run_name(params_file))
+    loaded = params.load(params_file)
+    loaded.refuse_future_end(date.today())
+    settings = loaded.as_json()
+    sources = _fingerprints(params_file, settings["source"])
+    handed = {name: _handed(notebooks / f"{name}.ipynb", settings | {"run": run.name}) for name in NOTEBOOKS}
+    # Not declared by the notebook, which would show them, but part of what it depends on.
+    handed[NOTEBOOKS[0]] |= {SOURCE_FILES: sources, "exclude_ids": settings["exclude_ids"]}
+    for name, content in {SETTINGS: settings, **handed}.items():
+        _write_if_changed(parameter_file(run, name), content)
+    return run
+
+
+def parameter_file(run: Run, notebook: str) -> Path:
+    """Return the place of the parameters of `notebook`."""
+    return run.folder / "params" / f"{notebook[:2] if notebook in NOTEBOOKS else notebook}.json"
+
+
+def parameters(run: Run, notebook: str) -> dict[str, Any]:
+    """Return what `prepare` wrote for `notebook`, or all settings for `SETTINGS`."""
+    file = parameter_file(run, notebook)
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{run.name} has not been prepared: run `make report PARAMS=params/{run.name}.yaml`."
+        ) from error
+    except ValueError as error:
+        raise IntegrityError(
+            f"{artefacts.shown(file)} was changed by hand: run `make report PARAMS=params/{run.name}.yaml`."
+        ) from error
+
+
+def expected(run: Run, notebook: str, settings: Mapping[str, Any]) -> list[Path]:
+    """Return the artefacts that `notebook` must write under these settings."""
+    return [
+        run.path(key) for key, item in ARTEFACTS.items() if item.notebook == notebook and _exists(item.when, settings)
+    ]
+
+
+def unexpected(run: Run, notebook: str, settings: Mapping[str, Any]) -> list[Path]:
+    """Return the artefacts of `notebook` that other settings would have and these do not."""
+    return [
+        run.path(key)
+        for key, item in ARTEFACTS.items()
+        if item.notebook == notebook and not _exists(item.when, settings)
+    ]
+
+
+def executed(run: Run, notebook: str) -> Path:
+    """Return the place of the executed notebook: put there last, so it is make's stamp."""
+    return run.folder / "notebooks" / f"{notebook}.ipynb"
+
+
+def pages(run: Run, notebook: str) -> list[Path]:
+    """Return the HTML pages made from `notebook`: the report's stands among the others and where it is looked for."""
+    report = [run.folder / "report.html"] if notebook == NOTEBOOKS[-1] else []
+    return [*report, run.folder / "html" / f"{notebook}.html"]
+
+
+def _exists(when: str, settings: Mapping[str, Any]) -> bool:
+    return {
+        ALWAYS: True,
+        GENERATED: settings["source"] == "generate",
+        BACKTESTED: settings["calibration_end"] is not None,
+    }[when]
+
+
+def _handed(notebook: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
+    names = cells.declared(notebook)
+    unknown = [name for name in names if name not in settings]
+    if unknown:
+        raise ClvError(f"{notebook.name} declares the parameter {unknown[0]}, which clv.params does not know.")
+    return {name: settings[name] for name in names}
+
+
+def _fingerprints(params_file: Path, source: str) -> dict[str, dict[str, int]]:
+    files = artefacts.source_files(source)
+    if not files and source not in ("generate", DATABASE):
+        raise InputError(f"{params_file}: source {source} matches no file; paths start at the project folder.")
+    return {artefacts.shown(file): {"size": file.stat().st_size, "mtime_ns": file.stat().st_mtime_ns} for file in files}
+
+
+def _write_if_changed(file: Path, content: Mapping[str, Any]) -> None:
+    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+    if file.exists() and file.read_text(encoding="utf-8") == text:
+        return
+    with artefacts.replacing(file) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")

@@ -1,0 +1,181 @@
+"""What the notebooks of a run would be made from now, and whether what stands on disk is what they wrote from that."""
+
+import os
+import platform
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from clv.errors import InputError, IntegrityError, listed
+from clv.run import artefacts, chain
+from clv.run.artefacts import NOTEBOOKS, Run
+from clv.run.chain import Mark, Record
+from clv.run.prepare import SETTINGS, SOURCE_FILES, expected, pages, parameters, unexpected
+from clv.run.prepare import executed as stamp
+
+LIBRARIES = ("arviz", "duckdb", "nutpie", "numpy", "pandas", "plotly", "pymc", "pymc-marketing", "scipy", "xarray")
+LONG_AGO = 10**9  # nanoseconds after 1970 began: older than anything
+RESULTS = ("data/*", "exports/*", "figures/*", "html/*", "notebooks/*", "posterior/*")
+# The libraries are not among them: a run stays what it is when a package is renewed, and its record names the old ones.
+CHANGES = {
+    "parameters": "with other settings than params/{number}.json holds now",
+    "notebook": "from another notebooks/{name}.ipynb than stands there now",
+    "code": "by other code than clv/ holds now",
+}
+
+
+def mark(run: Run, notebook: Path) -> Mark:
+    """Return the mark of the source `notebook`, were it executed now, before it has read anything."""
+    versions = {"python": platform.python_version()} | {library: version(library) for library in LIBRARIES}
+    made_from = _hashes(run, notebook) | {"sources": _sources(run, notebook), "versions": versions}
+    return {"run": run.name, "notebook": notebook.stem, "made_from": made_from | {"read": {}, "records": {}}}
+
+
+def code() -> dict[str, str]:
+    """Return the hash of every file of the package that a result may depend on."""
+    root = artefacts.root()
+    files = sorted(
+        [
+            *(root / "clv").rglob("*.py"),
+            *(file for file in (root / "clv" / "report" / "page").iterdir() if file.suffix not in {".py", ""}),
+        ]
+    )
+    return {file.relative_to(root).as_posix(): chain.digest(file) for file in files}
+
+
+def require_unchanged(run: Run, notebook: Path, made: Mark) -> None:
+    """Refuse what a notebook made if anything that it was made from changed meanwhile."""
+    before, now = made["made_from"], _hashes(run, notebook)
+    names = {"parameters": f"params/{notebook.stem[:2]}.json", "notebook": notebook.name, "code": "clv/"}
+    changed = [name for key, name in names.items() if now[key] != before[key]]
+    changed += [Path(file).name for file in _differing(before["sources"], _sources(run, notebook))]
+    changed += [file for file, read in before["read"].items() if _hash(run.folder / file) != read]
+    changed += [name for name, link in before["records"].items() if _hash(chain.record_file(run.folder, name)) != link]
+    if changed:
+        raise IntegrityError(f"{notebook.stem}: {listed(changed)} changed while it ran; {chain.remedy(run.name)}.")
+
+
+def leave_record(run: Run, mark: Mark, files: Iterable[Path], *, executed: Path) -> None:
+    """Write the record of a notebook that ran to its end, and clear away what its earlier executions left behind.
+
+    `executed` is the executed notebook, whole but not yet in its place.
+    """
+    name, earlier = mark["notebook"], chain.record(run.folder, mark["notebook"])
+    wrote = {_inside(run, file): chain.digest(file) for file in files}
+    record = Record(mark, wrote | {_inside(run, stamp(run, name)): chain.digest(executed)})
+    others = {_inside(run, file) for file in unexpected(run, name, parameters(run, SETTINGS))}
+    for other in others.union(earlier.wrote if earlier else ()).difference(record.wrote):
+        (run.folder / other).unlink(missing_ok=True)
+    for written in map(run.folder.joinpath, record.wrote):
+        for abandoned in written.parent.glob(f".{written.name}.*.tmp"):  # its writer was killed
+            abandoned.unlink(missing_ok=True)
+    with artefacts.replacing(chain.record_file(run.folder, name)) as unfinished:
+        unfinished.write_text(record.text(), encoding="utf-8")
+
+
+def faults(run: Run, notebook: Path) -> list[str]:
+    """Return what keeps the results of `notebook` from belonging to what stands on disk now, every byte read."""
+    name = notebook.stem
+    known = chain.record(run.folder, name)
+    if known is None:
+        return [f"{name} has no record of what it wrote: it was not finished, or belongs to another run or version"]
+    return [*_broken_files(run, name, known, every_byte=True), *_other_origins(run, notebook, known)]
+
+
+def changed_sources(run: Run) -> list[str]:
+    """Return what became of the source's files since they were read: a log may grow while a run goes on."""
+    first, again = NOTEBOOKS[0], f"`make refresh PARAMS=params/{run.name}.yaml` reads it again"
+    known = chain.record(run.folder, first)
+    changed = _differing(known.mark["made_from"]["sources"], _sources(run, Path(first))) if known else []
+    return [f"{first} was made from another {file} than stands there now: {again}" for file in changed]
+
+
+def strays(run: Run) -> list[str]:
+    """Return the files among the results that no notebook of a completely recorded run wrote."""
+    records = [chain.record(run.folder, name) for name in NOTEBOOKS]
+    if None in records:
+        return []
+    known = {file for record in records if record for file in record.wrote}
+    found = {
+        _inside(run, file) for pattern in RESULTS for file in run.folder.glob(pattern) if not file.name.startswith(".")
+    }
+    return [
+        f"{file} does not belong here: no notebook of {run.name} wrote it; remove it" for file in sorted(found - known)
+    ]
+
+
+def let_renew(run: Run, notebooks: Path) -> list[str]:
+    """Make the stamp old of each notebook whose results do not belong to what stands on disk now: make will renew it.
+
+    Returns what is to be said of files that are not as they were left. Quick: a file that was not touched since is not
+    read, and neither are the source's files, whose size and time make watches.
+    """
+    stale, told = [], []
+    for name in filter(lambda name: stamp(run, name).exists(), NOTEBOOKS):
+        known = chain.record(run.folder, name)
+        broken = list(_broken_files(run, name, known, every_byte=False)) if known else []
+        if broken or not known or any(_other_origins(run, notebooks / f"{name}.ipynb", known)):
+            stale.append(name)
+        told += [f"{run.name}: {fault}; {name} is run again" for fault in broken[:1]]
+    for name in stale:
+        os.utime(stamp(run, name), ns=(LONG_AGO, LONG_AGO))
+    if stale and not chain.is_recorded(run.folder):
+        return [f"{run.name} was made by an older version, which kept no record of what it wrote: all is made again"]
+    return told
+
+
+def _hashes(run: Run, notebook: Path) -> dict[str, Any]:
+    handed = {key: value for key, value in parameters(run, notebook.stem).items() if key != SOURCE_FILES}
+    return {
+        "parameters": chain.digest_of(handed),
+        "notebook": chain.digest(notebook),
+        "code": chain.digest_of(code()),
+    }
+
+
+def _sources(run: Run, notebook: Path) -> dict[str, str]:
+    if notebook.stem != NOTEBOOKS[0]:
+        return {}
+    files = artefacts.source_files(parameters(run, SETTINGS)["source"])
+    try:
+        return {artefacts.shown(file): chain.digest(file) for file in files}
+    except OSError as error:
+        name = Path(error.filename or "the log").name
+        raise InputError(f"{name} cannot be opened ({error.strerror}): check that it may be read.") from error
+
+
+def _differing(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    return sorted(file for file in {*before, *now} if before.get(file) != now.get(file))
+
+
+def _other_origins(run: Run, notebook: Path, known: Record) -> Iterator[str]:
+    name, made_from = notebook.stem, known.mark["made_from"]
+    for key, found in _hashes(run, notebook).items():
+        if made_from.get(key) != found:
+            yield f"{name} was made {CHANGES[key].format(name=name, number=name[:2])}"
+    for earlier, link in made_from["records"].items():
+        if _hash(chain.record_file(run.folder, earlier)) != link:
+            yield f"{name} was made from an earlier {earlier} than stands here"
+
+
+def _broken_files(run: Run, name: str, known: Record, *, every_byte: bool) -> Iterator[str]:
+    required = [*expected(run, name, parameters(run, SETTINGS)), *pages(run, name), stamp(run, name)]
+    for file in sorted({*known.wrote, *(_inside(run, file) for file in required)}):
+        if not (run.folder / file).exists():
+            yield f"{file} is missing"
+        elif (every_byte or _was_touched(run, name, file)) and (why := chain.stranger(run.folder, name, file)):
+            yield f"{file} does not belong: {why}"
+
+
+def _was_touched(run: Run, name: str, file: str) -> bool:
+    # The time of change of content, name or times cannot be set back: copies and edits that keep a file's age show.
+    return (run.folder / file).stat().st_ctime_ns > chain.record_file(run.folder, name).stat().st_ctime_ns
+
+
+def _inside(run: Run, file: Path) -> str:
+    return file.relative_to(run.folder).as_posix()
+
+
+def _hash(file: Path) -> str | None:
+    return chain.digest(file) if file.exists() else None

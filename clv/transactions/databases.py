@@ -1,0 +1,271 @@
+"""A log in a database, read once into the table `source`: DuckDB and SQLite files, and a PostgreSQL server.
+
+Everything but the date is read as text, as the database writes it, so that no identifier becomes a number and no
+amount loses a digit. Databases are only read; nothing the server says about a connection is repeated, since it may
+name what only its owner should know.
+"""
+
+import os
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from duckdb import DuckDBPyConnection
+
+from clv.errors import InputError, listed
+from clv.transactions.connection import literal, quoted, reason
+
+ROWS_AT_A_TIME = 100_000
+CONNECT_SECONDS = 10
+_IDENTIFIERS = ("customer_id", "order_id", "product")  # in a floating-point number they have lost digits
+# How a server's types of dates are read here; whatever else a date column holds is text.
+_POSTGRESQL_DATES = {1082: "DATE", 1114: "TIMESTAMP", 1184: "TIMESTAMP WITH TIME ZONE"}
+_POSTGRESQL_FLOATS = (700, 701)
+# The transaction only; rows of a large table would else begin wherever another reader of it happens to be.
+_POSTGRESQL_SETTINGS = "SET LOCAL DateStyle = 'ISO'", "SET LOCAL synchronize_seqscans = off"
+_REFUSED_CONNECTION = {
+    "password": "the user or the password was refused",
+    "authentication": "the user or the password was refused",
+    "pg_hba.conf": "the server does not let this user in from here",
+    "does not exist": "the database or the user does not exist",
+    "timeout": "the server did not answer in time",
+    "host name": "the host is not known",
+    "resolve": "the host is not known",
+    "refused": "nothing answers at that host and port",
+    "no such file": "nothing answers at that host and port",
+}
+_UNOPENED = {
+    "lock on file": "close other programs that use it",
+    "already attached": "close other programs that use it",
+    "storage version": "another version of DuckDB wrote it, export the log as Parquet",
+}
+_DAMAGED = ("read enough bytes", "Corrupt database", "image is malformed", "not a database")
+_DAMAGE = "is damaged or ends before its end: copy it anew and completely"
+# What is no code in SQL: texts, quoted names, comments.
+_NO_CODE = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$.*?\$\1\$|--[^\n]*|/\*.*?\*/""", re.DOTALL)
+_NO_SELECT = "query must be one SELECT: the database is only read."
+
+
+def read_duckdb(
+    con: DuckDBPyConnection, wanted: Mapping[str, str], *, file: Path, table: str | None, query: str | None
+) -> None:
+    """Create `source` from a table or query of a DuckDB file; columns keep their types."""
+    home = quoted((con.execute("SELECT current_database()").fetchone() or ("memory",))[0])
+    try:
+        con.execute(f"ATTACH {literal(str(file))} AS log_file (READ_ONLY)")
+    except duckdb.Error as error:
+        advice = next((what for sign, what in _UNOPENED.items() if sign in str(error)), "copy it anew and completely")
+        raise InputError(f"{file.name} cannot be opened as a DuckDB database: {advice}.") from error
+    try:
+        con.execute("USE log_file")
+        con.execute("SET python_enable_replacements = false")  # a table is never a variable of this program
+        inner = _statement(table, query, _duckdb_tables(con), file.name)
+        kinds = [each.type for each in _asked(lambda: con.extract_statements(inner), file.name)]
+        if kinds != [duckdb.StatementType.SELECT]:
+            raise InputError(_NO_SELECT)
+        found = [row[0] for row in _asked(lambda: con.execute(f"DESCRIBE {inner}").fetchall(), file.name)]
+        selected = _selected(wanted, found, file.name, "{}")
+        create = (
+            f"CREATE TABLE {home}.main.source AS"
+            f" SELECT row_number() OVER () AS record, {selected}, NULL::VARCHAR AS ragged FROM ({inner}\n)"
+        )
+        _asked(lambda: con.execute(create), file.name)
+    finally:
+        con.execute("RESET python_enable_replacements")
+        con.execute(f"USE {home}")
+        con.execute("DETACH log_file")
+
+
+def read_sqlite(
+    con: DuckDBPyConnection, wanted: Mapping[str, str], *, file: Path, table: str | None, query: str | None
+) -> None:
+    """Create `source` from a table or query of a SQLite file; all columns become text."""
+    address = f"{file.resolve().as_uri()}?mode=ro"
+    with closing(_asked(lambda: sqlite3.connect(address, uri=True, timeout=CONNECT_SECONDS), file.name)) as database:
+
+        def run(statement: str) -> sqlite3.Cursor:
+            return _asked(lambda: database.execute(statement), file.name)
+
+        if file.stat().st_size % run("PRAGMA page_size").fetchone()[0]:
+            raise InputError(f"{file.name} {_DAMAGE}.")
+        names = run("SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name").fetchall()
+        tables = {name: quoted(name) for (name,) in names if not name.startswith("sqlite_")}
+        inner = _statement(table, query, tables, file.name)
+        run(f"EXPLAIN {inner}")  # it is one statement by itself, and not only between brackets
+        found = [column[0] for column in run(f"SELECT * FROM ({inner}\n) LIMIT 0").description]
+        found += [name.removesuffix(":1") for name in found if name.endswith(":1")]  # how a repeated name comes back
+        selected = _selected(wanted, found, file.name, "CAST({} AS TEXT)")
+        identifiers = [name for name in _IDENTIFIERS if name in wanted]
+        real = ", ".join(f"max(typeof({quoted(wanted[name])}) = 'real')" for name in identifiers)
+        inexact = run(f"SELECT {real} FROM ({inner}\n)").fetchone()
+        kinds = {name: "DOUBLE" for name, some in zip(identifiers, inexact, strict=True) if some}
+        _load(con, list(wanted), kinds, _batches(run(f"SELECT {selected} FROM ({inner}\n)"), file.name))
+
+
+def read_postgresql(
+    con: DuckDBPyConnection, wanted: Mapping[str, str], *, variable: str, table: str | None, query: str | None
+) -> None:
+    """Create `source` from a table or query of the PostgreSQL server whose address the environment variable holds.
+
+    Rows stream through a cursor on the server, in a transaction that can only read.
+    """
+    where = f"The database in {variable}"
+    inner = _statement(table, query, {}, where)
+    # Raised here, where neither a connection nor what the server said hangs on it.
+    refusal = _copied(con, wanted, variable, where, inner)
+    if refusal:
+        raise InputError(refusal)
+
+
+def _copied(con: DuckDBPyConnection, wanted: Mapping[str, str], variable: str, where: str, inner: str) -> str:
+    """Create `source` from a query of a server; return why that was refused, if it was."""
+    import psycopg
+
+    # Closed without a commit: old servers let a transaction that only reads create large objects.
+    with closing(_connected(variable, where)) as server:
+        of_connection = {server.info.user, server.info.password, server.info.host} - {"", *re.findall(r"\w+", inner)}
+        try:
+            server.read_only = True
+            for setting in _POSTGRESQL_SETTINGS:
+                server.execute(setting)
+            with server.cursor(name="clv_log") as cursor:
+                cursor.execute(inner)  # declared only: the server says what it is, and that it is one statement
+                types = [(column.name, column.type_code) for column in cursor.description or ()]
+                selected = _selected(wanted, [name for name, _ in types], where, "{}::text")
+                cursor.execute(f"SELECT {selected} FROM ({inner}\n) AS log")
+                _load(con, list(wanted), _postgresql_kinds(wanted, dict(types)), _batches(cursor, where))
+            return ""
+        except InputError as error:
+            return str(error)
+        except psycopg.Error as error:
+            said = error.diag.message_primary or "the connection was lost"
+        return f"{where} refuses to read the log: {_short(said, of_connection)}."
+
+
+def _postgresql_kinds(wanted: Mapping[str, str], types: Mapping[str, int]) -> dict[str, str]:
+    """Return the types of columns that are not loaded as text."""
+    inexact = [name for name in _IDENTIFIERS if types.get(wanted.get(name, "")) in _POSTGRESQL_FLOATS]
+    return {"date": _POSTGRESQL_DATES.get(types[wanted["date"]], "VARCHAR")} | dict.fromkeys(inexact, "DOUBLE")
+
+
+def _connected(variable: str, where: str) -> Any:
+    if not os.environ.get(variable, "").strip():
+        raise InputError(
+            f"The environment variable {variable} is not set: give it the database's address, "
+            f"like export {variable}=postgresql://user@host/database."
+        )
+    server, reason = _attempt(variable)
+    if server is None:
+        raise InputError(f"{where} cannot be reached: {reason}.")
+    return server
+
+
+def _attempt(variable: str) -> tuple[Any, str]:
+    """Return a connection, or why there is none: here alone, since the address and what the server said stay here."""
+    import psycopg
+
+    address = os.environ[variable].strip()
+    options = {"connect_timeout": CONNECT_SECONDS, "application_name": "clv", "client_encoding": "utf8"}
+    try:
+        return psycopg.connect(address, **options), ""  # type: ignore[arg-type]
+    except (psycopg.ProgrammingError, UnicodeError):
+        return None, "what the variable holds is no address like postgresql://user@host/database"
+    except psycopg.Error as error:
+        said = re.sub(r"""".*?"|'.*?'""", "", str(error)).lower()
+        return None, next((why for sign, why in _REFUSED_CONNECTION.items() if sign in said), "the address is wrong")
+
+
+def _statement(table: str | None, query: str | None, tables: Mapping[str, str], where: str) -> str:
+    """Return the SELECT to read; with neither table nor query, of the only table there is.
+
+    `tables` holds the names that are known, as they are said and as SQL writes them.
+    """
+    if query:
+        return _one_select(query)
+    if not table and len(tables) != 1:
+        found = f" (it has {listed(tables)})" if tables else ""
+        raise InputError(f"{where} holds {len(tables)} tables{found}: name one as table, or give a query.")
+    name = table or next(iter(tables))
+    return f"SELECT * FROM {tables.get(name) or '.'.join(map(quoted, name.split('.')))}"
+
+
+def _one_select(query: str) -> str:
+    """Return a query without the semicolon it may end in; refuse what is not one SELECT."""
+    code = _NO_CODE.sub(lambda found: (" " if found[0][:1] in "-/" else "x") * len(found[0]), query).rstrip()
+    while code.endswith(";"):
+        code = code[:-1].rstrip()
+    if ";" in code or not re.match(r"[\s(]*(select|with|from|values)\b", code, re.IGNORECASE):
+        raise InputError(_NO_SELECT)
+    return query[: len(code)]
+
+
+def _duckdb_tables(con: DuckDBPyConnection) -> dict[str, str]:
+    rows = con.execute(
+        "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = 'log_file' ORDER BY ALL"
+    ).fetchall()
+    return {
+        name if schema == "main" else f"{schema}.{name}": f"log_file.{quoted(schema)}.{quoted(name)}"
+        for schema, name in rows
+    }
+
+
+def _selected(wanted: Mapping[str, str], found: Sequence[str], where: str, cast: str) -> str:
+    missing = sorted(set(wanted.values()) - set(found))
+    if missing:
+        raise InputError(
+            f"{where} lacks the column {', '.join(missing)} (found: {listed(found)}):"
+            " map customer_id, date and amount to the log's names under columns."
+        )
+    repeated = sorted(name for name in wanted.values() if found.count(name) > 1)
+    if repeated:
+        raise InputError(f"{where} has several columns named {', '.join(repeated)}: rename all but one in the query.")
+    return ", ".join(f"{cast.format(quoted(name))} AS {quoted(column)}" for column, name in wanted.items())
+
+
+def _asked(ask: Any, where: str) -> Any:
+    try:
+        return ask()
+    except (duckdb.Error, sqlite3.Error) as error:
+        if any(sign in str(error) for sign in _DAMAGED):
+            raise InputError(f"{where} {_DAMAGE}.") from error
+        said = reason(error)
+        no_text = re.match("Could not decode to UTF-8 column '(.*?)'", said)
+        if no_text:
+            said = f"{no_text[1]} holds bytes that are not UTF-8 text"
+        raise InputError(f"{where} refuses to read the log: {_short(said)}.") from error
+
+
+def _short(said: str, hidden: Iterable[str] = ()) -> str:
+    for secret in hidden:
+        said = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "…", said)
+    return said[:200].rstrip(".! ")
+
+
+def _batches(cursor: Any, where: str) -> Iterator[list[tuple[Any, ...]]]:
+    while rows := _asked(lambda: cursor.fetchmany(ROWS_AT_A_TIME), where):
+        yield rows
+
+
+def _load(
+    con: DuckDBPyConnection,
+    names: Sequence[str],
+    kinds: Mapping[str, str],
+    batches: Iterable[list[tuple[Any, ...]]],
+) -> None:
+    """Fill the table `source` with rows of texts, in their order; a text that is not of its column's kind is null."""
+    columns = ", ".join(f"{quoted(name)} {kinds.get(name, 'VARCHAR')}" for name in names)
+    con.execute(f"CREATE TABLE source (record BIGINT, {columns}, ragged VARCHAR)")
+    typed = ", ".join(f"TRY_CAST({quoted(name)} AS {kinds.get(name, 'VARCHAR')})" for name in names)
+    schema = pa.schema([(name, pa.string()) for name in names])
+    count = 0
+    for rows in batches:
+        texts = pa.table([pa.array(column, pa.string()) for column in zip(*rows, strict=True)], schema=schema)
+        con.register("batch", texts)
+        con.execute(f"INSERT INTO source SELECT {count} + row_number() OVER (), {typed}, NULL FROM batch")
+        con.unregister("batch")
+        count += len(rows)

@@ -1,0 +1,215 @@
+"""What a data owner should know of a cleaned log: every rule with what it found, and what stays but may surprise.
+
+Works on the tables that `transactions.clean` leaves, also where it refused the log halfway.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any
+
+import pandas as pd
+from duckdb import DuckDBPyConnection
+
+from clv import tables
+from clv.transactions.cleaning import places, repeats, tells_rows_apart
+from clv.transactions.connection import literal, one
+from clv.transactions.reading import SourceSettings
+from clv.transactions.rules import RULES, WARN, Rule
+from clv.transactions.unreadable import hint
+
+SAMPLES = 5  # record numbers shown per rule
+_ALIKE = r"[\s\p{Cc}\p{Cf}]|^0+|\.0+$"  # what two ways to write one identifier may differ in, beside case
+QUIET_DAYS = 14  # days without any purchase that are worth a question, if purchases usually come more often
+QUIET_TIMES = 10  # ... namely so many times the usual pause
+
+# These look at a customer of `profile`; a warning takes no row.
+CUSTOMER_RULES = (
+    Rule(
+        "dominant_customer", WARN, "customer_id", "one customer brings over a tenth of the revenue", "share > 0.10",
+        "Is it a wholesale or a collective account? exclude_ids leaves it out; compare both reports.",
+    ),
+    Rule(
+        "concentrated_revenue", WARN, "customer_id", "a hundredth of the customers brings over half of the revenue",
+        "place <= ceil(customers / 100.0) AND best_share > 0.50",
+        "Retail and wholesale may be mixed: two logs, or exclude_ids, would describe each better.",
+    ),
+    Rule(
+        "inhuman_frequency", WARN, "customer_id", "customers who buy more often than a person does",
+        "rows_per_day > 24 OR (days >= 60 AND days > 0.8 * span)",
+        "Is it a test, internal, reseller or guest account? exclude_ids or exclude_pattern leaves it out.",
+    ),
+    Rule(
+        "looks_like_test", WARN, "customer_id", "identifiers that begin like those of test or internal accounts",
+        r"regexp_matches(customer, '(?i)^(test|dummy|demo|internal|intern|admin|staff|employee|guest|unknown|none|null)"
+        r"([^a-z]|$)')",
+        "exclude_pattern or exclude_ids leaves them out.",
+    ),
+    Rule(
+        "spreadsheet_id", WARN, "customer_id", "identifiers that a spreadsheet has turned into rounded numbers",
+        r"regexp_full_match(customer, '\d([.,]\d+)?E\+?\d+')",
+        "Several customers may have become one: export the identifiers as text.",
+    ),
+    Rule(
+        "similar_id", WARN, "customer_id", "identifiers that differ only in case, spaces, leading zeros or a final .0",
+        "alike > 1",
+        "They count as different customers: write each customer one way.",
+    ),
+)  # fmt: skip
+ZERO_AMOUNT = Rule(
+    "zero_amount_kept", WARN, "amount", "rows of amount zero, kept as visits", "rule IS NULL AND money = 0",
+    "If they are gifts or samples, set zero_amounts to drop.",
+)  # fmt: skip
+FRACTIONS = Rule(
+    "fraction_of_cent", WARN, "amount", "amounts with fractions of a hundredth",
+    "rule IS NULL AND money <> round(money, 2)",
+    "Is the sign that was read as the decimal one a sign between thousands? State decimal and thousands.",
+)  # fmt: skip
+EXCESS = Rule(
+    "refund_in_excess", WARN, "amount", "purchases refunded with more than they cost",
+    "rule = 'cancelled_purchase' AND money < 0",
+    "The rest of the refund belongs to no purchase: does it name the right order?",
+)  # fmt: skip
+UNUSED_FILTER = Rule(
+    "unused_filter", WARN, "customer_id", "customers who were to be left out, and are not in the log",
+    "exclude_ids that no row has, or an exclude_pattern that matches none",
+    "Identifiers must be written as in the log, leading zeros included.",
+)  # fmt: skip
+REPEATS = Rule(
+    "repeat_kept", WARN, "row", "exact repeats of a row, kept because no order tells them apart",
+    "rule IS NULL AND an earlier row has the same customer, day and amount",
+    "If an order_id (of lines: a product) can be mapped, repeats are recognised and removed.",
+)  # fmt: skip
+GAP = Rule(
+    "silent_days", WARN, "date", "purchases before which nobody had bought for an unusually long time",
+    f"days since the purchase before > {QUIET_DAYS} and > {QUIET_TIMES} times the usual",
+    "Was the shop closed, or is a part of the export missing?",
+)  # fmt: skip
+QUIET_END = Rule(
+    "silent_end", WARN, "date", "nobody bought for an unusually long time before observation_end",
+    f"observation_end - last purchase > {QUIET_DAYS} days and > {QUIET_TIMES} times the usual pause",
+    "Silence counts as customers lost: set observation_end to the last day that was exported.",
+)  # fmt: skip
+
+
+def inspect(con: DuckDBPyConnection, settings: SourceSettings) -> pd.DataFrame:
+    """Return table `QUALITY`: one row per rule, also of those that found nothing."""
+    lines = _decided(con)
+    if one(con, "SELECT count(*) FROM transactions"):
+        _profile(con, settings)
+        lines += [_customers(con, rule) for rule in CUSTOMER_RULES]
+        lines += [*_amounts(con), _repeats(con, settings), *_silences(con, settings)]
+        con.execute("DROP TABLE profile")
+    lines.append(_unused_filters(con, settings))
+    total = one(con, "SELECT count(*) FROM judged")
+    rules = [line[0] for line in lines]
+    counted = [line[1:] for line in lines]
+    frame = pd.DataFrame(
+        {
+            "rule": [rule.name for rule in rules],
+            "severity": [rule.severity for rule in rules],
+            "column": [settings.name_of(rule.column) for rule in rules],
+            "meaning": [rule.meaning for rule in rules],
+            "rows": [int(rows) for rows, _, _ in counted],
+            "share": [rows / total for rows, _, _ in counted],
+            "amount": [float(amount or 0) for _, amount, _ in counted],
+            "records": [places(con, records) for _, _, records in counted],
+            "condition": [rule.condition for rule in rules],
+            "advice": [f"{rule.advice} {hint(con, rule, settings)}".strip() for rule in rules],
+        }
+    )
+    return tables.check(tables.QUALITY, tables.with_texts(tables.QUALITY, frame))
+
+
+Found = tuple[Rule, int, Any, Sequence[int]]  # rule, rows, money, first records
+
+
+def _decided(con: DuckDBPyConnection) -> list[Found]:
+    """Return what each rule of cleaning took, in one pass."""
+    rows = con.execute(
+        f"SELECT rule, count(*), sum(money), min(record, {SAMPLES}) FROM decided WHERE rule IS NOT NULL GROUP BY rule"
+    ).fetchall()
+    found = {name: (count, money, records) for name, count, money, records in rows}
+    return [(rule, *found.get(rule.name, (0, 0, []))) for rule in RULES]
+
+
+def _amounts(con: DuckDBPyConnection) -> list[Found]:
+    """Return what the rules on kept amounts found, in one pass."""
+    rules = (ZERO_AMOUNT, FRACTIONS, EXCESS)
+    counts = ", ".join(
+        f"count(*) FILTER ({rule.condition}), sum(money) FILTER ({rule.condition}),"
+        f" min(record, {SAMPLES}) FILTER ({rule.condition})"
+        for rule in rules
+    )
+    row = con.execute(f"SELECT {counts} FROM decided").fetchone() or ()
+    return [(rule, row[3 * place], row[3 * place + 1], row[3 * place + 2] or []) for place, rule in enumerate(rules)]
+
+
+def _first(con: DuckDBPyConnection, rule: Rule, rows: str) -> Found:
+    found = con.execute(f"SELECT count(*), sum(money), min(record, {SAMPLES}) FROM ({rows})").fetchone()
+    count, money, records = found or (0, 0, None)
+    return rule, count, money, records or []
+
+
+def _profile(con: DuckDBPyConnection, settings: SourceSettings) -> None:
+    """Create `profile`: one row per customer with what `CUSTOMER_RULES` look at."""
+    # The lines of an order are bought at once, so only transactions are counted against the hours of a day.
+    a_day = "rows / days" if settings.shape == "transactions" else "0"
+    con.execute(f"""
+        CREATE OR REPLACE TABLE profile AS
+        WITH bought AS (SELECT customer_id AS customer, count(*) AS days, max(date) - min(date) + 1 AS span
+                        FROM transactions GROUP BY customer_id),
+             rows AS (SELECT customer, count(*) AS rows, sum(money) AS money, min(record) AS record
+                      FROM decided WHERE rule IS NULL GROUP BY customer),
+             ranked AS (SELECT *, {a_day} AS rows_per_day, money / nullif(sum(money) OVER (), 0) AS share,
+                               count(*) OVER () AS customers,
+                               row_number() OVER (ORDER BY money DESC, customer) AS place,
+                               count(*) OVER (PARTITION BY regexp_replace(lower(customer), {literal(_ALIKE)}, '', 'g'))
+                                   AS alike
+                        FROM rows JOIN bought USING (customer))
+        SELECT *, sum(share) FILTER (place <= ceil(customers / 100.0)) OVER () AS best_share FROM ranked""")
+
+
+def _customers(con: DuckDBPyConnection, rule: Rule) -> Found:
+    found = con.execute(
+        f"SELECT coalesce(sum(rows), 0)::BIGINT, sum(money), min(record, {SAMPLES}) FROM profile WHERE {rule.condition}"
+    ).fetchone()
+    rows, money, records = found or (0, 0, None)
+    return rule, rows, money, records or []
+
+
+def _repeats(con: DuckDBPyConnection, settings: SourceSettings) -> Found:
+    """Return the kept rows that repeat another; those with an order, where that tells rows apart, are gone already."""
+    kept = "rule IS NULL AND order_id IS NULL" if tells_rows_apart(settings) else "rule IS NULL"
+    return _first(con, REPEATS, repeats(con, "decided", "day", kept))
+
+
+def _unused_filters(con: DuckDBPyConnection, settings: SourceSettings) -> Found:
+    """Return how many filters on customers met nobody."""
+    names = [str(name) for name in settings.exclude_ids]
+    left_out = "FROM judged WHERE rule IS NOT NULL"  # another rule may have taken their rows first
+    met = con.execute(f"SELECT DISTINCT customer {left_out} AND list_contains(?, customer)", [names]).fetchall()
+    pattern = settings.exclude_pattern
+    idle = pattern is not None and not one(
+        con,
+        f"SELECT count(*) {left_out} AND regexp_matches(customer, {literal(pattern)})",
+    )
+    return UNUSED_FILTER, len(set(names) - {name for (name,) in met}) + int(idle), 0, []
+
+
+def _silences(con: DuckDBPyConnection, settings: SourceSettings) -> Iterable[Found]:
+    """Return the gaps between days with purchases, and the silence before the stated end of observation."""
+    days = "SELECT DISTINCT date FROM transactions"
+    pauses = f"SELECT date, date - lag(date) OVER (ORDER BY date) AS pause FROM ({days})"
+    usual = float(one(con, f"SELECT coalesce(median(pause), 1) FROM ({pauses})") or 1)
+    longest = max(QUIET_DAYS, QUIET_TIMES * usual)
+    after_gap = f"SELECT date FROM ({pauses}) WHERE pause > {longest}"
+    yield _first(
+        con,
+        GAP,
+        f"SELECT min(record) AS record, arg_min(money, record) AS money FROM decided"
+        f" WHERE rule IS NULL AND day IN ({after_gap}) GROUP BY day",
+    )
+    last: date = one(con, "SELECT max(date) FROM transactions")
+    end = settings.observation_end
+    quiet = end is not None and (end - last).days > longest
+    yield QUIET_END, int(quiet), 0, []

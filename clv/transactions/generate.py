@@ -1,0 +1,277 @@
+"""Customers and their purchases from known parameters: BG/NBD for when, Gamma-Gamma for how much, truth kept.
+
+BG/NBD (Fader, Hardie & Lee 2005): purchase rate lambda ~ Gamma(r, rate alpha) per week, dropout probability
+~ Beta(a, b); after every repeat purchase (not after the first one) the customer leaves with that probability.
+Gamma-Gamma (Fader & Hardie 2013): an amount ~ Gamma(p, rate nu), nu ~ Gamma(q, rate v) per customer.
+Randomness enters as a numpy Generator; no file is read or written.
+"""
+
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pandas as pd
+from numpy.random import Generator
+from numpy.typing import ArrayLike, NDArray
+
+from clv import tables
+from clv.rfm.customers import DAYS_PER_WEEK
+
+SMALLEST_AMOUNT = 0.01
+TEST_CUSTOMERS = 3
+REFUND_DAYS = 14
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The parameters of the population; alpha is in weeks, v in money."""
+
+    r: float
+    alpha_weeks: float
+    a: float
+    b: float
+    p: float
+    q: float
+    v: float
+
+
+def population(truth: Truth, n_customers: int, generator: Generator) -> pd.DataFrame:
+    """Return every customer's latent values: purchase_rate_weekly, dropout_probability, spend_rate (nu), mean_spend."""
+    spend_rate = generator.gamma(truth.q, 1 / truth.v, n_customers)
+    return pd.DataFrame(
+        {
+            "purchase_rate_weekly": generator.gamma(truth.r, 1 / truth.alpha_weeks, n_customers),
+            "dropout_probability": generator.beta(truth.a, truth.b, n_customers),
+            "spend_rate": spend_rate,
+            "mean_spend": truth.p / spend_rate,
+        }
+    )
+
+
+def purchases(truth: Truth, latent: pd.DataFrame, until_weeks: ArrayLike, generator: Generator) -> pd.DataFrame:
+    """Return every purchase of every customer from the first one (week 0) until that customer's `until_weeks`.
+
+    Returns
+    -------
+    customer (row of `latent`), number (0 is the first purchase), week (exact, since the first), amount, leaves (1 if
+    the customer left right after it); sorted by customer and number.
+    """
+    events = _events(latent, np.broadcast_to(np.asarray(until_weeks, dtype=float), len(latent)), generator)
+    events = events.sort_values(["customer", "number"], ignore_index=True)
+    spend_rate = latent["spend_rate"].to_numpy()[events["customer"]]
+    return events.assign(amount=generator.gamma(truth.p, 1, len(events)) / spend_rate)
+
+
+def histories(
+    truth: Truth,
+    n_customers: int,
+    observation_weeks: ArrayLike,
+    horizon_weeks: float,
+    discount_weekly: float,
+    generator: Generator,
+) -> pd.DataFrame:
+    """Return unrounded histories with their true future, for tests of recovery and calibration.
+
+    Parameters
+    ----------
+    observation_weeks
+        Age T of every customer at the end of observation, a number or one per customer.
+    discount_weekly
+        Force of interest: a purchase t weeks after the end of observation counts exp(-discount_weekly * t).
+
+    Returns
+    -------
+    customer_id, frequency, recency, T, monetary_value (mean of the repeat amounts), then the columns of `TRUTH`.
+    """
+    ages = np.broadcast_to(np.asarray(observation_weeks, dtype=float), n_customers)
+    latent = population(truth, n_customers, generator)
+    events = purchases(truth, latent, ages + horizon_weeks, generator)
+    seen = events[(events["number"] > 0) & (events["week"] <= ages[events["customer"]])].groupby("customer")
+    every = pd.RangeIndex(n_customers)
+    history = pd.DataFrame(
+        {
+            "customer_id": _identifiers(n_customers),
+            "frequency": seen.size().reindex(every, fill_value=0),
+            "recency": seen["week"].max().reindex(every, fill_value=0.0),
+            "T": ages,
+            "monetary_value": seen["amount"].mean().reindex(every, fill_value=0.0),
+        }
+    )
+    return history.merge(_truth(latent, events, ages, discount_weekly, gross_margin=1.0), on="customer_id")
+
+
+def generate(
+    truth: Truth,
+    *,
+    n_customers: int,
+    start: date,
+    acquisition_months: int,
+    observation_end: date,
+    horizon_weeks: float,
+    discount_weekly: float,
+    gross_margin: float,
+    generator: Generator,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return a clean order log up to `observation_end` (included), and table `TRUTH` with what came after it.
+
+    First purchases are spread evenly over the acquisition months (as far as observed). The process runs in continuous
+    time; the log has its days, and amounts in whole cents.
+
+    Returns
+    -------
+    log
+        customer_id, date, amount, order_id, sorted by date and order_id.
+    truth
+        Latent values, and the purchases and value of the `horizon_weeks` after the end of the observation day.
+    """
+    observed_days = (observation_end - start).days + 1
+    acquisition_days = min((_months_later(start, acquisition_months) - start).days, observed_days)
+    first = np.sort(generator.uniform(0, acquisition_days, n_customers))
+    ages = (observed_days - first) / DAYS_PER_WEEK
+    latent = population(truth, n_customers, generator)
+    events = purchases(truth, latent, ages + horizon_weeks, generator)
+    events["amount"] = events["amount"].round(2).clip(lower=SMALLEST_AMOUNT)
+    log = _log(events[events["week"] <= ages[events["customer"]]], first, start, n_customers)
+    return log, tables.check(tables.TRUTH, _truth(latent, events, ages, discount_weekly, gross_margin))
+
+
+def generated_log(
+    source: str,
+    truth: Truth,
+    *,
+    n_customers: int,
+    start: date,
+    acquisition_months: int,
+    observation_end: date,
+    horizon_weeks: float,
+    discount_weekly: float,
+    gross_margin: float,
+    mess_share: float,
+    generator: Generator,
+) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
+    """Return the messy log and table `TRUTH` of a run that generates its customers; None, None for other sources."""
+    if source != "generate":
+        return None, None
+    log, future = generate(
+        truth,
+        n_customers=n_customers,
+        start=start,
+        acquisition_months=acquisition_months,
+        observation_end=observation_end,
+        horizon_weeks=horizon_weeks,
+        discount_weekly=discount_weekly,
+        gross_margin=gross_margin,
+        generator=generator,
+    )
+    return mess(log, share=mess_share, generator=generator), future
+
+
+def mess(log: pd.DataFrame, *, share: float, generator: Generator) -> pd.DataFrame:
+    """Return the log as text, with about `share` of rows added that cleaning has to remove without a trace.
+
+    Five kinds in equal parts: orders refunded in full (order and refund are both added), orders raised by what a
+    later refund takes off, orders exported twice, orders without a customer, and orders of test customers
+    ("TEST-01" ...). So the cleaned mess equals the clean log, to the cent.
+    """
+    size = min(round(share * len(log) / 6), len(log) // 5)  # a full refund adds two rows, the others one
+    chosen = generator.permutation(len(log))[: 5 * size].reshape(5, size)
+    first_free = log["order_id"].str[1:].astype("int64").max() + 1 if len(log) else 0
+    fresh = [f"O{number:07d}" for number in range(first_free, first_free + 3 * size)]
+    cents = (log["amount"] * 100).round().astype("int64")
+    raised = log.assign(cents=cents)[["customer_id", "date", "cents", "order_id"]]
+
+    returned = raised.iloc[chosen[0]].assign(order_id=fresh[:size])
+    partly = raised.iloc[chosen[1]].assign(cents=generator.integers(100, 5_000, size))
+    raised.loc[partly.index, "cents"] += partly["cents"]
+    twice = raised.iloc[chosen[2]]
+    nobody = raised.iloc[chosen[3]].assign(customer_id="", order_id=fresh[size : 2 * size])
+    numbers = generator.integers(1, TEST_CUSTOMERS + 1, size)
+    tests = raised.iloc[chosen[4]].assign(
+        customer_id=[f"TEST-{number:02d}" for number in numbers], order_id=fresh[2 * size :]
+    )
+    refunds = _refunds(pd.concat([returned, partly]), log["date"].max(), generator)
+    rows = pd.concat([raised, returned, refunds, twice, nobody, tests]).sort_values(
+        ["date", "order_id", "cents"], kind="stable", ignore_index=True
+    )
+    return pd.DataFrame(
+        {
+            "customer_id": rows["customer_id"].astype("str"),
+            "date": rows["date"].dt.strftime("%Y-%m-%d").astype("str"),
+            "amount": (rows["cents"] / 100).map("{:.2f}".format).astype("str"),
+            "order_id": rows["order_id"].astype("str"),
+        }
+    )
+
+
+def _events(latent: pd.DataFrame, until: NDArray[np.float64], generator: Generator) -> pd.DataFrame:
+    """Return the purchase times: one pass per purchase number over the customers still there."""
+    rate = latent["purchase_rate_weekly"].to_numpy()
+    dropout = latent["dropout_probability"].to_numpy()
+    customer, week = np.arange(len(latent)), np.zeros(len(latent))
+    passes = [(customer, np.zeros_like(customer), week, np.zeros(len(latent), dtype=bool))]
+    number = 0
+    while customer.size:
+        number += 1
+        with np.errstate(divide="ignore", over="ignore"):  # a rate may underflow to 0: never again
+            week = week + generator.standard_exponential(customer.size) / rate[customer]
+        inside = week <= until[customer]
+        customer, week = customer[inside], week[inside]
+        leaves = generator.random(customer.size) < dropout[customer]
+        passes.append((customer, np.full_like(customer, number), week, leaves))
+        customer, week = customer[~leaves], week[~leaves]
+    columns = (np.concatenate(parts) for parts in zip(*passes, strict=True))
+    return pd.DataFrame(dict(zip(("customer", "number", "week", "leaves"), columns, strict=True)))
+
+
+def _truth(
+    latent: pd.DataFrame, events: pd.DataFrame, ages: NDArray[np.float64], discount_weekly: float, gross_margin: float
+) -> pd.DataFrame:
+    """Return table `TRUTH`: latent values, alive at the end of observation, and what came after it."""
+    weeks_after = events["week"] - ages[events["customer"]]
+    later = events.assign(value=events["amount"] * np.exp(-discount_weekly * weeks_after))[weeks_after > 0]
+    left = events.loc[events["leaves"] & (weeks_after <= 0), "customer"]
+    every = pd.RangeIndex(len(latent))
+    future = later.groupby("customer")
+    return pd.DataFrame(
+        {
+            "customer_id": _identifiers(len(latent)),
+            "purchase_rate_weekly": latent["purchase_rate_weekly"],
+            "dropout_probability": latent["dropout_probability"],
+            "mean_spend": latent["mean_spend"],
+            "alive": (~every.isin(left)).astype("int64"),
+            "future_purchases": future.size().reindex(every, fill_value=0),
+            "future_value": gross_margin * future["value"].sum().reindex(every, fill_value=0.0),
+        }
+    )
+
+
+def _log(events: pd.DataFrame, first: NDArray[np.float64], start: date, n_customers: int) -> pd.DataFrame:
+    """Return the observed events as orders, numbered in the order of their time."""
+    moment = first[events["customer"]] + events["week"] * DAYS_PER_WEEK
+    rows = events.assign(moment=moment).sort_values("moment", kind="stable", ignore_index=True)
+    days = pd.to_timedelta(np.floor(rows["moment"]), unit="D")
+    identifiers = _identifiers(n_customers)
+    return pd.DataFrame(
+        {
+            "customer_id": identifiers.iloc[rows["customer"]].reset_index(drop=True),
+            "date": (pd.Timestamp(start) + days).astype("datetime64[us]"),
+            "amount": rows["amount"],
+            "order_id": pd.Series([f"O{number:07d}" for number in range(1, len(rows) + 1)], dtype="str"),
+        }
+    )
+
+
+def _refunds(orders: pd.DataFrame, last_date: pd.Timestamp, generator: Generator) -> pd.DataFrame:
+    days = pd.to_timedelta(generator.integers(1, REFUND_DAYS + 1, len(orders)), unit="D")
+    return orders.assign(date=(orders["date"] + days).clip(upper=last_date), cents=-orders["cents"])
+
+
+def _identifiers(n_customers: int) -> pd.Series:
+    width = max(5, len(str(n_customers)))
+    return pd.Series([f"C{number:0{width}d}" for number in range(1, n_customers + 1)], dtype="str")
+
+
+def _months_later(day: date, months: int) -> date:
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))

@@ -1,0 +1,150 @@
+"""How a log's cells become identifiers, moments and money: SQL expressions, null where a cell does not say one.
+
+Nothing is guessed: dates are read by the stated format, numbers by the stated decimal sign. A currency sign, a bracket
+or a minus that can mean only one thing is understood.
+"""
+
+import re
+from collections.abc import Mapping
+
+import duckdb
+from duckdb import DuckDBPyConnection
+
+from clv.errors import InputError
+from clv.run.params import INSTANTS
+from clv.transactions.connection import literal, reason
+from clv.transactions.reading import SourceSettings
+
+MONEY = "DECIMAL(18, 6)"
+TEXT = {"VARCHAR"}
+DAYS = {"DATE", "TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS"}
+INSTANT = "TIMESTAMP WITH TIME ZONE"
+INEXACT = {"FLOAT", "DOUBLE"}
+WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
+_EDGES = r"[\s\pZ\p{Cc}\p{Cf}]+"  # spaces of every kind, control and invisible characters
+_THOUSANDS = {".": r"\.", ",": ",", " ": r"[ \x{A0}\x{2009}\x{202F}]", "'": "['’]"}
+_LATEST = 4_102_444_800  # seconds to the year 2100: what counts time beyond it counts something else
+
+
+def identifier(column: str) -> str:
+    """Return the text of an identifier without surrounding spaces and control characters; null if nothing is left."""
+    text = f"{column}::VARCHAR"
+    bare = f"nullif(regexp_replace({text}, '^{_EDGES}|{_EDGES}$', '', 'g'), '')"
+    return f"CASE WHEN regexp_full_match({text}, '[!-~]+') THEN {text} ELSE {bare} END"
+
+
+def moment(con: DuckDBPyConnection, kind: str, settings: SourceSettings) -> str:
+    """Return the date of a row as TIMESTAMP: in the stated zone if it carries an offset, and as it stands if not."""
+    name, written = settings.name_of("date"), settings.date_format
+    if kind == "TIMESTAMP_NS":  # a cast would round the end of a day into the next one
+        return "make_timestamp(epoch_ns(date) // 1000)"
+    if kind in DAYS:
+        return "try_cast(date AS TIMESTAMP)"
+    if kind == INSTANT:
+        return _local("date", settings)
+    if kind not in TEXT | WHOLE:
+        raise InputError(f"column {name} holds {kind}: write it as a date, or as text and state date_format.")
+    if written is None:
+        example = '"%Y-%m-%d" for 2024-01-31'
+        if kind in WHOLE:
+            example = (
+                "unix_seconds, or %Y%m%d for 20240131 (numbers like 45000 are a spreadsheet's: save them as dates)"
+            )
+        what = "text" if kind in TEXT else "a whole number"
+        raise InputError(f"column {name} is {what}: state how its dates are written as date_format, like {example}.")
+    if written in INSTANTS:
+        count = f"try_cast(date AS DOUBLE) / {INSTANTS[written]}"
+        return _local(f"CASE WHEN abs({count}) < {_LATEST} THEN to_timestamp({count}) END", settings)
+    read = f"try_strptime(trim(date::VARCHAR), {literal(written)})"
+    found = _kind_of(con, read.replace("date::VARCHAR", "''"), written)
+    if found == INSTANT:
+        return _local(read, settings)
+    if found == "TIMESTAMP_NS":
+        read = f"make_timestamp(epoch_ns({read}) // 1000)"
+    if written.endswith(("Z", "UTC")):  # %z does not read a Z, so formats spell it out
+        return _local(f"timezone('UTC', {read}::TIMESTAMP)", settings)
+    return f"{read}::TIMESTAMP"
+
+
+def money(column: str, kind: str, settings: SourceSettings) -> str:
+    """Return the amount (or quantity, or price) in `column` as DECIMAL with six decimals; null if it is no number."""
+    exact = f"try_cast({column} AS {MONEY})"
+    if kind == "FLOAT":  # its shortest text is what was meant: 0.1 and not 0.10000000149
+        return f"try_cast({column}::VARCHAR::DOUBLE AS {MONEY})"
+    if kind in INEXACT | WHOLE or kind.startswith("DECIMAL"):
+        return exact
+    if kind not in TEXT:
+        raise InputError(f"column {settings.name_of(column)} holds {kind}: write amounts as numbers.")
+    mark = re.escape(settings.decimal)
+    plain = rf"[+-]?(\d+{mark}?\d*|{mark}\d+)([eE][+-]?\d+)?"
+    number = f"trim({column})"
+    return (
+        f"CASE WHEN regexp_full_match({number}, {literal(plain)})"
+        f" THEN try_cast(replace({number}, '{settings.decimal}', '.') AS {MONEY})"
+        f" ELSE {_decorated(column, settings)} END"
+    )
+
+
+def sign(column: str) -> str:
+    """Return the currency sign in an amount's text, null if there is none."""
+    return rf"nullif(regexp_extract({column}, '\p{{Sc}}'), '')"
+
+
+def refuse_inexact_identifiers(kinds: Mapping[str, str], settings: SourceSettings) -> None:
+    """Refuse identifiers stored as floating-point numbers: long ones have merged already."""
+    for column in ("customer_id", "order_id", "product"):
+        if kinds.get(column) in INEXACT:
+            name = settings.name_of(column)
+            raise InputError(f"column {name} holds {kinds[column]}, which merges long identifiers: write it as text.")
+
+
+def refuse_meaningless_patterns(con: DuckDBPyConnection, settings: SourceSettings) -> None:
+    """Refuse a regular expression that the database does not understand, naming the setting."""
+    for name in ("exclude_pattern", "cancellation_pattern"):
+        pattern = getattr(settings, name)
+        try:
+            con.execute("SELECT regexp_matches('', ?::VARCHAR)", [pattern])
+        except duckdb.Error as error:
+            raise InputError(f"{name} {pattern!r} is not understood ({reason(error)}).") from error
+
+
+def _local(instant: str, settings: SourceSettings) -> str:
+    if settings.timezone is None:
+        raise InputError(
+            f"column {settings.name_of('date')} holds moments with an offset: state whose days count as timezone, "
+            "like Europe/Berlin."
+        )
+    return f"timezone({literal(settings.timezone)}, {instant})"
+
+
+def _kind_of(con: DuckDBPyConnection, expression: str, written: str) -> str:
+    try:
+        return str((con.execute(f"SELECT typeof({expression})").fetchone() or ("",))[0])
+    except duckdb.Error as error:
+        raise InputError(f"date_format {written!r} is not understood ({reason(error)}).") from error
+
+
+def _decorated(column: str, settings: SourceSettings) -> str:
+    """Read $1,234.50, 1.234,50 €, (12.00), 12.00- and the like."""
+    mark = re.escape(settings.decimal)
+    digits = rf"\d+{mark}?\d*|{mark}\d+"
+    gap = _THOUSANDS.get(settings.thousands or "", "")
+    if gap:
+        digits = rf"\d{{1,3}}(?:{gap}\d{{3}})+(?:{mark}\d*)?|{digits}"
+    unit = rf"(?:\p{{Sc}}|{re.escape(settings.currency)})?"
+    space = r"[\s\pZ]*"
+    pattern = rf"^{space}([-+−(]?){space}{unit}{space}([-+−]?){space}({digits}){space}{unit}{space}([-−)]?){space}$"
+    parts = f"regexp_extract({column}, {literal(pattern)}, ['before', 'inner', 'digits', 'after'])"
+    bare = (
+        f"replace(regexp_replace(p['digits'], {literal(gap)}, '', 'g'), '{settings.decimal}', '.')"
+        if gap
+        else f"replace(p['digits'], '{settings.decimal}', '.')"
+    )
+    # At most one sign, and brackets only in pairs.
+    minus = "(p['before'] IN ('-', '−', '('))::INT + (p['inner'] IN ('-', '−'))::INT + (p['after'] IN ('-', '−'))::INT"
+    plus = "(p['before'] = '+')::INT + (p['inner'] = '+')::INT"
+    return (
+        f"list_transform([{parts}], lambda p: CASE WHEN p['digits'] = '' OR ({minus} + {plus}) > 1"
+        f" OR (p['before'] = '(') <> (p['after'] = ')') THEN NULL"
+        f" ELSE try_cast({bare} AS {MONEY}) * (1 - 2 * ({minus})) END)[1]::{MONEY}"
+    )

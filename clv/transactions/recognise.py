@@ -1,0 +1,359 @@
+"""Which column of an unknown log is which: told from the columns' names and a sample of rows.
+
+What the sample leaves open becomes a question; nothing is guessed that a run could silently get wrong.
+"""
+
+import re
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import cached_property
+
+from clv.errors import InputError
+from clv.transactions.notation import (
+    CODE,
+    MOST,
+    SIGNS,
+    Dates,
+    Style,
+    currency_sign,
+    number_styles,
+    read_dates,
+    read_number,
+)
+
+# What shops call our columns, best first: small letters without accents, punctuation or a word for "number" at the end.
+# The last words of a name are enough ("Billing country"); NUMBER_WORD, ONLY_ALONE and MISLEADING say what else counts.
+NAMES = {
+    "customer_id": """customerunique customer cust client user buyer member household shopper consumer account card
+        loyalty customerreference visitor guest donor contact kunden kunde kd cliente cid uid emailaddress email mail
+        id""",
+    "date": """orderdate invoicedate purchasedate transactiondate saledate dateofpurchase datepurchased
+        purchasetimestamp orderedat purchasedat createdat processedat placedat paidat datecreated createdutc created
+        timestamp datetime ordertime date day bestelldatum kaufdatum rechnungsdatum belegdatum buchungsdatum datum
+        fecha time""",
+    "amount": """amount orderamount totalamount transactionamount amountpaid ordertotal totalprice totaldue grandtotal
+        linetotal total revenue sales turnover ordervalue value spend spent subtotal payment paid sale gesamtbetrag
+        rechnungsbetrag betrag umsatz gesamtpreis summe gesamt bestellwert montanttotal montant chiffredaffaires
+        importe monto ventas venta valor""",
+    "quantity": """quantity qty unitssold units pieces items itemcount cds menge anzahl stuckzahl stueckzahl stuck
+        quantite qte cantidad unidades""",
+    "unit_price": """unitprice priceperunit priceeach price einzelpreis stuckpreis stueckpreis preis prixunitaire prix
+        preciounitario precio""",
+    "order_id": """order invoice transaction trans receipt basket ticket booking checkout cart saleid salesid purchaseid
+        documentno increment bestell bestellung rechnungs rechnung auftrags auftrag beleg bon commande facture pedido
+        factura name id""",
+    "product": """stock sku product item article variant ean gtin upc asin lineitemname productname itemname artikel
+        produkt produit producto articulo description bezeichnung""",
+    "currency": "currency isocurrency wahrung waehrung devise monnaie moneda divisa",
+    "country": "country land pays pais",
+}
+RANKS = {role: {name: rank for rank, name in enumerate(names.split())} for role, names in NAMES.items()}
+NUMBER_WORD = re.compile(r"(id|no|nr|num|number|nummer|numero|code|key|ref)$")
+ONLY_ALONE = ("id", "name")  # "store id" and "first name" are somebody else's
+NOT_THE_MONEY = r"tax|vat|discount|shipping|freight|fee|cost|refund(ed)?|balance|tip|compare"
+MISLEADING = {
+    "date": r"birth|ship\w*|deliver\w*|due|update\w*|modified|cancel\w*|expir\w*|first|last|week|hour",
+    "customer_id": "gift|is|has",
+    "order_id": "days|since|prior|previous|is|has",
+    "amount": NOT_THE_MONEY,
+    "unit_price": f"total|{NOT_THE_MONEY}",
+}
+ASKED = {
+    "customer_id": "Which column says who bought? State customer_id under columns.",
+    "date": "Which column says when? State date under columns.",
+    "amount": "Which column says how much? State amount under columns, or quantity and unit_price.",
+    "order_id": "No column looks like an order number: without order_id nobody can say which repeated rows are errors.",
+}
+MONEY = ("amount", "quantity", "unit_price")
+REFUSED_ABOVE = 0.10  # the default of max_rejected_share
+FEW = 20  # fewer rows show nothing about what repeats
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """What names and a sample tell of a log, and the questions they leave open."""
+
+    columns: dict[str, str]  # ours -> the file's
+    shape: str  # transactions or line_items
+    date_format: str | None  # None: typed, or in doubt
+    date_formats: tuple[str, ...]  # those in doubt
+    decimal: str | None  # None: a point, or in doubt
+    thousands: str | None
+    timezone_needed: bool
+    cancellation_pattern: str | None
+    currency: str | None
+    first_day: date | None
+    last_day: date | None
+    questions: tuple[str, ...]
+    number_formats: tuple[Style, ...] = ()  # (decimal, thousands) in doubt
+
+
+@dataclass(frozen=True, eq=False)
+class _Column:
+    name: str
+    values: list[object]
+
+    @cached_property
+    def filled(self) -> list[object]:
+        return [value for value in self.values if value is not None and str(value).strip() and value == value]
+
+    @cached_property
+    def texts(self) -> list[str]:
+        return [str(value).strip() for value in self.filled]
+
+    @cached_property
+    def dates(self) -> Dates | None:
+        return read_dates(self.filled)
+
+    @cached_property
+    def repeats(self) -> bool:
+        return len(set(self.texts)) < len(self.texts)
+
+    @property
+    def blank_share(self) -> float:
+        return 1 - len(self.filled) / len(self.values)
+
+    def __str__(self) -> str:
+        return f"`{shown(self.name)}`"
+
+
+Chosen = Mapping[str, _Column]  # our column -> the file's
+
+
+def recognise(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Recognised:
+    """Return how a log with these columns is to be read, from a sample of its rows.
+
+    A column is chosen by its name and must hold what the name says; day and month are never told apart by guessing.
+
+    Parameters
+    ----------
+    names
+        As the file spells them.
+    rows
+        Text for CSV, typed values for Parquet and databases; None, blank text and not-a-number are blank.
+
+    Examples
+    --------
+    Invoice, Quantity, Price, InvoiceDate, Customer ID: line items, whose money is quantity times unit price.
+    """
+    if not names or not rows:
+        raise InputError("a log needs a header and at least one row to be recognised: give a file with transactions.")
+    columns = [_Column(name, [row[at] if at < len(row) else None for row in rows]) for at, name in enumerate(names)]
+    named, about_names = _choose(columns)
+    chosen, about_money = _settle_money(named)
+    dates = (chosen["date"].dates if "date" in chosen else None) or Dates()
+    sure = Dates() if len(dates.formats) > 1 or dates.unread else dates
+    styles = number_styles([value for role in MONEY if role in chosen for value in chosen[role].filled])
+    amounts = _amounts(chosen, styles[0])
+    currency, about_currency = _currency(chosen)
+    return Recognised(
+        columns={role: chosen[role].name for role in NAMES if role in chosen},
+        shape="line_items" if _orders_have_lines(named) else "transactions",
+        date_format=next(iter(sure.formats), None),
+        date_formats=() if sure is dates else dates.formats,
+        decimal="," if len(styles) == 1 and styles[0][0] == "," else None,
+        thousands=styles[0][1] if len(styles) == 1 else None,
+        timezone_needed=dates.offset,
+        cancellation_pattern=_cancellation_pattern(chosen, amounts),
+        currency=currency,
+        first_day=min(sure.days, default=None),
+        last_day=max(sure.days, default=None),
+        questions=(*about_names, *about_money, *_observations(chosen, styles, amounts), *about_currency),
+        number_formats=styles if len(styles) > 1 else (),
+    )
+
+
+def shown(name: str) -> str:
+    """Return a name as it may stand in a comment or a question: one line, printable."""
+    return "".join(char if char.isprintable() else " " for char in name)[:60]
+
+
+def _choose(columns: list[_Column]) -> tuple[dict[str, _Column], list[str]]:
+    """Return the best column for each role, and a question for each role with several or none."""
+    chosen: dict[str, _Column] = {}
+    questions: list[str] = []
+    for role in NAMES:
+        free = [column for column in columns if column not in chosen.values()]
+        ranks = {column: rank for column in free if (rank := _rank(role, column.name))}
+        # Of two columns named like the customer, the customer is the one in which somebody comes back.
+        order = {column: (role == "customer_id" and not column.repeats, rank) for column, rank in ranks.items()}
+        named = [column for column, _ in sorted(order.items(), key=lambda item: item[1])]
+        fitting = [column for column in named if _fits(role, column)]
+        fitting = fitting or [column for column in free if role == "date" and column.dates]
+        questions += _about_choice(role, named, fitting)
+        if fitting:
+            chosen[role] = fitting[0]
+    return chosen, questions
+
+
+def _rank(role: str, name: str) -> tuple[int, int, bool] | None:
+    """Return how many first words of a name are ignored and the rank of the others; None if it is named otherwise."""
+    plain = "".join(char for char in unicodedata.normalize("NFKD", name) if not unicodedata.combining(char))
+    words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", plain)]
+    words = [word for word in words if not CODE.fullmatch(word.upper())]
+    if any(re.fullmatch(MISLEADING.get(role, "-"), word) for word in words):
+        return None
+    for ignored in range(len(words)):
+        joined = "".join(words[ignored:])
+        for key in (joined, NUMBER_WORD.sub("", joined)):
+            if key in RANKS[role] and not (ignored and key in ONLY_ALONE):
+                return ignored, RANKS[role][key], words[-1] != "id"
+    return None
+
+
+def _fits(role: str, column: _Column) -> bool:
+    """Return whether the values are what the role needs."""
+    filled, texts = column.filled, column.texts
+    if role == "date":
+        return column.dates is not None
+    if not filled:
+        return False
+    style = number_styles(filled)[0]
+    numbers = [read_number(value, style) for value in filled]
+    is_numeric = len(filled) - numbers.count(None) >= MOST * len(filled)
+    if role in MONEY:
+        return is_numeric
+    if role == "currency":
+        return all(re.fullmatch(r"[A-Za-z]{3}", text) or text in SIGNS for text in texts)
+    if role in ("product", "country"):
+        return role == "product" or not is_numeric
+    if column.blank_share > 0.5 or any(number != number.to_integral_value() for number in numbers if number):
+        return False
+    if role == "order_id":
+        return sum(any(map(str.isdigit, text)) for text in texts) >= MOST * len(texts)
+    return (column.repeats or column.name.lower() != "id") and (len(texts) < FEW or len(set(texts)) > 2)
+
+
+def _about_choice(role: str, named: list[_Column], fitting: list[_Column]) -> Iterator[str]:
+    filled = [column for column in named if column.filled]
+    if filled and not fitting:
+        yield f"{filled[0]} is named like {role}, but its values do not look like it: what is it?"
+    if not fitting and role in ASKED and role != "amount":
+        yield ASKED[role]
+    if len(fitting) > 1 and role not in ("product", "country"):
+        yield f"{fitting[0]} is taken for {role}: or is it {' or '.join(map(str, fitting[1:]))}?"
+    if fitting and role == "order_id" and fitting[0].name.lower() == "id":
+        yield f"{fitting[0]} is taken for the order number: is it, or does it only number the rows?"
+
+
+def _orders_have_lines(named: Chosen) -> bool:
+    if "order_id" not in named or not named["order_id"].repeats:
+        return False
+    products = named["product"].values if "product" in named else []
+    lines = {
+        (str(order), str(product)) for order, product in zip(named["order_id"].values, products, strict=False) if order
+    }
+    return {"quantity", "unit_price"} <= set(named) or len({order for order, _ in lines}) < len(lines)
+
+
+def _settle_money(named: Chosen) -> tuple[dict[str, _Column], list[str]]:
+    """Keep either the amount or quantity and unit price, whichever is the money of a row."""
+    amount, quantity, price = (named.get(role) for role in MONEY)
+    others = {role: column for role, column in named.items() if role not in MONEY}
+    if not (quantity and price):
+        single = amount or (None if quantity else price)
+        return ({**others, "amount": single}, []) if single else (others, [ASKED["amount"]])
+    lines = {**others, "quantity": quantity, "unit_price": price}
+    if amount is None:
+        return lines, []
+    if amount.blank_share <= REFUSED_ABOVE and _agree(amount, quantity, price):
+        return {**others, "amount": amount}, []
+    blank = f", blank in {_percent(amount.blank_share)} of the rows" if amount.blank_share else ""
+    return lines, [f"{quantity} times {price} is taken for the money; {amount} differs{blank}: which of them came in?"]
+
+
+def _agree(amount: _Column, quantity: _Column, price: _Column) -> bool:
+    style = number_styles([*amount.filled, *quantity.filled, *price.filled])[0]
+    products = _amounts({"quantity": quantity, "unit_price": price}, style)
+    pairs = zip(_amounts({"amount": amount}, style), products, strict=True)
+    both = [(one, other) for one, other in pairs if one is not None and other is not None]
+    # A unit price rounded to a cent is half a percent off at one unit of money.
+    return sum(abs(one - other) <= Decimal("0.01") + abs(other) / 200 for one, other in both) >= MOST * len(both) > 0
+
+
+def _amounts(chosen: Chosen, style: Style) -> list[Decimal | None]:
+    """Return the money of each row."""
+    columns = [[read_number(value, style) for value in chosen[role].values] for role in MONEY if role in chosen]
+    if len(columns) < 2:
+        return columns[0] if columns else []
+    factors = zip(*columns, strict=True)
+    return [None if quantity is None or price is None else quantity * price for quantity, price in factors]
+
+
+def _cancellation_pattern(chosen: Chosen, amounts: list[Decimal | None]) -> str | None:
+    """Return the pattern of order ids that have letters before the digits, if just these rows are negative."""
+    negative: dict[str, list[bool]] = defaultdict(list)
+    orders = chosen["order_id"].values if "order_id" in chosen else []
+    for order, amount in zip(orders, amounts, strict=False):
+        match = re.fullmatch(r"([A-Za-z]*)\d+", str(order).strip())
+        if match and amount:
+            negative[match[1]].append(amount < 0)
+    plain = len(negative.pop("", []))
+    found = [letters for letters, rows in negative.items() if all(rows) and len(rows) < plain]
+    return f"^{max(found, key=lambda letters: len(negative[letters]))}" if found else None
+
+
+def _currency(chosen: Chosen) -> tuple[str | None, list[str]]:
+    """Return the currency that a column, a sign beside the amounts or the name of their column states."""
+    money = [chosen[role] for role in ("amount", "unit_price") if role in chosen]
+    signs = {currency_sign(value) for column in money for value in column.filled if isinstance(value, str)} - {""}
+    in_names = {code for column in money for code in re.split(r"[^A-Z]+", column.name.upper()) if CODE.fullmatch(code)}
+    stated = set(chosen["currency"].texts) if "currency" in chosen else signs or in_names
+    codes = {SIGNS.get(text, text.upper()) for text in stated}
+    if len(codes) > 1:
+        return None, [f"The amounts are in {len(codes)} currencies: convert them, or keep the rows of one."]
+    if codes == {""}:
+        return None, ["The sign beside the amounts belongs to several currencies: state currency, for example CAD."]
+    if not codes:
+        return None, ["Which currency are the amounts in? USD is assumed until it is stated."]
+    return codes.pop(), []
+
+
+def _observations(chosen: Chosen, styles: tuple[Style, ...], amounts: list[Decimal | None]) -> Iterator[str]:
+    if "date" in chosen:
+        yield from _about_dates(chosen["date"])
+    if len(styles) > 1:
+        yield "Is 1,234 (or 1.234) more than a thousand, or one and a bit? State decimal and thousands."
+    if "customer_id" in chosen:
+        yield from _about_customers(chosen["customer_id"])
+    for column in (chosen[role] for role in ("customer_id", "order_id", "product") if role in chosen):
+        if any(isinstance(value, float) for value in column.filled):
+            yield f"{column} holds decimal numbers, which merge long identifiers: can it be text?"
+    known = [amount for amount in amounts if amount is not None]
+    counts = {
+        "without a readable amount, which counts as a fault: what are they?": len(amounts) - len(known),
+        "negative; refunds: net takes them off their purchase. Are they refunds?": sum(amount < 0 for amount in known),
+        "of amount 0; zero_amounts: visit counts them as purchases. Are they?": known.count(Decimal(0)),
+    }
+    yield from (f"Of the rows {_percent(count / len(amounts))} are {what}" for what, count in counts.items() if count)
+
+
+def _about_dates(column: _Column) -> Iterator[str]:
+    dates = column.dates or Dates()
+    if _rank("date", column.name) is None:
+        yield f"{column} is taken for the date because it holds dates: is it?"
+    if len(dates.formats) > 1:
+        yield f"Dates in {column} can be read as {' or '.join(dates.formats)}: which is it? State date_format."
+    if dates.unread:
+        share = _percent(dates.unread / len(column.filled))
+        yield f"Of the dates in {column} {share} are not written like {dates.formats[0]}: what are they?"
+    if dates.offset:
+        yield f"{column} holds instants, not days: which clock do your days follow? State timezone."
+
+
+def _about_customers(column: _Column) -> Iterator[str]:
+    if column.blank_share > REFUSED_ABOVE:
+        share = _percent(column.blank_share)
+        yield f"{column} is blank in {share} of the rows, which a run refuses: mend them, or raise max_rejected_share?"
+    if len(column.filled) >= FEW and not column.repeats:
+        yield f"Nobody in the sample bought twice: does {column} number the customers, or the orders?"
+    if sum("@" in text for text in column.texts) > len(column.filled) / 2:
+        yield f"{column} holds e-mail addresses, which pages hide without show_customer_ids: is there a number?"
+
+
+def _percent(share: float) -> str:
+    return f"{share:.0%}".replace("%", " %") if share >= 0.01 else "under 1 %"

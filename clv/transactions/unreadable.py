@@ -1,0 +1,58 @@
+"""What the rows that left say of themselves: the format that would have read them, beside a rule's general advice."""
+
+import re
+from collections.abc import Callable
+from functools import partial
+
+from duckdb import DuckDBPyConnection
+
+from clv.transactions.notation import CODE, Style, formats_that_read, number_styles, read_number
+from clv.transactions.reading import SourceSettings
+from clv.transactions.rules import Rule
+
+TEXTS = 1000  # looked at per rule
+WORTH_SAYING = 0.5  # a format that reads fewer of the rejected texts is no explanation
+
+
+def hint(con: DuckDBPyConnection, rule: Rule, settings: SourceSettings) -> str:
+    """Return a sentence on what would read the texts in `rejected` that `rule` took, empty if nothing known would."""
+    if rule.name not in ("unparsable_date", "unparsable_amount"):
+        return ""
+    rows = con.execute(
+        "SELECT DISTINCT value FROM rejected WHERE rule = ? AND value IS NOT NULL ORDER BY hash(value) LIMIT ?",
+        [rule.name, TEXTS],
+    ).fetchall()
+    texts = [text for (text,) in rows]
+    if rule.name == "unparsable_date":
+        return _of_dates(texts)
+    return _of_amounts(texts, settings)
+
+
+def _of_dates(texts: list[str]) -> str:
+    if _most(texts, lambda text: re.fullmatch(r"[2-6]\d{4}(\.\d+)?", text)):
+        return "They look like a spreadsheet's day numbers: save the column as dates."
+    found = formats_that_read(texts)
+    if not found or found[0][1] < WORTH_SAYING:
+        return ""
+    best = [name for name, share in found if share == found[0][1]][:2]
+    return f"{' or '.join(best)} would read {found[0][1]:.0%} of them."
+
+
+def _of_amounts(texts: list[str], settings: SourceSettings) -> str:
+    if _most(texts, lambda text: set(CODE.findall(text)) - {settings.currency}):
+        return f"They name another currency than {settings.currency}."
+    styles = [
+        f"decimal {decimal!r}" + (f" with thousands {thousands!r}" if thousands else "")
+        for decimal, thousands in number_styles(texts)
+        if (decimal, thousands) != (settings.decimal, settings.thousands)
+        and _most(texts, partial(_is_number, style=(decimal, thousands)))
+    ]
+    return f"With {' or '.join(styles[:2])} most of them can be read." if styles else ""
+
+
+def _is_number(text: str, style: Style) -> bool:
+    return read_number(text, style) is not None
+
+
+def _most(texts: list[str], holds: Callable[[str], object]) -> bool:
+    return bool(texts) and sum(bool(holds(text)) for text in texts) >= WORTH_SAYING * len(texts)
