@@ -16,7 +16,7 @@ TWO := -n 2 --dist loadfile
 
 # -- what one can ask for ---------------------------------------------------------------------------------------------
 
-.PHONY: help env report verify check-data refresh new-params lab smoke lint check test bench sbc misfit decisions faults strip lock clean
+.PHONY: help env report verify check-data refresh new-params lab smoke lint check test bench sbc misfit decisions faults rooms strip lock clean
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
 	@echo '  Settings: PARAMS=params/default.yaml   RUN=name (clean, verify)   PYTHON=python (use the active environment)   -j2'
@@ -62,26 +62,29 @@ test: lint ## Everything: lint, all tests, the smoke run, and its notebooks a se
 	@$(PYTHON) -m pytest -q $(TWO)
 	@$(MAKE) --no-print-directory -j2 smoke
 	@$(MAKE) --no-print-directory verify RUN=smoke
-	@CLV_RUN="$(OUTPUTS)/smoke" $(PYTHON) -m pytest -q -k run tests/test_browser.py
+	@CLV_RUN="$(OUTPUTS)/smoke" $(PYTHON) -m pytest -q -k run tests/report/test_browser.py
 	@rm -rf $(OUTPUTS)/.again && mkdir -p $(OUTPUTS)/.again && cp $(OUTPUTS)/smoke/notebooks/*.ipynb $(OUTPUTS)/.again
 	@CLV_OUTPUTS="$(abspath $(OUTPUTS))/.again/outputs" PYTHONPATH="$(CURDIR)" $(PYTHON) -m pytest -q \
 	-o filterwarnings=default -o addopts= -p no:cacheprovider --nbval-lax --nbval-current-env $(OUTPUTS)/.again
 	@rm -rf $(OUTPUTS)/.again
 
 bench: $(ENV) ## Measure against pymc-marketing, and with up to a million customers, about half an hour
-	@PYTHONPATH="$(CURDIR)" $(PYTHON) tests/bench.py --folder "$(OUTPUTS)/bench"
+	@PYTHONPATH="$(CURDIR):$(CURDIR)/tests" $(PYTHON) tests/studies/bench.py --folder "$(OUTPUTS)/bench"
 
 sbc: $(ENV) ## Calibration by simulation: are posteriors and forecasts as sure as they should be, about half an hour
-	@PYTHONPATH="$(CURDIR)" $(PYTHON) tests/sbc.py --folder "$(OUTPUTS)/sbc"
+	@PYTHONPATH="$(CURDIR):$(CURDIR)/tests" $(PYTHON) tests/studies/sbc.py --folder "$(OUTPUTS)/sbc"
 
 misfit: $(ENV) ## Do totals hold in worlds the model knows nothing of, about twenty minutes
-	@PYTHONPATH="$(CURDIR)" $(PYTHON) tests/misfit.py --folder "$(OUTPUTS)/misfit"
+	@PYTHONPATH="$(CURDIR):$(CURDIR)/tests" $(PYTHON) tests/studies/misfit.py --folder "$(OUTPUTS)/misfit"
 
 faults: $(ENV) ## Kills, full disks, mixtures: does anything on disk ever mislead anyone? About half an hour
-	@PYTHONPATH="$(CURDIR)" $(PYTHON) tests/faults.py --folder "$(OUTPUTS)/faults"
+	@PYTHONPATH="$(CURDIR):$(CURDIR)/tests" $(PYTHON) tests/studies/faults.py --folder "$(OUTPUTS)/faults"
 
 decisions: $(ENV) ## Do campaigns earn what is forecast, and more than rules without a model, about half an hour
-	@PYTHONPATH="$(CURDIR)" $(PYTHON) tests/decisions.py --folder "$(OUTPUTS)/decisions"
+	@PYTHONPATH="$(CURDIR):$(CURDIR)/tests" $(PYTHON) tests/studies/decisions.py --folder "$(OUTPUTS)/decisions"
+
+rooms: $(ENV) ## Say which room of the package imports which
+	@PYTHONPATH="$(CURDIR)" $(PYTHON) tests/rooms.py
 
 strip: $(ENV) ## Remove outputs and metadata from notebooks/
 	@$(CLV) strip
@@ -102,7 +105,7 @@ NAME := $(basename $(notdir $(PARAMS)))
 RAN := $(OUTPUTS)/$(NAME)/notebooks
 GIVEN := $(OUTPUTS)/$(NAME)/params
 LAB := $(abspath $(OUTPUTS)/$(NAME)/lab)
-CODE := $(shell find clv -name '*.py' -o -path 'clv/report/page/*.*' -not -path '*/__pycache__/*')
+CODE := $(shell find clv -name '*.py' -o -name '*.pyi' -o -name '*.css' -o -name '*.js' -o -name '*.j2')
 
 # `prepare` writes the parameters of each notebook and touches them only if they changed.
 $(RAN)/01_generate.ipynb:    $(GIVEN)/01.json

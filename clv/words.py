@@ -58,3 +58,31 @@ def day(iso: str) -> str:
 def weeks(number: float) -> str:
     """Return a length of time in weeks, with decimals only where there are some."""
     return f"{number:.3g}{NBSP}weeks" if number < 1000 else f"{number:,.0f}{NBSP}weeks"
+
+
+def level(share: float) -> str:
+    """Return a share in words for labels: 0.9 is `90 %`."""
+    return f"{100 * share:.3g} %"
+
+
+def futures(interval: float) -> str:
+    """Name the interval of a realised value: the one that a single future should fall into."""
+    return f"{level(interval)} of the model's futures"
+
+
+def possible(interval: float) -> str:
+    """Name the interval of a total that allows for the model being wrong."""
+    return f"{level(interval)}, allowing for past errors"
+
+
+def if_right(interval: float) -> str:
+    """Name the interval of a total that knows of no other error than luck and uncertain parameters."""
+    return f"{level(interval)} if the model is right"
+
+
+def short_number(value: float) -> str:
+    """Return a number as an axis shows it: 1,250,000 is `1.25M`; three digits at most."""
+    for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= 0.9995 * size:
+            return f"{value / size:.3g}{letter}"
+    return f"{value:.3g}"

@@ -6,7 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from clv.run.cells import KERNEL
+from clv.run.prepare import KERNEL
 
 SETTINGS_CELL = '# settings\nrun: str = "lab"'  # IPython would take a single line `run: ...` for its %run
 

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from clv.forecast.future import Draws, Horizon, simulate
+from clv.forecast.future import Horizon, simulate
 from clv.models.bgnbd import HISTORY
+from clv.models.draws import Draws
 
 # Published maximum-likelihood estimates, CDNOW sample, weeks and dollars (Fader, Hardie & Lee 2005; note 025).
 CDNOW_PURCHASES = {"r": 0.2426, "alpha": 4.4136, "a": 0.7929, "b": 2.4259}

@@ -6,8 +6,9 @@ from datetime import date, timedelta
 import pandas as pd
 from duckdb import DuckDBPyConnection
 
-from clv import tables
 from clv.transactions import cleaning, connection, reading
+from clv.transactions.source import CDNOW, CDNOW_COLUMNS, ISO_DATE, SourceSettings
+from clv.transactions.tables import LEDGER, REJECTED, TRANSACTIONS
 
 DAY_ZERO = date(2024, 1, 1)
 TODAY = date(2025, 1, 1)
@@ -41,7 +42,7 @@ def view(*logs: pd.DataFrame) -> DuckDBPyConnection:
 def cdnow() -> DuckDBPyConnection:
     """Return a connection in which `transactions` is the cleaned CDNOW sample."""
     con = connection.connect()
-    settings = reading.SourceSettings(reading.CDNOW, columns=reading.CDNOW_COLUMNS, date_format=reading.ISO_DATE)
+    settings = SourceSettings(CDNOW, columns=CDNOW_COLUMNS, date_format=ISO_DATE)
     reading.read(con, settings)
     cleaning.clean(con, settings, today=date(2026, 1, 1))
     return con
@@ -52,7 +53,7 @@ def source(path, text, **options):
     file = path / "log.csv"
     file.write_bytes(text.encode() if isinstance(text, str) else text)
     columns = WITH_ORDERS if b"order" in file.read_bytes().partition(b"\n")[0] else COLUMNS
-    return reading.SourceSettings(
+    return SourceSettings(
         file, **({"columns": columns, "date_format": "%Y-%m-%d", "max_rejected_share": 1.0} | options)
     )
 
@@ -67,18 +68,18 @@ def cleaned(settings):
 
 def kept(con):
     """Return the clean transactions as (customer, month-day, amount)."""
-    frame = cleaning.frame(con, tables.TRANSACTIONS)
+    frame = cleaning.frame(con, TRANSACTIONS)
     return [(row.customer_id, f"{row.date:%m-%d}", row.amount) for row in frame.itertuples()]
 
 
 def rules(con):
     """Return what was rejected as [record, rule]."""
-    return cleaning.frame(con, tables.REJECTED)[["record", "rule"]].to_numpy().tolist()
+    return cleaning.frame(con, REJECTED)[["record", "rule"]].to_numpy().tolist()
 
 
 def ledger(con):
     """Return the ledger as (line, rows, amount)."""
-    frame = cleaning.frame(con, tables.LEDGER)
+    frame = cleaning.frame(con, LEDGER)
     return [(row.line, row.rows, row.amount) for row in frame.itertuples()]
 
 

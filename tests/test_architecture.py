@@ -1,49 +1,27 @@
-"""The rooms of the package: who may import whom, and what only one room may do."""
+"""The rooms of the package: who may import whom, what a face shows, and what only one room may do."""
 
 import ast
+import json
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+import rooms
+from rooms import FOLDERS, MODULES, ROOMS, imported, name, own, room, tree
 
 import clv
-from clv.run.artefacts import root
+from clv.run.artefacts import NOTEBOOKS, root
 
-LAYERS = {
-    "words": "errors secrecy strict_yaml progress params tables words",
-    "data": (
-        "support database source_files source_databases sources notation recognise params_text parsing "
-        "rules hints refunds transactions findings simulate rfm windows"
-    ),
-    "maths": (
-        "bgnbd gamma_gamma predict value scores backtest misfit checks plausibility segments cohorts memory "
-        "uplift knowledge decisions acquisition watch"
-    ),
-    "engine": "priors bgnbd_model gamma_gamma_model laplace sampling gate origins",
-    "disk": "marks chain artefacts",
-    "face": "style plots charts captions key_figures log_words trust page_tables cards report advice quality_page html",
-    "run": "cells prepare provenance manifest terminal failures check new_params pictures run",
-}
-DEPTH = {module: depth for depth, modules in enumerate(LAYERS.values()) for module in modules.split()}
-MODULES = sorted(path for path in (root() / "clv").glob("*.py") if not path.stem.startswith("__"))
+MOST_LINES = 250
 PLOTTING = {"matplotlib", "plotly", "arviz_plots", "seaborn", "bokeh"}
 READS_OR_WRITES = {
     *("open", "read_csv", "read_parquet", "to_csv", "to_parquet", "to_netcdf", "open_datatree", "from_netcdf"),
     *("read_text", "write_text", "read_bytes", "write_bytes", "write_html", "savez", "load_dataset"),
 }
-MAY_TOUCH_FILES = {
-    "marks",
-    "chain",
-    "artefacts",
-    "sources",
-    "source_files",
-    "strict_yaml",
-    "html",
-    "progress",
-    *LAYERS["run"].split(),
-}
+MAY_TOUCH_FILES = {"progress", "transactions.reading", "transactions.files", "report.page.html"}
 HEAVY = (
     "pandas",
     "numpy",
@@ -56,30 +34,11 @@ HEAVY = (
     "papermill",
     "pydantic",
 )
+# A notebook opens so many doors: rooms it takes names from.
+MOST_DOORS = dict(zip(NOTEBOOKS, (4, 6, 7, 6, 9, 6), strict=True))
 
-each_module = pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
-
-
-def tree(path: Path) -> ast.Module:
-    """Return the module's syntax tree."""
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
-def imported(path: Path) -> set[str]:
-    """Return the full names of everything a module imports, also inside functions."""
-    names: set[str] = set()
-    for node in ast.walk(tree(path)):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path.stem}: imports of the package are absolute"
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
-
-
-def own(names: set[str]) -> set[str]:
-    """Return the modules of the package among imported names."""
-    return {name.split(".")[1] for name in names if name.startswith("clv.") and not name.startswith("clv.__")}
+each_module = pytest.mark.parametrize("path", MODULES, ids=name)
+each_room = pytest.mark.parametrize("folder", FOLDERS)
 
 
 def calls(path: Path) -> list[tuple[str, str]]:
@@ -90,62 +49,117 @@ def calls(path: Path) -> list[tuple[str, str]]:
 
 
 @each_module
-def test_every_module_has_a_layer_and_stands_on_the_map(path):
-    assert path.stem in DEPTH, "give it a layer in this test and a place in the map in clv/__init__.py"
-    assert re.search(rf"\b{path.stem}\b", clv.__doc__ or "")
+def test_every_module_is_in_a_room_that_stands_on_the_map(path):
+    assert room(name(path)) in ROOMS, "a new room gets its place in tests/rooms.py"
+    assert re.search(rf"^{room(name(path))}\b", clv.__doc__ or "", re.MULTILINE)
 
 
 @each_module
-def test_a_module_imports_only_from_its_own_layer_and_those_above(path):
-    below = {module for module in own(imported(path)) if DEPTH[module] > DEPTH[path.stem]}
-    assert not below
+def test_a_module_imports_only_from_its_own_room_and_those_above(path):
+    depth = ROOMS.index(room(name(path)))
+    assert not {module for module in own(path) if ROOMS.index(room(module)) > depth}
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    waiting = {name(path): own(path) - {name(path)} for path in MODULES}
+    while ready := [module for module, needed in waiting.items() if not needed & set(waiting)]:
+        for module in ready:
+            del waiting[module]
+    assert not waiting
+
+
+def test_contributors_see_who_imports_whom():
+    assert rooms.listing() in (root() / "CONTRIBUTING.md").read_text(encoding="utf-8"), "paste what `make rooms` prints"
+
+
+@each_module
+def test_no_module_is_too_long_to_read_at_once(path):
+    lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    assert len(lines) <= MOST_LINES or name(path) == "run.params"
 
 
 @each_module
 def test_the_first_line_says_what_the_module_is_responsible_for(path):
     first = path.read_text(encoding="utf-8").splitlines()[0]
-    assert re.match(r'^""".{20,}[.:;]?("""|)$', first), first
+    assert re.match(r'^""".{20,}[.:;]?("""|)$', first) or name(path) == "units", first
+
+
+@each_room
+def test_a_face_has_all_that_its_stub_declares_and_no_module_of_such_a_name(folder):
+    face = import_module(f"clv.{folder}")
+    modules = {path.stem for path in (root() / "clv" / folder).glob("*.py")}
+    stub = ast.parse((root() / "clv" / folder / "__init__.pyi").read_text(encoding="utf-8"))
+    declared = {alias.name: node.module for node in stub.body for alias in node.names}
+    assert all(alias.asname == alias.name for node in stub.body for alias in node.names)
+    assert set(declared) == set(face.__all__)
+    for door, module in declared.items():
+        assert getattr(face, door) is not None
+        assert module is None or door not in modules, f"{folder}.{door} would hide a module"
+
+
+@each_room
+def test_a_face_shows_nothing_that_no_notebook_uses(folder):
+    used = {door for notebook in NOTEBOOKS for at, door in doors(notebook) if at == folder}
+    assert set(import_module(f"clv.{folder}").__all__) <= used
+
+
+def doors(notebook: str) -> set[tuple[str, str]]:
+    """Return (room, name) of all that a notebook takes from the package."""
+    cells = json.loads((root() / "notebooks" / f"{notebook}.ipynb").read_text(encoding="utf-8"))["cells"]
+    code = ast.parse("\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"))
+    named = [node for node in ast.walk(code) if isinstance(node, ast.ImportFrom) and str(node.module).startswith("clv")]
+    found = {(node.module[4:], alias.name) for node in named for alias in node.names if node.module != "clv"}
+    faces = {alias.name for node in named for alias in node.names if node.module == "clv"}
+    uses = [node for node in ast.walk(code) if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)]
+    return found | {(node.value.id, node.attr) for node in uses if node.value.id in faces}
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+def test_a_notebook_opens_few_doors_and_only_faces(notebook):
+    opened = {at for at, _ in doors(notebook)}
+    assert opened <= set(FOLDERS)
+    assert len(opened) <= MOST_DOORS[notebook]
 
 
 @each_module
-def test_only_the_face_draws(path):
-    libraries = {name.split(".")[0] for name in imported(path)}
-    assert path.stem in {"plots", "charts", "style"} or not libraries & PLOTTING
+def test_only_the_report_draws(path):
+    libraries = {full.split(".")[0] for full in imported(path)}
+    assert name(path).startswith(("report.charts", "report.figures")) or not libraries & PLOTTING
 
 
 @each_module
-def test_only_run_imports_papermill(path):
-    assert path.stem == "run" or "papermill" not in {name.split(".")[0] for name in imported(path)}
+def test_only_the_runner_imports_papermill(path):
+    assert name(path) == "run.execute" or "papermill" not in {full.split(".")[0] for full in imported(path)}
 
 
 @each_module
 def test_only_sampling_calls_a_sampler(path):
-    samplers = {(before, name) for before, name in calls(path) if before in {"pm", "pymc", "nutpie"}}
+    samplers = {(before, call) for before, call in calls(path) if before in {"pm", "pymc", "nutpie"}}
     samplers = {call for call in samplers if call[1] in {"sample", "sample_smc", "fit", "find_MAP"}}
-    samplers |= {(before, name) for before, name in calls(path) if name == "fit" and "model" in before.lower()}
-    assert path.stem == "sampling" or not samplers
-    assert path.stem == "sampling" or "nutpie" not in {name.split(".")[0] for name in imported(path)}
+    samplers |= {(before, call) for before, call in calls(path) if call == "fit" and "model" in before.lower()}
+    assert name(path) == "models.sampling" or not samplers
+    assert name(path) == "models.sampling" or "nutpie" not in {full.split(".")[0] for full in imported(path)}
 
 
 @each_module
-def test_only_the_disk_and_the_runner_touch_files(path):
-    touches = {name for _, name in calls(path) if name in READS_OR_WRITES}
-    assert path.stem in MAY_TOUCH_FILES or not touches
+def test_only_the_runner_and_the_reading_of_logs_touch_files(path):
+    touches = {call for _, call in calls(path) if call in READS_OR_WRITES}
+    assert room(name(path)) == "run" or name(path) in MAY_TOUCH_FILES or not touches
 
 
 @each_module
 def test_nothing_happens_at_import(path):
     harmless = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
-    # A constant, a branch for type checkers or __main__, or a loop that fills a constant of its module.
+    # A constant, a branch for type checkers, or a loop that fills a constant of its module.
     also = (ast.If, ast.For)
     for node in tree(path).body:
         is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        assert is_text or isinstance(node, harmless + also), f"{path.stem}, line {node.lineno}"
+        assert is_text or isinstance(node, harmless + also), f"{name(path)}, line {node.lineno}"
 
 
 @each_module
 def test_nothing_is_pickled(path):
-    libraries = {name.split(".")[0] for name in imported(path)}
+    libraries = {full.split(".")[0] for full in imported(path)}
     assert not libraries & {"pickle", "joblib", "cloudpickle", "dill"}
     assert "allow_pickle=True" not in path.read_text(encoding="utf-8")
 
@@ -165,5 +179,12 @@ def test_importing_the_package_is_quick_and_brings_nothing_heavy():
 
 
 def test_preparing_a_run_brings_nothing_heavier_than_pydantic():
-    _, modules = seconds_and_modules("import clv.run")
+    _, modules = seconds_and_modules("import clv.run.commands")
     assert modules & set(HEAVY) == {"pydantic"}
+
+
+@pytest.mark.parametrize(("notebook", "never"), [("05_segments", "pymc_marketing"), ("06_report", "pymc")])
+def test_what_forecasts_and_reports_does_not_wait_for_samplers(notebook, never):
+    opened = "; ".join(f"from clv.{at} import {door}" for at, door in sorted(doors(notebook)))
+    _, modules = seconds_and_modules(opened)
+    assert never not in modules

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from clv.run import cells, params
+from clv.run import params, prepare
 from clv.run.artefacts import NOTEBOOKS, root
 
 FILES = sorted((root() / "notebooks").glob("*.ipynb"))
@@ -51,7 +51,7 @@ def test_there_are_six_notebooks_in_order():
 def test_it_is_committed_without_outputs_and_needless_metadata(file, tmp_path):
     copy = tmp_path / file.name
     copy.write_bytes(file.read_bytes())
-    assert not cells.strip(copy), "run `make strip`"
+    assert not prepare.strip(copy), "run `make strip`"
 
 
 @each_notebook
@@ -66,20 +66,20 @@ def test_it_opens_with_its_title_and_what_it_reads_and_writes(file):
 
 @each_notebook
 def test_its_parameters_are_those_of_the_smoke_run(file):
-    declared = cells.declared(file)
+    declared = prepare.declared(file)
     assert declared == {name: SMOKE[name] for name in declared}
 
 
 @each_notebook
 def test_its_parameters_cell_has_several_lines(file):
     # IPython takes a cell with the single line `run: str = "lab"` for its magic %run.
-    assert len(cells.declared(file)) > 1
+    assert len(prepare.declared(file)) > 1
 
 
 @each_notebook
 def test_it_uses_every_parameter_it_declares(file):
     used = {node.id for node in nodes(file) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-    assert set(cells.declared(file)) <= used
+    assert set(prepare.declared(file)) <= used
 
 
 @each_notebook

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clv.forecast.future import Floats, Totals
-from clv.forecast.value import tails
+from clv.forecast.future import Totals
+from clv.models.draws import Floats, tails
 
 # Errors of a fifth are common, of a half rare: what a year's forecast of a shop is off by.
 PRIOR_SD = 0.2

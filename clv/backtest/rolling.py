@@ -9,12 +9,16 @@ import pandas as pd
 import xarray as xr
 
 from clv import progress, tables
-from clv.backtest import holdout
+from clv.backtest import holdout, summary
+from clv.backtest.holdout import OUTCOMES
+from clv.backtest.tables import WINDOWS
 from clv.checks import convergence
-from clv.forecast import value
+from clv.checks.gate import FAIL
+from clv.checks.posterior import infinite_mean
 from clv.forecast.future import yearly_horizon
 from clv.models import sampling
-from clv.models.sampling import AUTO, LAPLACE, Settings
+from clv.models.draws import pair
+from clv.models.sampling import AUTO, LAPLACE, Compiled, Settings
 
 
 @dataclass(frozen=True)
@@ -28,7 +32,7 @@ class Fits:
     refused: dict[str, str]
 
 
-def fit_windows(compiled: sampling.Compiled, rolling: pd.DataFrame, settings: Settings) -> Fits:
+def fit_windows(compiled: Compiled, rolling: pd.DataFrame, settings: Settings) -> Fits:
     """Fit the model to what was known at every origin of table ROLLING.
 
     Where the method is left to the project (auto) importance sampling is taken, which is ready in no time.
@@ -46,8 +50,8 @@ def fit_windows(compiled: sampling.Compiled, rolling: pd.DataFrame, settings: Se
 def _refused(origin: str, posterior: xr.DataTree, settings: Settings) -> str:
     """Return why the gate refuses a posterior; nothing if it does not."""
     checks = convergence.judge(origin, posterior, chains=settings.chains, draws=settings.draws, derived={})
-    checks += [convergence.infinite_mean(origin, posterior)] if "q" in posterior["posterior"] else []
-    return " ".join(check.sentence for check in checks if check.verdict == convergence.FAIL)
+    checks += [infinite_mean(origin, posterior)] if "q" in posterior["posterior"] else []
+    return " ".join(check.sentence for check in checks if check.verdict == FAIL)
 
 
 def _stacked(posteriors: dict[str, xr.DataTree], names: list[str], settings: Settings) -> xr.DataTree:
@@ -102,15 +106,13 @@ def score_windows(
             if origin not in known:
                 continue
             horizon = yearly_horizon(weeks, discount_rate_annual=discount_rate_annual, gross_margin=gross_margin)
-            joint = value.pair(_at(purchases, origin), _at(spend, origin), draws)
+            joint = pair(_at(purchases, origin), _at(spend, origin), draws)
             options: dict[str, Any] = {"interval": interval, "seed": seed}
             scored = holdout.score(customers, customers, joint, horizon, origin=origin, workers=workers, **options)
-            figures = holdout.figures(scored, horizon=horizon, **options) or {}
-            rows += [
-                _row(weeks, origin, outcome, figures) for outcome in holdout.OUTCOMES if spend or outcome != "value"
-            ]
-    found = pd.DataFrame(rows, columns=list(tables.WINDOWS.columns)) if rows else tables.empty(tables.WINDOWS)
-    return tables.check(tables.WINDOWS, found.astype({"gini": float, "gini_past_spend": float, "outcome": "str"}))
+            figures = summary.figures(scored, horizon=horizon, **options) or {}
+            rows += [_row(weeks, origin, outcome, figures) for outcome in OUTCOMES if spend or outcome != "value"]
+    found = pd.DataFrame(rows, columns=list(WINDOWS.columns)) if rows else tables.empty(WINDOWS)
+    return tables.check(WINDOWS, found.astype({"gini": float, "gini_past_spend": float, "outcome": "str"}))
 
 
 def _row(weeks: int, origin: date, outcome: str, figures: dict[str, Any]) -> dict[str, Any]:

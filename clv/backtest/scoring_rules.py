@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clv.forecast.future import Floats
-from clv.forecast.value import realised_limits, tails
+from clv.forecast.value import realised_limits
+from clv.models.draws import Floats, tails
 
 
 def against(draws: NDArray[Any], actual: Floats, interval: float) -> list[Floats]:

@@ -11,9 +11,8 @@ import pandas as pd
 import xarray as xr
 from numpy.random import Generator
 
-from clv.forecast.future import Draws, Floats, Integers, spaced
-from clv.forecast.value import tails
 from clv.models import bgnbd, gamma_gamma
+from clv.models.draws import Draws, Floats, Integers, spaced, tails
 
 # A picture needs no more: shares of 5,000 customers are known to half a percent.
 CHECK_CUSTOMERS, CHECK_DRAWS = 5_000, 200

@@ -8,9 +8,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from clv.checks.predictive import CHECK_CUSTOMERS, CHECK_DRAWS, simulate_frequency
-from clv.forecast.future import spaced
-from clv.forecast.value import tails
 from clv.models import bgnbd, gamma_gamma
+from clv.models.draws import spaced, tails
 
 NEARLY_CERTAIN = 0.99  # probability inside the predictive interval that excuses a ratio
 

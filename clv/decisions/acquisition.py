@@ -15,10 +15,13 @@ import numpy as np
 import pandas as pd
 
 from clv import tables
-from clv.forecast.future import Draws, Floats, Horizon, simulate, spaced
-from clv.forecast.value import Forecast, tails
+from clv.decisions.tables import ACQUISITION
+from clv.forecast.future import Horizon, simulate
+from clv.forecast.groups import Forecast
 from clv.models import bgnbd, gamma_gamma
-from clv.models.bgnbd import WEEKS_PER_YEAR
+from clv.models.bgnbd import HISTORY
+from clv.models.draws import Draws, Floats, spaced, tails
+from clv.units import WEEKS_PER_YEAR
 
 CONFIDENCE = 0.80  # with which the highest acquisition cost is earned back
 MONTHS_PER_YEAR = 12
@@ -113,7 +116,7 @@ def cohort_table(
         Table COHORTS.
     """
     if given is None:
-        return tables.empty(tables.ACQUISITION)
+        return tables.empty(ACQUISITION)
     rows = result.groups[result.groups["grouping"] == "cohort"]
     size, to_date = rows["customers"].to_numpy(), gross_margin * (rows["revenue"] / rows["customers"]).to_numpy()
     factor = factors.get("value", np.ones(len(result.total_value)))[:, None]
@@ -134,7 +137,7 @@ def cohort_table(
             "payback_months": reached.reindex(rows["group"]).to_numpy(float),
         }
     ).astype({"cohort": "str"})
-    return tables.check(tables.ACQUISITION, table)
+    return tables.check(ACQUISITION, table)
 
 
 def _mean_value(firsts: Floats, draws: Draws, horizon: Horizon) -> float:
@@ -203,7 +206,7 @@ def _arrivals(months: int, horizon: Horizon) -> Iterator[tuple[float, Horizon, f
 
 
 def _new_customers(n: int) -> pd.DataFrame:
-    return pd.DataFrame(np.zeros((n, 4)), columns=[*bgnbd.HISTORY, "monetary_value"])
+    return pd.DataFrame(np.zeros((n, 4)), columns=[*HISTORY, "monetary_value"])
 
 
 def _reweighted(size: int, draws: int, seed: int) -> Floats:

@@ -26,9 +26,10 @@ from clv.decisions.information import (
     perfect_profit,
     value_of_information,
 )
+from clv.decisions.tables import CONTACTS, DECISIONS, EFFECTS
 from clv.decisions.uplift import Effect
-from clv.forecast.future import Draws, Floats, Groups, Horizon, Integers
-from clv.forecast.value import tails
+from clv.forecast.future import Groups, Horizon
+from clv.models.draws import Draws, Floats, Integers, tails
 
 CONTACT_STEPS = 40  # of table DECISIONS
 TOP_SPENDERS, LOWEST_P_ALIVE, RANDOM = "top_past_spenders", "lowest_p_alive", "random"
@@ -84,9 +85,7 @@ def decide(
         From `misfit.one_per_draw`; empty without a backtest.
     """
     if given is None:
-        contacts, curve, effects = (
-            tables.empty(table) for table in (tables.CONTACTS, tables.DECISIONS, tables.EFFECTS)
-        )
+        contacts, curve, effects = (tables.empty(table) for table in (CONTACTS, DECISIONS, EFFECTS))
         return Decision(contacts, curve, effects, profit=np.empty(0), figures=None)
     gains = expected_gains(customers, draws, horizon, given.effect, workers=workers)
     expected = gains.believed()
@@ -112,7 +111,7 @@ def decide(
     contacts = _contacts(customers, expected, chosen, given.cost_per_contact)
     return Decision(
         contacts,
-        tables.check(tables.DECISIONS, curve),
+        tables.check(DECISIONS, curve),
         effect_curve(gains, chosen, given, most),
         own - given.cost_per_contact * len(chosen),
         _figures(given, gains, expected, chosen, curve, most, interval)
@@ -181,7 +180,7 @@ def _curve(
             profit, tails(interval), axis=0
         )
         columns[f"loss_probability{suffix}"] = np.where(np.isnan(profit[0]), np.nan, (profit < 0).mean(axis=0))
-    return pd.DataFrame(columns)[list(tables.DECISIONS.columns)]
+    return pd.DataFrame(columns)[list(DECISIONS.columns)]
 
 
 def _against(expected: Floats, chosen: Integers, members: Integers, own: Floats, other: Floats) -> dict[str, float]:
@@ -242,4 +241,4 @@ def _contacts(customers: pd.DataFrame, expected: Floats, chosen: Integers, cost:
         "expected_net_gain": expected[chosen] - cost,
     }
     found = rows[["customer_id", "p_alive", "clv_mean"]].assign(**columns).reset_index(drop=True)
-    return tables.check(tables.CONTACTS, found[list(tables.CONTACTS.columns)])
+    return tables.check(CONTACTS, found[list(CONTACTS.columns)])

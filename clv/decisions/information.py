@@ -16,8 +16,11 @@ from numpy.polynomial import chebyshev
 
 from clv import tables
 from clv.decisions import uplift
+from clv.decisions.tables import EFFECTS
 from clv.decisions.uplift import RATE, Effect
-from clv.forecast.future import BLOCK_CUSTOMERS, Draws, Floats, Horizon, Integers, blocks, in_order
+from clv.forecast.blocks import BLOCK_CUSTOMERS, blocks, in_order
+from clv.forecast.future import Horizon
+from clv.models.draws import Draws, Floats, Integers
 
 # Gains are computed at so many effects and interpolated between them: right to 5e-4 of the largest gain where 1 + e
 # runs from .5 to 3, to 2e-6 from 1 to 1.6; to 5e-4 where up to half of the leavings are undone.
@@ -92,8 +95,8 @@ def effect_curve(gains: Gains, chosen: Integers, given: Campaign, most: int) -> 
     rows = [best(gains.at_nodes @ weights, given.cost_per_contact, most) for weights in gains.weights(effects).T]
     found = pd.DataFrame(rows, columns=["best_profit", "best_contacts"])
     profit = profit_at(gains, chosen, given, effects)
-    found = found.assign(effect=effects, profit=profit)[list(tables.EFFECTS.columns)]
-    return tables.check(tables.EFFECTS, found)
+    found = found.assign(effect=effects, profit=profit)[list(EFFECTS.columns)]
+    return tables.check(EFFECTS, found)
 
 
 def value_of_information(gains: Gains, chosen: Integers, given: Campaign, most: int) -> float:

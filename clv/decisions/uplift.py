@@ -26,9 +26,12 @@ from numba import njit
 from scipy.special import betaincinv, ndtri
 
 from clv import progress
-from clv.forecast.future import BLOCK_CUSTOMERS, CHUNK_CUSTOMERS, Draws, Floats, Groups, Horizon, blocks, in_order
-from clv.forecast.value import distinct
+from clv.forecast.blocks import BLOCK_CUSTOMERS, CHUNK_CUSTOMERS, blocks, in_order
+from clv.forecast.closed_forms import distinct
+from clv.forecast.future import Groups, Horizon
 from clv.models import bgnbd, gamma_gamma
+from clv.models.bgnbd import HISTORY
+from clv.models.draws import Draws, Floats
 
 RATE, SURVIVAL = "rate", "survival"
 # Posterior draws behind an expected gain. The mean over 100 errs by a tenth of the posterior sd, and for all
@@ -81,7 +84,7 @@ def expected_gains(
     at
         Effects, above -1 for "rate" and in [0, 1) for "survival"; the beliefs of `effect` are not used.
     """
-    history = customers[[*bgnbd.HISTORY, "monetary_value"]]
+    history = customers[[*HISTORY, "monetary_value"]]
     order = np.lexsort([history[name].to_numpy() for name in ("recency", "T", "frequency")])
     found, thinned = np.empty((len(customers), len(at))), draws.thinned(GAIN_DRAWS)
 
@@ -99,7 +102,7 @@ def _gain_block(customers: pd.DataFrame, draws: Draws, horizon: Horizon, kind: s
     """Return the mean over draws of responders' gains, (customers, effects)."""
     purchase = [getattr(draws, name)[:, None] for name in ("r", "alpha", "a", "b")]
     spend = [getattr(draws, name)[:, None] for name in ("p", "q", "v")]
-    history, which = distinct(customers, bgnbd.HISTORY)
+    history, which = distinct(customers, HISTORY)
     ages, of_age = distinct(customers, ["frequency", "T"])
     alive = bgnbd.probability_alive(*history, *purchase)[:, which]
     worth = horizon.gross_margin * gamma_gamma.expected_spend(
@@ -147,7 +150,7 @@ def latent_gains(
     for each draw; not who responds, nor any luck to come. Averaged over draws these are `expected_gains`.
     """
     r, alpha, a, b, p, q, v = (getattr(draws, name)[:, None] for name in Draws.__dataclass_fields__)
-    x, t_x, age, z_mean = customers[[*bgnbd.HISTORY, "monetary_value"]].to_numpy(float).T
+    x, t_x, age, z_mean = customers[[*HISTORY, "monetary_value"]].to_numpy(float).T
     alive = bgnbd.probability_alive(x, t_x, age, r, alpha, a, b)
     here = generator.random(alive.shape) < alive
     rate = generator.standard_gamma(r + x + 0 * alive) / (alpha + np.where(here, age, t_x))
@@ -191,7 +194,7 @@ def realised_gains(
     speeds = 1 + effects if effect.kind == RATE else np.ones(len(draws))
     undone = effects if effect.kind == SURVIVAL else np.zeros(len(draws))
     settings = np.array([horizon.weeks, horizon.discount_weekly, horizon.gross_margin, effect.response_share])
-    history = customers[[*bgnbd.HISTORY, "monetary_value"]]
+    history = customers[[*HISTORY, "monetary_value"]]
 
     def chunk(start: int, chunk_seed: np.random.SeedSequence) -> Floats:
         rows, gains = slice(start, min(start + CHUNK_CUSTOMERS, n)), np.zeros((groups.count, len(draws)))

@@ -11,10 +11,13 @@ import numpy as np
 import pandas as pd
 
 from clv import tables
-from clv.forecast.future import BLOCK_CUSTOMERS, Draws, Floats, Integers, blocks
+from clv.decisions.tables import WATCH_LIST
+from clv.forecast.blocks import BLOCK_CUSTOMERS, blocks
+from clv.forecast.tiers import LIKELY_LEFT, TIERS
 from clv.models import bgnbd
-from clv.rfm.customers import DAYS_PER_WEEK
-from clv.rfm.segments import LIKELY_LEFT, TIERS
+from clv.models.bgnbd import HISTORY
+from clv.models.draws import Draws, Floats, Integers
+from clv.units import DAYS_PER_WEEK
 
 WATCHED_TIERS = list(TIERS)[:2]  # by value: the best 30 % of the customers
 WATCHED_DAYS = 28  # four weeks ahead: whoever may be silent for longer than that is not slipping
@@ -43,8 +46,8 @@ def watch_list(customers: pd.DataFrame, draws: Draws, last_day: date) -> pd.Data
         weeks_silent=watched["T"] - watched["recency"],
         silence_is_a_sign_from=(pd.Timestamp(last_day) + pd.to_timedelta(days, unit="D")).astype("datetime64[us]"),
     )[days <= WATCHED_DAYS]
-    found = found.sort_values("value_rank", ignore_index=True)[list(tables.WATCH_LIST.columns)]
-    return tables.check(tables.WATCH_LIST, found)
+    found = found.sort_values("value_rank", ignore_index=True)[list(WATCH_LIST.columns)]
+    return tables.check(WATCH_LIST, found)
 
 
 def days_until_sign(customers: pd.DataFrame, draws: Draws, *, at_most: int) -> Integers:
@@ -67,5 +70,5 @@ def days_until_sign(customers: pd.DataFrame, draws: Draws, *, at_most: int) -> I
 def _alive_after(customers: pd.DataFrame, draws: Draws, days: Integers) -> Floats:
     """Return the posterior mean of P(alive) after further days of silence."""
     purchase = [getattr(draws, name)[:, None] for name in ("r", "alpha", "a", "b")]
-    x, t_x, T = customers[bgnbd.HISTORY].to_numpy(float).T
+    x, t_x, T = customers[HISTORY].to_numpy(float).T
     return bgnbd.probability_alive(x, t_x, T + days / DAYS_PER_WEEK, *purchase).mean(axis=0)

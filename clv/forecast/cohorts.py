@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from clv import tables
 from clv.forecast.future import Calendar, Horizon, Totals
-from clv.rfm.customers import DAYS_PER_WEEK
+from clv.forecast.tables import COHORTS
 from clv.transactions.connection import quoted
+from clv.units import DAYS_PER_WEEK
 
 OBSERVED, SPLIT, FORECAST, CUT = "observed", "split", "forecast", "cut"
 
@@ -113,8 +114,8 @@ def continue_with(
     ahead = _simulated_rows(cohorts, months, future, is_split, interval)
     ahead.loc[last_is_cut & (ahead["month"] == months[-1]), "status"] = CUT
     rows = pd.concat([_observed_rows(past), ahead])
-    rows = rows.sort_values(["cohort", "month"], ignore_index=True)[list(tables.COHORTS.columns)]
-    return tables.check(tables.COHORTS, rows)
+    rows = rows.sort_values(["cohort", "month"], ignore_index=True)[list(COHORTS.columns)]
+    return tables.check(COHORTS, rows)
 
 
 def calendar(customers: pd.DataFrame, observation_end: date, horizon: Horizon) -> Calendar:

@@ -12,11 +12,8 @@ Nothing of size customers x draws is ever held: a chunk is simulated in blocks, 
 """
 
 import math
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,41 +21,15 @@ from numba import njit
 from numpy.typing import NDArray
 
 from clv import progress
-from clv.models.bgnbd import WEEKS_PER_YEAR
+from clv.forecast.blocks import CHUNK_CUSTOMERS, blocks, in_order
+from clv.models.draws import Draws, Floats, Integers
+from clv.units import WEEKS_PER_YEAR
 
-# Part of the result: another size spawns other random numbers.
-CHUNK_CUSTOMERS = 2048
 # No part of the result: a chunk's blocks use its generators in turn. Two megabytes stay in a core's cache.
 BLOCK_BYTES = 2 * 2**20
-# No part of the result either: customers at a time where each needs a number for every draw.
-BLOCK_CUSTOMERS = 2048
 _BYTES_PER_FUTURE = 12
 
 _HISTORY = ["frequency", "recency", "T", "monetary_value"]
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.integer[Any]]
-
-
-@dataclass(frozen=True)
-class Draws:
-    """Joint posterior draws, each array of shape (draws,); time in weeks, v in the log's currency."""
-
-    r: Floats
-    alpha: Floats
-    a: Floats
-    b: Floats
-    p: Floats
-    q: Floats
-    v: Floats
-
-    def __len__(self) -> int:
-        return self.r.size
-
-    def thinned(self, n: int) -> "Draws":
-        """Return at most `n` of the draws, evenly spaced."""
-        keep = spaced(len(self), n)
-        return Draws(*(getattr(self, name)[keep] for name in self.__dataclass_fields__))
 
 
 @dataclass(frozen=True)
@@ -130,11 +101,6 @@ class Totals:
 Keep = Callable[[slice, Integers, Floats], None]
 
 
-def spaced(size: int, n: int) -> Integers:
-    """Return at most `n` evenly spaced positions out of `size`."""
-    return np.unique(np.linspace(0, size - 1, min(n, size)).round().astype(np.int64))
-
-
 def simulate(
     customers: pd.DataFrame,
     draws: Draws,
@@ -203,29 +169,10 @@ def simulate(
     return total.by_draw()
 
 
-def blocks(start: int, stop: int, size: int) -> Iterator[slice]:
-    """Yield the rows from `start` to `stop` in blocks; no rows are one empty block."""
-    for first in range(start, max(stop, start + 1), size):
-        yield slice(first, min(first + size, stop))
-
-
 def _no_totals(draws: int, groups: int, calendar: Calendar) -> Totals:
     """Return zeros, draws last: what one customer adds to lies together."""
     by_group, by_period = (groups, draws), (calendar.count, calendar.edges.size - 1, draws)
     return Totals(*(np.zeros(shape) for shape in (by_group, by_group, by_period, by_period, by_period)))
-
-
-def in_order(task: Callable[..., Any], arguments: list[tuple[Any, ...]], workers: int) -> Iterator[Any]:
-    """Yield task(*arguments) in order with `workers` threads, at most two results per thread waiting."""
-    if workers == 1:
-        yield from (task(*given) for given in arguments)
-        return
-    with ThreadPoolExecutor(workers) as pool:
-        todo = iter(arguments)
-        running = [pool.submit(task, *given) for given in islice(todo, 2 * workers)]
-        while running:
-            yield running.pop(0).result()
-            running += [pool.submit(task, *given) for given in islice(todo, 1)]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

@@ -14,7 +14,6 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaln, expit, gammaln
 
-WEEKS_PER_YEAR = 365.25 / 7
 # Gauss-Legendre in ln(1 + speed s): 24 nodes reach 1e-12. 8 nodes reach 1e-10 for 99 %
 # of parameters drawn from the priors at 52 weeks, 4e-5 for the worst of 20,000.
 EXACT_NODES, FAST_NODES = 24, 8

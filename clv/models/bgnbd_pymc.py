@@ -9,8 +9,9 @@ import pytensor.tensor as pt
 from pymc_extras.prior import Prior
 from pymc_marketing.clv import BetaGeoModel
 
-from clv.models.bgnbd import HISTORY, WEEKS_PER_YEAR, distinct_histories
+from clv.models.bgnbd import HISTORY, distinct_histories
 from clv.models.priors import log_density
+from clv.units import WEEKS_PER_YEAR
 
 PARAMETERS = ["r", "alpha", "a", "b"]
 

@@ -11,6 +11,7 @@ import xarray as xr
 
 from clv import progress
 from clv.models import laplace
+from clv.models.laplace import K_HAT_LIMIT, Density
 
 # At nutpie's default of .8 a real log gave a divergence with every seed; .95 cures nearly all.
 TARGET_ACCEPT, CAREFUL_TARGET_ACCEPT = 0.95, 0.99
@@ -47,9 +48,9 @@ class Compiled:
             return nutpie.compile_pymc_model(self.model.model)
 
     @cached_property
-    def density(self) -> laplace.Density:
+    def density(self) -> Density:
         """Return the density alone, compiled."""
-        return laplace.Density(self.model.model, self.model.parameters)
+        return Density(self.model.model, self.model.parameters)
 
 
 def sample(compiled: Compiled, customers: pd.DataFrame, settings: Settings) -> xr.DataTree:
@@ -62,7 +63,7 @@ def sample(compiled: Compiled, customers: pd.DataFrame, settings: Settings) -> x
     if _method(settings, data) == NUTS:
         return _by_nuts(compiled, settings, data)
     found = _by_importance(compiled, settings, data)
-    if found["sample_stats"]["k_hat"] <= laplace.K_HAT_LIMIT:
+    if found["sample_stats"]["k_hat"] <= K_HAT_LIMIT:
         return found
     instead = _by_nuts(compiled, settings, data)
     instead["sample_stats"]["laplace_k_hat"] = found["sample_stats"]["k_hat"]

@@ -1,1 +1,5 @@
-"""Room report."""
+"""What people read: charts, figures, sentences, tables, pages."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -7,9 +7,10 @@ from typing import Any
 import pandas as pd
 from IPython.display import HTML
 
-from clv import tables
-from clv.checks import convergence
+from clv.checks.gate import PASS
+from clv.forecast import tables
 from clv.rfm import segments
+from clv.rfm.segments import ACTIONS
 from clv.words import NBSP, amount, count, day, money, more_or_less, percent, span, weeks
 
 
@@ -19,7 +20,7 @@ def headline(figures: Mapping[str, Any]) -> HTML:
     limits = total["with_misfit"] or total
     held = "allowing for past errors" if total["with_misfit"] else "if the model is right"
     checks = figures["gate"]["checks"]
-    warned = sum(check["verdict"] != convergence.PASS for check in checks)
+    warned = sum(check["verdict"] != PASS for check in checks)
     sure = f"with {percent(figures['interval'])} probability, {held}"
     tiles = (
         (money(total["mean"], currency), f"expected over {weeks(figures['horizon_weeks'])}"),
@@ -65,7 +66,7 @@ def segment_cards(
     cards = []
     for _, row in groups.iterrows():
         name = row["group"]
-        who, done = segments.ACTIONS[name]
+        who, done = ACTIONS[name]
         facts = {
             "Customers": f"{count(row['customers'])} ({percent(row['customers'] / everybody)})",
             "Typically": _behaviour(typical.loc[name]),

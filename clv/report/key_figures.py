@@ -1,14 +1,19 @@
 """The figures a report speaks of, gathered once: the content of key_figures.json."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from clv.checks import convergence
-from clv.forecast.value import Forecast, monte_carlo_error, tails
-from clv.rfm import segments
+from clv.checks import gate
+from clv.checks.gate import Check
+from clv.forecast import tiers
+from clv.forecast.groups import Forecast, monte_carlo_error
+from clv.models.draws import tails
+
+Figures = Mapping[str, Any]  # the content of key_figures.json, or a part of it
 
 
 def collect_key_figures(
@@ -22,7 +27,7 @@ def collect_key_figures(
     gross_margin: float,
     currency: str,
     interval: float,
-    checks: list[convergence.Check],
+    checks: list[Check],
     backtest: dict[str, Any] | None,
     misfit: dict[str, Any] | None,
     campaign: dict[str, Any] | None,
@@ -38,7 +43,7 @@ def collect_key_figures(
     customers, base = forecast.customers, groups.iloc[0]
     lower, upper = tails(interval)
     one_time = customers["frequency"] == 0
-    slipping = segments.slipping(customers)
+    slipping = tiers.slipping(customers)
     return {
         "as_of": as_of.isoformat(),
         "source": source,
@@ -73,7 +78,7 @@ def collect_key_figures(
         },
         "dependence": {row.measure.lower(): float(row.value) for row in dependence.itertuples()},
         "ledger": {row.line: {"rows": int(row.rows), "amount": float(row.amount)} for row in ledger.itertuples()},
-        "gate": {"verdict": convergence.verdict(checks), "checks": convergence.table(checks).to_dict("records")},
+        "gate": {"verdict": gate.verdict(checks), "checks": gate.table(checks).to_dict("records")},
         "backtest": backtest,
         "misfit": misfit,
         "campaign": campaign,

@@ -1,1 +1,5 @@
-"""Room rfm."""
+"""Customer-days become one row per customer: histories, scores, segments, past windows."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -5,22 +5,17 @@ Every function takes a DuckDB connection and the name of a table or view that fu
 customer and day, as cleaning leaves it. So nothing is merged here again, which on a large log would cost minutes.
 """
 
-from collections.abc import Sequence
 from datetime import date, timedelta
 
-import numpy as np
 import pandas as pd
 from duckdb import DuckDBPyConnection
 
 from clv import tables
 from clv.errors import InputError
 from clv.rfm.support import FEWEST_REPEAT_CUSTOMERS
+from clv.rfm.tables import CALIBRATION, HOLDOUT, WEEKLY_PURCHASES
 from clv.transactions.connection import quoted
-
-DAYS_PER_WEEK = 7
-QUINTILES = 5
-# Few enough purchases to follow by hand, enough to speak of a rhythm.
-REGULAR = (3, 6)
+from clv.units import DAYS_PER_WEEK
 
 # Money is summed as DECIMAL: a sum of doubles depends on the order in which threads meet the rows.
 DAYS = """
@@ -61,7 +56,7 @@ def summarise(con: DuckDBPyConnection, transactions: str, *, period_end: date) -
         FROM days GROUP BY customer_id ORDER BY customer_id""",
         {"until": period_end},
     ).df()
-    return tables.check(tables.CALIBRATION, rows.astype({"customer_id": "str"}))
+    return tables.check(CALIBRATION, rows.astype({"customer_id": "str"}))
 
 
 def holdout(
@@ -91,7 +86,7 @@ def holdout(
         FROM known LEFT JOIN later USING (customer_id) GROUP BY customer_id ORDER BY customer_id""",
         {"until": observation_end, "cut": calibration_end, "discount": discount_weekly, "margin": gross_margin},
     ).df()
-    return tables.check(tables.HOLDOUT, rows.astype({"customer_id": "str"}))
+    return tables.check(HOLDOUT, rows.astype({"customer_id": "str"}))
 
 
 def weekly_repeat_purchases(
@@ -118,7 +113,7 @@ def weekly_repeat_purchases(
         FROM calendar LEFT JOIN counts USING (week, is_holdout) ORDER BY week, is_holdout""",
         {"until": observation_end, "cut": calibration_end},
     ).df()
-    return tables.check(tables.WEEKLY_PURCHASES, rows.astype({"period": "str"}))
+    return tables.check(WEEKLY_PURCHASES, rows.astype({"period": "str"}))
 
 
 def last_day(con: DuckDBPyConnection, transactions: str, *, stated: date | None) -> date:
@@ -155,126 +150,3 @@ def require_holdout(calibration: pd.DataFrame, *, cut: date | None, last_day: da
             f"with an "
             f"amount; at least {FEWEST_REPEAT_CUSTOMERS} are needed: choose a later day, or null for no backtest."
         )
-
-
-def score_counts(scored: pd.DataFrame) -> pd.DataFrame:
-    """Return the number of customers in each of the 25 cells of r_score and f_score."""
-    counts = scored.groupby(["r_score", "f_score"]).size()
-    cells = pd.MultiIndex.from_product([range(1, QUINTILES + 1)] * 2, names=["r_score", "f_score"])
-    return counts.reindex(cells, fill_value=0).rename("customers").reset_index()
-
-
-def weekly_activity(con: DuckDBPyConnection, transactions: str) -> pd.DataFrame:
-    """Return purchases and revenue per calendar week, weeks without any included: date (Monday), purchases, revenue."""
-    return con.execute(
-        f"""
-        WITH log AS (SELECT date_trunc('week', date)::DATE AS week, amount FROM {quoted(transactions)}),
-        weeks AS (SELECT unnest(generate_series(min(week), max(week), INTERVAL 7 DAY))::DATE AS week FROM log)
-        SELECT week::TIMESTAMP AS date, count(amount) AS purchases,
-               coalesce(sum(amount::DECIMAL(18, 6)), 0)::DOUBLE AS revenue
-        FROM weeks LEFT JOIN log USING (week) GROUP BY week ORDER BY week"""
-    ).df()
-
-
-def order_amounts(con: DuckDBPyConnection, transactions: str, *, at_most: int = 20_000) -> pd.Series:
-    """Return the positive amounts of customer-days, or of an evenly spaced sample of them, smallest first."""
-    rows = con.execute(
-        f"""
-        WITH numbered AS (SELECT amount, row_number() OVER () AS place FROM {quoted(transactions)} WHERE amount > 0)
-        SELECT amount FROM numbered
-        WHERE place % greatest(1, (SELECT count(*) FROM numbered) // $most) = 0 ORDER BY amount""",
-        {"most": at_most},
-    ).df()
-    return rows["amount"]
-
-
-def scores(customers: pd.DataFrame) -> pd.DataFrame:
-    """Return `customers` with r_score, f_score and m_score from 1 to 5 (5 is best).
-
-    R is from the time since the last purchase, T - recency; F from purchases; M from mean_amount. The score is the
-    fifth of all customers who do worse, so equal customers always share a score, and a score may be nobody's.
-    """
-    days_silent = ((customers["T"] - customers["recency"]) * DAYS_PER_WEEK).round()
-    return customers.assign(
-        r_score=_quintile(-days_silent),
-        f_score=_quintile(customers["purchases"]),
-        m_score=_quintile(customers["mean_amount"].round(6)),
-    )
-
-
-def pick_examples(customers: pd.DataFrame) -> pd.DataFrame:
-    """Return three customers to follow by hand: A bought once, B is a regular, C was one and fell silent.
-
-    Deterministic: of the one-time buyers the one of median age, of the regulars those whose silence is shortest and
-    longest against their own rhythm. In a log without such customers the nearest to the description are taken.
-    """
-    rhythm = customers["recency"] / customers["frequency"].clip(lower=1)
-    ranked = customers.assign(
-        silence=(customers["T"] - customers["recency"]) / rhythm.clip(lower=1 / DAYS_PER_WEEK),
-        from_median_age=(customers["T"] - customers["T"].median()).abs(),
-        irregular=~customers["frequency"].between(*REGULAR),
-        # Everything in one early fortnight is no rhythm that could have stopped.
-        short=customers["recency"] < 0.25 * customers["T"],
-    )
-    orders = [
-        ("bought once", ["frequency", "from_median_age", "customer_id"], True),
-        ("regular, still buying", ["irregular", "short", "silence", "customer_id"], True),
-        ("was regular, fell silent", ["irregular", "short", "silence", "customer_id"], [True, True, False, True]),
-    ]
-    picked: list[pd.DataFrame] = []
-    for label, (kind, keys, ascending) in zip("ABC", orders, strict=True):
-        best = ranked.sort_values(keys, ascending=ascending).head(1)
-        ranked = ranked.drop(index=best.index)
-        picked.append(best[list(customers.columns)].assign(example=label, kind=kind))
-    rows = pd.concat(picked, ignore_index=True)
-    return rows[["example", "kind", *customers.columns]].astype({"example": "str", "kind": "str"})
-
-
-def follow(
-    con: DuckDBPyConnection, transactions: str, customer_ids: Sequence[str], *, period_end: date
-) -> pd.DataFrame:
-    """Return the purchases of a few customers, and what each one does to frequency, recency, T and the mean so far.
-
-    The customers are called A, B, C ... in the order given, so their identifiers do not reach a reader. The last row
-    of each is the end of the period: no purchase, only T grows.
-    """
-    wanted = pd.DataFrame(
-        {"customer_id": list(customer_ids), "example": [chr(65 + n) for n in range(len(customer_ids))]}
-    )
-    days = con.execute(
-        f"""
-        WITH days AS ({DAYS.format(transactions=quoted(transactions))})
-        SELECT customer_id, day AS date, amount::DOUBLE AS amount FROM days
-        WHERE list_contains($ids, customer_id)""",
-        {"until": period_end, "ids": list(customer_ids)},
-    ).df()
-    purchases = wanted.merge(days.astype({"customer_id": "str"}), on="customer_id").sort_values(["example", "date"])
-    parts = [_steps(str(label), rows, period_end) for label, rows in purchases.groupby("example")]
-    return pd.concat(parts, ignore_index=True)
-
-
-def _steps(label: str, purchases: pd.DataFrame, period_end: date) -> pd.DataFrame:
-    dates = [*purchases["date"], pd.Timestamp(period_end)]
-    number = np.arange(len(dates))
-    frequency = np.append(number[:-1], number[-1] - 1)
-    age = np.array([(day - dates[0]).days / DAYS_PER_WEEK for day in dates])
-    repeats = np.append(0.0, np.cumsum(purchases["amount"].to_numpy()[1:]))
-    mean = np.append(repeats, repeats[-1]) / np.maximum(frequency, 1)
-    event = ["first purchase", *["repeat purchase"] * int(number[-1] - 1), "end of period"]
-    return pd.DataFrame(
-        {
-            "example": label,
-            "event": pd.Series(event, dtype="str"),
-            "date": pd.Series(dates, dtype="datetime64[us]"),
-            "amount": [*purchases["amount"], np.nan],
-            "frequency": frequency,
-            "recency": np.append(age[:-1], age[-2]),
-            "T": age,
-            "monetary_value": mean,
-        }
-    )
-
-
-def _quintile(good: pd.Series) -> pd.Series:
-    worse = good.rank(method="min").astype("int64") - 1
-    return 1 + QUINTILES * worse // max(len(good), 1)

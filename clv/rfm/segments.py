@@ -3,16 +3,6 @@
 import numpy as np
 import pandas as pd
 
-from clv import tables
-
-# Tier -> share of the customers that stand in it or above it, best first.
-TIERS = {"Top 10 %": 0.10, "Next 20 %": 0.30, "Next 30 %": 0.60, "Remaining 40 %": 1.00}
-
-NEWCOMERS = "Not yet customers"  # where those stood who came between two days
-
-# Below this P(alive) a customer has more likely left than not; from this probability on one will more likely buy.
-LIKELY_LEFT = LIKELY_TO_BUY = 0.5
-
 _CHAMPIONS, _LOYAL, _RISING = "Champions", "Loyal", "Potential loyalists"
 _NEW, _PROMISING, _ATTENTION = "New customers", "Promising", "Need attention"
 _SLEEPY, _AT_RISK, _DO_NOT_LOSE = "About to sleep", "At risk", "Do not lose"
@@ -44,25 +34,11 @@ ACTIONS = {
 }
 
 
-def slipping(customers: pd.DataFrame) -> pd.DataFrame:
-    """Return the repeat customers who have more likely left than not: P(alive) below one half."""
-    return customers[(customers["frequency"] > 0) & (customers["p_alive"] < LIKELY_LEFT)]
-
-
 def rfm_segment(customers: pd.DataFrame) -> pd.Series:
     """Return each customer's segment name from r_score and f_score (1 to 5)."""
     names = np.array([SEGMENT_MAP[r] for r in range(1, 6)], dtype=object)
     found = names[customers["r_score"].to_numpy() - 1, customers["f_score"].to_numpy() - 1]
     return pd.Series(found, index=customers.index, dtype="str")
-
-
-def value_tier(clv_mean: pd.Series) -> pd.Series:
-    """Return each customer's tier by rank of expected value; equal customers share a tier."""
-    standing = clv_mean.rank(ascending=False, method="average", pct=True)
-    names, shares = list(TIERS), list(TIERS.values())
-    return pd.Series(
-        np.array(names, dtype=object)[np.searchsorted(shares, standing)], index=clv_mean.index, dtype="str"
-    )
 
 
 def cohort(first_purchase: pd.Series) -> pd.Series:
@@ -73,14 +49,6 @@ def cohort(first_purchase: pd.Series) -> pd.Series:
 def groupings(customers: pd.DataFrame) -> pd.DataFrame:
     """Return each customer's segment and cohort, from r_score, f_score and first_purchase."""
     return pd.DataFrame({"rfm_segment": rfm_segment(customers), "cohort": cohort(customers["first_purchase"])})
-
-
-def tier_certainty(customers: pd.DataFrame) -> pd.Series:
-    """Return, by value tier, the mean share of draws in which its customers really belong to it; from table CUSTOMERS.
-
-    Customers without a purchase in a draw share the places that are left.
-    """
-    return customers.groupby("value_tier")["value_tier_probability"].mean()
 
 
 def typical(customers: pd.DataFrame) -> pd.DataFrame:
@@ -94,86 +62,3 @@ def typical(customers: pd.DataFrame) -> pd.DataFrame:
         {"purchases": customers["frequency"] + 1, "weeks_silent": customers["T"] - customers["recency"]}
     )
     return behaviour.groupby(customers["rfm_segment"]).median()
-
-
-def migration(before: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
-    """Return table MIGRATION: which segment the customers of each segment of an earlier day are in now.
-
-    Scores rank the customers of a day against each other, so a customer may move because others did.
-
-    Parameters
-    ----------
-    before, now
-        customer_id and rfm_segment on each day, now with clv_mean; nobody before gives no rows.
-    """
-    if before.empty:
-        return tables.empty(tables.MIGRATION)
-    then = now["customer_id"].map(before.set_index("customer_id")["rfm_segment"]).fillna(NEWCOMERS)
-    moved = now.assign(segment_before=then.astype("str"), segment_now=now["rfm_segment"])
-    found = moved.groupby(["segment_before", "segment_now"], as_index=False).agg(
-        customers=("clv_mean", "size"), clv_mean=("clv_mean", "sum")
-    )
-    of_segment = found.groupby("segment_before")["customers"].transform("sum")
-    places = {name: place for place, name in enumerate([*ACTIONS, NEWCOMERS])}
-    found = found.assign(share=found["customers"] / of_segment).sort_values(
-        ["segment_before", "segment_now"], key=lambda names: names.map(places), ignore_index=True
-    )
-    return tables.check(tables.MIGRATION, found[list(tables.MIGRATION.columns)])
-
-
-def in_order(groups: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    """Return the rows of `groups` in the order of `names`; groups nobody belongs to are absent."""
-    place = {name: position for position, name in enumerate(names)}
-    return groups.sort_values("group", key=lambda group: group.map(place), ignore_index=True)
-
-
-def of_grouping(groups: pd.DataFrame, grouping: str) -> pd.DataFrame:
-    """Return the rows of one grouping, rfm_segment or value_tier, of a table of groups, in the order to read them."""
-    names = {"rfm_segment": list(ACTIONS), "value_tier": list(TIERS)}[grouping]
-    return in_order(groups[groups["grouping"] == grouping], names)
-
-
-def segment_grid(customers: pd.DataFrame) -> pd.DataFrame:
-    """Return customers, expected value and value per customer for each of the 25 cells of R and F scores."""
-    cells = pd.MultiIndex.from_product([range(1, 6), range(1, 6)], names=["r_score", "f_score"])
-    grid = customers.groupby(["r_score", "f_score"]).agg(customers=("clv_mean", "size"), clv=("clv_mean", "sum"))
-    grid = grid.reindex(cells, fill_value=0).reset_index()
-    grid["segment"] = rfm_segment(grid)
-    return grid.assign(clv_per_customer=grid["clv"] / grid["customers"].where(grid["customers"] > 0))
-
-
-def customer_map(customers: pd.DataFrame, *, steps: int = 12) -> pd.DataFrame:
-    """Return repeat customers binned by P(alive) and expected value: at most `steps` squared rows, no identifiers.
-
-    Returns
-    -------
-    p_alive_bin, value_bin (numbers), customers, p_alive and clv_mean (means of the bin).
-    """
-    repeat = customers[(customers["frequency"] > 0) & (customers["clv_mean"] > 0)]
-    bins = repeat.assign(
-        p_alive_bin=(repeat["p_alive"] * steps).astype("int64").clip(upper=steps - 1),
-        value_bin=np.floor(np.log2(repeat["clv_mean"])).astype("int64"),
-    ).groupby(["p_alive_bin", "value_bin"])
-    means = bins.agg(customers=("p_alive", "size"), p_alive=("p_alive", "mean"), clv_mean=("clv_mean", "mean"))
-    return means.reset_index()
-
-
-def purchase_bins(customers: pd.DataFrame, *, steps: int = 10) -> pd.DataFrame:
-    """Return all customers binned by the probability of a purchase within the horizon: `steps` rows, no identifiers.
-
-    Returns
-    -------
-    low, high (of the probability), one_time and repeat (customers), customers (both), clv_mean (what they are expected
-    to bring), likely (whether they are more likely than not to buy).
-    """
-    place = (customers["p_purchase"] * steps).astype("int64").clip(upper=steps - 1)
-    once = customers["frequency"] == 0
-    found = pd.DataFrame({"one_time": once, "repeat": ~once, "clv_mean": customers["clv_mean"]}).groupby(place).sum()
-    found = found.reindex(range(steps), fill_value=0).astype({"one_time": "int64", "repeat": "int64"})
-    edges = np.arange(steps + 1) / steps
-    return found.assign(
-        low=edges[:-1],
-        high=edges[1:],
-        customers=found["one_time"] + found["repeat"],
-        likely=edges[:-1] >= LIKELY_TO_BUY,
-    ).reset_index(drop=True)

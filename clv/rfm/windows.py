@@ -10,8 +10,9 @@ import pandas as pd
 from duckdb import DuckDBPyConnection
 
 from clv import tables
-from clv.rfm import customers as rfm_customers
+from clv.rfm.customers import holdout, summarise
 from clv.rfm.support import GOOD_REPEAT_CUSTOMERS
+from clv.rfm.tables import ROLLING
 from clv.transactions.connection import quoted
 
 # A quarter, half a year, a year: beside the run's own horizon, where that is longer.
@@ -71,12 +72,12 @@ def window_histories(
     )
     found = [_history(con, window, discount_weekly=discount_weekly, gross_margin=gross_margin) for window in planned]
     kept = [rows for rows in found if _repeat_customers(rows) >= GOOD_REPEAT_CUSTOMERS]
-    return tables.check(tables.ROLLING, pd.concat(kept, ignore_index=True) if kept else tables.empty(tables.ROLLING))
+    return tables.check(ROLLING, pd.concat(kept, ignore_index=True) if kept else tables.empty(ROLLING))
 
 
 def _history(con: DuckDBPyConnection, window: Window, *, discount_weekly: float, gross_margin: float) -> pd.DataFrame:
-    known = rfm_customers.summarise(con, "sampled", period_end=window.origin)
-    came = rfm_customers.holdout(
+    known = summarise(con, "sampled", period_end=window.origin)
+    came = holdout(
         con,
         "sampled",
         calibration_end=window.origin,
@@ -86,7 +87,7 @@ def _history(con: DuckDBPyConnection, window: Window, *, discount_weekly: float,
     )
     rows = known.merge(came, on="customer_id", validate="one_to_one")
     rows = rows.assign(horizon_weeks=window.horizon_weeks, origin=pd.Timestamp(window.origin))
-    return rows[list(tables.ROLLING.columns)]
+    return rows[list(ROLLING.columns)]
 
 
 def _repeat_customers(rows: pd.DataFrame) -> int:

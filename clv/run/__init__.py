@@ -1,1 +1,5 @@
-"""Room run."""
+"""From a params file to a finished folder: settings, notebooks, records, commands."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

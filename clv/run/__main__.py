@@ -2,7 +2,7 @@
 
 import sys
 
-from clv.run.execute import main
+from clv.run.commands import main
 
 if __name__ == "__main__":
     sys.exit(main())

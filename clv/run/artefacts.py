@@ -1,31 +1,14 @@
-"""Name, place and contract of every file of a run: the only reads and writes, and each is whole or not at all."""
+"""Name and place of every file of a run, which notebook writes it, and in which runs it exists."""
 
-import json
 import os
-import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from clv.errors import IntegrityError
-from clv.run import chain, marks
-from clv.run.params import DATABASE, RUN_NAME
 from clv.transactions.files import find
-
-# Pandas, xarray and DuckDB are imported where they are used: `clv.run prepare` needs the names only, and quickly.
-if TYPE_CHECKING:
-    import pandas as pd
-    import xarray as xr
-    from duckdb import DuckDBPyConnection
-
-    from clv.tables import Table
+from clv.transactions.source import DATABASE
 
 ALWAYS, GENERATED, BACKTESTED = "always", "generated", "backtested"
 NOTEBOOKS = ("01_generate", "02_rfm", "03_bgnbd_bayes", "04_gamma_gamma", "05_segments", "06_report")
-SAMPLE_ROWS = 10_000  # rows of a query's result whose every rule is checked; missing values and keys are checked in all
 
 
 @dataclass(frozen=True)
@@ -37,7 +20,7 @@ class Artefact:
     when: str = ALWAYS
 
 
-_GENERATE, _RFM, _BGNBD, _GAMMA_GAMMA, _SEGMENTS, _REPORT = NOTEBOOKS
+_GENERATE, _RFM, _BGNBD, _GAMMA_GAMMA, SEGMENTS_NOTEBOOK, _REPORT = NOTEBOOKS
 ARTEFACTS: dict[str, Artefact] = {
     "raw": Artefact("data/raw.csv", _GENERATE, GENERATED),
     "truth": Artefact("data/truth.parquet", _GENERATE, GENERATED),
@@ -58,21 +41,21 @@ ARTEFACTS: dict[str, Artefact] = {
     "gamma_gamma_calibration": Artefact("posterior/gamma_gamma_calibration.nc", _GAMMA_GAMMA, BACKTESTED),
     "gamma_gamma_origins": Artefact("posterior/gamma_gamma_origins.nc", _GAMMA_GAMMA),
     "spend_test": Artefact("data/spend_test.parquet", _GAMMA_GAMMA),
-    "customers": Artefact("data/customers.parquet", _SEGMENTS),
-    "segments": Artefact("data/segments.parquet", _SEGMENTS),
-    "migration": Artefact("data/migration.parquet", _SEGMENTS),
-    "cohorts": Artefact("data/cohorts.parquet", _SEGMENTS),
-    "backtest": Artefact("data/backtest.parquet", _SEGMENTS),
-    "backtest_groups": Artefact("data/backtest_groups.parquet", _SEGMENTS),
-    "windows": Artefact("data/windows.parquet", _SEGMENTS),
-    "total_draws": Artefact("data/total_draws.parquet", _SEGMENTS),
-    "concentration": Artefact("data/concentration.parquet", _SEGMENTS),
-    "decisions": Artefact("data/decisions.parquet", _SEGMENTS),
-    "effects": Artefact("data/effects.parquet", _SEGMENTS),
-    "contacts": Artefact("data/contacts.parquet", _SEGMENTS),
-    "watch_list": Artefact("data/watch_list.parquet", _SEGMENTS),
-    "acquisition": Artefact("data/acquisition.parquet", _SEGMENTS),
-    "key_figures": Artefact("key_figures.json", _SEGMENTS),
+    "customers": Artefact("data/customers.parquet", SEGMENTS_NOTEBOOK),
+    "segments": Artefact("data/segments.parquet", SEGMENTS_NOTEBOOK),
+    "migration": Artefact("data/migration.parquet", SEGMENTS_NOTEBOOK),
+    "cohorts": Artefact("data/cohorts.parquet", SEGMENTS_NOTEBOOK),
+    "backtest": Artefact("data/backtest.parquet", SEGMENTS_NOTEBOOK),
+    "backtest_groups": Artefact("data/backtest_groups.parquet", SEGMENTS_NOTEBOOK),
+    "windows": Artefact("data/windows.parquet", SEGMENTS_NOTEBOOK),
+    "total_draws": Artefact("data/total_draws.parquet", SEGMENTS_NOTEBOOK),
+    "concentration": Artefact("data/concentration.parquet", SEGMENTS_NOTEBOOK),
+    "decisions": Artefact("data/decisions.parquet", SEGMENTS_NOTEBOOK),
+    "effects": Artefact("data/effects.parquet", SEGMENTS_NOTEBOOK),
+    "contacts": Artefact("data/contacts.parquet", SEGMENTS_NOTEBOOK),
+    "watch_list": Artefact("data/watch_list.parquet", SEGMENTS_NOTEBOOK),
+    "acquisition": Artefact("data/acquisition.parquet", SEGMENTS_NOTEBOOK),
+    "key_figures": Artefact("key_figures.json", SEGMENTS_NOTEBOOK),
     "report": Artefact("report.md", _REPORT),
 }
 
@@ -82,18 +65,15 @@ AGGREGATES = (
     "key_figures.json",
 )
 
-_SQL_TYPES = {"text": "VARCHAR", "integer": "BIGINT", "number": "DOUBLE", "date": "TIMESTAMP"}
-_SQL_SOURCES = {
-    "text": r"VARCHAR",
-    "integer": r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|BOOLEAN",
-    "number": r"DOUBLE|FLOAT|DECIMAL.*",
-    "date": r"DATE|TIMESTAMP.*",
-}
-
 
 def root() -> Path:
     """Return the project's folder, found from the package, whatever the working directory."""
     return Path(__file__).resolve().parents[2]
+
+
+def notebooks_folder() -> Path:
+    """Return the folder of the six notebooks."""
+    return root() / "notebooks"
 
 
 def outputs() -> Path:
@@ -115,298 +95,3 @@ def shown(file: Path) -> str:
     """Return a file's path from the project folder, or in full if it lies elsewhere."""
     inside = file.is_relative_to(root())
     return file.relative_to(root()).as_posix() if inside else str(file)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a name to write to; afterwards the file stands complete at `path`, or on failure what stood there before."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield unfinished
-        flush(unfinished)
-        os.replace(unfinished, path)
-        flush(path.parent)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-@dataclass(frozen=True)
-class Run:
-    """The files of one run; its name is the stem of its params file, or lab for notebooks run by hand."""
-
-    name: str
-
-    def __post_init__(self) -> None:
-        """Refuse a name that could lead out of the outputs folder."""
-        if not RUN_NAME.fullmatch(self.name):
-            raise IntegrityError(f"{self.name!r} cannot be a run's name: only letters, digits, - and _ can.")
-
-    @property
-    def folder(self) -> Path:
-        """The run's folder."""
-        return outputs() / self.name
-
-    def path(self, name: str) -> Path:
-        """Return where the artefact `name` stands."""
-        return self.folder / ARTEFACTS[name].file
-
-    def source(self, source: str) -> str:
-        """Return the path or glob that holds the raw log of this run; of a server its kind."""
-        if source == DATABASE:
-            return source
-        if source == "generate":
-            return str(self.path("raw"))
-        if source == "cdnow":
-            return str(source_files(source)[0])
-        return str(root() / Path(source).expanduser())
-
-    def excluded_ids(self) -> list[str]:
-        """Return the customers whom the settings leave out by name: read here, so that no notebook names them."""
-        prepared = self.folder / "params" / "01.json"
-        return json.loads(prepared.read_text(encoding="utf-8"))["exclude_ids"] if prepared.exists() else []
-
-    def write_table(self, table: "Table", frame: "pd.DataFrame | None") -> None:
-        """Write `frame`, which must fulfil `table`; its columns go in the contract's order. None: no such table."""
-        from clv import tables
-
-        if frame is None:
-            return self._remove(table.name)
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        tables.check(table, frame)
-        content = pa.Table.from_pandas(frame[list(table.columns)], preserve_index=False)
-        content = content.replace_schema_metadata({**content.schema.metadata, **self._mark()})
-        with self._replacing(self.path(table.name)) as unfinished:
-            pq.write_table(content, unfinished, compression="zstd")
-
-    def read_table(self, table: "Table") -> "pd.DataFrame":
-        """Return the artefact of `table`, checked again."""
-        import pandas as pd
-
-        from clv import tables
-
-        return tables.check(table, pd.read_parquet(self._existing(table.name)))
-
-    def write_query(self, connection: "DuckDBPyConnection", query: str, table: "Table") -> None:
-        """Write the result of `query` (SQL, or the name of a table or view), without passing it through pandas."""
-        query = f"SELECT * FROM {query}" if query.isidentifier() else query
-        select = _conversion(connection, query, table)
-        mark = ", ".join(f"{key}: {_quoted(text)}" for key, text in self._mark().items())
-        options = "FORMAT parquet, COMPRESSION zstd" + (f", KV_METADATA {{{mark}}}" if mark else "")
-        with self._replacing(self.path(table.name)) as unfinished:
-            connection.execute(f"COPY ({select}) TO {_quoted(unfinished)} ({options})")
-            _check_file(connection, unfinished, table)
-
-    def open_view(self, connection: "DuckDBPyConnection", table: "Table") -> str:
-        """Open the artefact of `table` as a view of that name (dates are DATE) and return the name."""
-        file = _quoted(self._existing(table.name))
-        select = ", ".join(
-            f'CAST("{name}" AS DATE) AS "{name}"' if column.kind == "date" else f'"{name}"'
-            for name, column in table.columns.items()
-        )
-        connection.execute(f"CREATE OR REPLACE VIEW {table.name} AS SELECT {select} FROM read_parquet({file})")
-        return table.name
-
-    def write_posterior(self, name: str, posterior: "xr.DataTree | None") -> None:
-        """Write the draws and the sampler's statistics, without customers, times or versions. None: none."""
-        if posterior is None:
-            return self._remove(name)
-        tree = _bare_posterior(name, posterior)
-        tree.attrs.update(self._mark())
-        with self._replacing(self.path(name)) as unfinished:
-            tree.to_netcdf(unfinished, engine="h5netcdf")
-
-    def read_posteriors(self, *names: str) -> "dict[str, xr.DataTree]":
-        """Return the posteriors by name; the first must exist, the others only in a run with a backtest."""
-        optional = [name for name in names[1:] if self.path(name).exists() or self._is_recorded(name)]
-        return {name: self.read_posterior(name) for name in (names[0], *optional)}
-
-    def read_posterior(self, name: str) -> "xr.DataTree":
-        """Return the posterior `name`, loaded."""
-        import xarray as xr
-
-        with xr.open_datatree(self._existing(name), engine="h5netcdf") as tree:
-            return tree.load()
-
-    def write_json(self, name: str, content: Mapping[str, Any]) -> None:
-        """Write figures as JSON; one that is not a number is refused by its name."""
-        marked = {**content, **({marks.KEY: mark} if (mark := chain.own_mark(self.name)) else {})}
-        text = json.dumps(plain(marked, name), indent=2, ensure_ascii=False, allow_nan=False)
-        self._write(self.path(name), text + "\n")
-
-    def read_json(self, name: str) -> dict[str, Any]:
-        """Return the figures in the artefact `name`."""
-        content = json.loads(self._existing(name).read_text(encoding="utf-8"))
-        return {key: value for key, value in content.items() if key != marks.KEY}
-
-    def write_text(self, name: str, text: str) -> None:
-        """Write the artefact `name` as text."""
-        self._write(self.path(name), text)
-
-    def write_page(self, name: str, page: str) -> Path:
-        """Write an HTML page that is no notebook's at <name> in the run's folder, and return its place."""
-        self._write(self.folder / name, page)
-        return self.folder / name
-
-    def write_csv(self, name: str, frame: "pd.DataFrame", *, folder: str = "exports") -> None:
-        """Write <folder>/<name>.csv for people; text that a spreadsheet would take for a formula gets a leading '."""
-        if not RUN_NAME.fullmatch(name):
-            raise IntegrityError(f"{name!r} cannot name an export: only letters, digits, - and _ can.")
-        with self._replacing(self.folder / folder / f"{name}.csv") as unfinished:
-            _harmless(frame).to_csv(unfinished, index=False, lineterminator="\n")
-
-    def aggregates(self) -> dict[str, str]:
-        """Return the text of each of the run's AGGREGATES by its file's name; one that names customers is refused."""
-        if missing := [name for name in AGGREGATES if not (self.folder / name).exists()]:
-            raise IntegrityError(f"outputs/{self.name}/{missing[0]} is missing: run {_SEGMENTS} first.")
-        texts = {name: (self.folder / name).read_text(encoding="utf-8") for name in AGGREGATES}
-        for name, text in texts.items():
-            if "customer_id" in text.partition("\n")[0].split(","):
-                raise IntegrityError(f"{name} is about single customers: no page may carry it.")
-        return {Path(name).name: text for name, text in texts.items()}
-
-    def write_raw_log(self, frame: "pd.DataFrame | None") -> None:
-        """Write the generated log as a shop would export it, mess included. None: the log is not generated."""
-        if frame is None:
-            return self._remove("raw")
-        with self._replacing(self.path("raw")) as unfinished:
-            frame.to_csv(unfinished, index=False, lineterminator="\n")
-
-    def log(self, event: str, *, notebook: str | None = None, **fields: Any) -> None:
-        """Append one line to log.jsonl, whole even if another runner does so at the same time."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        time = datetime.now(UTC).isoformat(timespec="seconds")
-        line = json.dumps(plain({"time": time, "notebook": notebook, "event": event, **fields}, "log"))
-        log = os.open(self.folder / "log.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-        try:
-            os.write(log, f"{line}\n".encode())
-        finally:
-            os.close(log)
-
-    @contextmanager
-    def _replacing(self, path: Path) -> Iterator[Path]:
-        with replacing(path) as unfinished:
-            yield unfinished
-            chain.wrote(path.relative_to(self.folder).as_posix())
-
-    def _mark(self) -> dict[str, str]:
-        mark = chain.own_mark(self.name)
-        return {marks.KEY: marks.text(mark)} if mark else {}
-
-    def _is_recorded(self, name: str) -> bool:
-        known = chain.record(self.folder, ARTEFACTS[name].notebook)
-        return known is not None and ARTEFACTS[name].file in known.wrote
-
-    def _write(self, path: Path, text: str) -> None:
-        with self._replacing(path) as unfinished:
-            unfinished.write_text(text, encoding="utf-8")
-
-    def _remove(self, name: str) -> None:
-        self.path(name).unlink(missing_ok=True)
-
-    def _existing(self, name: str) -> Path:
-        path = self.path(name)
-        if not path.exists():
-            shown = f"outputs/{self.name}/{ARTEFACTS[name].file}"
-            raise IntegrityError(f"{shown} is missing: run {ARTEFACTS[name].notebook} first.")
-        chain.require(self.folder, ARTEFACTS[name].notebook, ARTEFACTS[name].file)
-        return path
-
-
-def plain(value: Any, where: str) -> Any:
-    """Return `value` in JSON's types; `where` names the place of a figure that is not a number."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item, f"{where}.{key}") for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item, f"{where}[{place}]") for place, item in enumerate(value)]
-    if isinstance(value, date):
-        # A pandas Timestamp at midnight is a day.
-        return str(value)[: len("2025-06-30")] if str(value).endswith("00:00:00") else value.isoformat()
-    if hasattr(value, "tolist"):  # numpy's scalars and arrays
-        return plain(value.tolist(), where)
-    if isinstance(value, float) and not abs(value) < float("inf"):
-        raise IntegrityError(f"{where} is {value}, not a number that can be reported.")
-    return value
-
-
-def flush(path: Path) -> None:
-    """Have the system put a file or folder on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _quoted(text: Path | str) -> str:
-    return "'" + str(text).replace("'", "''") + "'"
-
-
-def _conversion(connection: "DuckDBPyConnection", query: str, table: "Table") -> str:
-    found = {row[0]: row[1] for row in connection.execute(f"DESCRIBE {query}").fetchall()}
-    missing, unknown = set(table.columns) - set(found), set(found) - set(table.columns)
-    if missing or unknown:
-        raise IntegrityError(
-            f"{table.name}: columns missing: {sorted(missing) or 'none'}; columns unknown: {sorted(unknown) or 'none'}."
-        )
-    for name, column in table.columns.items():
-        if not re.fullmatch(_SQL_SOURCES[column.kind], found[name]):
-            raise IntegrityError(f"{table.name}: column {name} must be {column.kind}, found {found[name]}.")
-    columns = (f'CAST("{name}" AS {_SQL_TYPES[column.kind]}) AS "{name}"' for name, column in table.columns.items())
-    return f"SELECT {', '.join(columns)} FROM ({query})"
-
-
-def _check_file(connection: "DuckDBPyConnection", file: Path, table: "Table") -> None:
-    import pandas as pd
-
-    from clv import tables
-
-    rows = f"read_parquet({_quoted(file)})"
-    for name in (name for name, column in table.columns.items() if not column.nullable):
-        _refuse_any(connection, f'SELECT 1 FROM {rows} WHERE "{name}" IS NULL', f"{table.name}: {name} is missing")
-    key = ", ".join(f'"{name}"' for name in table.key)
-    _refuse_any(connection, f"SELECT 1 FROM {rows} GROUP BY {key} HAVING count(*) > 1", f"{table.name}: {key} repeats")
-    sample = connection.execute(f"SELECT * FROM {rows} LIMIT {SAMPLE_ROWS}").df()
-    texts = {
-        name: pd.StringDtype(na_value=float("nan")) for name, column in table.columns.items() if column.kind == "text"
-    }
-    tables.check(table, sample.astype(texts))
-
-
-def _refuse_any(connection: "DuckDBPyConnection", query: str, broken: str) -> None:
-    (rows,) = connection.execute(f"SELECT count(*) FROM ({query})").fetchone() or (0,)
-    if rows:
-        raise IntegrityError(f"{broken} in {rows} rows.")
-
-
-def _bare_posterior(name: str, posterior: "xr.DataTree") -> "xr.DataTree":
-    import xarray as xr
-
-    groups = {}
-    for group in ("posterior", "sample_stats"):
-        if group not in posterior.children:
-            raise IntegrityError(f"posterior {name}: the group {group} is missing.")
-        groups[group] = _bare_group(name, posterior[group].to_dataset())
-    return xr.DataTree.from_dict(groups)
-
-
-def _bare_group(name: str, group: "xr.Dataset") -> "xr.Dataset":
-    if "customer_id" in group.variables or "customer_id" in group.dims:
-        raise IntegrityError(f"posterior {name}: holds customer_id; a posterior is about the population only.")
-    known = {"origin", "chain", "draw", "proposal"}
-    kept = [key for key in group.data_vars if known.issuperset(group[key].dims) and group[key].dtype != object]
-    bare = group[kept].reset_coords(drop=True).drop_attrs()
-    return bare.drop_encoding()
-
-
-def _harmless(frame: "pd.DataFrame") -> "pd.DataFrame":
-    import pandas as pd
-
-    def guarded(cell: object) -> object:
-        return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
-
-    is_text: Callable[[Any], bool] = lambda column: not pd.api.types.is_numeric_dtype(column)  # noqa: E731
-    columns = {name: frame[name].map(guarded) if is_text(frame[name]) else frame[name] for name in frame.columns}
-    return pd.DataFrame(columns, index=frame.index).rename(columns=guarded)

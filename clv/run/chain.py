@@ -25,7 +25,6 @@ from pathlib import Path
 from typing import Any
 
 from clv.errors import IntegrityError
-from clv.run import marks
 
 VARIABLE = "CLV_CHAIN"
 SHOWN_DIGITS = 12  # of a hash, to people: enough to tell any two apart
@@ -115,13 +114,13 @@ def stranger(folder: Path, notebook: str, file: str) -> str:
     known, run = record(folder, notebook), folder.name
     if known and digest(folder / file) == known.wrote.get(file):
         return ""
-    mark = marks.of(folder / file)
+    mark = of(folder / file)
     if known is None:
         return f"it carries the mark of run {mark['run']}, not of {run}" if mark and mark["run"] != run else ""
     belongs = f"{notebook} of {run} ({identity(known.mark)})"
     if file not in known.wrote:
         return f"{belongs} did not write it"
-    return f"it {_carried(mark, known.mark) if marks.can_be_in(folder / file) else ''}is not what {belongs} wrote"
+    return f"it {_carried(mark, known.mark) if can_be_in(folder / file) else ''}is not what {belongs} wrote"
 
 
 def _carried(mark: Mark | None, recorded: Mark) -> str:
@@ -217,3 +216,49 @@ def _orphaned() -> IntegrityError:
     return IntegrityError(
         "Whoever started this notebook is gone, and nothing more is written: run `make report` again."
     )
+
+
+KEY = "clv"
+
+
+def text(mark: dict[str, Any]) -> str:
+    """Return a mark as files hold it: the same mark gives the same bytes."""
+    return json.dumps(mark, sort_keys=True)
+
+
+def can_be_in(file: Path) -> bool:
+    """Tell whether files of this kind carry a mark: pages and CSV do not."""
+    return file.suffix in _READERS
+
+
+def of(file: Path) -> dict[str, Any] | None:
+    """Return the mark that a file carries; None if it carries none or cannot be read."""
+    try:
+        mark = _READERS[file.suffix](file) if can_be_in(file) else None
+    except Exception:  # what is no file of its kind fails in every library's own way; the caller refuses it anyway
+        return None
+    return mark if isinstance(mark, dict) and {"run", "notebook"} <= set(mark) else None
+
+
+def _of_parquet(file: Path) -> Any:
+    import pyarrow.parquet as pq
+
+    return json.loads(pq.read_metadata(file).metadata[KEY.encode()])
+
+
+def _of_netcdf(file: Path) -> Any:
+    import h5netcdf
+
+    with h5netcdf.File(file) as content:
+        return json.loads(content.attrs[KEY])
+
+
+def _of_json(file: Path) -> Any:
+    return json.loads(file.read_text(encoding="utf-8")).get(KEY)
+
+
+def _of_notebook(file: Path) -> Any:
+    return json.loads(file.read_text(encoding="utf-8"))["metadata"].get(KEY)
+
+
+_READERS = {".parquet": _of_parquet, ".nc": _of_netcdf, ".json": _of_json, ".ipynb": _of_notebook}

@@ -15,18 +15,20 @@ import pandas as pd
 from duckdb import DuckDBPyConnection
 from numpy.random import default_rng
 
-from clv import tables
 from clv.errors import InputError
 from clv.forecast.future import yearly_horizon
 from clv.report.page import quality
 from clv.report.page.html import render
 from clv.report.page.quality import Inspection
-from clv.rfm import customers as rfm_customers
 from clv.rfm import support
+from clv.rfm.customers import last_day, require_holdout, summarise
 from clv.run import artefacts, params
-from clv.run.artefacts import Run
-from clv.transactions import cleaning, connection, findings, generate, reading
-from clv.transactions.reading import SourceSettings
+from clv.run.folder import Run
+from clv.run.params import Params
+from clv.transactions import activity, cleaning, connection, findings, generate, reading
+from clv.transactions.generate import Truth
+from clv.transactions.source import SourceSettings
+from clv.transactions.tables import LEDGER
 
 ROWS_PER_RULE = 1000  # of the rows left out, so many of each rule are written for the owner of the data
 
@@ -53,7 +55,7 @@ def check(params_file: Path) -> Path:
 
 
 @contextlib.contextmanager
-def _log(run: Run, settings: params.Params) -> Iterator[str]:
+def _log(run: Run, settings: Params) -> Iterator[str]:
     """Return where the log lies; one that is generated is generated anew, and vanishes."""
     if settings.source != "generate":
         yield run.source(settings.source)
@@ -64,7 +66,7 @@ def _log(run: Run, settings: params.Params) -> Iterator[str]:
         yield str(file)
 
 
-def _generated(settings: params.Params) -> pd.DataFrame:
+def _generated(settings: Params) -> pd.DataFrame:
     rates = {name: getattr(settings, f"generate_{name}") for name in ("r", "alpha_weeks", "a", "b", "p", "q", "v")}
     horizon = yearly_horizon(
         settings.horizon_weeks,
@@ -73,7 +75,7 @@ def _generated(settings: params.Params) -> pd.DataFrame:
     )
     log, _ = generate.generated_log(
         settings.source,
-        generate.Truth(**rates),
+        Truth(**rates),
         n_customers=settings.generate_customers,
         start=settings.generate_start,
         acquisition_months=settings.generate_acquisition_months,
@@ -87,45 +89,45 @@ def _generated(settings: params.Params) -> pd.DataFrame:
     return log if log is not None else pd.DataFrame()
 
 
-def _source_settings(settings: params.Params, path: str) -> SourceSettings:
+def _source_settings(settings: Params, path: str) -> SourceSettings:
     known = settings.model_dump() | {"path": path, "observation_end": settings.end_if_known}
     return SourceSettings(**{field.name: known[field.name] for field in fields(SourceSettings)})
 
 
-def _end(con: DuckDBPyConnection, settings: params.Params) -> date:
-    return rfm_customers.last_day(con, "transactions", stated=settings.end_if_known)
+def _end(con: DuckDBPyConnection, settings: Params) -> date:
+    return last_day(con, "transactions", stated=settings.end_if_known)
 
 
-def _refused(con: DuckDBPyConnection, settings: params.Params, found: Inspection) -> InputError | None:
+def _refused(con: DuckDBPyConnection, settings: Params, found: Inspection) -> InputError | None:
     """Return why notebook 02 would refuse the customers of a clean log, or the calibration end."""
     if found.customers is None:
         return None
     try:
         support.require_support(found.customers, horizon_weeks=settings.horizon_weeks)
         if settings.calibration_end:
-            known = rfm_customers.summarise(con, "transactions", period_end=settings.calibration_end)
-            rfm_customers.require_holdout(known, cut=settings.calibration_end, last_day=_end(con, settings))
+            known = summarise(con, "transactions", period_end=settings.calibration_end)
+            require_holdout(known, cut=settings.calibration_end, last_day=_end(con, settings))
     except InputError as error:
         return error
     return None
 
 
-def _inspect(con: DuckDBPyConnection, source: SourceSettings, settings: params.Params, run: str) -> Inspection:
+def _inspect(con: DuckDBPyConnection, source: SourceSettings, settings: Params, run: str) -> Inspection:
     """Return what is known of the log, as far as its cleaning came."""
     known = {row[0] for row in con.execute("SELECT table_name FROM information_schema.tables").fetchall()}
     found: dict[str, Any] = {"run": run, "source": settings.source, "currency": settings.currency}
     if "source" in known:
         found["mapping"] = _mapping(con, source)
     if "ledger" in known:
-        found["ledger"] = cleaning.frame(con, tables.LEDGER)
+        found["ledger"] = cleaning.frame(con, LEDGER)
         found["quality"] = findings.inspect(con, source)
         if con.execute("SELECT 1 FROM transactions LIMIT 1").fetchone():
-            customers = rfm_customers.summarise(con, "transactions", period_end=_end(con, settings))
+            customers = summarise(con, "transactions", period_end=_end(con, settings))
             found |= {
                 "customers": customers,
                 "supports": support.judge(customers, horizon_weeks=settings.horizon_weeks),
-                "weekly": rfm_customers.weekly_activity(con, "transactions"),
-                "amounts": rfm_customers.order_amounts(con, "transactions"),
+                "weekly": activity.weekly_activity(con, "transactions"),
+                "amounts": activity.order_amounts(con, "transactions"),
             }
     return Inspection(**found)
 

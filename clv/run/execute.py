@@ -1,43 +1,29 @@
-"""Executes one notebook strictly and renders it: success means that everything ran and everything was written.
+"""Executes one notebook strictly and renders it: success means that everything ran and everything was written."""
 
-    python -m clv.run prepare PARAMS.yaml      check the settings, hand each notebook its own
-    python -m clv.run notebook NN_name RUN     execute one notebook
-    python -m clv.run finish RUN               write the manifest of a complete run
-    python -m clv.run verify RUN               say whether every file of a run belongs to it
-    python -m clv.run lab RUN                  copy notebooks and artefacts of a run, to experiment on
-    python -m clv.run check PARAMS.yaml        check the log alone: a data-quality page
-    python -m clv.run refresh PARAMS.yaml      read the source again, though no file has changed
-    python -m clv.run new-params LOG           write a params file for a log: what its columns are, what is open
-    python -m clv.run strip                    remove outputs and metadata from notebooks/
-
-Exit codes: 0 done, 1 internal error, 2 input or parameters, 3 gate, 4 integrity, 5 busy, 130 interrupted.
-"""
-
-import argparse
 import fcntl
 import os
-import shutil
 import sys
 import time
-import traceback
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clv import progress
-from clv.errors import BusyError, ClvError, IntegrityError
-from clv.run import artefacts, cells, chain, failures, manifest, marks, prepare, provenance
-from clv.run.artefacts import ARTEFACTS, NOTEBOOKS, Run
-from clv.run.chain import Mark
+from clv.errors import BusyError, ClvError
+from clv.run import artefacts, chain, disk, failures, manifest, prepare, provenance
+from clv.run.artefacts import ARTEFACTS, NOTEBOOKS
+from clv.run.chain import KEY, Mark
 from clv.run.failures import NotebookError
+from clv.run.folder import Run
+from clv.run.prepare import SETTINGS
 from clv.run.terminal import Follower, say
 
 # Papermill, nbformat and the renderer take seconds to import: make calls `prepare` every time.
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-INTERRUPTED = 130
+
 REPORT = NOTEBOOKS[-1]
 # In a finished page nobody wants progress bars, or other packages' notes to their own developers.
 KERNEL_ENVIRONMENT = {
@@ -50,33 +36,12 @@ KERNEL_ENVIRONMENT = {
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line says and return the exit code; a refusal is printed as its one sentence."""
-    options = _parser().parse_args(arguments)
-    try:
-        options.do(options)
-    except ClvError as error:
-        say(str(error))
-        return error.exit_code
-    except KeyboardInterrupt:
-        say("interrupted: what was finished stays, the next make continues")
-        return INTERRUPTED
-    except Exception as error:
-        refusal = failures.from_disk(error) if isinstance(error, OSError) else None
-        if refusal:
-            say(str(refusal))
-        else:
-            traceback.print_exc()
-        return ClvError.exit_code
-    return 0
-
-
 def run_notebook(source: Path, run: Run) -> None:
     """Execute the notebook `source` for `run`; its results appear whole, and last the executed notebook itself."""
     name = source.stem
     with _only_maker(run, name):
         clock, started = time.monotonic(), time.time_ns()
-        parameters = {key: prepare.parameters(run, name)[key] for key in cells.declared(source)}
+        parameters = {key: prepare.parameters(run, name)[key] for key in prepare.declared(source)}
         manifest.manifest_file(run).unlink(missing_ok=True)
         run.log("started", notebook=name)
         follower = Follower(run, name)
@@ -129,7 +94,7 @@ def _execute_strictly(
 ) -> tuple[Mark, Iterable[Path]]:
     """Execute a notebook to its end; return what it was made from, and the artefacts that it wrote."""
     name = source.stem
-    wanted = prepare.expected(run, name, prepare.parameters(run, prepare.SETTINGS))
+    wanted = prepare.expected(run, name, prepare.parameters(run, SETTINGS))
     before = {file: _signature(file) for file in wanted}
     with chain.journal(run.folder, provenance.mark(run, source)) as journal:
         _execute(source, unfinished, parameters)
@@ -152,7 +117,7 @@ def _execute(source: Path, target: Path, parameters: dict[str, Any]) -> None:
     paths = [str(artefacts.root()), os.environ.get("PYTHONPATH", "")]
     os.environ.update(KERNEL_ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(filter(None, paths))})
     try:
-        _papermill(
+        by_papermill(
             source,
             target,
             parameters=parameters,
@@ -174,7 +139,7 @@ def _execute(source: Path, target: Path, parameters: dict[str, Any]) -> None:
         ) from error
 
 
-def _papermill(source: Path, target: Path, **options: Any) -> None:
+def by_papermill(source: Path, target: Path, **options: Any) -> None:
     """Call papermill, which takes braces in a path for its own, and warns of typed parameters it cannot parse."""
     import logging
 
@@ -199,7 +164,7 @@ def _write_pages(notebook: "NotebookNode", run: Run, mark: Mark) -> None:
     for file in prepare.pages(run, name):
         # Links in the notebooks start at the run's folder.
         up = "../" * (len(file.relative_to(run.folder).parts) - 1)
-        with artefacts.replacing(file) as unfinished:
+        with disk.replacing(file) as unfinished:
             unfinished.write_text(page.replace('href="exports/', f'href="{up}exports/'), encoding="utf-8")
 
 
@@ -221,7 +186,7 @@ def _footer(run: Run, mark: Mark) -> str:
 
     # A report that reads no figures has none to tell of.
     figures = run.read_json("key_figures") if ARTEFACTS["key_figures"].file in mark["made_from"]["read"] else None
-    seed, versions = prepare.parameters(run, prepare.SETTINGS)["seed"], mark["made_from"]["versions"]
+    seed, versions = prepare.parameters(run, SETTINGS)["seed"], mark["made_from"]["versions"]
     return footer(figures, run=run.name, run_id=chain.identity(mark), seed=seed, versions=versions)
 
 
@@ -229,9 +194,9 @@ def _write_executed(notebook: "NotebookNode", mark: Mark, unfinished: Path) -> N
     import nbformat
 
     _forget_times_and_places(notebook, mark)
-    notebook.metadata[marks.KEY] = mark
+    notebook.metadata[KEY] = mark
     nbformat.write(notebook, unfinished)
-    artefacts.flush(unfinished)
+    disk.flush(unfinished)
 
 
 def _forget_times_and_places(notebook: "NotebookNode", mark: Mark) -> None:
@@ -277,127 +242,8 @@ def _only_maker(run: Run, name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _nobody_else(run: Run) -> Iterator[None]:
+def nobody_else(run: Run) -> Iterator[None]:
     with ExitStack() as locks:
         for name in NOTEBOOKS:
             locks.enter_context(_only_maker(run, name))
         yield
-
-
-def _notebooks() -> Path:
-    return artefacts.root() / "notebooks"
-
-
-def _do_prepare(options: argparse.Namespace) -> None:
-    _prepared(options.params)
-
-
-def _prepared(params_file: Path) -> Run:
-    run = prepare.prepare(params_file, _notebooks())
-    for sentence in provenance.let_renew(run, _notebooks()):
-        say(sentence)
-    return run
-
-
-def _do_check(options: argparse.Namespace) -> None:
-    from clv.run.check_data import check
-
-    page = check(options.params)
-    say(f"the log can be used; see {artefacts.shown(page)}")
-
-
-def _do_new_params(options: argparse.Namespace) -> None:
-    from clv.run.new_params import new_params
-
-    name = artefacts.shown(new_params(options.log))
-    say(f"{name} is written: answer the questions in it, then make check-data PARAMS={name}")
-
-
-def _do_refresh(options: argparse.Namespace) -> None:
-    prepare.parameter_file(_prepared(options.params), NOTEBOOKS[0]).touch()
-
-
-def _do_notebook(options: argparse.Namespace) -> None:
-    run_notebook(_notebooks() / f"{options.name}.ipynb", Run(options.run))
-
-
-def _do_finish(options: argparse.Namespace) -> None:
-    run = Run(options.run)
-    with _nobody_else(run):
-        run_id = manifest.write_manifest(run, _notebooks())
-    run.log("finished", run_id=run_id)
-    print(f"{artefacts.shown(run.folder / 'report.html')} is ready (run id {run_id})", file=sys.stderr)
-
-
-def _do_verify(options: argparse.Namespace) -> None:
-    run = Run(options.run)
-    with _nobody_else(run) if os.access(run.folder, os.W_OK) else nullcontext():
-        found = manifest.verify(run, _notebooks())
-    for sentence in found:
-        say(sentence)
-    if found:
-        raise IntegrityError(f"{artefacts.shown(run.folder)} does not belong together: {chain.remedy(run.name)}.")
-    say(f"{artefacts.shown(run.folder)}: OK, every file belongs to run id {manifest.run_id(run)}")
-
-
-def _do_lab(options: argparse.Namespace) -> None:
-    """Copy a run's notebooks, with its parameters, and its artefacts; what is done to them does not touch the run."""
-    run = Run(options.run)
-    lab = run.folder / "lab"
-    lab.mkdir(parents=True, exist_ok=True)
-    for name in NOTEBOOKS:
-        copy, parameters = lab / f"{name}.ipynb", prepare.parameters(run, name)
-        if copy.exists():
-            os.replace(copy, lab / f"{name}.previous.ipynb")
-        source = _notebooks() / f"{name}.ipynb"
-        chosen = {key: parameters[key] for key in cells.declared(source)}
-        _papermill(source, copy, parameters=chosen, prepare_only=True)
-    for part in ("data", "posterior", "exports", "key_figures.json", "params"):
-        _copy(run.folder / part, lab / "outputs" / run.name / part)
-    # Copies have no records, so that they may be written over by hand: what they are copies of is said once, here.
-    for name in filter(lambda name: chain.record(run.folder, name), NOTEBOOKS):
-        for fault in provenance.faults(run, _notebooks() / f"{name}.ipynb"):
-            say(fault)
-
-
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir():
-        shutil.copytree(source, target, dirs_exist_ok=True)
-    elif source.exists():
-        shutil.copy2(source, target)
-
-
-def _do_strip(options: argparse.Namespace) -> None:
-    for notebook in sorted(_notebooks().glob("*.ipynb")):
-        if cells.strip(notebook):
-            print(f"stripped {notebook.name}", file=sys.stderr)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m clv.run", description=(__doc__ or "").splitlines()[0])
-    commands = parser.add_subparsers(required=True)
-    for name, do in {"prepare": _do_prepare, "check": _do_check, "refresh": _do_refresh}.items():
-        command = commands.add_parser(name)
-        command.set_defaults(do=do)
-        command.add_argument("params", type=Path)
-    for name, do in {
-        "notebook": _do_notebook,
-        "finish": _do_finish,
-        "verify": _do_verify,
-        "lab": _do_lab,
-    }.items():
-        command = commands.add_parser(name)
-        command.set_defaults(do=do)
-        if name == "notebook":
-            command.add_argument("name", choices=NOTEBOOKS)
-        command.add_argument("run")
-    recogniser = commands.add_parser("new-params")
-    recogniser.set_defaults(do=_do_new_params)
-    recogniser.add_argument("log")
-    commands.add_parser("strip").set_defaults(do=_do_strip)
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from clv import errors
 from clv.errors import ClvError, GateError
-from clv.run import artefacts
-from clv.run.artefacts import Run
+from clv.run import artefacts, disk
+from clv.run.folder import Run
 
 # nbformat and the renderer take seconds to import.
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def write_page(unfinished: Path, run: Run, name: str, error: BaseException) -> N
         notebook.cells.insert(notebook.cells.index(broken), nbformat.v4.new_markdown_cell("**Here it stopped:**"))
     alert, footer = str(error) or "interrupted", f"Run {run.name}, notebook {name}"
     page = render(notebook, title=name, show_code=True, footer=footer, alert=alert)
-    with artefacts.replacing(page_of(run, name)) as file:
+    with disk.replacing(page_of(run, name)) as file:
         file.write_text(page, encoding="utf-8")
     if isinstance(error, NotebookError | GateError):
         error.args = (f"{str(error).rstrip('.')}. See {artefacts.shown(page_of(run, name))}.",)

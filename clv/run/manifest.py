@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from clv.errors import IntegrityError
-from clv.run import artefacts, chain, provenance
-from clv.run.artefacts import NOTEBOOKS, Run
+from clv.run import artefacts, chain, disk, provenance
+from clv.run.artefacts import NOTEBOOKS
 from clv.run.chain import Record
+from clv.run.folder import Run
 from clv.run.prepare import SETTINGS, parameters
 
 REPORT = "report.html"
@@ -28,7 +29,7 @@ def write_manifest(run: Run, notebooks: Path) -> str:
     if found := _faults(run, notebooks):
         raise IntegrityError(f"{run.name} is not whole: {found[0]}; {chain.remedy(run.name)}.")
     content = _content(run, notebooks)
-    with artefacts.replacing(manifest_file(run)) as unfinished:
+    with disk.replacing(manifest_file(run)) as unfinished:
         unfinished.write_text(_text(content), encoding="utf-8")
     return content["run_id"]
 

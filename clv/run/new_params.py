@@ -1,15 +1,23 @@
 """A first params file for a log of one's own: what its columns look like, and the questions they leave open."""
 
-from pathlib import Path
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path, PurePath
+from textwrap import wrap
+
+import yaml
 
 from clv.errors import InputError
-from clv.run import artefacts
+from clv.run import artefacts, disk
 from clv.run.params import RESERVED_NAMES, RUN_NAME
-from clv.run.params_text import params_text, run_of
 from clv.transactions import files as transactions_files
 from clv.transactions import reading
 from clv.transactions.connection import connect
+from clv.transactions.files import CSV, find, kind, opened
 from clv.transactions.recognise import recognise
+from clv.transactions.source import SourceSettings
+from clv.transactions.synonyms import ASKED, NAMES, Recognised, shown
 
 SAMPLED_ROWS = 5000
 _BYTES_TRIED = 64 << 20  # of a text file whose encoding is not known
@@ -18,7 +26,7 @@ _ENCODINGS = ("utf-8", "cp1252", "latin-1")  # the last one reads everything
 
 def new_params(data: str) -> Path:
     """Write params/<name of the log>.yaml for the log `data` (a path, folder or glob) and return its place."""
-    files = transactions_files.find(data)
+    files = find(data)
     if not data or not files:
         raise InputError(f"DATA={data} was not found: name a log, like make new-params DATA=data/orders.csv.")
     name = run_of(data)
@@ -27,11 +35,11 @@ def new_params(data: str) -> Path:
     target = artefacts.root() / "params" / f"{name}.yaml"
     if target.exists():
         raise InputError(f"params/{name}.yaml exists already: remove or rename it first.")
-    encoding = _encoding(files[0]) if transactions_files.kind(files) == transactions_files.CSV else None
-    settings = reading.SourceSettings(data, encoding=encoding)
+    encoding = _encoding(files[0]) if kind(files) == CSV else None
+    settings = SourceSettings(data, encoding=encoding)
     names, rows = reading.sample(connect(), settings, rows=SAMPLED_ROWS)
     text = params_text(recognise(names, rows), source=_from_project(data), encoding=encoding)
-    with artefacts.replacing(target) as unfinished:
+    with disk.replacing(target) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
     return target
 
@@ -40,7 +48,7 @@ def _encoding(file: Path) -> str | None:
     """Return the encoding to state for a text file: the first that reads it, None for UTF-8 and what says itself."""
     if transactions_files.encoding(file, None) != "utf-8":
         return None
-    with transactions_files.opened(file) as stream:
+    with opened(file) as stream:
         begin = stream.read(_BYTES_TRIED)
     # A last character that the limit cuts in two is no fault.
     begin = begin[: begin.rfind(b"\n") + 1] or begin
@@ -59,3 +67,94 @@ def _reads(text: bytes, encoding: str) -> bool:
 def _from_project(data: str) -> str:
     path = Path(data).expanduser().absolute()
     return artefacts.shown(path)
+
+
+TEMPLATE = """\
+# {file}: a first params file, recognised from the names of its columns and a sample of its rows.
+# Read every line and answer the questions, then: make check-data PARAMS=params/{run}.yaml
+# When nothing there surprises you:               make report PARAMS=params/{run}.yaml
+{questions}
+source: {source}
+{shape}columns:
+{columns}
+{formats}observation_end: null               # null: the last date in the data
+# calibration_end: "{split}"     # two thirds of the way through the sample; only if you know the last day
+horizon_weeks: 52                   # weeks ahead that are valued
+discount_rate_annual: 0.10          # cost of capital per year; finance changes it
+gross_margin: 1.0                   # 1.0: value is revenue; finance changes it
+{currency}
+refunds: net                        # negative rows are taken off their purchase
+max_rejected_share: 0.10            # with more faulty rows the log is refused
+"""
+
+
+def params_text(found: Recognised, *, source: str, delimiter: str | None = None, encoding: str | None = None) -> str:
+    """Return a params file with the questions on top; what is in doubt is commented out, so that the run waits for it.
+
+    It holds names of columns, formats, shares and a day to split at, never a customer, an amount or an order.
+    """
+    file = PurePath(source).name
+    if re.fullmatch(r"utf[-_]?8([-_]sig)?", encoding or "", re.IGNORECASE):
+        encoding = None  # the default
+    settings = {"delimiter": delimiter, "encoding": encoding, "decimal": found.decimal, "thousands": found.thousands}
+    settings["cancellation_pattern"] = found.cancellation_pattern
+    formats = [*_format_lines(found), *(f"{key}: {_quoted(value)}" for key, value in settings.items() if value)]
+    first, last = found.first_day, found.last_day
+    return TEMPLATE.format(
+        file=shown(file),
+        run=run_of(source) or "yours",
+        questions="".join(f"{line}\n" for line in _question_lines(found.questions)),
+        source=_quoted(source),
+        shape=_noted("shape: line_items", "a row is one line of an order\n") if found.shape == "line_items" else "",
+        columns="\n".join(_column_lines(found)),
+        formats="".join(f"{line}\n" for line in formats),
+        split=first + timedelta((last - first).days * 2 // 3) if first and last else "2025-06-30",
+        currency=f"currency: {found.currency}" if found.currency else _noted("# currency: EUR", "or else it is USD"),
+    )
+
+
+def run_of(source: str) -> str:
+    """Return the name of a run after its log; empty if the log's name gives none."""
+    return re.sub(r"[^A-Za-z0-9_-]", "_", PurePath(source).name.split(".")[0]).strip("_-")[:64]
+
+
+def _question_lines(questions: tuple[str, ...]) -> Iterator[str]:
+    if questions:
+        yield from ("#", "# What the file does not say:")
+    for number, question in enumerate(questions, start=1):
+        yield from wrap(f"{number}. {question}", 118, initial_indent="# ", subsequent_indent="#    ")
+
+
+def _column_lines(found: Recognised) -> Iterator[str]:
+    wanted = set(ASKED) - ({"amount"} if "quantity" in found.columns else set())
+    for role in NAMES:
+        line = f"{role}: {_quoted(found.columns[role]) if role in found.columns else '?'}"
+        if role in found.columns and not (found.number_formats and role in ("amount", "unit_price")):
+            yield f"  {line}"
+        elif role in found.columns:
+            yield _noted(f"  # {line}", "once decimal and thousands are stated")
+        elif role in wanted:
+            yield _noted(f"  # {line}", "the name of its column")
+
+
+def _format_lines(found: Recognised) -> Iterator[str]:
+    if found.date_format:
+        yield f"date_format: {_quoted(found.date_format)}"
+    for form in found.date_formats:
+        yield _noted(f"# date_format: {_quoted(form)}", "remove the # if dates are written so")
+    if found.timezone_needed:
+        yield _noted("# timezone: Europe/Berlin", "the clock that your days follow")
+    for decimal, thousands in found.number_formats:
+        yield f"# decimal: {_quoted(decimal)}"
+        yield _noted(f"# thousands: {_quoted(thousands) if thousands else 'null'}", "with the line above")
+
+
+def _noted(line: str, comment: str) -> str:
+    return f"{line:<35} # {comment}"
+
+
+def _quoted(text: str) -> str:
+    """Return YAML that says just this text."""
+    if re.fullmatch(r"(?!(null|true|false|yes|no|on|off)$)[A-Za-z_][A-Za-z0-9_./-]+", text, re.IGNORECASE):
+        return text
+    return yaml.safe_dump(text, default_style='"', allow_unicode=True, width=len(text) * 10 + 10).strip()

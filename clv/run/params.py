@@ -11,23 +11,18 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from clv.errors import InputError
-from clv.run import secrecy, strict_yaml
+from clv.run import strict_yaml
+from clv.transactions.source import DATABASE, INSTANTS, KNOWN_COLUMNS
 
 RUN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 RESERVED_NAMES = ("lab", "bench", "sbc", "misfit", "decisions", "faults")  # folders in outputs/ that are not runs
-KNOWN_COLUMNS = (
-    *("customer_id", "date", "amount", "order_id"),
-    *("quantity", "unit_price", "product", "currency", "country"),
-)
-DATABASE = "postgresql"
+
 # Checks of the gate that a run may accept by name; the others say that the numbers themselves are wrong.
 ACKNOWLEDGEABLE = (
     *("repeat purchases", "mean spend", "infinite mean spend", "prior sensitivity", "repeat customers"),
     *("horizon / history", "independence", "energy", "tree depth", "backtest", "one-time buyers"),
 )
 _TELLS_THE_DAY = re.compile(r"^(?=.*%(-?d|-?j|c|x|D|F|e))(?=.*%(Y|y|-y|c|x|D|F|G))", re.DOTALL)
-# Date formats that count time instead of writing it: how many make a second.
-INSTANTS = {"unix_seconds": 1, "unix_milliseconds": 1000}
 FEWEST_WEIGHTED_DRAWS = 1000  # fewer are worth too little for the gate, whatever their weights
 
 # What the two sources that come with the project look like; a file of one's own is described in the YAML.
@@ -470,7 +465,7 @@ def load(path: Path | str) -> Params:
     """Return the settings in the YAML file `path`; refuse anything that is not exactly right, in one sentence."""
     path = Path(path)
     values = strict_yaml.read_mapping(path)
-    secrecy.refuse_secrets(values, path)
+    refuse_secrets(values, path)
     unknown = [key for key in values if key not in Params.model_fields]
     if unknown:
         raise InputError(f"{path}: {_unknown_key(str(unknown[0]))}")
@@ -527,3 +522,36 @@ def _hint(value: object, kind: str) -> str:
         return ""
     plain = int(number) if number.is_integer() else number
     return f" (YAML reads {value} as text: write {plain!r} without quotes)"
+
+
+# Each is the beginning of something that only its owner should know.
+SECRETS = re.compile(
+    r"""
+    [a-z][a-z0-9+.-]*://[^/\s@]*:[^/\s@]+@                      # user:password@ in an address
+    | (?:password|passwd|pwd|secret|token|api_?key)\s*[=:]\s*\S  # as in a connection string
+    | \b(?:AKIA|ASIA)[0-9A-Z]{16}\b                             # Amazon's access keys
+    | \bgh[pousr]_[A-Za-z0-9]{20,} | \bgithub_pat_ | \bsk-[A-Za-z0-9_-]{20,} | \bxox[abpr]-
+    | \beyJ[A-Za-z0-9_-]{10,}\.eyJ                              # a signed web token
+    | -----BEGIN\ [A-Z ]*PRIVATE\ KEY
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+SECRET_KEYS = re.compile(r"password|passwd|secret|token|api_?key|credential", re.IGNORECASE)
+
+
+def refuse_secrets(values: Mapping[str, Any], path: Path | str) -> None:
+    """Refuse settings of which one looks like a secret; the sentence names the key and never the value."""
+    for key, value in values.items():
+        if SECRET_KEYS.search(str(key)) or any(SECRETS.search(text) for text in _texts(value)):
+            raise InputError(
+                f"{path}: {str(key)[:60]} looks like it holds a password or key: keep secrets in the environment and "
+                "name the variable as database_url_env."
+            )
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, Mapping):
+        return [text for item in (*value.keys(), *value.values()) for text in _texts(item)]
+    if isinstance(value, list):
+        return [text for item in value for text in _texts(item)]
+    return [value] if isinstance(value, str) else []

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from clv.report.page.html import PLOTLY
-from clv.run import artefacts
-from clv.run.artefacts import Run
+from clv.run import artefacts, disk
+from clv.run.folder import Run
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -43,7 +43,7 @@ def write_pictures(notebook: "NotebookNode", run: Run) -> tuple[list[Path], str]
             reason = _draw(drawn, Path(unfinished))
             folder.mkdir(exist_ok=True)
             for picture in sorted(Path(unfinished).iterdir()) if not reason else ():
-                artefacts.flush(picture)
+                disk.flush(picture)
                 os.replace(picture, folder / picture.name)
                 found.append(folder / picture.name)
     for old in folder.glob("*.png"):

@@ -1,5 +1,6 @@
 """Before a run: checks its settings and hands each notebook the ones it declares, as a file make can watch."""
 
+import ast
 import json
 from collections.abc import Mapping
 from datetime import date
@@ -7,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from clv.errors import ClvError, InputError, IntegrityError
-from clv.run import artefacts, cells, params
-from clv.run.artefacts import ALWAYS, ARTEFACTS, BACKTESTED, GENERATED, NOTEBOOKS, Run
-from clv.run.params import DATABASE
+from clv.run import artefacts, disk, params
+from clv.run.artefacts import ALWAYS, ARTEFACTS, BACKTESTED, GENERATED, NOTEBOOKS
+from clv.run.folder import Run
+from clv.transactions.source import DATABASE
 
 SETTINGS = "run"  # params/run.json: all settings, for the record; make does not watch it
 SOURCE_FILES = "source_files"  # in params/01.json: size and time of each, for make to watch
@@ -86,7 +88,7 @@ def _exists(when: str, settings: Mapping[str, Any]) -> bool:
 
 
 def _handed(notebook: Path, settings: Mapping[str, Any]) -> dict[str, Any]:
-    names = cells.declared(notebook)
+    names = declared(notebook)
     unknown = [name for name in names if name not in settings]
     if unknown:
         raise ClvError(f"{notebook.name} declares the parameter {unknown[0]}, which clv.params does not know.")
@@ -104,5 +106,57 @@ def _write_if_changed(file: Path, content: Mapping[str, Any]) -> None:
     text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     if file.exists() and file.read_text(encoding="utf-8") == text:
         return
-    with artefacts.replacing(file) as unfinished:
+    with disk.replacing(file) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
+
+
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+
+
+def declared(notebook: Path) -> dict[str, Any]:
+    """Return the parameters that `notebook` declares, with their defaults.
+
+    The cell tagged `parameters` holds one annotated literal per line; papermill's own reader misses some of these.
+    """
+    cells = [cell for cell in _read(notebook)["cells"] if "parameters" in cell["metadata"].get("tags", [])]
+    if len(cells) != 1:
+        raise ClvError(f"{notebook.name} must have exactly one cell tagged parameters, found {len(cells)}.")
+    return dict(_declaration(notebook, line) for line in ast.parse("".join(cells[0]["source"])).body)
+
+
+def strip(notebook: Path) -> bool:
+    """Remove outputs and needless metadata from the file `notebook`; return whether that changed it."""
+    before = notebook.read_text(encoding="utf-8")
+    content = json.loads(before)
+    content["cells"] = [_bare_cell(cell) for cell in content["cells"]]
+    content["metadata"] = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
+    after = json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
+    if after != before:
+        notebook.write_text(after, encoding="utf-8")
+    return after != before
+
+
+def _read(notebook: Path) -> dict[str, Any]:
+    try:
+        return json.loads(notebook.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ClvError(f"notebooks/{notebook.name} is missing: the checkout is not complete.") from error
+    except ValueError as error:
+        raise ClvError(f"notebooks/{notebook.name} is not a notebook file ({error}).") from error
+
+
+def _declaration(notebook: Path, line: ast.stmt) -> tuple[str, Any]:
+    if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.value is not None:
+        try:
+            return line.target.id, ast.literal_eval(line.value)
+        except ValueError:
+            pass
+    raise ClvError(f"{notebook.name}: parameters cell, line {line.lineno}: must be like `horizon_weeks: int = 52`.")
+
+
+def _bare_cell(cell: dict[str, Any]) -> dict[str, Any]:
+    tags = cell["metadata"].get("tags")
+    bare = {**cell, "metadata": {"tags": tags} if tags else {}}
+    if cell["cell_type"] == "code":
+        bare |= {"outputs": [], "execution_count": None}
+    return bare

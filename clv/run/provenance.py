@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from clv.errors import InputError, IntegrityError, listed
-from clv.run import artefacts, chain
-from clv.run.artefacts import NOTEBOOKS, Run
+from clv.run import artefacts, chain, disk
+from clv.run.artefacts import NOTEBOOKS
 from clv.run.chain import Mark, Record
+from clv.run.folder import Run
 from clv.run.prepare import SETTINGS, SOURCE_FILES, expected, pages, parameters, unexpected
 from clv.run.prepare import executed as stamp
 
 LIBRARIES = ("arviz", "duckdb", "nutpie", "numpy", "pandas", "plotly", "pymc", "pymc-marketing", "scipy", "xarray")
+CODE = {".py", ".pyi", ".css", ".js", ".j2"}  # what of clv/ may change a result or a page
 LONG_AGO = 10**9  # nanoseconds after 1970 began: older than anything
 RESULTS = ("data/*", "exports/*", "figures/*", "html/*", "notebooks/*", "posterior/*")
 # The libraries are not among them: a run stays what it is when a package is renewed, and its record names the old ones.
@@ -35,12 +37,7 @@ def mark(run: Run, notebook: Path) -> Mark:
 def code() -> dict[str, str]:
     """Return the hash of every file of the package that a result may depend on."""
     root = artefacts.root()
-    files = sorted(
-        [
-            *(root / "clv").rglob("*.py"),
-            *(file for file in (root / "clv" / "report" / "page").iterdir() if file.suffix not in {".py", ""}),
-        ]
-    )
+    files = sorted(file for file in (root / "clv").rglob("*") if file.suffix in CODE)
     return {file.relative_to(root).as_posix(): chain.digest(file) for file in files}
 
 
@@ -70,7 +67,7 @@ def leave_record(run: Run, mark: Mark, files: Iterable[Path], *, executed: Path)
     for written in map(run.folder.joinpath, record.wrote):
         for abandoned in written.parent.glob(f".{written.name}.*.tmp"):  # its writer was killed
             abandoned.unlink(missing_ok=True)
-    with artefacts.replacing(chain.record_file(run.folder, name)) as unfinished:
+    with disk.replacing(chain.record_file(run.folder, name)) as unfinished:
         unfinished.write_text(record.text(), encoding="utf-8")
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from clv import progress
-from clv.run.artefacts import Run
+from clv.run.folder import Run
 
 POLL = 0.2  # seconds
 TURN = 2  # seconds that one of several runners keeps the line: long enough to read it

@@ -11,10 +11,12 @@ import pandas as pd
 from duckdb import DuckDBPyConnection
 
 from clv import tables
-from clv.transactions.cleaning import places, repeats, tells_rows_apart
+from clv.transactions.cleaning import repeats, tells_rows_apart
 from clv.transactions.connection import literal, one
-from clv.transactions.reading import SourceSettings
+from clv.transactions.refusals import places
 from clv.transactions.rules import RULES, WARN, Rule
+from clv.transactions.source import SourceSettings
+from clv.transactions.tables import QUALITY
 from clv.transactions.unreadable import hint
 
 SAMPLES = 5  # record numbers shown per rule
@@ -117,7 +119,7 @@ def inspect(con: DuckDBPyConnection, settings: SourceSettings) -> pd.DataFrame:
             "advice": [f"{rule.advice} {hint(con, rule, settings)}".strip() for rule in rules],
         }
     )
-    return tables.check(tables.QUALITY, tables.with_texts(tables.QUALITY, frame))
+    return tables.check(QUALITY, tables.with_texts(QUALITY, frame))
 
 
 Found = tuple[Rule, int, Any, Sequence[int]]  # rule, rows, money, first records

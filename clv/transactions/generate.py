@@ -16,7 +16,8 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from clv import tables
-from clv.rfm.customers import DAYS_PER_WEEK
+from clv.transactions.tables import TRUTH
+from clv.units import DAYS_PER_WEEK
 
 SMALLEST_AMOUNT = 0.01
 TEST_CUSTOMERS = 3
@@ -133,7 +134,7 @@ def generate(
     events = purchases(truth, latent, ages + horizon_weeks, generator)
     events["amount"] = events["amount"].round(2).clip(lower=SMALLEST_AMOUNT)
     log = _log(events[events["week"] <= ages[events["customer"]]], first, start, n_customers)
-    return log, tables.check(tables.TRUTH, _truth(latent, events, ages, discount_weekly, gross_margin))
+    return log, tables.check(TRUTH, _truth(latent, events, ages, discount_weekly, gross_margin))
 
 
 def generated_log(

@@ -11,9 +11,8 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from clv.errors import InputError
-from clv.run.params import INSTANTS
 from clv.transactions.connection import literal, reason
-from clv.transactions.reading import SourceSettings
+from clv.transactions.source import INSTANTS, SourceSettings
 
 MONEY = "DECIMAL(18, 6)"
 TEXT = {"VARCHAR"}

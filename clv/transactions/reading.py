@@ -7,22 +7,18 @@ import csv
 import glob
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 
 import duckdb
 from duckdb import DuckDBPyConnection
 
 from clv.errors import InputError, listed
-from clv.run.params import DATABASE, KNOWN_COLUMNS
 from clv.transactions import files as transactions_files
 from clv.transactions.connection import literal, quoted, reason
 from clv.transactions.databases import read_duckdb, read_postgresql, read_sqlite
+from clv.transactions.files import CSV, DUCKDB, PARQUET, SQLITE, encoding, find, first_lines, packing, rewritten
+from clv.transactions.source import DATABASE, SourceSettings
 
-CDNOW = Path(__file__).parent / "data" / "cdnow.csv"
-CDNOW_COLUMNS = {"customer_id": "id", "date": "date", "amount": "amount"}
-ISO_DATE = "%Y-%m-%d"
 DELIMITERS = (",", ";", "\t", "|")
 SPARE_FIELDS = 16  # so many fields too many are a faulty row; more, and the file is refused
 # What an absent field is read as: a text that no file holds, so that an empty field stays an empty text.
@@ -30,51 +26,6 @@ _ABSENT = "\x01\x02"
 _READ_AGAIN = ("null_padding in conjunction with quoted new lines", "state machine reached an invalid state")
 _FILE = "name of the file"
 _TITLE_LINES = 20  # so far down a header is looked for, to say where it stands
-
-
-@dataclass(frozen=True)
-class SourceSettings:
-    """Where the log is, how it is written, and the policies of cleaning: the keys of the params file."""
-
-    path: str | Path
-    columns: Mapping[str, str] = field(default_factory=dict)
-    date_format: str | None = None
-    timezone: str | None = None
-    delimiter: str | None = None
-    decimal: str = "."
-    thousands: str | None = None
-    encoding: str | None = None
-    table: str | None = None
-    query: str | None = None
-    database_url_env: str | None = None
-    shape: str = "transactions"
-    observation_end: date | None = None
-    zero_amounts: str = "visit"
-    refunds: str = "net"
-    cancellation_pattern: str | None = None
-    exclude_ids: Sequence[str] = ()
-    exclude_pattern: str | None = None
-    countries: Sequence[str] = ()
-    exclude_countries: Sequence[str] = ()
-    currency: str = "USD"
-    max_rejected_share: float = 0.10
-
-    def name_of(self, column: str) -> str:
-        """Return the name in the source of one of our columns; unmapped ones have our own name."""
-        if column == "amount" and not self.has("amount"):
-            return f"{self.name_of('quantity')} × {self.name_of('unit_price')}"
-        return self.columns.get(column, column)
-
-    def has(self, column: str) -> bool:
-        """Return whether the source has one of our columns."""
-        if column == "amount":
-            return column in self.columns or "quantity" not in self.columns
-        return column in self.columns or column in ("customer_id", "date")
-
-    @property
-    def wanted(self) -> dict[str, str]:
-        """Our columns that the source has, with their names there."""
-        return {column: self.name_of(column) for column in KNOWN_COLUMNS if self.has(column)}
 
 
 def read(con: DuckDBPyConnection, settings: SourceSettings) -> None:
@@ -94,12 +45,12 @@ def sample(con: DuckDBPyConnection, settings: SourceSettings, *, rows: int) -> t
     """
     files = files_of(settings)
     kind = transactions_files.kind(files)
-    if kind == transactions_files.PARQUET:
+    if kind == PARQUET:
         scan, found, _ = _scan_parquet(con, files)
         return _some(con, scan, found, rows, settings)
-    if kind != transactions_files.CSV:
+    if kind != CSV:
         raise InputError(f"{files[0].name} is a {kind} database: copy params/cdnow.yaml, name its table and columns.")
-    with transactions_files.rewritten(files[:1], settings.encoding) as copies:
+    with rewritten(files[:1], settings.encoding) as copies:
         scan, found, _ = _scan_csv(copies, settings, parallel=False)
         return _some(con, scan, found, rows, settings)
 
@@ -135,7 +86,7 @@ def run_over(con: DuckDBPyConnection, settings: SourceSettings, query: str) -> N
 
 def files_of(settings: SourceSettings) -> list[Path]:
     """Return the files of a log that lies in files; refuse a place where there is none."""
-    found = transactions_files.find(settings.path)
+    found = find(settings.path)
     if not found:
         raise InputError(
             f"source {settings.path} was not found: name an existing CSV, Parquet, DuckDB or SQLite file, a folder "
@@ -154,17 +105,17 @@ def _read(con: DuckDBPyConnection, settings: SourceSettings, *, parallel: bool =
         )
     files = files_of(settings)
     kind = transactions_files.kind(files)
-    if kind in (transactions_files.DUCKDB, transactions_files.SQLITE):
-        reader = read_duckdb if kind == transactions_files.DUCKDB else read_sqlite
+    if kind in (DUCKDB, SQLITE):
+        reader = read_duckdb if kind == DUCKDB else read_sqlite
         return reader(con, settings.wanted, file=files[0], table=settings.table, query=settings.query)
     if settings.table or settings.query:
         raise InputError(f"{files[0].name} is {kind}: table and query are for databases, remove them.")
-    if kind == transactions_files.PARQUET:
+    if kind == PARQUET:
         return _create(con, "VIEW", *_scan_parquet(con, files), settings, files)
-    encodings = {transactions_files.encoding(file, settings.encoding) for file in files}
+    encodings = {encoding(file, settings.encoding) for file in files}
     if not rewrite and encodings <= {"utf-8", "utf-8-sig"}:
         return _create(con, "VIEW", *_scan_csv(files, settings, parallel=parallel), settings, files)
-    with transactions_files.rewritten(files, settings.encoding) as copies:
+    with rewritten(files, settings.encoding) as copies:
         try:
             _create(con, "TABLE", *_scan_csv(copies, settings, parallel=False), settings, copies)
         except duckdb.Error as error:
@@ -191,8 +142,8 @@ def _refuse_missing(missing: set[str], found: Mapping[str, str], settings: Sourc
     if not missing:
         return
     lacks = f"{file.name} lacks the column{'s' if len(missing) > 1 else ''} {', '.join(sorted(missing))}"
-    if transactions_files.kind([file]) == transactions_files.CSV:
-        lines = transactions_files.first_lines(file, settings.encoding, _TITLE_LINES)
+    if transactions_files.kind([file]) == CSV:
+        lines = first_lines(file, settings.encoding, _TITLE_LINES)
         for number, line in enumerate(lines[1:], start=2):
             if any(set(settings.wanted.values()) <= set(split(line, mark)) for mark in DELIMITERS):
                 raise InputError(f"{file.name} has its header in line {number}: remove the lines above it.")
@@ -224,7 +175,7 @@ def _scan_csv(files: Sequence[Path], settings: SourceSettings, *, parallel: bool
         if split(header, delimiter) != names:
             raise InputError(f"{file.name} has another header than {files[0].name}: give files with the same columns.")
     _refuse_header(names, first, settings, delimiter, files[0].name)
-    packings = {transactions_files.packing(file) for file in files}
+    packings = {packing(file) for file in files}
     if len(packings) > 1:
         raise InputError("source mixes packed and unpacked files: give files of one kind.")
     types = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(names) + SPARE_FIELDS))
@@ -288,8 +239,8 @@ def _unreadable(error: duckdb.Error, settings: SourceSettings) -> InputError:
     message = str(error)
     if isinstance(error, duckdb.OutOfMemoryException):
         return InputError("The log needs more memory or disk than there is: raise memory_gib or free disk space.")
-    files = transactions_files.find(settings.path)
-    if not files or transactions_files.kind(files) in (transactions_files.DUCKDB, transactions_files.SQLITE):
+    files = find(settings.path)
+    if not files or transactions_files.kind(files) in (DUCKDB, SQLITE):
         return InputError(f"The log in {settings.path} cannot be read ({reason(error)[:120]}).")
     file = next((file.name for file in files if file.name in message), files[0].name)
     line = re.search(r"CSV Error on Line: (\d+)", message)
@@ -308,6 +259,6 @@ def _unreadable(error: duckdb.Error, settings: SourceSettings) -> InputError:
         return InputError(f"{where} opens a quote that never closes, or closes one within a text: correct the row.")
     if "GZIP" in message or "ZSTD" in message.upper():
         return InputError(f"{file} ends before its end: it was not packed or copied completely.")
-    if transactions_files.kind(files) == transactions_files.PARQUET:
+    if transactions_files.kind(files) == PARQUET:
         return InputError(f"{file} cannot be read as Parquet to its end: write the file again.")
     return InputError(f"{where} cannot be read: check quotes, line ends and the delimiter.")

@@ -4,124 +4,24 @@ What the sample leaves open becomes a question; nothing is guessed that a run co
 """
 
 import re
-import unicodedata
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
-from functools import cached_property
 
 from clv.errors import InputError
-from clv.transactions.notation import (
-    CODE,
-    MOST,
-    SIGNS,
-    Dates,
-    Style,
-    currency_sign,
-    number_styles,
-    read_dates,
-    read_number,
+from clv.transactions.notation import CODE, MOST, SIGNS, Dates, Style, currency_sign, number_styles, read_number
+from clv.transactions.synonyms import (
+    ASKED,
+    FEW,
+    MONEY,
+    NAMES,
+    REFUSED_ABOVE,
+    Chosen,
+    ColumnLook,
+    Recognised,
+    rank_of,
+    whole_percent,
 )
-
-# What shops call our columns, best first: small letters without accents, punctuation or a word for "number" at the end.
-# The last words of a name are enough ("Billing country"); NUMBER_WORD, ONLY_ALONE and MISLEADING say what else counts.
-NAMES = {
-    "customer_id": """customerunique customer cust client user buyer member household shopper consumer account card
-        loyalty customerreference visitor guest donor contact kunden kunde kd cliente cid uid emailaddress email mail
-        id""",
-    "date": """orderdate invoicedate purchasedate transactiondate saledate dateofpurchase datepurchased
-        purchasetimestamp orderedat purchasedat createdat processedat placedat paidat datecreated createdutc created
-        timestamp datetime ordertime date day bestelldatum kaufdatum rechnungsdatum belegdatum buchungsdatum datum
-        fecha time""",
-    "amount": """amount orderamount totalamount transactionamount amountpaid ordertotal totalprice totaldue grandtotal
-        linetotal total revenue sales turnover ordervalue value spend spent subtotal payment paid sale gesamtbetrag
-        rechnungsbetrag betrag umsatz gesamtpreis summe gesamt bestellwert montanttotal montant chiffredaffaires
-        importe monto ventas venta valor""",
-    "quantity": """quantity qty unitssold units pieces items itemcount cds menge anzahl stuckzahl stueckzahl stuck
-        quantite qte cantidad unidades""",
-    "unit_price": """unitprice priceperunit priceeach price einzelpreis stuckpreis stueckpreis preis prixunitaire prix
-        preciounitario precio""",
-    "order_id": """order invoice transaction trans receipt basket ticket booking checkout cart saleid salesid purchaseid
-        documentno increment bestell bestellung rechnungs rechnung auftrags auftrag beleg bon commande facture pedido
-        factura name id""",
-    "product": """stock sku product item article variant ean gtin upc asin lineitemname productname itemname artikel
-        produkt produit producto articulo description bezeichnung""",
-    "currency": "currency isocurrency wahrung waehrung devise monnaie moneda divisa",
-    "country": "country land pays pais",
-}
-RANKS = {role: {name: rank for rank, name in enumerate(names.split())} for role, names in NAMES.items()}
-NUMBER_WORD = re.compile(r"(id|no|nr|num|number|nummer|numero|code|key|ref)$")
-ONLY_ALONE = ("id", "name")  # "store id" and "first name" are somebody else's
-NOT_THE_MONEY = r"tax|vat|discount|shipping|freight|fee|cost|refund(ed)?|balance|tip|compare"
-MISLEADING = {
-    "date": r"birth|ship\w*|deliver\w*|due|update\w*|modified|cancel\w*|expir\w*|first|last|week|hour",
-    "customer_id": "gift|is|has",
-    "order_id": "days|since|prior|previous|is|has",
-    "amount": NOT_THE_MONEY,
-    "unit_price": f"total|{NOT_THE_MONEY}",
-}
-ASKED = {
-    "customer_id": "Which column says who bought? State customer_id under columns.",
-    "date": "Which column says when? State date under columns.",
-    "amount": "Which column says how much? State amount under columns, or quantity and unit_price.",
-    "order_id": "No column looks like an order number: without order_id nobody can say which repeated rows are errors.",
-}
-MONEY = ("amount", "quantity", "unit_price")
-REFUSED_ABOVE = 0.10  # the default of max_rejected_share
-FEW = 20  # fewer rows show nothing about what repeats
-
-
-@dataclass(frozen=True)
-class Recognised:
-    """What names and a sample tell of a log, and the questions they leave open."""
-
-    columns: dict[str, str]  # ours -> the file's
-    shape: str  # transactions or line_items
-    date_format: str | None  # None: typed, or in doubt
-    date_formats: tuple[str, ...]  # those in doubt
-    decimal: str | None  # None: a point, or in doubt
-    thousands: str | None
-    timezone_needed: bool
-    cancellation_pattern: str | None
-    currency: str | None
-    first_day: date | None
-    last_day: date | None
-    questions: tuple[str, ...]
-    number_formats: tuple[Style, ...] = ()  # (decimal, thousands) in doubt
-
-
-@dataclass(frozen=True, eq=False)
-class _Column:
-    name: str
-    values: list[object]
-
-    @cached_property
-    def filled(self) -> list[object]:
-        return [value for value in self.values if value is not None and str(value).strip() and value == value]
-
-    @cached_property
-    def texts(self) -> list[str]:
-        return [str(value).strip() for value in self.filled]
-
-    @cached_property
-    def dates(self) -> Dates | None:
-        return read_dates(self.filled)
-
-    @cached_property
-    def repeats(self) -> bool:
-        return len(set(self.texts)) < len(self.texts)
-
-    @property
-    def blank_share(self) -> float:
-        return 1 - len(self.filled) / len(self.values)
-
-    def __str__(self) -> str:
-        return f"`{shown(self.name)}`"
-
-
-Chosen = Mapping[str, _Column]  # our column -> the file's
 
 
 def recognise(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Recognised:
@@ -142,7 +42,7 @@ def recognise(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Recogni
     """
     if not names or not rows:
         raise InputError("a log needs a header and at least one row to be recognised: give a file with transactions.")
-    columns = [_Column(name, [row[at] if at < len(row) else None for row in rows]) for at, name in enumerate(names)]
+    columns = [ColumnLook(name, [row[at] if at < len(row) else None for row in rows]) for at, name in enumerate(names)]
     named, about_names = _choose(columns)
     chosen, about_money = _settle_money(named)
     dates = (chosen["date"].dates if "date" in chosen else None) or Dates()
@@ -167,18 +67,13 @@ def recognise(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Recogni
     )
 
 
-def shown(name: str) -> str:
-    """Return a name as it may stand in a comment or a question: one line, printable."""
-    return "".join(char if char.isprintable() else " " for char in name)[:60]
-
-
-def _choose(columns: list[_Column]) -> tuple[dict[str, _Column], list[str]]:
+def _choose(columns: list[ColumnLook]) -> tuple[dict[str, ColumnLook], list[str]]:
     """Return the best column for each role, and a question for each role with several or none."""
-    chosen: dict[str, _Column] = {}
+    chosen: dict[str, ColumnLook] = {}
     questions: list[str] = []
     for role in NAMES:
         free = [column for column in columns if column not in chosen.values()]
-        ranks = {column: rank for column in free if (rank := _rank(role, column.name))}
+        ranks = {column: rank for column in free if (rank := rank_of(role, column.name))}
         # Of two columns named like the customer, the customer is the one in which somebody comes back.
         order = {column: (role == "customer_id" and not column.repeats, rank) for column, rank in ranks.items()}
         named = [column for column, _ in sorted(order.items(), key=lambda item: item[1])]
@@ -190,22 +85,7 @@ def _choose(columns: list[_Column]) -> tuple[dict[str, _Column], list[str]]:
     return chosen, questions
 
 
-def _rank(role: str, name: str) -> tuple[int, int, bool] | None:
-    """Return how many first words of a name are ignored and the rank of the others; None if it is named otherwise."""
-    plain = "".join(char for char in unicodedata.normalize("NFKD", name) if not unicodedata.combining(char))
-    words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", plain)]
-    words = [word for word in words if not CODE.fullmatch(word.upper())]
-    if any(re.fullmatch(MISLEADING.get(role, "-"), word) for word in words):
-        return None
-    for ignored in range(len(words)):
-        joined = "".join(words[ignored:])
-        for key in (joined, NUMBER_WORD.sub("", joined)):
-            if key in RANKS[role] and not (ignored and key in ONLY_ALONE):
-                return ignored, RANKS[role][key], words[-1] != "id"
-    return None
-
-
-def _fits(role: str, column: _Column) -> bool:
+def _fits(role: str, column: ColumnLook) -> bool:
     """Return whether the values are what the role needs."""
     filled, texts = column.filled, column.texts
     if role == "date":
@@ -228,7 +108,7 @@ def _fits(role: str, column: _Column) -> bool:
     return (column.repeats or column.name.lower() != "id") and (len(texts) < FEW or len(set(texts)) > 2)
 
 
-def _about_choice(role: str, named: list[_Column], fitting: list[_Column]) -> Iterator[str]:
+def _about_choice(role: str, named: list[ColumnLook], fitting: list[ColumnLook]) -> Iterator[str]:
     filled = [column for column in named if column.filled]
     if filled and not fitting:
         yield f"{filled[0]} is named like {role}, but its values do not look like it: what is it?"
@@ -250,7 +130,7 @@ def _orders_have_lines(named: Chosen) -> bool:
     return {"quantity", "unit_price"} <= set(named) or len({order for order, _ in lines}) < len(lines)
 
 
-def _settle_money(named: Chosen) -> tuple[dict[str, _Column], list[str]]:
+def _settle_money(named: Chosen) -> tuple[dict[str, ColumnLook], list[str]]:
     """Keep either the amount or quantity and unit price, whichever is the money of a row."""
     amount, quantity, price = (named.get(role) for role in MONEY)
     others = {role: column for role, column in named.items() if role not in MONEY}
@@ -262,11 +142,11 @@ def _settle_money(named: Chosen) -> tuple[dict[str, _Column], list[str]]:
         return lines, []
     if amount.blank_share <= REFUSED_ABOVE and _agree(amount, quantity, price):
         return {**others, "amount": amount}, []
-    blank = f", blank in {_percent(amount.blank_share)} of the rows" if amount.blank_share else ""
+    blank = f", blank in {whole_percent(amount.blank_share)} of the rows" if amount.blank_share else ""
     return lines, [f"{quantity} times {price} is taken for the money; {amount} differs{blank}: which of them came in?"]
 
 
-def _agree(amount: _Column, quantity: _Column, price: _Column) -> bool:
+def _agree(amount: ColumnLook, quantity: ColumnLook, price: ColumnLook) -> bool:
     style = number_styles([*amount.filled, *quantity.filled, *price.filled])[0]
     products = _amounts({"quantity": quantity, "unit_price": price}, style)
     pairs = zip(_amounts({"amount": amount}, style), products, strict=True)
@@ -329,31 +209,29 @@ def _observations(chosen: Chosen, styles: tuple[Style, ...], amounts: list[Decim
         "negative; refunds: net takes them off their purchase. Are they refunds?": sum(amount < 0 for amount in known),
         "of amount 0; zero_amounts: visit counts them as purchases. Are they?": known.count(Decimal(0)),
     }
-    yield from (f"Of the rows {_percent(count / len(amounts))} are {what}" for what, count in counts.items() if count)
+    yield from (
+        f"Of the rows {whole_percent(count / len(amounts))} are {what}" for what, count in counts.items() if count
+    )
 
 
-def _about_dates(column: _Column) -> Iterator[str]:
+def _about_dates(column: ColumnLook) -> Iterator[str]:
     dates = column.dates or Dates()
-    if _rank("date", column.name) is None:
+    if rank_of("date", column.name) is None:
         yield f"{column} is taken for the date because it holds dates: is it?"
     if len(dates.formats) > 1:
         yield f"Dates in {column} can be read as {' or '.join(dates.formats)}: which is it? State date_format."
     if dates.unread:
-        share = _percent(dates.unread / len(column.filled))
+        share = whole_percent(dates.unread / len(column.filled))
         yield f"Of the dates in {column} {share} are not written like {dates.formats[0]}: what are they?"
     if dates.offset:
         yield f"{column} holds instants, not days: which clock do your days follow? State timezone."
 
 
-def _about_customers(column: _Column) -> Iterator[str]:
+def _about_customers(column: ColumnLook) -> Iterator[str]:
     if column.blank_share > REFUSED_ABOVE:
-        share = _percent(column.blank_share)
+        share = whole_percent(column.blank_share)
         yield f"{column} is blank in {share} of the rows, which a run refuses: mend them, or raise max_rejected_share?"
     if len(column.filled) >= FEW and not column.repeats:
         yield f"Nobody in the sample bought twice: does {column} number the customers, or the orders?"
     if sum("@" in text for text in column.texts) > len(column.filled) / 2:
         yield f"{column} holds e-mail addresses, which pages hide without show_customer_ids: is there a number?"
-
-
-def _percent(share: float) -> str:
-    return f"{share:.0%}".replace("%", " %") if share >= 0.01 else "under 1 %"

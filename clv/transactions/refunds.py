@@ -24,8 +24,8 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from clv.transactions.connection import one
-from clv.transactions.reading import SourceSettings
 from clv.transactions.rules import CANCELLED, NETTED, UNMATCHED
+from clv.transactions.source import SourceSettings
 
 ROWS_AT_A_TIME = 50_000
 Bundle = tuple[str, object]  # ("order", its id) or ("day", its date)

@@ -7,8 +7,8 @@ from functools import partial
 from duckdb import DuckDBPyConnection
 
 from clv.transactions.notation import CODE, Style, formats_that_read, number_styles, read_number
-from clv.transactions.reading import SourceSettings
 from clv.transactions.rules import Rule
+from clv.transactions.source import SourceSettings
 
 TEXTS = 1000  # looked at per rule
 WORTH_SAYING = 0.5  # a format that reads fewer of the rejected texts is no explanation

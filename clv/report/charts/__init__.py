@@ -1,1 +1,1 @@
-"""Room report/charts."""
+"""Charts for readers: what is drawn by plotly into pages."""

@@ -1,1 +1,1 @@
-"""Room report/figures."""
+"""Figures for analysts: what is drawn by matplotlib into notebooks."""

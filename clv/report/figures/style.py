@@ -21,34 +21,6 @@ OBSERVED_TINT = "#f5c79d"
 WITHOUT_BACKTEST = "This run has no backtest: calibration_end is null."
 
 
-def level(share: float) -> str:
-    """Return a share in words for labels: 0.9 is `90 %`."""
-    return f"{100 * share:.3g} %"
-
-
-def futures(interval: float) -> str:
-    """Name the interval of a realised value: the one that a single future should fall into."""
-    return f"{level(interval)} of the model's futures"
-
-
-def possible(interval: float) -> str:
-    """Name the interval of a total that allows for the model being wrong."""
-    return f"{level(interval)}, allowing for past errors"
-
-
-def if_right(interval: float) -> str:
-    """Name the interval of a total that knows of no other error than luck and uncertain parameters."""
-    return f"{level(interval)} if the model is right"
-
-
-def short_number(value: float) -> str:
-    """Return a number as an axis shows it: 1,250,000 is `1.25M`; three digits at most."""
-    for size, letter in ((1e9, "B"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= 0.9995 * size:
-            return f"{value / size:.3g}{letter}"
-    return f"{value:.3g}"
-
-
 def fade(colour: str, opacity: float) -> str:
     """Return a colour `#rrggbb` as rgba text with this opacity (0 to 1)."""
     red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))

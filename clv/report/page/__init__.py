@@ -1,1 +1,1 @@
-"""Room report/page."""
+"""Pages: notebooks rendered to one file that opens anywhere."""

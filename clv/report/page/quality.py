@@ -13,10 +13,10 @@ import nbformat
 import pandas as pd
 from nbformat import NotebookNode
 
-from clv.report import tables
-from clv.report.figures import canvas
-from clv.report.text import cover, log
-from clv.rfm import support
+from clv.report import display, tables
+from clv.report.figures.log import plot_order_amounts, plot_weekly_activity
+from clv.report.text import log
+from clv.rfm.support import Support
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Inspection:
     customers: pd.DataFrame | None = None
     weekly: pd.DataFrame | None = None
     amounts: pd.Series | None = None
-    supports: list[support.Support] = field(default_factory=list)
+    supports: list[Support] = field(default_factory=list)
 
 
 def notebook(found: Inspection) -> NotebookNode:
@@ -53,7 +53,7 @@ def _cells(found: Inspection) -> Iterator[NotebookNode]:
     if found.ledger is not None:
         yield _text(
             "## Where every row went\n\nEach row of the source is in exactly one line, and so is its money: "
-            f"source = kept + all other lines.\n\n{cover.left_out(found.ledger, found.currency)}"
+            f"source = kept + all other lines.\n\n{log.left_out(found.ledger, found.currency)}"
         )
         yield _table(tables.ledger_table(found.ledger, found.currency))
     if found.supports:
@@ -63,8 +63,8 @@ def _cells(found: Inspection) -> Iterator[NotebookNode]:
             "## Pictures\n\nLook for a fall at the end (an incomplete export), gaps (days that were not exported), and "
             "two hills of amounts (two kinds of customer, or two currencies)."
         )
-        yield _figure(canvas.plot_weekly_activity(found.weekly, currency=found.currency), "Purchases by week")
-        yield _figure(canvas.plot_order_amounts(found.amounts, currency=found.currency), "Amounts of purchases")
+        yield _figure(plot_weekly_activity(found.weekly, currency=found.currency), "Purchases by week")
+        yield _figure(plot_order_amounts(found.amounts, currency=found.currency), "Amounts of purchases")
     if found.mapping is not None:
         yield _text("## How the columns were read")
         yield _table(found.mapping)
@@ -78,7 +78,7 @@ def _text(markdown: str) -> NotebookNode:
 
 
 def _table(table: pd.DataFrame) -> NotebookNode:
-    return _shown({"text/html": tables.shown(table).data})
+    return _shown({"text/html": display.shown(table).data})
 
 
 def _figure(figure: Any, described: str) -> NotebookNode:

@@ -1,1 +1,1 @@
-"""Room report/text."""
+"""Sentences made of figures."""

@@ -3,20 +3,19 @@
 Every number comes from the key figures or a finished table; nothing here estimates anything.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 from IPython.display import Markdown
 
-from clv import tables as tables_module
 from clv.decisions.contacts import LOWEST_P_ALIVE, RANDOM, TOP_SPENDERS
 from clv.decisions.uplift import RATE
-from clv.report import tables
-from clv.report.charts import canvas
+from clv.forecast.tables import shown_limits
+from clv.report import display, tables
+from clv.report.charts.campaign import chart_campaign, chart_effects, title_campaign, title_effects
+from clv.report.key_figures import Figures
 from clv.words import count, money, percent, probability, span, weeks
 
-Figures = Mapping[str, Any]
 _RULES = {
     TOP_SPENDERS: "the top past spenders",
     LOWEST_P_ALIVE: "those least likely to be still customers",
@@ -39,14 +38,14 @@ def to_decide(
     found, parts = figures["campaign"], [Markdown(campaign_in_words(figures))]
     if found is not None:
         parts += [
-            canvas.chart_campaign(curve, found, title=title_campaign(figures), currency=currency, interval=interval),
-            canvas.chart_effects(effects, found, title=title_effects(figures), currency=currency, interval=interval),
+            chart_campaign(curve, found, title=title_campaign(figures), currency=currency, interval=interval),
+            chart_effects(effects, found, title=title_effects(figures), currency=currency, interval=interval),
         ]
     watched = tables.watch_table(watch_list, currency=currency, show_customer_ids=show_customer_ids)
     earned = tables.acquisition_table(acquisition, currency=currency, interval=interval)
-    by_cohort = tables.folded(earned, "Acquisition cohorts", "What each acquisition cohort has brought and will bring")
+    by_cohort = display.folded(earned, "Acquisition cohorts", "What each acquisition cohort has brought and will bring")
     parts += [Markdown(acquisition_in_words(figures)), by_cohort, Markdown(watch_list_in_words(watch_list, currency))]
-    return [*parts, tables.shown(watched)] if len(watch_list) else parts
+    return [*parts, display.shown(watched)] if len(watch_list) else parts
 
 
 def where_to_begin(figures: Figures, groups: pd.DataFrame) -> str:
@@ -63,7 +62,7 @@ def where_to_begin(figures: Figures, groups: pd.DataFrame) -> str:
     if campaign:
         return _nobody(figures, campaign)
     first = groups.loc[groups["clv_mean"].idxmax()]
-    limits = span(tables_module.shown_limits(first, "clv"))
+    limits = span(shown_limits(first, "clv"))
     return (
         f"Most is at stake with **{first['group']}**: {money(first['clv_mean'], currency)} ({limits}), "
         f"{percent(first['share_of_value'])} of all value. How much of it an action would change, no log of purchases "
@@ -196,24 +195,6 @@ def _worth_of_knowing(figures: Figures, found: Figures) -> str:
         f"{money(found['value_of_information'], currency)} on average, the most that a further experiment can be worth "
         "for this one campaign."
     )
-
-
-def title_campaign(figures: Figures) -> str:
-    found = figures["campaign"]
-    if not found["contacts"]:
-        return "No number of contacts is expected to earn its cost"
-    profit = money(found["profit"]["mean"], figures["currency"])
-    if found["contacts"] < found["worthwhile"]:
-        return f"The budget pays for {count(found['contacts'])} contacts: {profit} expected"
-    return f"{count(found['contacts'])} contacts earn most: {profit} expected"
-
-
-def title_effects(figures: Figures) -> str:
-    found = figures["campaign"]
-    least = found["break_even_effect"]
-    if least is None:
-        return "What the campaign earns hangs on its effect"
-    return f"The plan pays if the effect is above {percent(least)}; {percent(found['effect_mean'])} is assumed"
 
 
 def _span(limits: Figures, currency: str) -> str:

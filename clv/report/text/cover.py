@@ -4,23 +4,14 @@ Every number in prose comes from the key figures or a finished table; nothing he
 """
 
 from collections.abc import Callable, Mapping
-from datetime import date
-from typing import Any
 
-import numpy as np
 import pandas as pd
-import xarray as xr
 
-from clv import tables
-from clv.checks import convergence
-from clv.models import bgnbd
-from clv.models.sampling import LAPLACE, method_of
-from clv.report import tables as report_tables
+from clv.checks.gate import PASS
+from clv.forecast import tables
+from clv.report.key_figures import Figures
 from clv.report.text import advice, trust
-from clv.rfm import segments
 from clv.words import NBSP, amount, count, day, money, percent, weeks
-
-Figures = Mapping[str, Any]
 
 
 def bottom_line(figures: Figures, groups: pd.DataFrame) -> str:
@@ -118,136 +109,8 @@ def _range(limits: Mapping[str, float], written: Callable[[float], str]) -> str:
 
 def banner(figures: Figures) -> str:
     """Return the warnings a reader must see before any number, as Markdown; empty if there are none."""
-    lines = [check["sentence"] for check in figures["gate"]["checks"] if check["verdict"] != convergence.PASS]
+    lines = [check["sentence"] for check in figures["gate"]["checks"] if check["verdict"] != PASS]
     return "\n>\n".join(f"> **Take care.** {line}" for line in lines)
-
-
-def dependence_in_words(dependence: pd.DataFrame) -> str:
-    """Return what was measured of the model's assumption that spend does not depend on frequency."""
-    rows = {row.measure: row for row in dependence.itertuples()}
-    parts = [f"{name} {row.value:+.2f} ({row.lower:+.2f} to {row.upper:+.2f})" for name, row in rows.items()]
-    clear = any(not row.lower <= row.value <= row.upper for row in rows.values())
-    meaning = (
-        "Spend depends on frequency more than luck explains: values of customers with few purchases may be biased."
-        if clear
-        else "That is what independence looks like."
-    )
-    return (
-        "Correlation of frequency and mean spend among repeat buyers, in brackets what independence would show: "
-        f"{'; '.join(parts)}. {meaning}"
-    )
-
-
-def left_out(ledger: pd.DataFrame, currency: str, *, purchases: int | None = None) -> str:
-    """Return what became of the rows of the log, as one Markdown paragraph."""
-    lines = ledger.set_index("line")
-    gone = ledger[~ledger["line"].isin(["source", "kept"])]
-    kept = (
-        f"Of {count(lines.loc['source', 'rows'])} rows of the log ({money(lines.loc['source', 'amount'], currency)}), "
-        f"{count(lines['rows'].get('kept', 0))} were kept ({money(lines['amount'].get('kept', 0.0), currency)})."
-    )
-    if purchases is not None:
-        kept += f" They are {count(purchases)} purchases: what a customer buys on one day counts as one."
-    reasons = "; ".join(
-        f"{count(row.rows)}{f' worth {money(row.amount, currency)}' if row.amount else ''} ({row.meaning})"
-        for row in gone.itertuples()
-        if row.rows
-    )
-    return f"{kept} Rows left out: {reasons}." if reasons else f"{kept} No row was left out."
-
-
-def check_in_words(table: pd.DataFrame, *, interval: float) -> str:
-    """Return how many bars of a predictive check lie outside their band, and how many would by luck."""
-    outside = int((~table["observed"].between(table["lower"], table["upper"])).sum())
-    luck = (1 - interval) * len(table)
-    return (
-        f"{outside} of {len(table)} observed shares lie outside their {percent(interval)} band; "
-        f"about {luck:.1g} would by luck."
-    )
-
-
-def title_total(base: pd.Series, *, currency: str, interval: float) -> str:
-    """Say what everybody together will bring; `base` is their row of table SEGMENTS."""
-    limits = tables.shown_limits(base, "clv")
-    return (
-        f"All customers together will bring {amount(limits['lower'])} to {money(limits['upper'], currency)} with "
-        f"{percent(interval)} probability"
-    )
-
-
-def title_concentration(concentration: pd.DataFrame) -> str:
-    """Say what the best tenth holds; table CONCENTRATION."""
-    tenth = np.interp(0.1, concentration["customer_share"], concentration["value_share"])
-    return f"The best tenth of the customers hold {percent(float(tenth))} of the value"
-
-
-def title_groups(groups: pd.DataFrame) -> str:
-    best = groups.loc[groups["clv_mean"].idxmax()]
-    share, size = best["share_of_value"], best["customers"] / groups["customers"].sum()
-    return f"{best['group']}: {percent(size)} of the customers, {percent(share)} of the value"
-
-
-def title_grid(grid: pd.DataFrame) -> str:
-    best = grid.loc[grid["clv_per_customer"].idxmax()]
-    return f"A customer is worth most among {best['segment']}"
-
-
-def title_migration(migration: pd.DataFrame, since: str | None) -> str:
-    """Say how many of the first segment's customers of the day `since` (ISO) still are in it; table MIGRATION."""
-    if since is None or migration.empty:
-        return "No earlier day to compare segments with"
-    first = migration[migration["segment_before"] == migration["segment_before"].iloc[0]]
-    share = float(first.loc[first["segment_now"] == first["segment_before"], "share"].sum())
-    return f"{percent(share)} of the {first['segment_before'].iloc[0]} of {day(since)} still are"
-
-
-def title_retention(cohorts: pd.DataFrame) -> str:
-    seen = cohorts[(cohorts["status"] == "observed") & (cohorts["months_since"] == 1)]
-    share = np.average(seen["active"], weights=seen["customers"]) if len(seen) else 0.0
-    return f"{percent(float(share))} of new customers buy again in the month after their first"
-
-
-def title_cumulative(cohorts: pd.DataFrame, currency: str) -> str:
-    last = cohorts[cohorts["months_since"] == cohorts["months_since"].max()].iloc[0]
-    return f"The oldest cohort will have brought {money(last['cumulative'], currency)} per customer"
-
-
-def title_tracking(figures: Figures) -> str:
-    if figures["backtest"] is None:
-        return "No backtest in this run"
-    purchases = figures["backtest"]["purchases"]
-    return f"{count(purchases['forecast']['mean'])} purchases were forecast, {count(purchases['actual'])} came"
-
-
-def title_backtest(backtest: Figures | None, currency: str) -> str:
-    """Say where the forecast was furthest off; `backtest` is from `backtest.figures`, None without one."""
-    if backtest is None:
-        return "No backtest in this run"
-    worst = backtest["worst_tenth"]
-    return (
-        f"Furthest off in tenth {worst['decile']:.0f}: {money(worst['predicted'], currency)} each were forecast, "
-        f"{money(worst['actual'], currency)} came"
-    )
-
-
-def title_windows(windows: pd.DataFrame) -> str:
-    """Say in how many past windows of each length the total value lay inside the interval that the model announced."""
-    rows = windows[windows["outcome"] == "value"]
-    if rows.empty:
-        return "No past window to test on"
-    inside = rows["actual"].between(rows["lower"], rows["upper"]).groupby(rows["horizon_weeks"])
-    parts = [f"{held.sum()} of {len(held)} ({weeks} weeks)" for weeks, held in inside]
-    return f"Past totals inside the model's own interval: {', '.join(parts)}"
-
-
-def title_customer_map(customers: pd.DataFrame) -> str:
-    repeat = max(int((customers["frequency"] > 0).sum()), 1)
-    return f"{percent(len(segments.slipping(customers)) / repeat)} of repeat customers have more likely left than not"
-
-
-def title_will_buy(bins: pd.DataFrame, horizon_weeks: float) -> str:
-    share = bins.loc[bins["likely"], "customers"].sum() / max(bins["customers"].sum(), 1)
-    return f"{percent(float(share))} of all customers are more likely than not to buy within {weeks(horizon_weeks)}"
 
 
 def footer(figures: Figures | None, *, run: str, run_id: str, seed: int, versions: Mapping[str, str]) -> str:
@@ -260,45 +123,6 @@ def footer(figures: Figures | None, *, run: str, run_id: str, seed: int, version
     return f"Run {run}, run id {run_id}; {span}seed {seed}; {verdict}{libraries}."
 
 
-def markdown_report(figures: Figures, groups: pd.DataFrame, ledger: pd.DataFrame) -> str:
-    """Return report.md: the report's findings as text."""
-    named = segments.of_grouping(groups, "rfm_segment")
-    tiers = segments.of_grouping(groups, "value_tier")
-    options = {"currency": figures["currency"], "interval": figures["interval"]}
-    parts = [
-        f"# What our customers are worth, {day(figures['as_of'])}",
-        banner(figures),
-        bottom_line(figures, groups),
-        "## Segments",
-        _markdown_table(report_tables.groups_table(named, **options)),
-        "## Value tiers",
-        _markdown_table(report_tables.groups_table(tiers, **options)),
-        "## What to do",
-        advice.where_to_begin(figures, named),
-        _what_is_done(named),
-        "## What to decide",
-        advice.campaign_in_words(figures),
-        advice.acquisition_in_words(figures),
-        "## How far to trust it",
-        trust.trust_in_words(figures),
-        "## What was left out",
-        left_out(ledger, figures["currency"], purchases=figures["n_transactions"]),
-    ]
-    return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _what_is_done(groups: pd.DataFrame) -> str:
-    actions = {name: segments.ACTIONS[name] for name in groups["group"]}
-    return "\n".join(f"- **{name}**, {who}: {done}." for name, (who, done) in actions.items())
-
-
-def _markdown_table(table: pd.DataFrame) -> str:
-    header = ["", *table.columns]
-    rows = [[str(name), *map(str, row)] for name, row in zip(table.index, table.to_numpy(), strict=True)]
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
 def cover(figures: Figures) -> str:
     """Return the line that says what the report is about."""
     return (
@@ -307,63 +131,4 @@ def cover(figures: Figures) -> str:
         f"purchases since {day(figures['first_purchase'])} worth {money(figures['revenue'], figures['currency'])} · "
         f"looking {weeks(figures['horizon_weeks'])} ahead · value is {figures['value_is']} in {figures['currency']} · "
         f"intervals hold with {percent(figures['interval'])} probability"
-    )
-
-
-def merged_in_words(same_day: int) -> str:
-    """Return how many kept rows a day's purchase swallowed."""
-    return f"{count(same_day)} rows were merged with another row of the same customer on the same day."
-
-
-def base_in_words(customers: pd.DataFrame, last_day: date) -> str:
-    """Return how many customers there are and how many of them came back."""
-    repeat = customers["frequency"] > 0
-    return (
-        f"Up to {day(last_day.isoformat())} there are **{count(len(customers))}** customers with "
-        f"{count(customers['purchases'].sum())} purchases; **{count(repeat.sum())}** ({percent(repeat.mean())}) "
-        f"came back at least once, on average {customers.loc[repeat, 'frequency'].mean():.1f} times."
-    )
-
-
-def memory_in_words(needed_gib: float, memory_gib: float) -> str:
-    """Return how much memory the run needs beside how much it may use."""
-    return f"The hungriest of them needs about {needed_gib:.1f} GiB of memory; memory_gib allows {memory_gib:g}."
-
-
-def draws_in_words(posterior: xr.DataTree, checks: list[convergence.Check]) -> str:
-    """Return what to look for in `plots.plot_draws` and `gate.summary`, by the method that gave the draws.
-
-    Where NUTS took over from importance sampling, that comes first, in the sentences of `checks`.
-    """
-    instead = " ".join(check.sentence for check in checks if check.name == convergence.TAKEN_OVER)
-    if method_of(posterior) == LAPLACE:
-        looks = (
-            "These draws come from a multivariate t distribution around the posterior's mode, weighted by how well it "
-            "fits there and drawn again in proportion. Look for a curve that leaves the diagonal gently: one that "
-            "leaps up at the left would say that few draws carry all the weight. In the table, `ess` says how many "
-            "independent draws they are worth."
-        )
-    else:
-        looks = (
-            "Left, one density per chain: chains that agree lie on top of each other. Right, the ranks of each chain "
-            "among all: lines near the middle; p above α says that they cannot be told from chance."
-        )
-    return f"{instead} {looks}".strip()
-
-
-def histories_in_words(customers: pd.DataFrame) -> str:
-    """Return how many distinct histories the likelihood needs."""
-    distinct = len(bgnbd.distinct_histories(customers))
-    return f"{count(len(customers))} customers have {count(distinct)} distinct histories."
-
-
-def cut_in_words(calibration: pd.DataFrame, holdout: pd.DataFrame, cut: date, horizon_weeks: float) -> str:
-    """Return what stands on each side of the backtest's cut."""
-    if calibration.empty:
-        return "This run has no calibration end, so there is no backtest."
-    later = holdout["actual_purchases"]
-    return (
-        f"Up to {day(cut.isoformat())} there were {count(len(calibration))} customers with "
-        f"{count(calibration['frequency'].sum())} repeat purchases. In the {weeks(horizon_weeks)} after it they made "
-        f"{count(later.sum())} purchases; {percent((later > 0).mean())} of them bought."
     )

@@ -49,3 +49,21 @@ def support_in_words(found: Sequence[Support]) -> str:
 def plain(text: str) -> str:
     """Return a sentence that may quote a log so that Markdown takes it as it stands."""
     return "".join(f"\\{letter}" if letter in "\\`*_{}[]<>()#+!|~$" else letter for letter in text)
+
+
+def left_out(ledger: pd.DataFrame, currency: str, *, purchases: int | None = None) -> str:
+    """Return what became of the rows of the log, as one Markdown paragraph."""
+    lines = ledger.set_index("line")
+    gone = ledger[~ledger["line"].isin(["source", "kept"])]
+    kept = (
+        f"Of {count(lines.loc['source', 'rows'])} rows of the log ({money(lines.loc['source', 'amount'], currency)}), "
+        f"{count(lines['rows'].get('kept', 0))} were kept ({money(lines['amount'].get('kept', 0.0), currency)})."
+    )
+    if purchases is not None:
+        kept += f" They are {count(purchases)} purchases: what a customer buys on one day counts as one."
+    reasons = "; ".join(
+        f"{count(row.rows)}{f' worth {money(row.amount, currency)}' if row.amount else ''} ({row.meaning})"
+        for row in gone.itertuples()
+        if row.rows
+    )
+    return f"{kept} Rows left out: {reasons}." if reasons else f"{kept} No row was left out."

@@ -1,0 +1,64 @@
+"""What held-out purchases cost, against what the spend model expected of each customer's."""
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from clv import tables
+from clv.backtest.holdout import BACK, ONCE
+from clv.backtest.scoring_rules import coverage, pit_distance
+from clv.backtest.tables import LEVELS, SPEND_TEST
+from clv.forecast.blocks import BLOCK_CUSTOMERS, blocks
+from clv.forecast.closed_forms import EXPECTATION_DRAWS
+from clv.models import gamma_gamma
+from clv.models.draws import spend_draws
+
+
+def spend(calibration: pd.DataFrame, holdout: pd.DataFrame, posterior: xr.DataTree) -> pd.DataFrame:
+    """Return how much those who bought after the origin spent, beside what the spend model said of so many purchases.
+
+    Needs no purchase model: the number of purchases is taken as it came. Exact, nothing is simulated.
+
+    Returns
+    -------
+    One row per customer who bought: history, purchases, expected (per purchase), actual (per purchase), cdf (predictive
+    probability of as much money or less).
+    """
+    came = holdout.loc[holdout["actual_revenue"] > 0, ["customer_id", "actual_purchases", "actual_revenue"]]
+    known = calibration.merge(came, on="customer_id", validate="one_to_one")
+    names = ("frequency", "monetary_value", "actual_purchases", "actual_revenue")
+    x, own, n, total = (known[name].to_numpy(float) for name in names)
+    parameters = [draws[:, None] for draws in spend_draws(posterior, EXPECTATION_DRAWS)]
+    expected, cdf = np.empty(len(known)), np.empty(len(known))
+    for rows in blocks(0, len(known), BLOCK_CUSTOMERS):  # draws x customers of all would not fit
+        expected[rows] = gamma_gamma.expected_spend(x[rows], own[rows], *parameters).mean(axis=0)
+        cdf[rows] = gamma_gamma.total_cdf(total[rows], n[rows], x[rows], own[rows], *parameters).mean(axis=0)
+    return pd.DataFrame(
+        {
+            "history": pd.Series(np.where(x > 0, BACK, ONCE), dtype="str"),
+            "purchases": known["actual_purchases"],
+            "expected": expected,
+            "actual": total / n,
+            "cdf": cdf,
+        }
+    )
+
+
+def spend_figures(table: pd.DataFrame, *, seed: int) -> pd.DataFrame:
+    """Return table SPEND_TEST, indexed by history: what `spend` comes to for each, and for all."""
+    if table.empty:
+        return tables.empty(SPEND_TEST).set_index("history")
+    groups = {"all": table, **{name: table[table["history"] == name] for name in (BACK, ONCE)}}
+    found = {name: _spend_row(rows, seed) for name, rows in groups.items() if len(rows)}
+    return pd.DataFrame.from_dict(found, orient="index").rename_axis("history")
+
+
+def _spend_row(rows: pd.DataFrame, seed: int) -> dict[str, float]:
+    return {
+        "customers": len(rows),
+        "purchases": rows["purchases"].sum(),
+        "expected": np.average(rows["expected"], weights=rows["purchases"]),
+        "actual": np.average(rows["actual"], weights=rows["purchases"]),
+        **{f"{level:.2f}": coverage(rows["cdf"], rows["cdf"], level) for level in LEVELS},
+        "pit_distance": pit_distance(rows["cdf"], rows["cdf"], seed=seed)[0],
+    }

@@ -1,0 +1,196 @@
+"""A backtest in figures: totals, single customers, ranking, groups; what a rule without a model says."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from clv.backtest.holdout import BACK, GROUPS_BY_FREQUENCY, ONCE, OUTCOMES, SAME_CUSTOMERS, Scored
+from clv.backtest.scoring_rules import coverage, gini, pit_distance, share_of_best_ranked, slope, slope_error
+from clv.backtest.tables import LEVELS
+from clv.forecast.future import Horizon
+from clv.forecast.tiers import slipping
+from clv.rfm.windows import MOST_CUSTOMERS
+
+
+def figures(scored: Scored, *, horizon: Horizon, interval: float, seed: int) -> dict[str, Any] | None:
+    """Return the backtest's key figures, the ones the report states in words; None without a backtest."""
+    table = scored.customers
+    if table.empty:
+        return None
+    days = round(horizon.weeks * 7)
+    return {
+        "origin": str(table["origin"].iloc[0].date()),
+        "horizon_weeks": days / 7,
+        "n_customers": len(table),
+        "n_repeat_customers": int((table["frequency"] > 0).sum()),
+        "purchases": purchase_figures(scored, interval=interval, seed=seed),
+        "value": _outcome(scored, "value", interval, seed)
+        | {"expectation_interval_coverage": share_inside(table, "expected_clv_lower", "expected_clv_upper")},
+        "ranking": _ranking(table),
+        "slipping": _slipping(table),
+        "worst_tenth": _worst_tenth(by_predicted_value(table)),
+        "naive": _naive(table, horizon),
+    }
+
+
+def purchase_figures(scored: Scored, *, interval: float, seed: int) -> dict[str, Any] | None:
+    """Return the key figures of the number of purchases alone (no spend model needed); None without a backtest."""
+    return None if scored.customers.empty else _outcome(scored, "purchases", interval, seed)
+
+
+def past(windows: pd.DataFrame, rolling: pd.DataFrame, *, customers: int) -> dict[str, Any]:
+    """Return the key figures of the past windows: per length, how many had no posterior that passed, and of whom.
+
+    `sample_of` is the number of `customers` of the base, where windows hold a sample of them.
+    """
+    planned = len(rolling[["horizon_weeks", "origin"]].drop_duplicates())
+    tested = len(windows[["horizon_weeks", "origin"]].drop_duplicates())
+    sample_of = customers if customers > MOST_CUSTOMERS else None
+    return {"horizons": by_horizon(windows), "windows_left_out": planned - tested, "sample_of": sample_of}
+
+
+def by_horizon(windows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return what the past windows of each length come to, shortest first.
+
+    Parameters
+    ----------
+    windows
+        Table WINDOWS.
+
+    Returns
+    -------
+    Per length: horizon_weeks, n_windows, same_customers (nobody new came in between), and per outcome how many totals
+    lay inside their own interval, the lowest and highest actual / forecast - 1, and the lowest and highest share of
+    single customers inside theirs.
+    """
+    found = []
+    for weeks, rows in windows.groupby("horizon_weeks"):
+        outcomes = {}
+        for outcome, those in rows.groupby("outcome"):
+            error = those["actual"] / those["forecast"] - 1
+            outcomes[str(outcome)] = {
+                "inside": int(those["actual"].between(those["lower"], those["upper"]).sum()),
+                "off": {"lowest": float(error.min()), "highest": float(error.max())},
+                "coverage": {"lowest": float(those["coverage"].min()), "highest": float(those["coverage"].max())},
+            }
+        number = rows["origin"].nunique()
+        same = rows["customers"].min() >= SAME_CUSTOMERS * rows["customers"].max()
+        found.append({"horizon_weeks": int(weeks), "n_windows": number, "same_customers": bool(same), **outcomes})
+    return found
+
+
+def _outcome(scored: Scored, name: str, interval: float, seed: int) -> dict[str, Any]:
+    table, predicted = scored.customers, OUTCOMES[name]
+    actual, forecast = table[f"actual_{name}"], table[predicted]
+    rows = {BACK: table["frequency"] > 0, ONCE: table["frequency"] == 0}
+    return {
+        **_total(scored.total, name),
+        **_single(table, name, interval, seed),
+        "slope": slope(forecast, actual),
+        "slope_error": slope_error(forecast, actual),
+        "by_history": {
+            history: _total(row, name) | _single(table[rows[history]], name, interval, seed)
+            for history, row in scored.groups[scored.groups["grouping"] == "history"].set_index("group").iterrows()
+        },
+    }
+
+
+def _total(group: pd.Series, name: str) -> dict[str, Any]:
+    actual, forecast, lower, upper = (float(group[f"{name}_{end}"]) for end in ("actual", "forecast", "lower", "upper"))
+    return {
+        "actual": actual,
+        "forecast": {"mean": forecast, "lower": lower, "upper": upper},
+        "log_sd": float(group[f"{name}_log_sd"]),
+        "inside": lower <= actual <= upper,
+        "error": forecast / actual - 1 if actual else None,
+    }
+
+
+def _single(table: pd.DataFrame, name: str, interval: float, seed: int) -> dict[str, Any]:
+    """Return how well the outcomes of single customers were forecast."""
+    below, at_most = table[f"{name}_cdf_below"], table[f"{name}_cdf"]
+    miss = table[OUTCOMES[name]] - table[f"actual_{name}"]
+    distance, p_value = pit_distance(below, at_most, seed=seed)
+    return {
+        "n_customers": len(table),
+        "coverage": {f"{level:.2f}": coverage(below, at_most, level) for level in LEVELS},
+        "coverage_of_interval": coverage(below, at_most, interval),
+        "pit_distance": distance,
+        "pit_p_value": p_value,
+        "crps": float(table[f"{name}_crps"].mean()),
+        "mae": float(miss.abs().mean()),
+        "rmse": float(np.sqrt((miss**2).mean())),
+    }
+
+
+def _ranking(table: pd.DataFrame) -> dict[str, Any]:
+    """Return how well the forecast found the best customers, beside past spend and beside hindsight."""
+    actual = table["actual_value"]
+    by = {"forecast": table["clv_mean"], "past_spend": table["revenue"], "hindsight": actual}
+    return {
+        "gini": {name: gini(order, actual) for name, order in by.items()},
+        "best_tenth": {name: share_of_best_ranked(order, actual) for name, order in by.items()},
+        "best_tenth_expected": share_of_best_ranked(table["clv_mean"], table["clv_mean"]),
+    }
+
+
+def _slipping(table: pd.DataFrame) -> dict[str, float]:
+    """Return what the repeat customers who had more likely left than not were expected to bring, and brought."""
+    gone = slipping(table)
+    return {
+        "customers": len(gone),
+        "forecast": float(gone["clv_mean"].sum()),
+        "actual": float(gone["actual_value"].sum()),
+    }
+
+
+def _worst_tenth(tenths: pd.DataFrame) -> dict[str, float]:
+    """Return the tenth of the customers, by forecast value, in which forecast and actual lie furthest apart."""
+    gap = (tenths["actual"] - tenths["predicted"]).abs()
+    return tenths.loc[gap.idxmax(), ["decile", "predicted", "actual"]].to_dict()
+
+
+def _naive(table: pd.DataFrame, horizon: Horizon) -> dict[str, float]:
+    """Return the errors of two forecasts without a model: everybody goes on as before; nobody buys again."""
+    going_on = table["frequency"] / table["T"].where(table["T"] > 0, np.inf) * horizon.weeks
+    worth = going_on * table["monetary_value"] * horizon.gross_margin
+    return {
+        "past_rate_mae": float((going_on - table["actual_purchases"]).abs().mean()),
+        "past_rate_total": float(going_on.sum()),
+        "past_rate_value_mae": float((worth - table["actual_value"]).abs().mean()),
+        "past_rate_value_total": float(worth.sum()),
+        "nobody_mae": float(table["actual_purchases"].abs().mean()),
+        "nobody_value_mae": float(table["actual_value"].abs().mean()),
+    }
+
+
+def share_inside(table: pd.DataFrame, lower: str, upper: str) -> float:
+    return float(table["actual_value"].between(table[lower], table[upper]).mean())
+
+
+def by_frequency(table: pd.DataFrame) -> pd.DataFrame:
+    """Return actual and predicted purchases per customer by calibration frequency 0, 1, ... 6 and more."""
+    group = table["frequency"].clip(upper=GROUPS_BY_FREQUENCY)
+    return _group_means(group, table["actual_purchases"], table["expected_purchases"])
+
+
+def by_predicted_value(table: pd.DataFrame, *, groups: int = 10) -> pd.DataFrame:
+    """Return actual and predicted value per customer by tenth of predicted value, lowest first."""
+    standing = table["clv_mean"].rank(method="first").to_numpy() - 1
+    group = pd.Series(1 + (standing * groups // max(len(table), 1)).astype(int), index=table.index, name="decile")
+    return _group_means(group, table["actual_value"], table["clv_mean"])
+
+
+def _group_means(group: pd.Series, actual: pd.Series, predicted: pd.Series) -> pd.DataFrame:
+    """Return per group: customers, mean actual, mean predicted, and two standard errors of the mean actual."""
+    outcome = actual.groupby(group).agg(["size", "mean", "std"])
+    means = pd.DataFrame(
+        {
+            "customers": outcome["size"],
+            "actual": outcome["mean"],
+            "predicted": predicted.groupby(group).mean(),
+            "actual_error": 2 * outcome["std"].fillna(0.0) / np.sqrt(outcome["size"]),
+        }
+    )
+    return means.reset_index()

@@ -1,0 +1,121 @@
+"""What tables of forecasts held against what came must look like."""
+
+from clv.forecast.tables import CUSTOMERS
+from clv.rfm.tables import HISTORY, HOLDOUT, RFM, WINDOW
+from clv.tables import CUSTOMER, DATE, INTEGER, NUMBER, TEXT, Column, Table, outside_unit, unordered
+
+LEVELS = (0.50, 0.80, 0.90, 0.94)  # of the central intervals whose coverage is told
+
+BACKTEST = Table(
+    "backtest",
+    {
+        "origin": Column(DATE, "calibration end: the forecast saw nothing after this day"),
+        "customer_id": CUSTOMER,
+        "frequency": HISTORY["frequency"],
+        "recency": HISTORY["recency"],
+        "T": HISTORY["T"],
+        "monetary_value": HISTORY["monetary_value"],
+        "revenue": RFM.columns["revenue"],
+        "actual_purchases": HOLDOUT.columns["actual_purchases"],
+        "actual_value": HOLDOUT.columns["actual_value"],
+        "p_alive": Column(NUMBER, "probability at the origin of still being a customer"),
+        "expected_purchases": Column(NUMBER, "posterior mean number of purchases"),
+        "purchases_lower": Column(NUMBER, "lower limit of the realised number of purchases"),
+        "purchases_upper": Column(NUMBER, "upper limit of the realised number of purchases"),
+        "purchases_cdf_below": Column(NUMBER, "predictive probability of fewer purchases than happened"),
+        "purchases_cdf": Column(NUMBER, "predictive probability of as many purchases as happened, or fewer"),
+        "purchases_crps": Column(NUMBER, "continuous ranked probability score of the number of purchases"),
+        "clv_mean": Column(NUMBER, "posterior mean value"),
+        "expected_clv_lower": CUSTOMERS.columns["expected_clv_lower"],
+        "expected_clv_upper": CUSTOMERS.columns["expected_clv_upper"],
+        "clv_lower": Column(NUMBER, "lower limit of the realised value"),
+        "clv_upper": Column(NUMBER, "upper limit of the realised value"),
+        "value_cdf_below": Column(NUMBER, "predictive probability of less value than came"),
+        "value_cdf": Column(NUMBER, "predictive probability of as much value as came, or less"),
+        "value_crps": Column(NUMBER, "continuous ranked probability score of the value"),
+    },
+    key=("origin", "customer_id"),
+    rules=(
+        unordered("purchases_lower", "purchases_upper"),
+        unordered("clv_lower", "clv_upper"),
+        unordered("purchases_cdf_below", "purchases_cdf"),
+        unordered("value_cdf_below", "value_cdf"),
+    ),
+)
+
+_LOG_SD = "standard deviation of the logarithm of the total, by the joint draws"
+BACKTEST_GROUPS = Table(
+    "backtest_groups",
+    {
+        "grouping": Column(TEXT, "base, history (bought once or came back), rfm_segment or cohort, at the origin"),
+        "group": Column(TEXT, "name of the group"),
+        "customers": Column(INTEGER, "number of customers"),
+        "purchases_actual": Column(NUMBER, "purchases that came"),
+        "purchases_forecast": Column(NUMBER, "purchases that were expected"),
+        "purchases_lower": Column(NUMBER, "lower limit of the total number of purchases, from joint draws"),
+        "purchases_upper": Column(NUMBER, "upper limit of the total number of purchases, from joint draws"),
+        "purchases_log_sd": Column(NUMBER, _LOG_SD),
+        "value_actual": Column(NUMBER, "value that came, discounted to the origin"),
+        "value_forecast": Column(NUMBER, "value that was expected"),
+        "value_lower": Column(NUMBER, "lower limit of the total value, from joint draws"),
+        "value_upper": Column(NUMBER, "upper limit of the total value, from joint draws"),
+        "value_log_sd": Column(NUMBER, _LOG_SD),
+    },
+    key=("grouping", "group"),
+    rules=(unordered("purchases_lower", "purchases_upper"), unordered("value_lower", "value_upper")),
+)
+
+SPEND_TEST = Table(
+    "spend_test",
+    {
+        "history": Column(TEXT, "all, or what was known at the calibration end: bought once or came back"),
+        "customers": Column(INTEGER, "customers who bought after the calibration end"),
+        "purchases": Column(INTEGER, "their purchases after it"),
+        "expected": Column(NUMBER, "mean amount of a purchase that the spend model expected of them"),
+        "actual": Column(NUMBER, "mean amount that they paid"),
+        **{
+            f"{level:.2f}": Column(NUMBER, f"share inside the {level:.0%} interval of what so many purchases bring")
+            for level in LEVELS
+        },
+        "pit_distance": Column(NUMBER, "distance of the PIT from uniform (Kolmogorov-Smirnov)"),
+    },
+    key=("history",),
+    rules=(outside_unit("pit_distance"),),
+)
+
+WINDOWS = Table(
+    "windows",
+    WINDOW
+    | {
+        "outcome": Column(TEXT, "purchases or value"),
+        "customers": Column(INTEGER, "customers known at the origin"),
+        "repeat_customers": Column(INTEGER, "of them those with a repeat purchase"),
+        "actual": Column(NUMBER, "what came: a number of purchases, or money discounted to the origin"),
+        "forecast": Column(NUMBER, "what was expected"),
+        "lower": Column(NUMBER, "lower limit of the total, from joint draws"),
+        "upper": Column(NUMBER, "upper limit of the total, from joint draws"),
+        "log_sd": Column(NUMBER, _LOG_SD),
+        "coverage": Column(NUMBER, "share of single customers whose outcome lay inside their realised interval"),
+        "pit_distance": Column(NUMBER, "distance of the randomised PIT from uniform (Kolmogorov-Smirnov)"),
+        "crps": Column(NUMBER, "mean continuous ranked probability score of single customers"),
+        "mae": Column(NUMBER, "mean absolute error of single customers' expected outcome"),
+        "naive_mae": Column(NUMBER, "the same if everybody goes on as before"),
+        "gini": Column(NUMBER, "normalised Gini coefficient of the ranking by forecast value", nullable=True),
+        "gini_past_spend": Column(NUMBER, "the same of the ranking by past spend", nullable=True),
+    },
+    key=("horizon_weeks", "origin", "outcome"),
+    rules=(unordered("lower", "upper"), outside_unit("coverage", "pit_distance")),
+)
+
+TRACKING = Table(
+    "tracking",
+    {
+        "week": Column(INTEGER, "weeks since the first purchase of all, at the end of the week"),
+        "period": Column(TEXT, "calibration or holdout"),
+        "actual": Column(NUMBER, "cumulative repeat purchases that happened"),
+        "expected": Column(NUMBER, "cumulative repeat purchases the model expects"),
+        "lower": Column(NUMBER, "lower limit of the total, from joint draws; in the holdout only", nullable=True),
+        "upper": Column(NUMBER, "upper limit of the total, from joint draws; in the holdout only", nullable=True),
+    },
+    key=("week",),
+)

@@ -1,0 +1,16 @@
+from .convergence import summary as summary
+from .gate import acknowledge as acknowledge
+from .gate import judge_data as judge_data
+from .gate import require as require
+from .gate import require_draws as require_draws
+from .gate import table as table
+from .posterior import judge_purchases as judge_purchases
+from .posterior import judge_spend as judge_spend
+from .predictive import alive_plane as alive_plane
+from .predictive import dependence as dependence
+from .predictive import expected_plane as expected_plane
+from .predictive import frequency_check as frequency_check
+from .predictive import prior_and_posterior as prior_and_posterior
+from .predictive import references as references
+from .predictive import shrinkage as shrinkage
+from .predictive import spend_check as spend_check

@@ -1,0 +1,159 @@
+"""Does a posterior reproduce the purchases and the spend of its data, and how far does the prior decide?"""
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from clv.checks import reproduction
+from clv.checks.convergence import check_shape, judge
+from clv.checks.gate import FAIL, PASS, WARN, Check, verdict
+from clv.checks.reproduction import NEARLY_CERTAIN, Reproduced
+from clv.models import bgnbd
+from clv.models.bgnbd import HISTORY
+from clv.models.draws import spaced
+from clv.models.sampling import Settings
+
+PARTS = {
+    "bgnbd": "purchases, all data",
+    "bgnbd_calibration": "purchases, calibration",
+    "gamma_gamma": "spend, all data",
+    "gamma_gamma_calibration": "spend, calibration",
+}
+
+SENSITIVE = 0.05
+INFINITE_MEAN_FAIL = 0.01  # probability of q <= 1, where the mean spend is infinite
+# Ratios modelled / observed outside of which a posterior is not one of these data, or is warned of.
+PURCHASES_FAIL, PURCHASES_WARN = (0.67, 1.5), (0.95, 1.05)
+SPEND_FAIL, SPEND_WARN = (0.5, 2.0), (0.8, 1.25)
+
+# Both are means over customers, so a systematic sample of this many shows the same convergence.
+_TOTAL_CUSTOMERS = 200
+
+
+def judge_purchases(
+    posteriors: dict[str, xr.DataTree], parts: dict[str, pd.DataFrame], settings: Settings, *, horizon_weeks: float
+) -> list[Check]:
+    """Return the checks of BG/NBD posteriors, by name, each with the expected purchases of its part's customers."""
+    found = []
+    for name, posterior in posteriors.items():
+        bare = check_shape(PARTS[name], posterior["posterior"].to_dataset(), settings.chains, settings.draws)
+        if bare.verdict == FAIL:  # nothing can be computed from it
+            found.append(bare)
+            continue
+        expected = {"expected purchases per customer": expected_total(posterior, parts[name], horizon_weeks)}
+        checks = judge(PARTS[name], posterior, chains=settings.chains, draws=settings.draws, derived=expected)
+        if verdict(checks) != FAIL:
+            reproduced = reproduction.repeat_purchases(parts[name], posterior)
+            checks.append(_repeat_purchases(PARTS[name], reproduced))
+            checks.append(_sensitivity(PARTS[name], posterior, expected))
+        found += checks
+    return found
+
+
+def judge_spend(posteriors: dict[str, xr.DataTree], parts: dict[str, pd.DataFrame], settings: Settings) -> list[Check]:
+    """Return the checks of Gamma-Gamma posteriors, by name, each with the population's mean spend."""
+    found = []
+    for name, posterior in posteriors.items():
+        infinite = infinite_mean(PARTS[name], posterior)
+        mean = {} if infinite.figure > 0 else {"population mean spend": population_mean_spend(posterior)}
+        checks = judge(PARTS[name], posterior, chains=settings.chains, draws=settings.draws, derived=mean)
+        if verdict(checks) != FAIL:
+            checks += [infinite, _mean_spend(PARTS[name], reproduction.mean_spend(parts[name], posterior))]
+            checks += [_sensitivity(PARTS[name], posterior, mean)] if mean else []
+        found += checks
+    return found
+
+
+def expected_total(posterior: xr.DataTree, customers: pd.DataFrame, horizon_weeks: float) -> xr.DataArray:
+    """Return the expected purchases per customer within the horizon, for every draw, dims (chain, draw)."""
+    sample = customers.iloc[spaced(len(customers), _TOTAL_CUSTOMERS)]
+    histories = bgnbd.distinct_histories(sample)
+    group = posterior["posterior"].to_dataset()
+    parameters = [group[name].transpose("chain", "draw").to_numpy()[..., None] for name in ("r", "alpha", "a", "b")]
+    history = [histories[name].to_numpy(float) for name in HISTORY]
+    weights = histories["customers"].to_numpy(float) / len(sample)
+
+    def mean(*of_chain: NDArray[np.float64]) -> NDArray[np.float64]:
+        return bgnbd.purchase_integrals(horizon_weeks, *history, *of_chain, discount=0.0)[0] @ weights
+
+    # A thousand draws at a time: with all of them at once memory would grow with draws x customers.
+    parts = [slice(start, start + 1000) for start in range(0, group.sizes["draw"], 1000)]
+    expected = [
+        np.concatenate([mean(*(column[chain, part] for column in parameters)) for part in parts])
+        for chain in range(group.sizes["chain"])
+    ]
+    return xr.DataArray(expected, coords=group["r"].coords, dims=("chain", "draw"))
+
+
+def population_mean_spend(posterior: xr.DataTree) -> xr.DataArray:
+    """Return p v / (q - 1), the mean amount of a purchase in the population; infinite where q <= 1."""
+    group = posterior["posterior"].to_dataset()
+    return xr.where(group["q"] > 1, group["p"] * group["v"] / (group["q"] - 1), np.inf)
+
+
+def infinite_mean(part: str, posterior: xr.DataTree) -> Check:
+    """Return how probable a population is whose mean spend is infinite."""
+    share = float((posterior["posterior"]["q"] <= 1).mean())
+    grade = PASS if share < INFINITE_MEAN_FAIL else FAIL
+    sentence = f"{part}: the population's mean spend is infinite (q <= 1) with probability {share:.2%}"
+    sentence += "." if grade == PASS else ": a few customers spend without limit; look for wholesale accounts."
+    return Check(part, "infinite mean spend", share, f"< {INFINITE_MEAN_FAIL:.0%}", grade, sentence)
+
+
+def _repeat_purchases(part: str, found: Reproduced) -> Check:
+    sentence = (
+        f"{part}: the model makes {found.modelled:,.0f} repeat purchases of the {found.observed:,.0f} there were "
+        f"({NEARLY_CERTAIN:.0%} of its bases make {found.lower:,.0f} to {found.upper:,.0f})."
+    )
+    # A small base may have had luck: a warning needs a total that luck does not explain.
+    return _reproduced(part, "repeat purchases", found, PURCHASES_FAIL, PURCHASES_WARN, sentence, excused=found.within)
+
+
+def _mean_spend(part: str, found: Reproduced) -> Check:
+    sentence = (
+        f"{part}: the population's mean spend is {found.modelled:,.2f}, repeat buyers' means are {found.observed:,.2f} "
+        "on average."
+    )
+    return _reproduced(part, "mean spend", found, SPEND_FAIL, SPEND_WARN, sentence, excused=False)
+
+
+def _reproduced(
+    part: str,
+    name: str,
+    found: Reproduced,
+    fail: tuple[float, float],
+    warn: tuple[float, float],
+    sentence: str,
+    *,
+    excused: bool,
+) -> Check:
+    inside = fail[0] <= found.ratio <= fail[1]
+    near = warn[0] <= found.ratio <= warn[1] or excused
+    grade = FAIL if not inside else PASS if near else WARN
+    advice = " This model does not describe these data." if grade == FAIL else ""
+    limit = f"{warn[0]} to {warn[1]} (fails outside {fail[0]} to {fail[1]})"
+    return Check(part, name, found.ratio, limit, grade, sentence + advice)
+
+
+def _sensitivity(part: str, posterior: xr.DataTree, scalars: dict[str, xr.DataArray]) -> Check:
+    """Say whether the prior decides: it does where scaling it moves a figure and the data are weak or disagree."""
+    import arviz as az
+
+    statistics = posterior["sample_stats"].to_dataset()
+    ((name, values),) = scalars.items()
+    bare = {"posterior": {name: values}, "log_prior": {"prior": statistics["log_prior"]}}
+    bare["log_likelihood"] = {"likelihood": statistics["logp"] - statistics["log_prior"]}
+    tree = xr.DataTree.from_dict(
+        {group: xr.Dataset(content).reset_coords(drop=True) for group, content in bare.items()}
+    )
+    prior, likelihood = (float(az.psense(tree, group=group)[name]) for group in ("prior", "likelihood"))
+    grade = PASS if prior < SENSITIVE else WARN
+    if grade == PASS:
+        why = "the data decide"
+    elif likelihood < SENSITIVE:
+        why = "the data say little about it, the prior decides: take it as an assumption"
+    else:
+        why = "prior and data disagree: look for what makes this base unlike others"
+    sentence = f"{part}: {name} moves by {prior:.3f} with the prior and {likelihood:.3f} with the data; {why}."
+    return Check(part, "prior sensitivity", prior, f"< {SENSITIVE}", grade, sentence)

@@ -1,0 +1,11 @@
+from .acquisition import acquisition_figures as acquisition_figures
+from .acquisition import acquisition_plan as acquisition_plan
+from .acquisition import cohort_table as cohort_table
+from .contacts import campaign as campaign
+from .contacts import decide as decide
+from .tables import ACQUISITION as ACQUISITION
+from .tables import CONTACTS as CONTACTS
+from .tables import DECISIONS as DECISIONS
+from .tables import EFFECTS as EFFECTS
+from .tables import WATCH_LIST as WATCH_LIST
+from .watch import watch_list as watch_list

@@ -1,0 +1,95 @@
+"""What tables of decisions must look like: campaigns, contacts, acquisition, the watch list."""
+
+from clv.forecast.tables import CUSTOMERS, NONE
+from clv.rfm.tables import HISTORY
+from clv.tables import CUSTOMER, DATE, INTEGER, NUMBER, TEXT, Column, Table, below_zero, outside_unit, unordered
+
+_WITH_MISFIT = f"allowing for the model being as wrong as it was before; {NONE}"
+DECISIONS = Table(
+    "decisions",
+    {
+        "contacts": Column(INTEGER, "number of customers contacted, those with the largest expected gain first"),
+        "cost": Column(NUMBER, "what contacting them costs"),
+        "expected_gain": Column(NUMBER, "value they are expected to bring more than without the contact (closed form)"),
+        "expected_profit": Column(NUMBER, "expected gain less the cost"),
+        "profit_lower": Column(NUMBER, "lower limit of the realised profit, from joint draws"),
+        "profit_upper": Column(NUMBER, "upper limit of the realised profit, from joint draws"),
+        "loss_probability": Column(NUMBER, "probability that the realised profit is negative"),
+        "profit_lower_with_misfit": Column(NUMBER, f"lower limit, {_WITH_MISFIT}", True),
+        "profit_upper_with_misfit": Column(NUMBER, f"upper limit, {_WITH_MISFIT}", True),
+        "loss_probability_with_misfit": Column(NUMBER, f"the same probability, {_WITH_MISFIT}", True),
+    },
+    key=("contacts",),
+    rules=(
+        below_zero("cost"),
+        unordered("profit_lower", "profit_upper"),
+        unordered("profit_lower_with_misfit", "profit_upper_with_misfit"),
+        outside_unit("loss_probability", "loss_probability_with_misfit"),
+    ),
+)
+
+EFFECTS = Table(
+    "effects",
+    {
+        "effect": Column(NUMBER, "effect of a contact on who responds: rise of the purchase rate, or leavings undone"),
+        "profit": Column(NUMBER, "expected profit of the plan if that is the effect"),
+        "best_profit": Column(NUMBER, "expected profit of the best plan for that effect"),
+        "best_contacts": Column(INTEGER, "number of customers the best plan contacts"),
+    },
+    key=("effect",),
+    rules=(unordered("profit", "best_profit"), below_zero("best_profit"), below_zero("best_contacts")),
+)
+
+CONTACTS = Table(
+    "contacts",
+    {
+        "place": Column(INTEGER, "place in the order of contact, 1 first"),
+        "customer_id": CUSTOMER,
+        "expected_gain": Column(NUMBER, "value the customer is expected to bring more than without the contact"),
+        "expected_net_gain": Column(NUMBER, "expected gain less the cost of the contact"),
+        "p_alive": CUSTOMERS.columns["p_alive"],
+        "clv_mean": CUSTOMERS.columns["clv_mean"],
+    },
+    key=("customer_id",),
+    rules=(below_zero("expected_net_gain"), outside_unit("p_alive")),
+)
+
+WATCH_LIST = Table(
+    "watch_list",
+    {
+        "value_rank": Column(INTEGER, "place among all customers by clv_mean, 1 the highest"),
+        "customer_id": CUSTOMER,
+        "frequency": HISTORY["frequency"],
+        "weeks_silent": Column(NUMBER, "weeks since the last purchase"),
+        "p_alive": CUSTOMERS.columns["p_alive"],
+        "clv_mean": CUSTOMERS.columns["clv_mean"],
+        "silence_is_a_sign_from": Column(
+            DATE, "first day on which, without a purchase until then, the customer has more likely left than not"
+        ),
+    },
+    key=("customer_id",),
+    rules=(below_zero("weeks_silent"), outside_unit("p_alive")),
+)
+
+_PER_CUSTOMER = "per customer: margin to date, as it was paid, plus the value still to come"
+ACQUISITION = Table(
+    "acquisition",
+    {
+        "cohort": Column(TEXT, "month of the first purchase"),
+        "customers": Column(INTEGER, "customers in the cohort"),
+        "margin_to_date": Column(NUMBER, "revenue to date times gross margin, per customer, not discounted"),
+        "clv_mean": Column(NUMBER, "expected value still to come within the horizon, per customer"),
+        "lifetime_mean": Column(NUMBER, f"expected value {_PER_CUSTOMER}"),
+        "lifetime_lower": Column(NUMBER, f"lower limit {_PER_CUSTOMER}; with misfit where there is a backtest"),
+        "lifetime_upper": Column(NUMBER, f"upper limit {_PER_CUSTOMER}; with misfit where there is a backtest"),
+        "p_above_cost": Column(NUMBER, "probability that this exceeds acquisition_cost"),
+        "highest_cost": Column(NUMBER, "acquisition cost that this exceeds with 80 % probability"),
+        "payback_months": Column(
+            NUMBER,
+            "months until the margin, to date or expected, has reached acquisition_cost; missing: not so far",
+            True,
+        ),
+    },
+    key=("cohort",),
+    rules=(unordered("lifetime_lower", "lifetime_upper"), outside_unit("p_above_cost")),
+)

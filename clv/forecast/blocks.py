@@ -1,0 +1,31 @@
+"""Customers in chunks and blocks, so that memory grows with a block; the same results with any number of workers."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import Any
+
+# Part of the result: another size spawns other random numbers.
+CHUNK_CUSTOMERS = 2048
+
+# No part of the result either: customers at a time where each needs a number for every draw.
+BLOCK_CUSTOMERS = 2048
+
+
+def blocks(start: int, stop: int, size: int) -> Iterator[slice]:
+    """Yield the rows from `start` to `stop` in blocks; no rows are one empty block."""
+    for first in range(start, max(stop, start + 1), size):
+        yield slice(first, min(first + size, stop))
+
+
+def in_order(task: Callable[..., Any], arguments: list[tuple[Any, ...]], workers: int) -> Iterator[Any]:
+    """Yield task(*arguments) in order with `workers` threads, at most two results per thread waiting."""
+    if workers == 1:
+        yield from (task(*given) for given in arguments)
+        return
+    with ThreadPoolExecutor(workers) as pool:
+        todo = iter(arguments)
+        running = [pool.submit(task, *given) for given in islice(todo, 2 * workers)]
+        while running:
+            yield running.pop(0).result()
+            running += [pool.submit(task, *given) for given in islice(todo, 1)]

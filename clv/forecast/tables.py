@@ -1,0 +1,158 @@
+"""What tables of values must look like: customers, segments, cohorts, totals."""
+
+import pandas as pd
+
+from clv.rfm.tables import HISTORY, HISTORY_RULES
+from clv.tables import INTEGER, NUMBER, TEXT, Column, Table, below_zero, outside_unit, unordered
+
+
+def shown_limits(row: pd.Series, name: str) -> dict[str, float]:
+    """Return lower and upper limit of a total as readers are shown it: allowing for misfit, if a backtest tells of it.
+
+    `row` is one of table SEGMENTS, `name` is clv or purchases.
+    """
+    suffix = "" if pd.isna(row[f"{name}_lower_with_misfit"]) else "_with_misfit"
+    return {end: float(row[f"{name}_{end}{suffix}"]) for end in ("lower", "upper")}
+
+
+CUSTOMERS = Table(
+    "customers",
+    HISTORY
+    | {
+        "p_alive": Column(NUMBER, "probability of still being a customer; 1 by construction at frequency 0"),
+        "p_purchase": Column(NUMBER, "probability of at least one purchase within the horizon"),
+        "expected_purchases": Column(NUMBER, "posterior mean number of purchases within the horizon"),
+        "purchases_lower": Column(NUMBER, "lower limit of the realised number of purchases"),
+        "purchases_upper": Column(NUMBER, "upper limit of the realised number of purchases"),
+        "expected_spend": Column(NUMBER, "expected amount of the next purchase"),
+        "clv_mean": Column(NUMBER, "posterior mean value within the horizon (closed form)"),
+        "clv_median": Column(NUMBER, "median of the realised value; simulated, so known to a few percent"),
+        "clv_lower": Column(NUMBER, "lower limit of the realised value: what this customer will actually bring"),
+        "clv_upper": Column(
+            NUMBER, "upper limit of the realised value; simulated, ± 15 % for a rare buyer at 1,000 draws"
+        ),
+        "expected_clv_lower": Column(NUMBER, "lower limit of the expected value: parameter uncertainty only"),
+        "expected_clv_upper": Column(NUMBER, "upper limit of the expected value: parameter uncertainty only"),
+        "p_top_decile": Column(
+            NUMBER,
+            "probability of a realised value above zero and in the top tenth; sums to less than a tenth if fewer buy",
+        ),
+        "rfm_segment": Column(TEXT, "named segment from the R and F scores"),
+        "value_tier": Column(TEXT, "tier by rank of clv_mean"),
+        "value_tier_probability": Column(NUMBER, "share of draws in which the customer falls into that tier"),
+        "cohort": Column(TEXT, "month of the first purchase"),
+    },
+    key=("customer_id",),
+    rules=(
+        *HISTORY_RULES,
+        outside_unit("p_alive", "p_purchase", "p_top_decile", "value_tier_probability"),
+        unordered("clv_lower", "clv_median", "clv_upper"),
+        unordered("purchases_lower", "purchases_upper"),
+        unordered("expected_clv_lower", "expected_clv_upper"),
+        below_zero("clv_mean"),
+    ),
+)
+
+_TOTAL = "joint draws of realised value, summed over the group within each draw"
+NONE = "missing without a backtest"
+_MISFIT = f"that allows for the model being as wrong as it was before; {NONE}"
+SEGMENTS = Table(
+    "segments",
+    {
+        "grouping": Column(TEXT, "base, rfm_segment, value_tier or cohort"),
+        "group": Column(TEXT, "name of the group"),
+        "customers": Column(INTEGER, "number of customers"),
+        "repeat_customers": Column(INTEGER, "customers with at least one repeat purchase"),
+        "revenue": Column(NUMBER, "money spent so far"),
+        "mean_p_alive": Column(NUMBER, "mean probability of still being a customer"),
+        "mean_p_purchase": Column(NUMBER, "mean probability of a purchase within the horizon"),
+        "expected_purchases": Column(NUMBER, "expected purchases of the group within the horizon"),
+        "purchases_lower": Column(NUMBER, "lower limit of the total number of purchases"),
+        "purchases_upper": Column(NUMBER, "upper limit of the total number of purchases"),
+        "clv_mean": Column(NUMBER, "expected value of the group: the sum of clv_mean"),
+        "clv_lower": Column(NUMBER, f"lower limit of the group's total: {_TOTAL}"),
+        "clv_upper": Column(NUMBER, f"upper limit of the group's total: {_TOTAL}"),
+        "clv_per_customer": Column(NUMBER, "clv_mean divided by the number of customers"),
+        "share_of_value": Column(NUMBER, "share of the base's expected value"),
+        "purchases_lower_with_misfit": Column(NUMBER, f"lower limit of the number of purchases {_MISFIT}", True),
+        "purchases_upper_with_misfit": Column(NUMBER, f"upper limit of the number of purchases {_MISFIT}", True),
+        "clv_lower_with_misfit": Column(NUMBER, f"lower limit of the group's total {_MISFIT}", True),
+        "clv_upper_with_misfit": Column(NUMBER, f"upper limit of the group's total {_MISFIT}", True),
+    },
+    key=("grouping", "group"),
+    rules=(
+        unordered("clv_lower", "clv_upper"),
+        unordered("purchases_lower", "purchases_upper"),
+        unordered("clv_lower_with_misfit", "clv_upper_with_misfit"),
+        unordered("purchases_lower_with_misfit", "purchases_upper_with_misfit"),
+        outside_unit("mean_p_alive", "mean_p_purchase", "share_of_value"),
+    ),
+)
+
+MIGRATION = Table(
+    "migration",
+    {
+        "segment_before": Column(TEXT, "segment at the calibration end; Not yet customers: came after it"),
+        "segment_now": Column(TEXT, "segment at the observation end"),
+        "customers": Column(INTEGER, "number of customers who were in the one and are in the other"),
+        "share": Column(NUMBER, "their share of all who were in segment_before"),
+        "clv_mean": Column(NUMBER, "what they are expected to bring now"),
+    },
+    key=("segment_before", "segment_now"),
+    rules=(outside_unit("share"), below_zero("clv_mean")),
+)
+
+COHORTS = Table(
+    "cohorts",
+    {
+        "cohort": Column(TEXT, "month of the first purchase"),
+        "month": Column(TEXT, "calendar month"),
+        "months_since": Column(INTEGER, "months since the cohort's first month"),
+        "status": Column(
+            TEXT,
+            "observed, split (observed part plus forecast rest), forecast, or cut (forecast, cut by the horizon)",
+        ),
+        "customers": Column(INTEGER, "customers in the cohort"),
+        "active": Column(NUMBER, "share of the cohort with a purchase in that month (mean of the draws)"),
+        "active_lower": Column(NUMBER, "lower limit of that share"),
+        "active_upper": Column(NUMBER, "upper limit of that share"),
+        "revenue": Column(NUMBER, "revenue in that month (mean of the draws)"),
+        "revenue_lower": Column(NUMBER, "lower limit of that revenue"),
+        "revenue_upper": Column(NUMBER, "upper limit of that revenue"),
+        "cumulative": Column(NUMBER, "revenue per customer since the first purchase"),
+        "cumulative_lower": Column(NUMBER, "lower limit, from joint draws"),
+        "cumulative_upper": Column(NUMBER, "upper limit, from joint draws"),
+    },
+    key=("cohort", "month"),
+    rules=(
+        outside_unit("active", "active_lower", "active_upper"),
+        unordered("active_lower", "active_upper"),
+        unordered("revenue_lower", "revenue_upper"),
+        unordered("cumulative_lower", "cumulative_upper"),
+    ),
+)
+
+TOTAL_DRAWS = Table(
+    "total_draws",
+    {
+        "draw": Column(INTEGER, "number of the joint posterior draw"),
+        "value": Column(NUMBER, "realised value of all customers in that draw"),
+        "purchases": Column(NUMBER, "number of purchases of all customers in that draw"),
+        "value_with_misfit": Column(NUMBER, f"the value, with an error of the model like its past ones; {NONE}", True),
+        "purchases_with_misfit": Column(NUMBER, f"the purchases, likewise; {NONE}", True),
+    },
+    key=("draw",),
+    rules=(below_zero("value"), below_zero("purchases")),
+)
+
+CONCENTRATION = Table(
+    "concentration",
+    {
+        "customer_share": Column(NUMBER, "share of the customers, best expected value first"),
+        "value_share": Column(NUMBER, "share of the expected value they hold"),
+        "lower": Column(NUMBER, "lower limit of their share of the realised total, from joint draws"),
+        "upper": Column(NUMBER, "upper limit of their share of the realised total, from joint draws"),
+    },
+    key=("customer_share",),
+    rules=(outside_unit("customer_share", "value_share", "lower", "upper"), unordered("lower", "upper")),
+)

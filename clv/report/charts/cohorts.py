@@ -1,0 +1,182 @@
+"""Charts of cohorts: the retention triangle, and what a customer of each cohort has brought so far."""
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from clv.report.charts.canvas import add_band, colour_bar, colour_scale, label_ends, new_chart
+from clv.report.figures.style import MODEL, MODEL_RAMP, OBSERVED, OBSERVED_RAMP
+from clv.words import amount, futures, money, percent
+
+
+def of_retention(whole: pd.DataFrame) -> str:
+    """Return which share buys early, late and in the forecast; `whole` are whole months of table COHORTS."""
+    seen, ahead = whole[whole["status"] == "observed"], whole[whole["status"] != "observed"]
+    parts = [f"{percent(_buying(ahead))} buy a month in the forecast"] if len(ahead) else []
+    if len(seen):
+        first, last = seen["months_since"].min(), seen["months_since"].max()
+        early = f"{percent(_buying(seen[seen['months_since'] == first]))} buy in month {first} after it"
+        late = f"{percent(_buying(seen[seen['months_since'] == last]))} in month {last}, the last observed"
+        parts = [early, *([late] if last > first else []), *parts]
+    return f"Everybody buys in month 0; of {whole['cohort'].nunique()} cohorts, {'; '.join(parts)}."
+
+
+def of_cumulative(cohorts: pd.DataFrame, *, currency: str, interval: float) -> str:
+    """Return what a customer of the oldest cohort has brought and will bring; `cohorts` is table COHORTS."""
+    oldest = cohorts[cohorts["cohort"] == cohorts["cohort"].min()].sort_values("months_since")
+    seen, end = oldest[oldest["status"] == "observed"], oldest.iloc[-1]
+    before = f"has brought {money(seen['cumulative'].iloc[-1], currency)} so far and " if len(seen) else ""
+    return (
+        f"A customer of the oldest cohort, {end['cohort']}, {before}is expected to have brought "
+        f"{money(end['cumulative'], currency)} by month {end['months_since']} ({futures(interval)}: "
+        f"{amount(end['cumulative_lower'])} to {amount(end['cumulative_upper'])})."
+    )
+
+
+def _buying(rows: pd.DataFrame) -> float:
+    return float(np.average(rows["active"], weights=rows["customers"]))
+
+
+MOST_CELLS = 1_500  # of a heat map; charts stay below 2,000 marks
+MOST_LINES = 4
+
+
+def chart_retention(cohorts: pd.DataFrame, *, title: str) -> go.Figure:
+    """Show which share of each cohort buys month by month; `cohorts` is table COHORTS.
+
+    Month 0 is left out: everybody bought then; so is a month that the horizon cuts.
+    What was seen and what is forecast differ in hue, not in scale.
+    """
+    whole = cohorts[(cohorts["months_since"] > 0) & (cohorts["status"] != "cut")]
+    rows, left_out = _newest(whole if len(whole) else cohorts)
+    figure = new_chart(
+        title,
+        x="Months since the first purchase",
+        y="Month of the first purchase" + (f" ({left_out} older ones left out)" if left_out else ""),
+        alt=of_retention(rows),
+        height=230 + 17 * max(rows["cohort"].nunique(), 9),
+    )
+    highest = max(100 * rows["active"].max(), 1e-9)
+    # Whole matrices with gaps: plotly cannot draw a triangle given as a list of cells.
+    active, seen = _matrix(rows, "active"), _matrix(rows, "status") == "observed"
+    told = rows.assign(status=rows["status"].map(_STATUS_WORDS))
+    words = np.dstack([_matrix(told, "month"), _matrix(told, "status")])
+    parts = ((seen, OBSERVED_RAMP, "observed", 0.0), (~seen, MODEL_RAMP, "forecast", 0.53))
+    for chosen, ramp, name, place in parts:
+        figure.add_heatmap(
+            x=active.columns,
+            y=active.index,
+            z=100 * active.where(chosen),
+            zmin=0,
+            zmax=highest,
+            colorscale=colour_scale(ramp),
+            colorbar=colour_bar(f"Buying, {name} (%)", x=place, length=0.47),
+            customdata=words,
+            hovertemplate="Cohort %{y}, month %{x} (%{customdata[0]}):<br>%{z:.1f} % of the cohort buy<br>"
+            "%{customdata[1]}<extra></extra>",
+            hoverongaps=False,
+            xgap=1,
+            ygap=1,
+            name=name,
+        )
+    begun = rows[rows["status"] == "split"]
+    if len(begun):
+        figure.add_scatter(
+            x=begun["months_since"],
+            y=begun["cohort"],
+            mode="markers",
+            marker={"symbol": "diamond", "size": 6, "color": OBSERVED, "line": {"color": "#ffffff", "width": 1}},
+            name=_STATUS_WORDS["split"],
+            hoverinfo="skip",
+            showlegend=False,
+        )
+        # The scales stand where a legend would.
+        figure.add_annotation(
+            text=f"◆ {_STATUS_WORDS['split']}",
+            showarrow=False,
+            font={"color": OBSERVED, "size": 13},
+            **{"x": 1, "xref": "paper", "xanchor": "right", "y": 1, "yref": "paper", "yanchor": "bottom"},
+        )
+    figure.update_xaxes(showgrid=False, zeroline=False, range=[active.columns.min() - 0.5, active.columns.max() + 0.5])
+    figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
+    return figure
+
+
+def chart_cumulative(cohorts: pd.DataFrame, *, title: str, currency: str, interval: float) -> go.Figure:
+    """Show what a customer of each cohort has brought and will bring; `cohorts` is table COHORTS.
+
+    Of many cohorts the oldest, the newest and evenly spaced ones between are drawn.
+    """
+    figure = new_chart(
+        title,
+        x="Months since the first purchase",
+        y=f"Revenue per customer so far ({currency})",
+        alt=of_cumulative(cohorts, currency=currency, interval=interval),
+        height=460,
+    )
+    names = sorted(cohorts["cohort"].unique())
+    chosen = [names[at] for at in np.unique(np.linspace(0, len(names) - 1, MOST_LINES).round().astype(int))]
+    drawn = [cohorts[cohorts["cohort"] == name].sort_values("months_since") for name in chosen]
+    for first, line in zip([True] + [False] * len(drawn), drawn, strict=False):
+        _add_cohort(figure, line, currency, interval, in_legend=first)
+    ends = pd.concat([line.tail(1) for line in drawn])
+    # Cohorts of neighbouring months end side by side, and so would their names: those stand at the edge, pushed apart.
+    close = np.ptp(ends["months_since"]) < 0.4 * ends["months_since"].max()
+    places = ends["months_since"].clip(lower=ends["months_since"].max() if close else 0)
+    label_ends(figure, places, ends["cumulative"], ends["cohort"], apart=0.055 if close else 0.0)
+    figure.update_xaxes(range=[0, max(cohorts["months_since"].max(), 1)])
+    figure.update_layout(margin_r=64)
+    figure.update_yaxes(rangemode="tozero")
+    return figure
+
+
+_STATUS_WORDS = {
+    "observed": "observed",
+    "split": "month begun: observed so far, rest forecast",
+    "forecast": "forecast, customers won so far",
+}
+
+
+def _add_cohort(figure: go.Figure, line: pd.DataFrame, currency: str, interval: float, *, in_legend: bool) -> None:
+    seen = line[line["status"] == "observed"]
+    # The forecast starts where the observation stops, so that the line is one.
+    ahead = pd.concat([seen.tail(1), line[line["status"] != "observed"]])
+    limits = (ahead["cumulative_lower"], ahead["cumulative_upper"])
+    add_band(figure, ahead["months_since"], *limits, futures(interval), in_legend=in_legend)
+    cohort = line["cohort"].iloc[0]
+    parts = ((seen, OBSERVED, "solid", "observed"), (ahead, MODEL, "dash", "expected by the model"))
+    for part, colour, dash, name in parts:
+        figure.add_scatter(
+            x=part["months_since"],
+            y=part["cumulative"],
+            mode="lines",
+            line={"color": colour, "dash": dash, "width": 2},
+            name=name,
+            legendgroup=name,
+            showlegend=in_legend,
+            customdata=part["month"],
+            hovertemplate=f"Cohort {cohort}, month %{{x}} (%{{customdata}}):<br>%{{y:,.2f}} {currency} per customer"
+            f"<br>{name}<extra></extra>",
+        )
+
+
+def _matrix(rows: pd.DataFrame, column: str) -> pd.DataFrame:
+    return rows.pivot(index="cohort", columns="months_since", values=column).sort_index()
+
+
+def _newest(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Return the newest cohorts that fit into one heat map, and how many older ones do not."""
+    cells = rows.groupby("cohort").size().sort_index(ascending=False).cumsum()
+    kept = cells.index[cells <= MOST_CELLS]
+    return rows[rows["cohort"].isin(kept)], len(cells) - len(kept)
+
+
+def title_retention(cohorts: pd.DataFrame) -> str:
+    seen = cohorts[(cohorts["status"] == "observed") & (cohorts["months_since"] == 1)]
+    share = np.average(seen["active"], weights=seen["customers"]) if len(seen) else 0.0
+    return f"{percent(float(share))} of new customers buy again in the month after their first"
+
+
+def title_cumulative(cohorts: pd.DataFrame, currency: str) -> str:
+    last = cohorts[cohorts["months_since"] == cohorts["months_since"].max()].iloc[0]
+    return f"The oldest cohort will have brought {money(last['cumulative'], currency)} per customer"

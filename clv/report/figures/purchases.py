@@ -1,0 +1,174 @@
+"""Figures for analysts of the purchase model: prior, posterior, chains, what it says of a history."""
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from clv.report.figures.canvas import (
+    DescribedFigure,
+    add_legend,
+    colour_bar,
+    new_figure,
+    new_panels,
+    ramp,
+    share_inside,
+)
+from clv.report.figures.style import MODEL, MODEL_RAMP, OBSERVED_TINT, PRIOR, REFERENCE
+from clv.words import level
+
+PARAMETER_UNITS = {"alpha": "weeks", "v": "currency of the log"}
+
+MOST_PURCHASES = 10
+
+
+def plot_prior_predictive(table: pd.DataFrame, *, interval: float) -> Figure:
+    """Show what the priors alone allow beside what was observed.
+
+    Parameters
+    ----------
+    table
+        frequency (text bins), observed, lower, median, upper (shares of customers).
+    interval
+        Probability between lower and upper.
+    """
+    name = f"{level(interval)} of what the priors allow, and median"
+    return _frequency_check(table, name, PRIOR, "Before fitting: do the priors allow what was observed?")
+
+
+def plot_posterior_predictive(table: pd.DataFrame, *, interval: float) -> Figure:
+    """Show whether the fitted model reproduces what was observed; arguments as `plot_prior_predictive`."""
+    name = f"{level(interval)} of what the model would produce, and median"
+    return _frequency_check(table, name, MODEL, "After fitting: does the model reproduce what was observed?")
+
+
+def plot_prior_posterior(draws: pd.DataFrame, references: pd.DataFrame) -> Figure:
+    """Show what the data taught about each parameter, one panel each; the posterior decides what is in view.
+
+    Parameters
+    ----------
+    draws
+        parameter, source ("prior" or "posterior"), value.
+    references
+        parameter, value, name (for instance "truth"); may be empty.
+    """
+    names = list(draws["parameter"].unique())
+    columns = 2 if len(names) == 4 else len(names)
+    learnt = draws[draws["source"] == "posterior"].groupby("parameter")["value"].median()
+    figure, panels = new_panels(
+        "What the data taught: prior and posterior",
+        f"The posterior's medians: {', '.join(f'{name} {learnt[name]:.3g}' for name in names)}.",
+        rows=-(-len(names) // columns),
+        columns=columns,
+    )
+    for axes, name in zip(panels, names, strict=True):
+        known = references[references["parameter"] == name]
+        _densities(axes, draws[draws["parameter"] == name], known)
+        axes.set_xlabel(f"{name} ({PARAMETER_UNITS.get(name, 'no unit')})")
+        axes.grid(False)
+        axes.set_yticks([])
+        axes.set_ylabel("Density")
+    add_legend(figure, panels[0])
+    return figure
+
+
+def plot_draws(posterior: xr.DataTree) -> Figure:
+    """Show whether the draws can be trusted: chains that agree (NUTS), or weights that are even (importance sampling).
+
+    Parameters
+    ----------
+    posterior
+        As `sampling.sample` returns it.
+    """
+    statistics = posterior["sample_stats"].to_dataset()
+    if "weight" not in statistics:
+        return _chains(posterior)
+    weights = np.sort(statistics["weight"].to_numpy().ravel())[::-1]
+    first = weights[: -(-weights.size // 100)].sum() / weights.sum()
+    figure, axes = new_figure(
+        "How evenly the draws count",
+        x="Draws, most important first (%)",
+        y="Share of the weight (%)",
+        alt=f"The weightiest hundredth of the draws carries {100 * first:.1f} % of the weight.",
+    )
+    share = 100 * np.arange(1, weights.size + 1) / weights.size
+    axes.plot(share, 100 * weights.cumsum() / weights.sum(), color=MODEL, label="draws around the mode")
+    axes.plot([0, 100], [0, 100], color=REFERENCE, linestyle="--", label="all count the same")
+    axes.set_xlim(0, 100)
+    axes.set_ylim(0, 100)
+    add_legend(figure, axes)
+    return figure
+
+
+def plot_alive_plane(plane: pd.DataFrame) -> Figure:
+    """Show the probability of still being a customer; `plane` has recency_weeks, frequency, value (0 to 1)."""
+    shares = plane.assign(value=100 * plane["value"])
+    return _plane(shares, "Who is still a customer?", "Probability of still being one (%)", 100.0)
+
+
+def plot_expected_plane(plane: pd.DataFrame, *, horizon_weeks: float) -> Figure:
+    """Show the expected purchases within the horizon; columns as `plot_alive_plane`, value in purchases."""
+    title = f"How many purchases to expect in the next {horizon_weeks:g} weeks?"
+    return _plane(plane, title, "Expected purchases", None)
+
+
+def _chains(posterior: xr.DataTree) -> Figure:
+    """Return ArviZ's densities and ranks of every chain, a row per parameter."""
+    import arviz as az
+    import matplotlib.pyplot as plt
+
+    height = 0.5 + 1.5 * len(posterior["posterior"].to_dataset().data_vars)
+    drawn = az.plot_rank_dist(posterior, figure_kwargs={"figsize": (8, height), "FigureClass": DescribedFigure})
+    figure = drawn.viz["figure"].item()
+    plt.close(figure)  # shown once, by the cell that made it
+    figure.caption = f"{posterior['posterior'].sizes['chain']} chains, a row per parameter: densities, and ranks."
+    figure.set_label(figure.caption)
+    return figure
+
+
+def _frequency_check(table: pd.DataFrame, name: str, role: str, title: str) -> Figure:
+    figure, axes = new_figure(title, x="Repeat purchases", y="Customers (%)", alt=share_inside(table))
+    median = 100 * table["median"]
+    reach = [median - 100 * table["lower"], 100 * table["upper"] - median]
+    axes.bar(table["frequency"], 100 * table["observed"], color=OBSERVED_TINT, width=0.8, label="observed")
+    axes.errorbar(
+        table["frequency"], median, yerr=reach, fmt="o", color=role, markersize=4.5, capsize=4, linewidth=2, label=name
+    )
+    axes.set_ylim(bottom=0)
+    add_legend(figure, axes)
+    return figure
+
+
+def _densities(axes: Axes, draws: pd.DataFrame, known: pd.DataFrame) -> None:
+    values = {source: part["value"].to_numpy() for source, part in draws.groupby("source")}
+    low, high = np.quantile(values["posterior"], [0.002, 0.998])
+    for value in known["value"]:
+        low, high = min(low, value), max(high, value)
+    edges = np.linspace(low - 0.05 * (high - low), high + 0.05 * (high - low), 36)
+    for source, colour, opacity in (("prior", PRIOR, 0.35), ("posterior", MODEL, 0.25)):
+        # Shares of all draws, so that a prior that lies mostly out of view stays low.
+        density = np.histogram(values[source], edges)[0] / values[source].size / np.diff(edges)
+        axes.stairs(density, edges, fill=True, color=colour, alpha=opacity, label=source)
+        axes.stairs(density, edges, color=colour, linewidth=1.4)
+    for row in known.itertuples():
+        axes.axvline(row.value, color=REFERENCE, linestyle="--", linewidth=1.6, label=row.name)
+
+
+def _plane(plane: pd.DataFrame, title: str, meaning: str, highest: float | None) -> Figure:
+    cells = plane.pivot(index="frequency", columns="recency_weeks", values="value")
+    figure, axes = new_figure(
+        title,
+        x="Recency: from the first to the last purchase (weeks)",
+        y="Repeat purchases",
+        alt=f"{meaning}: with {cells.index[-1]} purchases {cells.iloc[-1, -1]:.1f} if the last was just now, "
+        f"{cells.iloc[-1, 0]:.1f} if it was long ago.",
+        grid=False,
+    )
+    mesh = axes.pcolormesh(
+        cells.columns, cells.index, cells, cmap=ramp(MODEL_RAMP), vmin=0, vmax=highest, shading="nearest"
+    )
+    axes.yaxis.set_major_locator(MaxNLocator(10, integer=True))
+    colour_bar(figure, axes, mesh, meaning)
+    return figure

@@ -1,0 +1,51 @@
+"""report.md: the findings of the report as text."""
+
+import pandas as pd
+
+from clv.forecast.tiers import of_grouping
+from clv.report import tables
+from clv.report.key_figures import Figures
+from clv.report.text import advice, trust
+from clv.report.text.cover import banner, bottom_line
+from clv.report.text.log import left_out
+from clv.rfm.segments import ACTIONS
+from clv.words import day
+
+
+def markdown_report(figures: Figures, groups: pd.DataFrame, ledger: pd.DataFrame) -> str:
+    """Return report.md: the report's findings as text."""
+    named = of_grouping(groups, "rfm_segment")
+    tiers = of_grouping(groups, "value_tier")
+    options = {"currency": figures["currency"], "interval": figures["interval"]}
+    parts = [
+        f"# What our customers are worth, {day(figures['as_of'])}",
+        banner(figures),
+        bottom_line(figures, groups),
+        "## Segments",
+        _markdown_table(tables.groups_table(named, **options)),
+        "## Value tiers",
+        _markdown_table(tables.groups_table(tiers, **options)),
+        "## What to do",
+        advice.where_to_begin(figures, named),
+        _what_is_done(named),
+        "## What to decide",
+        advice.campaign_in_words(figures),
+        advice.acquisition_in_words(figures),
+        "## How far to trust it",
+        trust.trust_in_words(figures),
+        "## What was left out",
+        left_out(ledger, figures["currency"], purchases=figures["n_transactions"]),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _what_is_done(groups: pd.DataFrame) -> str:
+    actions = {name: ACTIONS[name] for name in groups["group"]}
+    return "\n".join(f"- **{name}**, {who}: {done}." for name, (who, done) in actions.items())
+
+
+def _markdown_table(table: pd.DataFrame) -> str:
+    header = ["", *table.columns]
+    rows = [[str(name), *map(str, row)] for name, row in zip(table.index, table.to_numpy(), strict=True)]
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,0 +1,96 @@
+"""What single cells of the notebooks say of their own results, in a sentence."""
+
+from datetime import date
+
+import pandas as pd
+import xarray as xr
+
+from clv.checks.gate import TAKEN_OVER, Check
+from clv.models import bgnbd
+from clv.models.sampling import LAPLACE, method_of
+from clv.words import count, day, percent, weeks
+
+
+def dependence_in_words(dependence: pd.DataFrame) -> str:
+    """Return what was measured of the model's assumption that spend does not depend on frequency."""
+    rows = {row.measure: row for row in dependence.itertuples()}
+    parts = [f"{name} {row.value:+.2f} ({row.lower:+.2f} to {row.upper:+.2f})" for name, row in rows.items()]
+    clear = any(not row.lower <= row.value <= row.upper for row in rows.values())
+    meaning = (
+        "Spend depends on frequency more than luck explains: values of customers with few purchases may be biased."
+        if clear
+        else "That is what independence looks like."
+    )
+    return (
+        "Correlation of frequency and mean spend among repeat buyers, in brackets what independence would show: "
+        f"{'; '.join(parts)}. {meaning}"
+    )
+
+
+def check_in_words(table: pd.DataFrame, *, interval: float) -> str:
+    """Return how many bars of a predictive check lie outside their band, and how many would by luck."""
+    outside = int((~table["observed"].between(table["lower"], table["upper"])).sum())
+    luck = (1 - interval) * len(table)
+    return (
+        f"{outside} of {len(table)} observed shares lie outside their {percent(interval)} band; "
+        f"about {luck:.1g} would by luck."
+    )
+
+
+def merged_in_words(same_day: int) -> str:
+    """Return how many kept rows a day's purchase swallowed."""
+    return f"{count(same_day)} rows were merged with another row of the same customer on the same day."
+
+
+def base_in_words(customers: pd.DataFrame, last_day: date) -> str:
+    """Return how many customers there are and how many of them came back."""
+    repeat = customers["frequency"] > 0
+    return (
+        f"Up to {day(last_day.isoformat())} there are **{count(len(customers))}** customers with "
+        f"{count(customers['purchases'].sum())} purchases; **{count(repeat.sum())}** ({percent(repeat.mean())}) "
+        f"came back at least once, on average {customers.loc[repeat, 'frequency'].mean():.1f} times."
+    )
+
+
+def memory_in_words(needed_gib: float, memory_gib: float) -> str:
+    """Return how much memory the run needs beside how much it may use."""
+    return f"The hungriest of them needs about {needed_gib:.1f} GiB of memory; memory_gib allows {memory_gib:g}."
+
+
+def draws_in_words(posterior: xr.DataTree, checks: list[Check]) -> str:
+    """Return what to look for in `plots.plot_draws` and `gate.summary`, by the method that gave the draws.
+
+    Where NUTS took over from importance sampling, that comes first, in the sentences of `checks`.
+    """
+    instead = " ".join(check.sentence for check in checks if check.name == TAKEN_OVER)
+    if method_of(posterior) == LAPLACE:
+        looks = (
+            "These draws come from a multivariate t distribution around the posterior's mode, weighted by how well it "
+            "fits there and drawn again in proportion. Look for a curve that leaves the diagonal gently: one that "
+            "leaps up at the left would say that few draws carry all the weight. In the table, `ess` says how many "
+            "independent draws they are worth."
+        )
+    else:
+        looks = (
+            "Left, one density per chain: chains that agree lie on top of each other. Right, the ranks of each chain "
+            "among all: lines near the middle; p above α says that they cannot be told from chance."
+        )
+    return f"{instead} {looks}".strip()
+
+
+def histories_in_words(customers: pd.DataFrame) -> str:
+    """Return how many distinct histories the likelihood needs."""
+    distinct = len(bgnbd.distinct_histories(customers))
+    return f"{count(len(customers))} customers have {count(distinct)} distinct histories."
+
+
+def cut_in_words(calibration: pd.DataFrame, holdout: pd.DataFrame, cut: date, horizon_weeks: float) -> str:
+    """Return what stands on each side of the backtest's cut."""
+    if calibration.empty:
+        return "This run has no calibration end, so there is no backtest."
+    later = holdout["actual_purchases"]
+    return (
+        f"Up to {day(cut.isoformat())} there were {count(len(calibration))} customers with "
+        f"{count(calibration['frequency'].sum())} repeat purchases. In the {weeks(horizon_weeks)} after it they made "
+        f"{count(later.sum())} purchases; {percent((later > 0).mean())} of them bought."
+    )

@@ -1,0 +1,80 @@
+"""What tables of one row per customer must look like, at the end and at every past window."""
+
+from clv.tables import CUSTOMER, DATE, INTEGER, NUMBER, TEXT, Column, Rule, Table, below_zero
+
+HISTORY = {
+    "customer_id": CUSTOMER,
+    "frequency": Column(INTEGER, "repeat purchases: days with a purchase after the first one (x)"),
+    "recency": Column(NUMBER, "weeks from the first to the last purchase (t_x)"),
+    "T": Column(NUMBER, "weeks from the first purchase to the end of the period"),
+    "monetary_value": Column(NUMBER, "mean amount of the repeat purchases, 0 if there is none"),
+}
+HISTORY_RULES = (
+    below_zero("frequency"),
+    below_zero("recency"),
+    below_zero("monetary_value"),
+    Rule("recency exceeds T", lambda frame: frame["recency"] > frame["T"]),
+    Rule("recency and frequency disagree", lambda frame: (frame["frequency"] > 0) != (frame["recency"] > 0)),
+)
+
+RFM = Table(
+    "rfm",
+    HISTORY
+    | {
+        "first_purchase": Column(DATE, "day of the first purchase"),
+        "purchases": Column(INTEGER, "days with a purchase, the first one included"),
+        "mean_amount": Column(NUMBER, "mean amount of all purchases, the first one included"),
+        "revenue": Column(NUMBER, "money spent so far"),
+        "r_score": Column(INTEGER, "recency score, 5 = bought most recently"),
+        "f_score": Column(INTEGER, "frequency score, 5 = buys most often"),
+        "m_score": Column(INTEGER, "monetary score, 5 = spends most per purchase"),
+    },
+    key=("customer_id",),
+    rules=HISTORY_RULES,
+)
+
+CALIBRATION = Table(
+    "calibration",
+    {name: column for name, column in RFM.columns.items() if not name.endswith("_score")},
+    key=("customer_id",),
+    rules=HISTORY_RULES,
+)
+
+HOLDOUT = Table(
+    "holdout",
+    {
+        "customer_id": CUSTOMER,
+        "actual_purchases": Column(INTEGER, "days with a purchase after the calibration end"),
+        "actual_value": Column(NUMBER, "discounted amounts of those purchases, times gross margin"),
+        "actual_revenue": Column(NUMBER, "amounts of those purchases as they were paid"),
+    },
+    key=("customer_id",),
+    rules=(below_zero("actual_purchases"), below_zero("actual_value"), below_zero("actual_revenue")),
+)
+
+WINDOW = {
+    "horizon_weeks": Column(INTEGER, "length of the window in weeks"),
+    "origin": Column(DATE, "the day before the window: the forecast saw nothing after it"),
+}
+ROLLING = Table(
+    "rolling",
+    WINDOW
+    | HISTORY
+    | {
+        "revenue": RFM.columns["revenue"],
+        "actual_purchases": Column(INTEGER, "days with a purchase within the window"),
+        "actual_value": Column(NUMBER, "discounted amounts of those purchases, times gross margin"),
+    },
+    key=("horizon_weeks", "origin", "customer_id"),
+    rules=(*HISTORY_RULES, below_zero("actual_purchases"), below_zero("actual_value")),
+)
+
+WEEKLY_PURCHASES = Table(
+    "weekly_purchases",
+    {
+        "week": Column(INTEGER, "weeks since the first purchase of all"),
+        "period": Column(TEXT, "calibration or holdout"),
+        "repeat_purchases": Column(INTEGER, "repeat purchases in that week of customers known at the calibration end"),
+    },
+    key=("week", "period"),
+)

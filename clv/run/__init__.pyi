@@ -1,0 +1,2 @@
+from .folder import Run as Run
+from .params import day as day

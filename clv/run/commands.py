@@ -1,0 +1,164 @@
+"""The commands of `python -m clv.run`, and what each returns to make.
+
+    python -m clv.run prepare PARAMS.yaml      check the settings, hand each notebook its own
+    python -m clv.run notebook NN_name RUN     execute one notebook
+    python -m clv.run finish RUN               write the manifest of a complete run
+    python -m clv.run verify RUN               say whether every file of a run belongs to it
+    python -m clv.run lab RUN                  copy notebooks and artefacts of a run, to experiment on
+    python -m clv.run check PARAMS.yaml        check the log alone: a data-quality page
+    python -m clv.run refresh PARAMS.yaml      read the source again, though no file has changed
+    python -m clv.run new-params LOG           write a params file for a log: what its columns are, what is open
+    python -m clv.run strip                    remove outputs and metadata from notebooks/
+
+Exit codes: 0 done, 1 internal error, 2 input or parameters, 3 gate, 4 integrity, 5 busy, 130 interrupted.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+import traceback
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+
+from clv.errors import ClvError, IntegrityError
+from clv.run import artefacts, chain, failures, manifest, prepare, provenance
+from clv.run.artefacts import NOTEBOOKS
+from clv.run.execute import by_papermill, nobody_else, run_notebook
+from clv.run.folder import Run
+from clv.run.terminal import say
+
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says and return the exit code; a refusal is printed as its one sentence."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.do(options)
+    except ClvError as error:
+        say(str(error))
+        return error.exit_code
+    except KeyboardInterrupt:
+        say("interrupted: what was finished stays, the next make continues")
+        return INTERRUPTED
+    except Exception as error:
+        refusal = failures.from_disk(error) if isinstance(error, OSError) else None
+        if refusal:
+            say(str(refusal))
+        else:
+            traceback.print_exc()
+        return ClvError.exit_code
+    return 0
+
+
+def _do_prepare(options: argparse.Namespace) -> None:
+    _prepared(options.params)
+
+
+def _prepared(params_file: Path) -> Run:
+    run = prepare.prepare(params_file, artefacts.notebooks_folder())
+    for sentence in provenance.let_renew(run, artefacts.notebooks_folder()):
+        say(sentence)
+    return run
+
+
+def _do_check(options: argparse.Namespace) -> None:
+    from clv.run.check_data import check
+
+    page = check(options.params)
+    say(f"the log can be used; see {artefacts.shown(page)}")
+
+
+def _do_new_params(options: argparse.Namespace) -> None:
+    from clv.run.new_params import new_params
+
+    name = artefacts.shown(new_params(options.log))
+    say(f"{name} is written: answer the questions in it, then make check-data PARAMS={name}")
+
+
+def _do_refresh(options: argparse.Namespace) -> None:
+    prepare.parameter_file(_prepared(options.params), NOTEBOOKS[0]).touch()
+
+
+def _do_notebook(options: argparse.Namespace) -> None:
+    run_notebook(artefacts.notebooks_folder() / f"{options.name}.ipynb", Run(options.run))
+
+
+def _do_finish(options: argparse.Namespace) -> None:
+    run = Run(options.run)
+    with nobody_else(run):
+        run_id = manifest.write_manifest(run, artefacts.notebooks_folder())
+    run.log("finished", run_id=run_id)
+    print(f"{artefacts.shown(run.folder / 'report.html')} is ready (run id {run_id})", file=sys.stderr)
+
+
+def _do_verify(options: argparse.Namespace) -> None:
+    run = Run(options.run)
+    with nobody_else(run) if os.access(run.folder, os.W_OK) else nullcontext():
+        found = manifest.verify(run, artefacts.notebooks_folder())
+    for sentence in found:
+        say(sentence)
+    if found:
+        raise IntegrityError(f"{artefacts.shown(run.folder)} does not belong together: {chain.remedy(run.name)}.")
+    say(f"{artefacts.shown(run.folder)}: OK, every file belongs to run id {manifest.run_id(run)}")
+
+
+def _do_lab(options: argparse.Namespace) -> None:
+    """Copy a run's notebooks, with its parameters, and its artefacts; what is done to them does not touch the run."""
+    run = Run(options.run)
+    lab = run.folder / "lab"
+    lab.mkdir(parents=True, exist_ok=True)
+    for name in NOTEBOOKS:
+        copy, parameters = lab / f"{name}.ipynb", prepare.parameters(run, name)
+        if copy.exists():
+            os.replace(copy, lab / f"{name}.previous.ipynb")
+        source = artefacts.notebooks_folder() / f"{name}.ipynb"
+        chosen = {key: parameters[key] for key in prepare.declared(source)}
+        by_papermill(source, copy, parameters=chosen, prepare_only=True)
+    for part in ("data", "posterior", "exports", "key_figures.json", "params"):
+        _copy(run.folder / part, lab / "outputs" / run.name / part)
+    # Copies have no records, so that they may be written over by hand: what they are copies of is said once, here.
+    for name in filter(lambda name: chain.record(run.folder, name), NOTEBOOKS):
+        for fault in provenance.faults(run, artefacts.notebooks_folder() / f"{name}.ipynb"):
+            say(fault)
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir():
+        shutil.copytree(source, target, dirs_exist_ok=True)
+    elif source.exists():
+        shutil.copy2(source, target)
+
+
+def _do_strip(options: argparse.Namespace) -> None:
+    for notebook in sorted(artefacts.notebooks_folder().glob("*.ipynb")):
+        if prepare.strip(notebook):
+            print(f"stripped {notebook.name}", file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m clv.run", description=(__doc__ or "").splitlines()[0])
+    commands = parser.add_subparsers(required=True)
+    for name, do in {"prepare": _do_prepare, "check": _do_check, "refresh": _do_refresh}.items():
+        command = commands.add_parser(name)
+        command.set_defaults(do=do)
+        command.add_argument("params", type=Path)
+    for name, do in {
+        "notebook": _do_notebook,
+        "finish": _do_finish,
+        "verify": _do_verify,
+        "lab": _do_lab,
+    }.items():
+        command = commands.add_parser(name)
+        command.set_defaults(do=do)
+        if name == "notebook":
+            command.add_argument("name", choices=NOTEBOOKS)
+        command.add_argument("run")
+    recogniser = commands.add_parser("new-params")
+    recogniser.set_defaults(do=_do_new_params)
+    recogniser.add_argument("log")
+    commands.add_parser("strip").set_defaults(do=_do_strip)
+    return parser

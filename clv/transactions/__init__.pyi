@@ -1,0 +1,16 @@
+from .activity import order_amounts as order_amounts
+from .activity import weekly_activity as weekly_activity
+from .cleaning import clean as clean
+from .cleaning import frame as frame
+from .cleaning import same_day_merges as same_day_merges
+from .connection import connect as connect
+from .findings import inspect as inspect
+from .generate import Truth as Truth
+from .generate import generated_log as generated_log
+from .reading import read as read
+from .source import SourceSettings as SourceSettings
+from .tables import LEDGER as LEDGER
+from .tables import QUALITY as QUALITY
+from .tables import REJECTED as REJECTED
+from .tables import TRANSACTIONS as TRANSACTIONS
+from .tables import TRUTH as TRUTH

@@ -1,0 +1,63 @@
+"""Settings of a source: where the log is, and how to read it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+KNOWN_COLUMNS = (
+    *("customer_id", "date", "amount", "order_id"),
+    *("quantity", "unit_price", "product", "currency", "country"),
+)
+DATABASE = "postgresql"
+
+# Date formats that count time instead of writing it: how many make a second.
+INSTANTS = {"unix_seconds": 1, "unix_milliseconds": 1000}
+CDNOW = Path(__file__).parent / "data" / "cdnow.csv"
+CDNOW_COLUMNS = {"customer_id": "id", "date": "date", "amount": "amount"}
+ISO_DATE = "%Y-%m-%d"
+
+
+@dataclass(frozen=True)
+class SourceSettings:
+    """Where the log is, how it is written, and the policies of cleaning: the keys of the params file."""
+
+    path: str | Path
+    columns: Mapping[str, str] = field(default_factory=dict)
+    date_format: str | None = None
+    timezone: str | None = None
+    delimiter: str | None = None
+    decimal: str = "."
+    thousands: str | None = None
+    encoding: str | None = None
+    table: str | None = None
+    query: str | None = None
+    database_url_env: str | None = None
+    shape: str = "transactions"
+    observation_end: date | None = None
+    zero_amounts: str = "visit"
+    refunds: str = "net"
+    cancellation_pattern: str | None = None
+    exclude_ids: Sequence[str] = ()
+    exclude_pattern: str | None = None
+    countries: Sequence[str] = ()
+    exclude_countries: Sequence[str] = ()
+    currency: str = "USD"
+    max_rejected_share: float = 0.10
+
+    def name_of(self, column: str) -> str:
+        """Return the name in the source of one of our columns; unmapped ones have our own name."""
+        if column == "amount" and not self.has("amount"):
+            return f"{self.name_of('quantity')} × {self.name_of('unit_price')}"
+        return self.columns.get(column, column)
+
+    def has(self, column: str) -> bool:
+        """Return whether the source has one of our columns."""
+        if column == "amount":
+            return column in self.columns or "quantity" not in self.columns
+        return column in self.columns or column in ("customer_id", "date")
+
+    @property
+    def wanted(self) -> dict[str, str]:
+        """Our columns that the source has, with their names there."""
+        return {column: self.name_of(column) for column in KNOWN_COLUMNS if self.has(column)}

@@ -1,0 +1,70 @@
+"""What the tables of a cleaned log must look like."""
+
+from clv.tables import CUSTOMER, DATE, INTEGER, NUMBER, TEXT, Column, Table, below_zero, outside_unit
+
+TRANSACTIONS = Table(
+    "transactions",
+    {
+        "customer_id": CUSTOMER,
+        "date": Column(DATE, "day of purchase"),
+        "amount": Column(NUMBER, "money spent that day, net of refunds"),
+    },
+    key=("customer_id", "date"),
+    rules=(below_zero("amount"),),
+)
+
+REJECTED = Table(
+    "rejected",
+    {
+        "record": Column(INTEGER, "number of the record in the source, the first one after the header is 1"),
+        "column": Column(TEXT, "column of the source that breaks the rule"),
+        "rule": Column(TEXT, "name of the rule"),
+        "value": Column(TEXT, "what stood there", nullable=True),
+        "amount": Column(NUMBER, "money left out with this row", nullable=True),
+    },
+    key=("record",),
+)
+
+LEDGER = Table(
+    "ledger",
+    {
+        "line": Column(TEXT, "what happened to these rows: rows in the source, kept, a rule's name, set aside"),
+        "meaning": Column(TEXT, "the same in words"),
+        "rows": Column(INTEGER, "number of rows"),
+        "amount": Column(NUMBER, "money in these rows, after refunds were taken off their purchases"),
+    },
+    key=("line",),
+)
+
+QUALITY = Table(
+    "quality",
+    {
+        "rule": Column(TEXT, "name of the rule"),
+        "severity": Column(TEXT, "what it does with a row: quarantine (a fault), leave out (as asked), or warn"),
+        "column": Column(TEXT, "column of the source that it looks at"),
+        "meaning": Column(TEXT, "what it finds, in words"),
+        "rows": Column(INTEGER, "number of rows it holds for"),
+        "share": Column(NUMBER, "share of all rows of the source"),
+        "amount": Column(NUMBER, "money in these rows"),
+        "records": Column(TEXT, "first record numbers"),
+        "condition": Column(TEXT, "the rule itself, as SQL or in words"),
+        "advice": Column(TEXT, "what can be done about it"),
+    },
+    key=("rule",),
+    rules=(below_zero("rows"),),
+)
+
+TRUTH = Table(
+    "truth",
+    {
+        "customer_id": CUSTOMER,
+        "purchase_rate_weekly": Column(NUMBER, "true purchases per week while a customer"),
+        "dropout_probability": Column(NUMBER, "true probability of leaving after each repeat purchase"),
+        "mean_spend": Column(NUMBER, "true mean amount of a purchase"),
+        "alive": Column(INTEGER, "1 if still a customer at the end of observation"),
+        "future_purchases": Column(INTEGER, "purchases made within the horizon"),
+        "future_value": Column(NUMBER, "discounted value of those purchases, times gross margin"),
+    },
+    key=("customer_id",),
+    rules=(outside_unit("dropout_probability"), below_zero("future_value")),
+)

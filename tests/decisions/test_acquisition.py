@@ -1,0 +1,167 @@
+"""What acquisition promises: first orders as they were seen, then the future of somebody new, against the cost."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from forecasts import CDNOW, DISCOUNT, customers, fixed_draws, futures, standard_errors
+
+from clv.decisions import acquisition
+from clv.decisions.acquisition import Acquisition
+from clv.forecast.future import Horizon
+from clv.forecast.groups import Forecast
+from clv.models import bgnbd, gamma_gamma
+from clv.models.draws import Draws
+from clv.units import WEEKS_PER_YEAR
+
+YEAR = Horizon(52.0, DISCOUNT, 0.4)
+PURCHASE, SPEND = list(CDNOW.values())[:4], list(CDNOW.values())[4:]
+OPTIONS = {"interval": 0.9, "seed": 1, "workers": 1}
+
+
+def forecast(draws: int, *, firsts=(10.0, 30.0, 50.0), future: float = 8.0) -> Forecast:
+    """Return a base of three customers in two cohorts who each bring `future`, in every draw."""
+    rows = customers((0, 0.0, 20.0, 0.0), (2, 12.0, 30.0, 25.0), (4, 50.0, 52.0, 5.0))
+    spent = np.array(firsts) + rows["frequency"] * rows["monetary_value"]
+    rows = rows.assign(revenue=spent, clv_mean=future)
+    groups = pd.DataFrame(
+        {
+            "grouping": ["base", "cohort", "cohort"],
+            "group": pd.Series(["all customers", "2025-01", "2025-02"], dtype="str"),
+            "customers": [3, 2, 1],
+            "revenue": [spent.sum(), spent[:2].sum(), spent[2]],
+            "clv_per_customer": future,
+        }
+    )
+    totals = SimpleNamespace(value=np.tile([3 * future, 2 * future, future], (draws, 1)))
+    return Forecast(rows, groups, totals, totals.value[:, 0], totals.value[:, 0])
+
+
+def posterior(n: int) -> Draws:
+    rng = np.random.default_rng(0)
+    return Draws(**{name: value * rng.lognormal(0, 0.02, n) for name, value in CDNOW.items()})
+
+
+def test_a_first_order_is_what_was_spent_beyond_the_repeat_purchases():
+    assert acquisition.first_orders(forecast(1).customers) == pytest.approx([10.0, 30.0, 50.0])
+
+
+def test_a_new_customer_brings_the_first_order_and_the_future_of_somebody_new():
+    found = acquisition.acquisition_figures(
+        forecast(500), fixed_draws(500, **CDNOW), YEAR, Acquisition(5.0), {}, **OPTIONS
+    )
+    later = bgnbd.expected_purchases(52.0, 0, 0, 0, *PURCHASE, discount=DISCOUNT)
+    expected = 0.4 * (30.0 + later * gamma_gamma.expected_spend(0, 0, *SPEND))
+    assert found["value"]["mean"] == pytest.approx(expected, rel=1e-6)
+    assert found["first_order"] == pytest.approx(30.0)
+    assert found["value"]["lower"] < expected < found["value"]["upper"]  # three first orders are few
+
+
+def test_simulated_new_customers_bring_the_expected_future():
+    draws = fixed_draws(20_000, **CDNOW)
+    _, values, _ = futures(acquisition._new_customers(2), draws, YEAR, seed=3)
+    expected = acquisition.expected_future(draws.thinned(1), YEAR, np.array([52.0]))[0, 0]
+    assert standard_errors(values, expected) < 4
+
+
+def test_the_cost_is_earned_back_in_the_week_in_which_the_mean_reaches_it():
+    brought = np.array([3.0, 4.0, 6.0])
+    assert acquisition.payback(2.0, brought, 5.0) == 3
+    assert acquisition.payback(2.0, brought, 2.0) == 0
+    assert acquisition.payback(2.0, brought, 7.0) is None
+
+
+def test_a_higher_cost_is_earned_less_surely():
+    cheap, dear = (
+        acquisition.acquisition_figures(forecast(400), posterior(400), YEAR, Acquisition(cost), {}, **OPTIONS)
+        for cost in (10.0, 40.0)
+    )
+    assert cheap["p_above_cost"] > dear["p_above_cost"]
+    assert cheap["single"]["p_above_cost"] > dear["single"]["p_above_cost"]
+    assert cheap["highest_cost"] == dear["highest_cost"]
+
+
+def test_the_highest_cost_is_exceeded_with_eighty_percent():
+    result, draws = forecast(400), posterior(400)
+    highest = acquisition.acquisition_figures(result, draws, YEAR, Acquisition(1.0), {}, **OPTIONS)["highest_cost"]
+    again = acquisition.acquisition_figures(result, draws, YEAR, Acquisition(highest), {}, **OPTIONS)
+    assert again["p_above_cost"] == pytest.approx(0.8, abs=0.01)
+
+
+def test_misfit_makes_the_future_less_sure_and_leaves_the_mean():
+    factors = {"value": np.exp(0.4 * np.random.default_rng(1).standard_normal(400))}
+    own, wider = (
+        acquisition.acquisition_figures(forecast(400), posterior(400), YEAR, Acquisition(10.0), given, **OPTIONS)
+        for given in ({}, factors)
+    )
+    assert wider["highest_cost"] < own["highest_cost"]
+    assert wider["value"]["mean"] == own["value"]["mean"]
+    assert (own["allows_for_misfit"], wider["allows_for_misfit"]) == (False, True)
+
+
+def test_customers_still_to_come_are_added_within_each_draw():
+    """One month of a hundred: 30 each at once, and the future that is left of the horizon, discounted from today."""
+    given, draws = Acquisition(12.0, per_month=100, months=1), fixed_draws(400, **CDNOW)
+    plan = acquisition.acquisition_figures(forecast(400, firsts=(30.0,) * 3), draws, YEAR, given, {}, **OPTIONS)["plan"]
+    arrival = 0.5 * WEEKS_PER_YEAR / 12
+    later = bgnbd.expected_purchases(52.0 - arrival, 0, 0, 0, *PURCHASE, discount=DISCOUNT)
+    each = 0.4 * (30.0 + later * gamma_gamma.expected_spend(0, 0, *SPEND)) * np.exp(-DISCOUNT * arrival)
+    assert plan["value"]["mean"] == pytest.approx(100 * each, rel=1e-6)
+    assert plan["cost"] == pytest.approx(1200 * np.exp(-DISCOUNT * arrival))
+    assert plan["value"]["lower"] < plan["value"]["mean"] < plan["value"]["upper"]
+    together = plan["with_known_customers"]
+    assert together["mean"] == pytest.approx(plan["value"]["mean"] + 24.0)
+    assert together["lower"] == pytest.approx(plan["value"]["lower"] + 24.0)  # the base is the same in every draw
+
+
+def test_customers_who_come_after_the_horizon_bring_nothing_within_it():
+    short = Horizon(4.0, DISCOUNT, 0.4)
+    given, draws = Acquisition(12.0, per_month=10, months=24), fixed_draws(50, **CDNOW)
+    assert acquisition.acquisition_figures(forecast(50), draws, short, given, {}, **OPTIONS)["plan"]["customers"] == 10
+
+
+def test_a_cohort_is_what_it_brought_and_will_bring_for_each_of_its_customers():
+    months = pd.DataFrame(
+        {
+            "cohort": ["2025-01", "2025-01", "2025-02", "2025-02"],
+            "months_since": [0, 1, 0, 1],
+            "cumulative": [20.0, 50.0, 50.0, 52.0],
+        }
+    )
+    found = acquisition.cohort_table(forecast(20), months, Acquisition(18.0), {}, gross_margin=0.4, interval=0.9)
+    # First orders 10 and 30, repeats 0 and 50: 45 each, of which .4 stay.
+    assert found["margin_to_date"].tolist() == pytest.approx([18.0, 28.0])
+    assert found["lifetime_mean"].tolist() == pytest.approx([26.0, 36.0])
+    assert found["lifetime_lower"].tolist() == found["lifetime_upper"].tolist() == pytest.approx([26.0, 36.0])
+    assert found["p_above_cost"].tolist() == [1.0, 1.0]
+    assert found["payback_months"].tolist() == [1.0, 0.0]
+
+
+def test_cents_are_worth_what_dollars_are():
+    result, draws = forecast(100), posterior(100)
+    dollars = acquisition.acquisition_figures(result, draws, YEAR, Acquisition(10.0), {}, **OPTIONS)
+    cents = acquisition.acquisition_figures(
+        forecast(100, firsts=(1000.0, 3000.0, 5000.0)), Draws(**(vars(draws) | {"v": 100 * draws.v})), YEAR,
+        Acquisition(1000.0), {}, **OPTIONS,
+    )  # fmt: skip
+    assert cents["highest_cost"] == pytest.approx(100 * dollars["highest_cost"])
+    assert cents["single"]["p_above_cost"] == dollars["single"]["p_above_cost"]
+
+
+def test_the_number_of_workers_changes_nothing():
+    given = Acquisition(10.0, per_month=20, months=2)
+    one, other = (
+        acquisition.acquisition_figures(
+            forecast(50), posterior(50), YEAR, given, {}, **(OPTIONS | {"workers": workers})
+        )
+        for workers in (1, 2)
+    )
+    assert one == other
+
+
+def test_without_a_cost_nothing_is_asked():
+    nothing = acquisition.acquisition_plan(cost=None, per_month=None, months=None)
+    assert acquisition.acquisition_figures(forecast(5), fixed_draws(5, **CDNOW), YEAR, nothing, {}, **OPTIONS) is None
+    assert acquisition.cohort_table(forecast(5), pd.DataFrame(), nothing, {}, gross_margin=1.0, interval=0.9).empty
+    assert acquisition.acquisition_plan(cost=3.0, per_month=2, months=1) == Acquisition(3.0, 2, 1)

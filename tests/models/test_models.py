@@ -1,0 +1,338 @@
+"""What the PyMC models promise: the numpy likelihood, upstream's posterior and methods, priors without a unit."""
+
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from forecasts import CDNOW_PURCHASES, CDNOW_SPEND, customers, lives, posterior
+from scipy.optimize import minimize
+from scipy.special import logit
+
+from clv.models import bgnbd, gamma_gamma
+from clv.models.bgnbd import HISTORY
+
+pytestmark = pytest.mark.slow  # importing pymc_marketing alone takes eight seconds
+
+STORY = {"r": 0.6, "alpha": 6.0, "a": 0.8, "b": 3.0, "p": 5.0, "q": 4.0, "v": 24.0}
+POINTS = [(0.24, 4.4, 0.79, 2.4), (1.3, 11.0, 0.05, 0.9), (4.0, 0.7, 3.0, 20.0)]
+SPENDS = [(6.2, 3.7, 15.4), (1.1, 1.5, 80.0), (30.0, 9.0, 2.0)]
+
+
+@pytest.fixture(scope="module")
+def shop() -> pd.DataFrame:
+    """Return 400 customers on a coarse grid of days and cents, so that many share a history and many a total."""
+    history, _ = lives(400, age=1.0, weeks=0.0, discount=0.0, seed=1, **(STORY | {"alpha": STORY["alpha"] / 40}))
+    return history.assign(
+        customer_id=[f"C{i}" for i in range(400)],
+        T=40 + np.arange(400) % 3,
+        recency=np.ceil(20 * history["recency"]) * 2,
+        monetary_value=history["monetary_value"].round(),
+    )
+
+
+@pytest.fixture(scope="module")
+def repeat_buyers(shop):
+    return gamma_gamma.usable(shop)
+
+
+def purchase_point(model, r: float, alpha: float, a: float, b: float) -> dict[str, np.ndarray]:
+    """Return the sampler's point at these parameters; all but phi are sampled as logarithms, phi as its logit."""
+    kappa, periods = a + b, model.model_config["periods_per_year"]
+    (phi,) = [value.name for value in model.model.value_vars if value.name.startswith("phi_dropout")]
+    return {
+        "r_log__": np.log(r),
+        "yearly_rate_log__": np.log(r / alpha * periods),
+        phi: logit(a / kappa) if phi != "phi_dropout" else np.asarray(a / kappa),
+        "kappa_dropout_log__": np.log(kappa),
+    }
+
+
+def spend_point(model, p: float, q: float, v: float) -> dict[str, np.ndarray]:
+    typical = float(model.model["typical_order_value"].get_value())
+    return {"p_log__": np.log(p), "q_log__": np.log(q), "relative_spend_log__": np.log(p * v / q / typical)}
+
+
+def likelihood(model, at):
+    """Return the model's likelihood alone, without priors, as a function of its parameters."""
+    compiled = model.model.compile_logp(vars=model.model.potentials or model.model.observed_RVs, jacobian=False)
+    return np.array([float(compiled(point)) for point in at])
+
+
+def test_the_model_computes_the_numpy_likelihood(shop):
+    from clv.models import bgnbd_pymc
+
+    model = bgnbd_pymc.model(shop)
+    assert len(model.data) < 0.7 * len(shop)  # histories are shared, or the test says nothing
+    found = likelihood(model, [purchase_point(model, *point) for point in POINTS])
+    history = [shop[name] for name in HISTORY]
+    np.testing.assert_allclose(found, [bgnbd.log_likelihood(*history, *point).sum() for point in POINTS], rtol=1e-10)
+
+
+def test_the_spend_model_computes_the_numpy_likelihood_up_to_the_data(shop, repeat_buyers):
+    from clv.models import gamma_gamma_pymc
+
+    model = gamma_gamma_pymc.model(shop)
+    found = likelihood(model, [spend_point(model, *point) for point in SPENDS])
+    x, z_mean = repeat_buyers["frequency"], repeat_buyers["monetary_value"]
+    exact = [gamma_gamma.log_likelihood(x, z_mean, *point).sum() for point in SPENDS]
+    np.testing.assert_allclose(found - exact, np.log(z_mean).sum(), rtol=1e-9)
+
+
+def test_weighted_histories_have_the_posterior_of_upstreams_rows(shop):
+    from pymc_marketing.clv import BetaGeoModel
+
+    from clv.models import bgnbd_pymc
+
+    upstream = BetaGeoModel()
+    upstream.build_model(shop)
+    rows = [
+        {"r_log__": np.log(r), "alpha_log__": np.log(alpha), "phi_dropout_interval__": logit(a / (a + b)),
+         "kappa_dropout_interval__": np.log(a + b - 1)}
+        for r, alpha, a, b in (POINTS[0], POINTS[2], (0.5, 3.0, 0.9, 1.4))
+    ]  # fmt: skip
+    model = bgnbd_pymc.model(shop)
+    ours = [purchase_point(model, *point) for point in (POINTS[0], POINTS[2], (0.5, 3.0, 0.9, 1.4))]
+    gap = likelihood(upstream, rows) - likelihood(model, ours)
+    np.testing.assert_allclose(gap, gap[0], atol=1e-7)
+
+
+def test_weighted_totals_have_the_posterior_of_upstreams_rows(shop, repeat_buyers):
+    from pymc_marketing.clv import GammaGammaModel
+
+    from clv.models import gamma_gamma_pymc
+
+    upstream = GammaGammaModel()
+    upstream.build_model(repeat_buyers)
+    rows = [dict(zip(("p_log__", "q_log__", "v_log__"), np.log(point), strict=True)) for point in SPENDS]
+    model = gamma_gamma_pymc.model(shop)
+    gap = likelihood(upstream, rows) - likelihood(model, [spend_point(model, *point) for point in SPENDS])
+    np.testing.assert_allclose(gap, gap[0], atol=1e-7)
+
+
+def reported(model, point: dict[str, np.ndarray]) -> dict[str, float]:
+    """Return the value of every named parameter at the sampler's point."""
+    variables = model.model.free_RVs + model.model.deterministics
+    compute = model.model.compile_fn(
+        model.model.replace_rvs_by_values(variables), inputs=model.model.value_vars, on_unused_input="ignore"
+    )
+    return dict(zip([variable.name for variable in variables], map(float, compute(point)), strict=True))
+
+
+def constant_gap(one, two, points) -> np.ndarray:
+    """Return the differences of two log posteriors (priors and Jacobian included) at the same unconstrained points."""
+    first, second = (model.model.compile_logp() for model in (one, two))
+    return np.array([float(first(point)) - float(second(point)) for point in points])
+
+
+def test_days_and_weeks_have_one_posterior(shop):
+    from clv.models import bgnbd_pymc
+
+    in_days = shop.assign(recency=7 * shop["recency"], T=7 * shop["T"])
+    weeks, days = bgnbd_pymc.model(shop), bgnbd_pymc.model(in_days, periods_per_year=365.25)
+    points = [purchase_point(weeks, *point) for point in POINTS]
+    np.testing.assert_allclose(constant_gap(weeks, days, points), shop["frequency"].sum() * np.log(7), rtol=1e-9)
+    alpha_weeks, alpha_days = (reported(model, points[0])["alpha"] for model in (weeks, days))
+    assert alpha_weeks == pytest.approx(POINTS[0][1], rel=1e-12)
+    assert alpha_days == pytest.approx(7 * alpha_weeks, rel=1e-12)
+
+
+def test_cents_and_dollars_have_one_posterior(shop):
+    from clv.models import gamma_gamma_pymc
+
+    in_cents = shop.assign(monetary_value=100 * shop["monetary_value"])
+    dollars, cents = gamma_gamma_pymc.model(shop), gamma_gamma_pymc.model(in_cents)
+    points = [spend_point(dollars, *point) for point in SPENDS]
+    np.testing.assert_allclose(constant_gap(dollars, cents, points), 0, atol=1e-7)
+
+
+# --- negative control: upstream's own priors
+
+
+def best(model) -> dict[str, float]:
+    """Return the parameters at the highest posterior density."""
+    density, slope = model.model.compile_logp(), model.model.compile_dlogp()
+    names = [value.name for value in model.model.value_vars]
+
+    def point(values: np.ndarray) -> dict[str, np.ndarray]:
+        return dict(zip(names, values, strict=True))
+
+    found = minimize(lambda v: -density(point(v)), np.zeros(len(names)), jac=lambda v: -slope(point(v)), method="BFGS")
+    return reported(model, point(found.x))
+
+
+def mean_spend(model) -> float:
+    found = best(model)
+    return float(gamma_gamma.expected_spend(2, 0.0, found["p"], found["q"], found["v"]))
+
+
+def test_upstreams_priors_turn_dollars_and_cents_into_different_customers(shop, repeat_buyers):
+    from pymc_marketing.clv import GammaGammaModel
+
+    from clv.models import gamma_gamma_pymc
+
+    in_cents = shop.assign(monetary_value=100 * shop["monetary_value"])
+
+    def upstream(frame: pd.DataFrame) -> float:
+        model = GammaGammaModel()
+        model.build_model(gamma_gamma.usable(frame))
+        return mean_spend(model)
+
+    assert mean_spend(gamma_gamma_pymc.model(in_cents)) == pytest.approx(
+        100 * mean_spend(gamma_gamma_pymc.model(shop)), rel=1e-4
+    )
+    assert upstream(in_cents) != pytest.approx(100 * upstream(shop), rel=0.1)
+
+
+def test_upstreams_priors_turn_days_and_weeks_into_different_customers(shop):
+    from pymc_marketing.clv import BetaGeoModel
+
+    from clv.models import bgnbd_pymc
+
+    def expected(model, factor: float) -> float:
+        found = best(model)
+        parameters = (found["r"], found["alpha"] / factor, found["a"], found["b"])
+        return float(bgnbd.expected_purchases(52, *(shop[name] for name in HISTORY), *parameters).sum())
+
+    def upstream(frame: pd.DataFrame) -> BetaGeoModel:
+        model = BetaGeoModel()
+        model.build_model(frame)
+        return model
+
+    in_days = shop.assign(recency=7 * shop["recency"], T=7 * shop["T"])
+    weeks, days = bgnbd_pymc.model(shop), bgnbd_pymc.model(in_days, periods_per_year=365.25)
+    assert expected(days, 7) == pytest.approx(expected(weeks, 1), rel=1e-4)
+    assert expected(upstream(in_days), 7) != pytest.approx(expected(upstream(shop), 1), rel=0.01)
+
+
+# --- what a pymc-marketing user expects to work
+
+
+@pytest.fixture(scope="module")
+def typed():
+    rng = np.random.default_rng(1)
+    values = {**CDNOW_PURCHASES, **CDNOW_SPEND}
+    return {name: value * rng.lognormal(0, 0.05, (2, 5)) for name, value in values.items()}
+
+
+KNOWN = customers((0, 0.0, 20.0, 0.0), (2, 30.43, 38.86, 22.35), (26, 30.86, 31.0, 35.0))
+KNOWN["customer_id"] = list("abc")
+
+
+def test_upstreams_predictions_work_on_our_purchase_model(shop, typed):
+    from clv.models import bgnbd_pymc
+
+    model = bgnbd_pymc.model(shop)
+    model.idata = posterior(**{name: typed[name] for name in bgnbd_pymc.PARAMETERS})
+    parameters = [typed[name][..., None] for name in bgnbd_pymc.PARAMETERS]
+    history = [KNOWN[name].to_numpy(float) for name in HISTORY]
+    np.testing.assert_allclose(
+        model.expected_purchases(KNOWN, future_t=39).values,
+        bgnbd.expected_purchases(39, *history, *parameters),
+        rtol=1e-7,
+    )
+    np.testing.assert_allclose(
+        model.expected_probability_alive(KNOWN).values, bgnbd.probability_alive(*history, *parameters), rtol=1e-10
+    )
+    # Upstream's formula for no purchase is wrong for x = 0, so only for the others.
+    np.testing.assert_allclose(
+        1 - model.expected_probability_no_purchase(39, KNOWN).values[..., 1:],
+        bgnbd.probability_purchase(39, *history, *parameters)[..., 1:],
+        rtol=1e-8,
+    )
+    new = model.expected_purchases_new_customer(KNOWN, t=39).values
+    np.testing.assert_allclose(new, bgnbd.expected_purchases(39, 0, [0, 0, 0], 0, *parameters), rtol=1e-7)
+
+
+def test_upstreams_predictions_work_on_our_spend_model(shop, typed):
+    from clv.models import gamma_gamma_pymc
+
+    model = gamma_gamma_pymc.model(shop)
+    model.idata = posterior(**{name: typed[name] for name in gamma_gamma_pymc.PARAMETERS})
+    parameters = [typed[name][..., None] for name in gamma_gamma_pymc.PARAMETERS]
+    np.testing.assert_allclose(
+        model.expected_customer_spend(KNOWN).values,
+        gamma_gamma.expected_spend(KNOWN["frequency"], KNOWN["monetary_value"], *parameters),
+        rtol=1e-10,
+    )
+    assert model.expected_new_customer_spend().shape == (2, 5)
+
+
+def test_a_compiled_model_can_be_given_other_customers(shop):
+    from clv.models import bgnbd_pymc
+
+    model = bgnbd_pymc.model(shop)
+    for name, values in model.data_for(shop.iloc[:100]).items():
+        model.model[name].set_value(values)
+    found = likelihood(model, [purchase_point(model, *POINTS[0])])
+    history = [shop[name].iloc[:100] for name in HISTORY]
+    assert found[0] == pytest.approx(bgnbd.log_likelihood(*history, *POINTS[0]).sum(), rel=1e-10)
+
+
+def test_a_customer_who_came_on_the_last_day_is_no_reason_to_warn(shop):
+    from clv.models import bgnbd_pymc
+
+    newest = shop.assign(T=np.where(shop.index == shop.index[shop["frequency"] == 0][0], 0.0, shop["T"]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # a notebook that warns has failed
+        bgnbd_pymc.model(newest)
+
+
+@pytest.mark.parametrize("value", [-6.0, -0.5, 1.5, 6.0])
+def test_the_sampler_meets_no_walls(shop, value):
+    """Every direction it may move in is a whole line: a bounded one gives divergences where data are few."""
+    from clv.models import bgnbd_pymc, gamma_gamma_pymc
+
+    for model in (bgnbd_pymc.model(shop), gamma_gamma_pymc.model(shop)):
+        density = model.model.compile_logp()
+        for moved in model.model.value_vars:
+            point = {variable.name: value * (variable is moved) for variable in model.model.value_vars}
+            assert np.isfinite(density({name: np.asarray(float(at)) for name, at in point.items()})), moved.name
+
+
+def prior_draws(prior) -> np.ndarray:
+    import pymc as pm
+
+    with pm.Model():
+        return pm.draw(prior.create_variable("x"), 20_000, random_seed=1)
+
+
+def test_priors_put_customers_where_their_comments_say():
+    """The middle 95 % of each prior, as the comments beside them state it."""
+    from clv.models import bgnbd_pymc, gamma_gamma_pymc
+
+    purchases = bgnbd_pymc.WeightedBetaGeoModel().default_model_config
+    spend = gamma_gamma_pymc.WeightedGammaGammaModel().default_model_config
+    for prior, limits in (
+        (purchases["yearly_rate"], (1 / 6, 52)),
+        (purchases["r"], (0.14, 7)),
+        (purchases["phi_dropout"], (0.03, 0.82)),
+        (purchases["kappa_dropout"], (0.4, 20)),
+        (spend["p"], (1 / 1.4**2, 1 / 0.2**2)),
+        (spend["q"], (0.8, 15)),
+        (spend["relative_spend"], (1 / 7, 7)),
+    ):
+        np.testing.assert_allclose(np.quantile(prior_draws(prior), [0.025, 0.975]), limits, rtol=0.2)
+
+
+@pytest.mark.slow
+def test_a_stated_typical_order_reaches_the_prior_and_the_refit(repeat_buyers):
+    from clv.models import gamma_gamma_pymc
+
+    model = gamma_gamma_pymc.model(repeat_buyers, typical=7.0)
+    assert model.model["typical_order_value"].get_value() == 7.0
+    assert model.data_for(repeat_buyers)["typical_order_value"] == 7.0
+
+
+@pytest.mark.parametrize("module", ["bgnbd_model", "gamma_gamma_model"])
+def test_no_hill_of_rounding_errors_stands_above_the_mode(shop, module):
+    """NUTS found such hills, 34 logarithms out, and broke down on them."""
+    from importlib import import_module
+
+    from clv.models import sampling
+
+    density = sampling.Compiled(import_module(f"clv.{module}").model(shop)).density
+    rng, size = np.random.default_rng(1), density.start.size
+    near = density.at(density.start + rng.normal(0, 1, (2000, size)), {})[0].max()
+    for distance in (10, 25, 50):
+        assert density.at(rng.normal(0, distance, (20_000, size)), {})[0].max() < near + 20

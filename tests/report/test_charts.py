@@ -1,0 +1,438 @@
+"""The readers' charts: what they are given is what they draw, titled by its finding, light enough for a page."""
+
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import pytest
+
+from clv.report.charts import backtest, buyers, campaign, canvas, segments, value
+from clv.report.charts import cohorts as charts_cohorts
+from clv.report.figures.style import BAND, OBSERVED
+
+DRAWS = pd.DataFrame({"draw": range(100), "value": np.arange(100.0), "purchases": np.arange(100.0)})
+DRAWS = DRAWS.assign(value_with_misfit=1.5 * DRAWS["value"] - 25)  # 10 to 90 becomes -10 to 110
+BASE = pd.Series(
+    {
+        "clv_mean": 50.0,
+        "clv_lower": 10.0,
+        "clv_upper": 90.0,
+        "clv_lower_with_misfit": -10.0,
+        "clv_upper_with_misfit": 110.0,
+    }
+)
+UNTESTED = BASE.where(~BASE.index.str.endswith("_with_misfit"))
+CONCENTRATION = pd.DataFrame(
+    {
+        "customer_share": [0.1, 0.5, 1.0],
+        "value_share": [0.4, 0.8, 1.0],
+        "lower": [0.3, 0.7, 1.0],
+        "upper": [0.5, 0.9, 1.0],
+    }
+)
+GROUPS = pd.DataFrame(
+    {
+        "group": pd.Series(["Champions", "Lost"], dtype="str"),
+        "customers": [10, 400],
+        "clv_mean": [5_000.0, 700.0],
+        "clv_lower": [4_000.0, 500.0],
+        "clv_upper": [6_500.0, 650.0],  # a skewed total: the mean lies above the upper limit
+        "clv_per_customer": [500.0, 1.75],
+        "clv_lower_with_misfit": [3_000.0, 400.0],
+        "clv_upper_with_misfit": [8_000.0, 900.0],
+    }
+)
+GRID = pd.DataFrame(
+    [(r, f, "Do not lose", 0 if f == 2 else 10 * r) for r in range(1, 6) for f in range(1, 6)],
+    columns=["r_score", "f_score", "segment", "customers"],
+)
+GRID = GRID.assign(clv=GRID["customers"] * 3.0, clv_per_customer=np.where(GRID["customers"] > 0, 3.0, np.nan))
+BINS = pd.DataFrame({"customers": [1, 400], "p_alive": [0.1, 0.95], "clv_mean": [0.5, 120.0]})
+PURCHASE_BINS = pd.DataFrame(
+    {
+        "low": [0.0, 0.1, 0.5, 0.9],
+        "high": [0.1, 0.5, 0.9, 1.0],
+        "one_time": [40, 20, 1, 0],
+        "repeat": [60, 10, 6, 3],
+        "customers": [100, 30, 7, 3],
+        "clv_mean": [5.0, 45.0, 400.0, 600.0],
+        "likely": [False, False, True, True],
+    }
+)
+TRACKING = pd.DataFrame(
+    {
+        "week": [0, 1, 2, 3],
+        "period": ["calibration", "calibration", "holdout", "holdout"],
+        "actual": [1.0, 3.0, 4.0, 6.0],
+        "expected": [1.5, 2.5, 3.5, 4.5],
+        "lower": [np.nan, np.nan, 3.0, 3.5],
+        "upper": [np.nan, np.nan, 4.0, 5.5],
+    }
+)
+DECILES = pd.DataFrame(
+    {
+        "decile": [1, 2],
+        "customers": [50, 50],
+        "actual": [1.0, 9.0],
+        "predicted": [2.0, 8.0],
+        "actual_error": [0.5, 2.0],
+    }
+)
+WINDOWS = pd.DataFrame(
+    {
+        "horizon_weeks": [26, 13, 13, 13],
+        "origin": pd.to_datetime(["2024-01-29", "2024-04-29", "2024-01-29", "2024-01-29"]),
+        "outcome": ["value", "value", "value", "purchases"],
+        "actual": [150.0, 90.0, 260.0, 1.0],
+        "forecast": [100.0, 100.0, 200.0, 1.0],
+        "lower": [80.0, 85.0, 180.0, 0.0],
+        "upper": [120.0, 115.0, 230.0, 9.0],
+    }
+)
+MIGRATION = pd.DataFrame(
+    [
+        ("Champions", "Champions", 58, 0.58), ("Champions", "Loyal", 30, 0.30), ("Champions", "Lost", 12, 0.12),
+        ("Lost", "Champions", 1, 0.004), ("Lost", "Lost", 249, 0.996), ("Not yet customers", "Loyal", 50, 1.0),
+    ],
+    columns=["segment_before", "segment_now", "customers", "share"],
+)  # fmt: skip
+
+
+def cohort_table(cohorts: int, ahead: int = 2) -> pd.DataFrame:
+    """Return monthly cohorts from January 2024, the last one's first month being half observed."""
+    months = pd.period_range("2024-01", periods=cohorts + ahead, freq="M")
+    rows = []
+    for first in range(cohorts):
+        for at in range(first, len(months)):
+            status = "observed" if at < cohorts - 1 else "split" if at == cohorts - 1 else "forecast"
+            reach = 0.0 if status == "observed" else 0.1
+            active, since = (1.0 if at == first else 0.25), at - first
+            rows.append(
+                {
+                    "cohort": str(months[first]),
+                    "month": str(months[at]),
+                    "months_since": since,
+                    "status": status,
+                    "customers": 20,
+                    "active": active,
+                    "revenue": 100.0,
+                    "cumulative": 5.0 * (since + 1),
+                    "cumulative_lower": 5.0 * (since + 1) - reach,
+                    "cumulative_upper": 5.0 * (since + 1) + reach,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+COHORTS = cohort_table(3)
+TITLE = "The best 10 % hold 40 % of the value"
+CHARTS = {
+    "total": lambda: value.chart_total(DRAWS, BASE, title=TITLE, currency="EUR", interval=0.8),
+    "concentration": lambda: value.chart_concentration(CONCENTRATION, title=TITLE, interval=0.9),
+    "groups": lambda: value.chart_groups(GROUPS, title=TITLE, currency="EUR", interval=0.9),
+    "segment_grid": lambda: segments.chart_segment_grid(GRID, title=TITLE, currency="EUR"),
+    "migration": lambda: segments.chart_migration(MIGRATION, title=TITLE),
+    "retention": lambda: charts_cohorts.chart_retention(COHORTS, title=TITLE),
+    "cumulative": lambda: charts_cohorts.chart_cumulative(COHORTS, title=TITLE, currency="EUR", interval=0.9),
+    "customer_map": lambda: buyers.chart_customer_map(BINS, title=TITLE, currency="EUR"),
+    "will_buy": lambda: buyers.chart_will_buy(PURCHASE_BINS, title=TITLE, currency="EUR"),
+    "tracking": lambda: backtest.chart_tracking(TRACKING, title=TITLE, interval=0.9),
+    "backtest": lambda: backtest.chart_backtest(DECILES, title=TITLE, currency="EUR"),
+    "windows": lambda: backtest.chart_windows(WINDOWS, title=TITLE, interval=0.9),
+}
+
+
+def names(figure: go.Figure) -> list[str]:
+    return [trace.name for trace in figure.data if trace.name]
+
+
+def trace(figure: go.Figure, name: str) -> go.Scatter:
+    return next(trace for trace in figure.data if trace.name == name)
+
+
+def marks(figure: go.Figure) -> int:
+    sizes = [np.size(trace.z) if trace.type == "heatmap" else np.size(trace.x) for trace in figure.data]
+    return sum(sizes)
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_every_chart_says_its_finding_and_fits_its_page(name):
+    layout = CHARTS[name]().layout
+    assert layout.title.text == TITLE
+    assert re.fullmatch(r"[“A-Z0-9].*\d.*\.", layout.meta["alt"])  # a sentence with its numbers
+    assert layout.width is None and layout.autosize
+    assert layout.paper_bgcolor == layout.plot_bgcolor == "rgba(0,0,0,0)"
+    assert layout.xaxis.title.text
+    assert layout.yaxis.title.text or name in ("groups", "windows")  # names need no title
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_no_chart_drags_under_a_finger_or_offers_to_send_data_away(name):
+    layout = CHARTS[name]().layout
+    assert layout.dragmode is False
+    assert layout.xaxis.fixedrange and layout.yaxis.fixedrange
+    assert "sendChartToCloud" in layout.modebar.remove
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_hovering_speaks_in_words(name):
+    for drawn in CHARTS[name]().data:
+        assert drawn.hoverinfo == "skip" or drawn.hovertemplate.endswith("<extra></extra>")
+
+
+@pytest.mark.parametrize("name", ["total", "groups", "segment_grid", "cumulative", "customer_map", "backtest"])
+def test_money_carries_its_currency(name):
+    figure = CHARTS[name]()
+    bars = [drawn.colorbar.title.text for drawn in figure.data if drawn.type == "heatmap"]
+    assert any(
+        "EUR" in (text or "") for text in (figure.layout.xaxis.title.text, figure.layout.yaxis.title.text, *bars)
+    )
+
+
+def test_every_public_function_is_tried():
+    elsewhere = {"campaign", "effects"}  # test_advice
+    everywhere = [
+        name for module in (backtest, buyers, campaign, charts_cohorts, segments, value) for name in vars(module)
+    ]
+    found = {name.removeprefix("chart_") for name in everywhere if name.startswith("chart_")}
+    assert found == set(CHARTS) | elsewhere
+
+
+def test_migration_stands_in_the_segments_order_with_its_shares_and_blanks():
+    figure = segments.chart_migration(MIGRATION, title=TITLE)
+    cells = figure.data[0]
+    assert list(cells.y) == ["Champions", "Lost", "Not yet customers"]
+    assert list(cells.x) == ["Champions", "Loyal", "Lost"]
+    np.testing.assert_allclose(cells.z, [[58, 30, 12], [0.4, np.nan, 99.6], [np.nan, 100, np.nan]])
+    words = figure.data[1]
+    written = dict(zip(zip(words.y, words.x, strict=True), words.text, strict=True))
+    assert written["Champions", "Loyal"] == "30"
+    assert written["Lost", "Champions"] == "<1"
+    assert ("Lost", "Loyal") not in written
+    assert figure.layout.meta["alt"].replace("\u00a0", " ") == (
+        "Of 350 customers known at the earlier day, 88 % are in the segment they were in; of those who left Champions, "
+        "the largest part is Loyal now (30 % of the row)."
+    )
+
+
+def test_all_customers_stand_in_the_bars_of_their_probability():
+    figure = buyers.chart_will_buy(PURCHASE_BINS, title=TITLE, currency="EUR")
+    repeat, once = figure.data
+    assert list(repeat.x) == [5, 30, 70, 95] and list(repeat.width) == pytest.approx([10, 40, 40, 10])
+    assert list(repeat.y) == [60, 10, 6, 3] and list(once.y) == [40, 20, 1, 0]
+    assert once.marker.pattern.shape and not repeat.marker.pattern.shape  # not told apart by colour alone
+    assert figure.layout.meta["alt"].replace("\u00a0", " ") == (
+        "10 of 140 customers are more likely than not to buy, and 1,000 EUR is expected from them; 100 have a "
+        "probability below 10 %, and 5.00 EUR is expected from those."
+    )
+
+
+def test_months_that_have_begun_are_marked_where_there_are_any():
+    figure = charts_cohorts.chart_retention(COHORTS, title=TITLE)
+    marks = trace(figure, "month begun: observed so far, rest forecast")
+    begun = COHORTS[(COHORTS["status"] == "split") & (COHORTS["months_since"] > 0)]
+    assert list(zip(marks.x, marks.y, strict=True)) == list(zip(begun["months_since"], begun["cohort"], strict=True))
+    assert [note.text for note in figure.layout.annotations] == [f"◆ {marks.name}"]
+    whole = charts_cohorts.chart_retention(COHORTS.replace({"status": {"split": "observed"}}), title=TITLE)
+    assert all(drawn.type == "heatmap" for drawn in whole.data)
+
+
+def test_without_an_earlier_day_there_is_no_migration_to_draw():
+    figure = segments.chart_migration(MIGRATION.head(0), title=TITLE)
+    assert len(figure.data) == 0
+
+
+def test_no_customer_reaches_a_page():
+    known = DRAWS.assign(customer_id="ID-ada")
+    figure = value.chart_total(known, BASE, title=TITLE, currency="EUR", interval=0.8)
+    assert "ID-ada" not in figure.to_json()
+
+
+def test_the_bars_of_the_total_meet_its_limits_and_add_up():
+    figure = value.chart_total(DRAWS, UNTESTED, title=TITLE, currency="EUR", interval=0.8)
+    inside, outside = figure.data  # without a backtest there is no second interval to draw
+    assert inside.name == "80 % of the model's futures" and inside.marker.color == BAND
+    assert min(inside.x - inside.width / 2) == pytest.approx(10)
+    assert max(inside.x + inside.width / 2) == pytest.approx(90)
+    assert inside.y.sum() + outside.y.sum() == pytest.approx(100)
+    assert inside.y.sum() == pytest.approx(80)
+    assert figure.layout.annotations[0].text == "expected: 50 EUR"
+
+
+def test_with_a_backtest_the_bars_allow_for_misfit_and_a_line_for_the_model_alone():
+    figure = CHARTS["total"]()
+    inside, outside, own = figure.data
+    assert inside.name == "80 %, allowing for past errors" and inside.marker.color == BAND
+    assert min(inside.x - inside.width / 2) == pytest.approx(-10)
+    assert max(inside.x + inside.width / 2) == pytest.approx(110)
+    assert inside.y.sum() == pytest.approx(80)
+    assert inside.y.sum() + outside.y.sum() == pytest.approx(100)
+    assert own.name == "80 % if the model is right" and list(own.x) == [10, 90]
+    assert max(own.y) < 0  # below the bars, over none of them
+
+
+def test_a_total_with_a_far_tail_keeps_its_chart_small():
+    far = DRAWS.assign(value_with_misfit=np.where(DRAWS["draw"] == 99, 1e9, DRAWS["value_with_misfit"]))
+    figure = value.chart_total(far, BASE, title=TITLE, currency="EUR", interval=0.8)
+    assert marks(figure) <= 74
+    assert sum(drawn.y.sum() for drawn in figure.data[:2]) == pytest.approx(100)
+
+
+def test_a_total_that_is_certain_has_a_chart():
+    certain = DRAWS.assign(value=7.0, value_with_misfit=7.0)
+    for base in (BASE, UNTESTED):
+        figure = value.chart_total(certain, base * 0 + 7.0, title=TITLE, currency="EUR", interval=0.8)
+        assert sum(drawn.y.sum() for drawn in figure.data[:2]) == pytest.approx(100)
+
+
+def test_the_concentration_band_is_the_tables():
+    band = trace(CHARTS["concentration"](), "90 % of the model's futures: realised value")
+    assert list(band.y) == [50, 90, 100, 100, 70, 30]
+    assert list(band.x) == [10, 50, 100, 100, 50, 10]
+
+
+def test_a_curve_of_a_million_customers_is_thinned():
+    share = np.linspace(0, 1, 100_000)
+    table = pd.DataFrame({"customer_share": share, "value_share": share, "lower": share, "upper": share})
+    figure = value.chart_concentration(table, title=TITLE, interval=0.9)
+    assert marks(figure) < 2_000
+    assert figure.data[1].x[-1] == 100
+
+
+def test_a_groups_range_is_drawn_where_it_is_even_if_the_mean_lies_outside():
+    untested = GROUPS.assign(clv_lower_with_misfit=np.nan, clv_upper_with_misfit=np.nan)
+    figure = value.chart_groups(untested, title=TITLE, currency="EUR", interval=0.9)
+    lines = trace(figure, "total: 90 % of the model's futures")
+    np.testing.assert_array_equal(lines.x, [4_000, 6_500, np.nan, 500, 650, np.nan])
+    assert list(trace(figure, "expected value").x) == [5_000, 700]
+    assert [note.text for note in figure.layout.annotations] == ["5k", "700"]
+    assert "90 % if the model is right" not in names(figure)
+
+
+def test_a_groups_wider_range_is_drawn_thin_and_the_models_own_thick():
+    figure = CHARTS["groups"]()
+    wider = trace(figure, "total: 90 %, allowing for past errors")
+    own = trace(figure, "90 % if the model is right")
+    np.testing.assert_array_equal(wider.x, [3_000, 8_000, np.nan, 400, 900, np.nan])
+    np.testing.assert_array_equal(own.x, [4_000, 6_500, np.nan, 500, 650, np.nan])
+    assert own.line.width > wider.line.width
+    assert list(trace(figure, "expected value").customdata[0]) == [10, 3_000, 8_000, 500]
+    assert figure.layout.xaxis.range[1] > 8_000
+
+
+def test_every_cell_of_the_segment_grid_is_named_also_where_nobody_is():
+    heat, text = CHARTS["segment_grid"]().data
+    assert len(text.text) == 25
+    assert text.text[0] == "Do not<br>lose<br><b>10</b>" and text.text[1] == "Do not<br>lose<br>nobody"
+    assert np.isnan(heat.z[:, 1]).all() and (heat.z[:, 0] == 3).all()
+
+
+def test_retention_leaves_month_zero_out_and_tells_forecast_from_seen():
+    observed, forecast, _ = CHARTS["retention"]().data
+    assert list(observed.x) == [1, 2, 3, 4] and observed.zmax == forecast.zmax == 25
+    assert observed.colorscale != forecast.colorscale
+    # January's first month after is seen, its second half seen: that one counts as forecast.
+    np.testing.assert_array_equal(observed.z[0], [25, np.nan, np.nan, np.nan])
+    np.testing.assert_array_equal(forecast.z[0], [np.nan, 25, 25, 25])
+    assert list(forecast.customdata[0, 1]) == ["2024-03", "month begun: observed so far, rest forecast"]
+
+
+def test_retention_of_many_cohorts_keeps_the_newest_and_says_how_many_are_missing():
+    figure = charts_cohorts.chart_retention(cohort_table(60, ahead=12), title=TITLE)
+    drawn, cells = figure.data[0].y, sum(np.isfinite(heat.z).sum() for heat in figure.data[:2])
+    assert drawn[-1] == "2028-12" and cells <= 1_500
+    assert f"({60 - len(drawn)} older ones left out)" in figure.layout.yaxis.title.text.replace("<br>", " ")
+
+
+def test_the_forecast_of_a_cohort_starts_where_the_observation_stops():
+    figure = CHARTS["cumulative"]()
+    seen, ahead = figure.data[1], figure.data[2]
+    assert (seen.x[-1], seen.y[-1]) == (ahead.x[0], ahead.y[0])
+    assert seen.line.dash == "solid" and ahead.line.dash == "dash"
+    np.testing.assert_allclose(figure.data[0].y[:4], [10, 15.1, 20.1, 25.1])  # the band's upper edge
+
+
+def test_of_many_cohorts_the_oldest_and_the_newest_are_drawn():
+    figure = charts_cohorts.chart_cumulative(cohort_table(24), title=TITLE, currency="EUR", interval=0.9)
+    labels = [note.text for note in figure.layout.annotations]
+    assert labels[0] == "2024-01" and labels[-1] == "2025-12" and len(labels) == 4
+    assert sum(bool(drawn.showlegend) for drawn in figure.data) == 3
+
+
+def test_labels_of_lines_that_end_side_by_side_do_not_overlap():
+    moved = canvas._pushed_apart(np.array([100.0, 99.0, 50.0]), 0.05)
+    assert moved == pytest.approx([104.0, 99.0, 50.0])
+
+
+def test_the_area_of_a_bubble_is_its_customers():
+    marker = CHARTS["customer_map"]().data[0].marker
+    assert list(marker.size) == [1, 400] and marker.sizemode == "area"
+
+
+def test_customers_all_but_lost_do_not_stretch_the_map():
+    figure = buyers.chart_customer_map(BINS.assign(clv_mean=[0.0, 120.0]), title=TITLE, currency="EUR")
+    assert figure.data[0].y[0] == 120 / 10_000
+    assert figure.data[0].customdata[0, 1] == 0  # hovering still tells the truth
+
+
+def test_the_tracking_band_is_the_tables_and_the_cut_is_marked():
+    figure = CHARTS["tracking"]()
+    band = trace(figure, "90 % of the model's futures")
+    assert list(band.x) == [2, 3, 3, 2] and list(band.y) == [4.0, 5.5, 3.5, 3.0]
+    assert figure.layout.shapes[0].x0 == 1
+    assert trace(figure, "what happened").line.color == OBSERVED
+
+
+def test_the_backtest_carries_its_standard_errors():
+    actual = trace(CHARTS["backtest"](), "what happened, ± 2 standard errors")
+    assert list(actual.error_y.array) == [0.5, 2.0]
+
+
+def test_past_windows_stand_as_shares_of_their_forecasts_shortest_and_earliest_first():
+    figure = CHARTS["windows"]()
+    own, came = trace(figure, "90 % if the model is right"), trace(figure, "what came")
+    assert list(came.x) == [130, 90, 150]
+    np.testing.assert_allclose(own.x, [90, 115, np.nan, 85, 115, np.nan, 80, 120, np.nan])
+    assert list(came.y) == ["13 weeks to 29 Apr 2024", "13 weeks to 29 Jul 2024", "26 weeks to 29 Jul 2024"]
+    assert list(own.y[::3]) == list(came.y)
+    assert came.marker.color == OBSERVED
+    assert [note.text for note in figure.layout.annotations] == ["as forecast"]
+
+
+def test_every_past_window_has_a_line_of_its_own():
+    # Two short windows end in March 2024.
+    short = WINDOWS.head(2).assign(horizon_weeks=2, origin=pd.to_datetime(["2024-02-20", "2024-03-05"]))
+    came = trace(backtest.chart_windows(short, title=TITLE, interval=0.9), "what came")
+    assert len(set(came.y)) == 2
+
+
+def test_without_a_past_window_the_chart_says_so():
+    figure = backtest.chart_windows(WINDOWS.head(0), title=TITLE, interval=0.9)
+    assert not figure.data
+    assert figure.layout.annotations[0].text
+
+
+@pytest.mark.parametrize("name", CHARTS)
+def test_charts_are_light_and_survive_json(name):
+    figure = CHARTS[name]()
+    assert marks(figure) <= 2_000
+    assert json.loads(figure.to_json())["layout"]["meta"]["alt"] == figure.layout.meta["alt"]
+
+
+@pytest.mark.parametrize("months", [1, 2, 12, 48, 120, 460])
+def test_charts_along_time_are_drawn_for_any_span(months):
+    weeks = np.arange(4 * months + 2, dtype=float)
+    period = np.where(weeks <= weeks[-1] / 2, "calibration", "holdout")
+    limit = np.where(period == "holdout", weeks, np.nan)
+    tracking = pd.DataFrame(
+        {"week": weeks, "period": period, "actual": weeks, "expected": weeks, "lower": limit, "upper": limit}
+    )
+    cohorts = cohort_table(1, ahead=months)
+    for figure in (
+        backtest.chart_tracking(tracking, title=TITLE, interval=0.9),
+        charts_cohorts.chart_retention(cohorts, title=TITLE),
+        charts_cohorts.chart_cumulative(cohorts, title=TITLE, currency="EUR", interval=0.9),
+    ):
+        assert marks(figure) > 0 and len(figure.to_json()) < 400_000

@@ -1,0 +1,536 @@
+"""The report says what the figures say, in sentences a budget owner can act on."""
+
+import copy
+import re
+from datetime import date
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from forecasts import MISFIT, TESTED
+from test_advice import CAMPAIGN
+
+from clv.checks.gate import PASS, Check
+from clv.forecast.tables import COHORTS, CUSTOMERS, SEGMENTS
+from clv.report import display, key_figures, tables
+from clv.report.charts import backtest, buyers, segments, value
+from clv.report.text import advice, cover, log, markdown, notebooks, trust
+from clv.rfm.segments import ACTIONS, SEGMENT_MAP
+
+BACKTEST = TESTED | {
+    "ranking": TESTED["ranking"] | {"best_tenth_expected": 0.548},
+    "slipping": {"customers": 395, "forecast": 2_140.0, "actual": 3_310.0},
+    "naive": TESTED["naive"] | {"nobody_value_mae": 31.0},
+    "horizons": [],
+    "windows_left_out": 0,
+    "sample_of": None,
+}
+FIGURES = {
+    "campaign": None,
+    "acquisition": None,
+    "as_of": "1998-06-30",
+    "source": "cdnow",
+    "horizon_weeks": 52,
+    "discount_rate_annual": 0.10,
+    "value_is": "revenue",
+    "currency": "USD",
+    "interval": 0.9,
+    "n_customers": 2357,
+    "n_repeat_customers": 1139,
+    "n_transactions": 6696,
+    "revenue": 244_091.94,
+    "first_purchase": "1997-01-01",
+    "revenue_before": 101_000.0,
+    "total_clv": {
+        "mean": 69_044.0,
+        "lower": 63_129.8,
+        "upper": 74_750.3,
+        "with_misfit": {"lower": 52_310.0, "upper": 91_480.0},
+    },
+    "expected_purchases": {
+        "mean": 1970.6,
+        "lower": 1822.0,
+        "upper": 2118.0,
+        "with_misfit": {"lower": 1561.0, "upper": 2487.0},
+    },
+    "share_buying": 0.266,
+    "share_of_value_top_decile": 0.628,
+    "share_of_value_one_time_buyers": 0.08,
+    "slipping": {"customers": 430, "revenue": 31_300.0, "clv_mean": 2_680.0},
+    "gate": {"verdict": "PASS", "checks": [{"verdict": "PASS", "sentence": "all is well"}]},
+    "backtest": BACKTEST,
+    "misfit": MISFIT | {"tau_range": {"purchases": [0.04, 0.25], "value": [0.05, 0.3]}},
+}
+GROUPS = pd.DataFrame(
+    {
+        "grouping": ["base", "rfm_segment", "rfm_segment"],
+        "group": ["all customers", "At risk", "Champions"],
+        "customers": [2357, 84, 521],
+        "repeat_customers": [1139, 84, 521],
+        "revenue": [244_091.9, 7_580.0, 147_000.0],
+        "mean_p_alive": [0.79, 0.2, 0.9],
+        "mean_p_purchase": [0.27, 0.08, 0.63],
+        "expected_purchases": [1970.6, 9.0, 1500.0],
+        "purchases_lower": [1822.0, 3.0, 1400.0],
+        "purchases_upper": [2118.0, 16.0, 1600.0],
+        "clv_mean": [69_044.0, 353.0, 53_100.0],
+        "clv_lower": [63_129.8, 83.0, 47_500.0],
+        "clv_upper": [74_750.3, 704.0, 58_900.0],
+        "clv_per_customer": [29.3, 4.2, 102.0],
+        "share_of_value": [1.0, 0.005, 0.77],
+        "purchases_lower_with_misfit": [1561.0, 3.0, 1200.0],
+        "purchases_upper_with_misfit": [2487.0, 17.0, 1900.0],
+        "clv_lower_with_misfit": [52_310.0, 80.0, 40_200.0],
+        "clv_upper_with_misfit": [91_480.0, 760.0, 70_300.0],
+    }
+)
+LEDGER = pd.DataFrame(
+    {
+        "line": ["source", "missing_customer_id", "kept"],
+        "meaning": ["rows in the source", "no customer identifier", "rows used"],
+        "rows": [100, 3, 97],
+        "amount": [1000.0, 20.0, 980.0],
+    }
+)
+
+
+def said(text: str) -> str:
+    return text.replace("\u00a0", " ")
+
+
+def untested() -> tuple[dict, pd.DataFrame]:
+    """Return figures and groups of a run without a backtest: nothing allows for misfit."""
+    without = {name: FIGURES[name] | {"with_misfit": None} for name in ("total_clv", "expected_purchases")}
+    wider = [name for name in GROUPS if name.endswith("_with_misfit")]
+    return FIGURES | without | {"backtest": None, "misfit": None}, GROUPS.assign(**dict.fromkeys(wider, float("nan")))
+
+
+def test_the_bottom_line_states_worth_range_and_assumption():
+    first = said(cover.bottom_line(FIGURES, GROUPS)).splitlines()[0]
+    assert first == (
+        "- The 2,357 customers known on 30 June 1998 are expected to bring **69,000 USD** of revenue over the next "
+        "52 weeks (later money discounted at 10 % a year), after a revenue of 101,000 USD in as many weeks before, "
+        "first "
+        "orders included: with 90 % probability **52,300 to 91,500 USD**, allowing for a model as wrong as it was "
+        "before; 63,100 to 74,800 USD if the model is right."
+    )
+
+
+def test_of_a_log_shorter_than_the_horizon_nothing_is_compared():
+    assert "weeks before" not in cover.bottom_line(FIGURES | {"revenue_before": None}, GROUPS)
+
+
+def test_a_campaign_stands_in_the_bottom_line_and_it_stays_five_sentences():
+    figures = FIGURES | {"campaign": CAMPAIGN, "gross_margin": 0.4}
+    lines = cover.bottom_line(figures, GROUPS).splitlines()
+    assert lines[3] == f"- {advice.in_short(figures)}"
+    assert len(lines) == 5
+
+
+def test_the_bottom_line_is_five_sentences():
+    text = said(cover.bottom_line(FIGURES, GROUPS))
+    assert len(text.splitlines()) == len(re.findall(r"\.(?:\s|$)", text)) == 5
+
+
+def test_the_most_valuable_segment_and_those_who_probably_left_are_named():
+    assert said(cover.bottom_line(FIGURES, GROUPS)).splitlines()[2:4] == [
+        "- The best tenth of the customers are expected to hold **63 %** of that value (in the backtest 55 % were "
+        "expected and 41 % came; the top past spenders brought 38 %); most is at stake with *Champions*: 521 customers "
+        "will bring 53,100 USD (40,200 to 70,300), 77 % of it all.",
+        "- 430 repeat customers have more likely left than not: they bought for 31,300 USD so far, and 2,680 USD of "
+        "revenue is still expected from them (in the backtest 2,140 USD were expected of such customers and 3,310 USD "
+        "came).",
+    ]
+
+
+def test_what_no_backtest_tested_is_claimed_without_one():
+    figures, groups = untested()
+    lines = said(cover.bottom_line(figures, groups)).splitlines()
+    assert lines[2].startswith("- The best tenth of the customers are expected to hold **63 %** of that value; most is")
+    assert lines[3].endswith("and 2,680 USD of revenue is still expected from them.")
+    assert "in the backtest" not in "".join(lines)
+
+
+def test_a_backtest_in_which_nobody_bought_or_seemed_to_have_left_is_not_quoted():
+    figures = copy.deepcopy(FIGURES)
+    figures["backtest"]["ranking"]["best_tenth"] = dict.fromkeys(("forecast", "past_spend", "hindsight"))
+    figures["backtest"]["slipping"] = {"customers": 0, "forecast": 0.0, "actual": 0.0}
+    assert "in the backtest" in cover.bottom_line(FIGURES, GROUPS)
+    assert "in the backtest" not in cover.bottom_line(figures, GROUPS)
+
+
+def test_the_bottom_line_counts_purchases_with_the_wider_limits():
+    assert said(cover.bottom_line(FIGURES, GROUPS)).splitlines()[1] == (
+        "- **27 %** of them are expected to buy at all; together they will make about 1,971 purchases (1,561 to 2,487)."
+    )
+
+
+def test_without_a_backtest_the_bottom_line_has_the_models_own_limits_and_says_so():
+    first, second, *_ = said(cover.bottom_line(*untested())).splitlines()
+    assert first.endswith(": with 90 % probability 63,100 to 74,800 USD if the model is right.")
+    assert second.endswith("about 1,971 purchases (1,822 to 2,118).")
+
+
+def test_the_title_of_the_total_has_the_limits_that_the_chart_shades():
+    options = {"currency": "USD", "interval": 0.9}
+    assert said(value.title_total(untested()[1].iloc[0], **options)) == (
+        "All customers together will bring 63,100 to 74,800 USD with 90 % probability"
+    )
+    assert "52,300 to 91,500 USD" in said(value.title_total(GROUPS.iloc[0], **options))
+
+
+def test_the_bottom_line_ends_with_how_the_last_forecast_did():
+    assert cover.bottom_line(FIGURES, GROUPS).splitlines()[4] == f"- {trust.in_short(FIGURES)}"
+
+
+def test_margin_is_not_called_revenue():
+    assert "of margin over" in said(cover.bottom_line(FIGURES | {"value_is": "margin"}, GROUPS))
+
+
+def test_a_check_that_warns_reaches_the_reader():
+    warned = copy.deepcopy(FIGURES)
+    warned["backtest"] = None
+    warned["gate"]["checks"] = [{"verdict": "WARN", "sentence": "R-hat is 1.02."}]
+    assert cover.banner(warned) == "> **Take care.** R-hat is 1.02."
+
+
+def test_what_passed_needs_no_warning_and_every_warning_its_own_line():
+    assert cover.banner(FIGURES) == ""
+    warned = copy.deepcopy(FIGURES)
+    warned["gate"]["checks"] += [{"verdict": "WARN", "sentence": "One."}, {"verdict": "FAIL", "sentence": "Two."}]
+    assert cover.banner(warned) == "> **Take care.** One.\n>\n> **Take care.** Two."
+
+
+def test_a_run_without_a_backtest_says_so():
+    figures, groups = untested()
+    assert "has **not** been tested" in cover.bottom_line(figures, groups)
+    assert backtest.title_tracking(figures) == backtest.title_backtest(None, "USD") == "No backtest in this run"
+    own = tables.groups_table(groups, currency="USD", interval=0.9)
+    assert "Total: 90 % if the model is right" in map(said, own.columns)
+    assert not own.columns.str.contains("past errors").any()
+
+
+def test_a_groups_table_has_both_intervals_each_by_its_name():
+    table = tables.groups_table(GROUPS, currency="USD", interval=0.9).rename(columns=said).map(said)
+    assert table.loc["Champions", "Total: 90 %, allowing for past errors"] == "40,200 to 70,300"
+    assert table.loc["Champions", "Total: 90 % if the model is right"] == "47,500 to 58,900"
+
+
+def test_what_was_left_out_is_said_with_its_reason():
+    assert said(log.left_out(LEDGER, "USD")) == (
+        "Of 100 rows of the log (1,000 USD), 97 were kept (980 USD). Rows left out: 3 worth 20.0 USD (no customer "
+        "identifier)."
+    )
+    free = LEDGER.assign(amount=LEDGER["amount"].where(LEDGER.index != 1, 0.0))
+    assert log.left_out(free, "USD").endswith("Rows left out: 3 (no customer identifier).")
+    nothing = LEDGER.drop(index=1)
+    assert log.left_out(nothing, "USD").endswith("No row was left out.")
+    counted = said(log.left_out(nothing, "USD", purchases=90))
+    assert "They are 90 purchases: what a customer buys on one day counts as one." in counted
+
+
+def test_dependence_is_held_against_what_independence_shows():
+    table = pd.DataFrame({"measure": ["Spearman"], "value": [0.21], "lower": [0.01], "upper": [0.10]})
+    assert "Spearman +0.21 (+0.01 to +0.10). Spend depends on frequency" in notebooks.dependence_in_words(table)
+    assert notebooks.dependence_in_words(table.assign(value=0.05)).endswith("That is what independence looks like.")
+
+
+def test_bars_outside_their_band_are_set_beside_luck():
+    table = pd.DataFrame({"observed": [0.5, 0.2], "lower": [0.4, 0.3], "upper": [0.6, 0.4]})
+    assert said(notebooks.check_in_words(table, interval=0.9)) == (
+        "1 of 2 observed shares lie outside their 90 % band; about 0.2 would by luck."
+    )
+
+
+def test_a_holdout_without_purchases_is_still_reported():
+    nobody = copy.deepcopy(FIGURES)
+    for name in ("purchases", "value"):
+        nobody["backtest"][name] |= {"actual": 0, "error": None}
+    assert "0 purchases came where 1,653 were expected" in said(markdown.markdown_report(nobody, GROUPS, LEDGER))
+    assert said(backtest.title_tracking(nobody)) == "1,653 purchases were forecast, 0 came"
+
+
+def test_the_text_report_holds_the_same_findings():
+    text = markdown.markdown_report(FIGURES, GROUPS, LEDGER)
+    for part in (cover.banner(FIGURES), cover.bottom_line(FIGURES, GROUPS), trust.trust_in_words(FIGURES)):
+        assert part in text
+    assert said(text).startswith("# What our customers are worth, 30 June 1998\n")
+    table = [line for line in text.splitlines() if line.startswith("| Champions |")]
+    assert len(table) == 1
+    assert "47,500 to 58,900" in said(table[0])
+
+
+def test_the_footer_says_what_the_report_rests_on_and_of_a_report_without_figures_what_is_known():
+    known = {"run": "shop", "run_id": "c7cf29815519", "seed": 1, "versions": {"python": "3.13.0", "pymc": "6.3.2"}}
+    figures = FIGURES | {"first_purchase": "2024-01-02", "as_of": "2025-06-30", "gate": {"verdict": "WARN"}}
+    assert said(cover.footer(figures, **known)) == (
+        "Run shop, run id c7cf29815519; purchases from 2 January 2024 to 30 June 2025; seed 1; checks WARN; "
+        "python 3.13.0, pymc 6.3.2."
+    )
+    assert cover.footer(None, **known) == "Run shop, run id c7cf29815519; seed 1; python 3.13.0, pymc 6.3.2."
+
+
+def test_tables_for_people_escape_and_align():
+    table = pd.DataFrame({"Words": ["<b>x</b>", "y"], "Numbers": ["1,200", "-3"]}, index=["a", "b"])
+    page = display.shown(table).data
+    assert "&lt;b&gt;x&lt;/b&gt;" in page
+    assert '<th class="word">b</th><td class="word">y</td><td class="number">-3</td>' in page
+    assert display.shown(table, "a < b").data.startswith("<table><caption>a &lt; b</caption><thead>")
+
+
+def test_checks_that_warn_stand_first_and_those_that_passed_are_folded():
+    check = {"part": "data", "name": "x", "figure": 1.0, "limit": "< 2", "sentence": "S."}
+    page = display.folded_checks([check | {"verdict": "PASS"}] * 3 + [check | {"verdict": "WARN"}]).data
+    before, folded = page.split("<details><summary>3 checks passed</summary>")
+    assert "WARN" in before and "PASS" not in before and "WARN" not in folded
+    assert display.folded_checks([check | {"verdict": "PASS"}]).data.startswith("<p>Nothing failed or warns.</p>")
+
+
+def test_an_empty_table_is_not_folded_but_left_out():
+    table = pd.DataFrame({"x": ["1"]})
+    assert display.folded(table, "c", "Open").data.startswith("<details><summary>Open</summary><table>")
+    assert display.folded(table[:0], "c", "Open").data == ""
+
+
+def test_long_words_are_not_cut_short():
+    sentence = "a very long sentence " * 20
+    assert sentence in display.shown(pd.DataFrame({"": [sentence]})).data
+
+
+def test_the_data_dictionary_explains_every_exported_column():
+    dictionary = display.data_dictionary()
+    for table in (CUSTOMERS, SEGMENTS, COHORTS):
+        assert set(table.columns) == set(dictionary.loc[dictionary["table"] == table.name, "column"])
+    assert (dictionary["meaning"].str.len() > 10).all()
+
+
+def test_every_segment_has_words_and_an_action():
+    names = {name for row in SEGMENT_MAP.values() for name in row}
+    assert names == set(ACTIONS)
+
+
+@pytest.mark.parametrize("cell", [float("nan"), pd.NaT, None])
+def test_what_is_missing_is_shown_as_nothing(cell):
+    assert display.readable(pd.DataFrame({"x": [cell, 1.0]}, dtype=object))["x"].tolist() == ["", "1.00"]
+
+
+def drawn(**statistics: float) -> xr.DataTree:
+    """Return a posterior of which only the way it was drawn matters."""
+    return xr.DataTree.from_dict({"sample_stats": xr.Dataset(statistics)})
+
+
+def test_what_to_look_for_depends_on_how_the_draws_were_found():
+    assert notebooks.draws_in_words(drawn(k_hat=0.2), []) == (
+        "These draws come from a multivariate t distribution around the posterior's mode, weighted by how well it fits "
+        "there and drawn again in proportion. Look for a curve that leaves the diagonal gently: one that leaps up at "
+        "the left would say that few draws carry all the weight. In the table, `ess` says how many independent draws "
+        "they are worth."
+    )
+    assert notebooks.draws_in_words(drawn(diverging=0.0), []).startswith("Left, one density per chain")
+
+
+def test_a_run_says_how_much_memory_it_needs():
+    assert notebooks.memory_in_words(1.96, 4.0) == (
+        "The hungriest of them needs about 2.0 GiB of memory; memory_gib allows 4."
+    )
+
+
+# --- the figures the words are made of
+
+
+def collected(groups: pd.DataFrame) -> dict:
+    """Return the key figures of two customers, and of whatever groups are given."""
+    base = pd.DataFrame(
+        {
+            "frequency": [0, 2],
+            "purchases": [1, 3],
+            "revenue": [10.0, 60.0],
+            "first_purchase": pd.to_datetime(["2024-03-01", "2024-01-01"]),
+            "p_purchase": [0.2, 0.6],
+            "p_alive": [0.9, 0.4],
+            "clv_mean": [5.0, 15.0],
+        }
+    )
+    forecast = SimpleNamespace(customers=base, total_value=np.linspace(10, 30, 100))
+    checks = [Check("data", "one", 1.0, "1", PASS, "All is well.")]
+    return key_figures.collect_key_figures(
+        forecast, groups, as_of=date(2024, 12, 31), source="log", horizon_weeks=52, discount_rate_annual=0.1,
+        gross_margin=1.0, currency="USD", interval=0.9, checks=checks, backtest=None, misfit=MISFIT,
+        campaign=None, acquisition=None,
+        dependence=pd.DataFrame({"measure": ["Spearman"], "value": [0.1]}), ledger=LEDGER, revenue_before=77.0,
+    )  # fmt: skip
+
+
+def test_the_figures_of_the_total_are_the_row_of_everybody():
+    found = collected(GROUPS)
+    total, counted = found["total_clv"], found["expected_purchases"]
+    assert (total["mean"], total["lower"], total["upper"]) == (69_044.0, 63_129.8, 74_750.3)
+    assert total["with_misfit"] == {"lower": 52_310.0, "upper": 91_480.0}
+    assert (counted["mean"], counted["lower"], counted["upper"]) == (1970.6, 1822.0, 2118.0)
+    assert counted["with_misfit"] == {"lower": 1561.0, "upper": 2487.0}
+    assert found["misfit"] == MISFIT
+    assert found["revenue_before"] == 77
+    assert found["share_of_value_one_time_buyers"] == 0.25
+    assert found["slipping"] == {"customers": 1, "revenue": 60, "clv_mean": 15}
+
+
+def test_without_a_backtest_no_figure_allows_for_misfit():
+    found = collected(untested()[1])
+    assert found["total_clv"]["with_misfit"] is found["expected_purchases"]["with_misfit"] is None
+
+
+# --- tables of past tests
+
+
+def past_windows() -> pd.DataFrame:
+    """Return of table WINDOWS what is shown: one quarter and one half year, the second missed."""
+    return pd.DataFrame(
+        {
+            "horizon_weeks": [13, 13, 26],
+            "origin": pd.to_datetime(["1998-03-31", "1998-03-31", "1997-12-30"]),
+            "outcome": ["purchases", "value", "value"],
+            "customers": [2357, 2357, 2300],
+            "actual": [512.0, 19_000.0, 45_000.0],
+            "forecast": [640.0, 20_000.0, 36_000.0],
+            "lower": [590.0, 16_500.0, 31_000.0],
+            "upper": [700.0, 23_500.0, 41_000.0],
+            "coverage": [0.95, 0.94, 0.91],
+        }
+    )
+
+
+def test_past_windows_are_shown_with_their_error_and_their_interval():
+    table = tables.windows_table(past_windows(), "value", interval=0.9, currency="USD")
+    assert [said(name) for name in table.index] == ["from 31 Mar 1998, 13 weeks", "from 30 Dec 1997, 26 weeks"]
+    assert {said(column): said(cell) for column, cell in table.iloc[1].items()} == {
+        "Customers": "2,300",
+        "Value (USD) forecast": "36,000",
+        "Total: 90 % if the model is right": "31,000 to 41,000",
+        "Came": "45,000",
+        "Off": "+25 %",
+        "Single customers inside": "91 %",
+    }
+    counted = tables.windows_table(past_windows(), "purchases", interval=0.9)
+    assert said(counted.loc[counted.index[0], "Off"]) == "-20 %"
+    assert counted["Purchases forecast"].tolist() == ["640"]
+
+
+def test_the_title_of_the_past_counts_totals_inside():
+    assert backtest.title_windows(past_windows()) == (
+        "Past totals inside the model's own interval: 1 of 1 (13 weeks), 0 of 1 (26 weeks)"
+    )
+    assert backtest.title_windows(past_windows().head(1)) == "No past window to test on"  # purchases are not value
+
+
+def test_tested_segments_come_in_the_readers_order_and_say_what_missed():
+    groups = pd.DataFrame(
+        {
+            "grouping": ["base", "rfm_segment", "rfm_segment", "cohort"],
+            "group": ["all customers", "Lost", "Champions", "1997-01"],
+            "customers": [10, 6, 4, 10],
+            "value_forecast": [1000.0, 100.0, 900.0, 1000.0],
+            "value_lower": [800.0, 50.0, 700.0, 800.0],
+            "value_upper": [1200.0, 150.0, 1100.0, 1200.0],
+            "value_actual": [1400.0, 150.0, 1250.0, 1400.0],
+        }
+    )
+    table = tables.tested_segments_table(groups, currency="USD", interval=0.9)
+    assert table.index.tolist() == ["Champions", "Lost"]
+    assert table["Inside"].tolist() == ["no", "yes"]  # a limit is inside
+    assert table["Came"].tolist() == ["1,250", "150"]
+    assert said(table.iloc[0, 2]) == "700 to 1,100"
+
+
+def test_scores_are_shown_for_everybody_and_by_what_was_known():
+    single = {
+        "n_customers": 10,
+        "coverage": {"0.90": 0.934},
+        "pit_distance": 0.02,
+        "crps": 0.5,
+        "mae": 0.7,
+        "rmse": 1.3,
+    }
+    histories = {"bought once": single | {"n_customers": 6}, "came back": single | {"n_customers": 4}}
+    table = tables.history_table(single | {"by_history": histories})
+    assert table["Customers"].to_dict() == {"all": "10", "bought once": "6", "came back": "4"}
+    assert said(table.rename(columns=said).loc["all", "90 % held"]) == "93 %"
+    assert tables.history_table(None).empty
+
+
+def test_amounts_are_shown_per_purchase():
+    spend = pd.DataFrame(
+        {"customers": 10.0, "purchases": 25.0, "expected": 36.75, "actual": 35.0, "0.90": 0.88, "pit_distance": 0.031},
+        index=["all"],
+    )
+    table = tables.spend_table(spend, "USD").rename(columns=said)
+    assert table.columns.tolist() == [
+        "Customers", "Purchases", "Expected per purchase (USD)", "Came (USD)", "90 % held", "PIT distance"
+    ]  # fmt: skip
+    assert table.map(said).loc["all"].tolist() == ["10", "25", "36.75", "35.00", "88 %", "0.031"]
+
+
+def test_windows_are_announced_with_what_was_known_and_came():
+    rolling = pd.DataFrame(
+        {
+            "horizon_weeks": [13, 13, 13, 26],
+            "origin": pd.to_datetime(["1997-07-01", "1997-07-01", "1998-03-31", "1997-12-30"]),
+            "customer_id": ["ada", "bob", "ada", "ada"],
+            "frequency": [0, 2, 1, 1],
+            "actual_purchases": [3, 4, 0, 1],
+        }
+    )
+    table = tables.rolling_table(rolling)
+    assert [said(name) for name in table.index] == ["13 weeks", "13 weeks", "26 weeks"]
+    assert table.iloc[0].tolist() == ["1997-07-01", "2", "1", "7"]
+
+
+def test_the_title_of_migration_tells_of_the_first_segment():
+    migration = pd.DataFrame(
+        [("Champions", "Champions", 0.6), ("Champions", "Lost", 0.4), ("Lost", "Lost", 1.0)],
+        columns=["segment_before", "segment_now", "share"],
+    )
+    assert said(segments.title_migration(migration, "2025-06-30")) == "60 % of the Champions of 30 June 2025 still are"
+    assert said(segments.title_migration(migration[1:], "2025-06-30")).startswith("0 % of the Champions")
+    assert segments.title_migration(migration.head(0), None) == "No earlier day to compare segments with"
+
+
+def test_the_text_report_says_what_is_usually_done_with_each_segment_there_is():
+    text = markdown.markdown_report(FIGURES, GROUPS, LEDGER)
+    assert "Most is at stake with **Champions**" in text
+    assert "\n- **At risk**, more frequent than some, silent longer than most: a reason to return" in text
+    assert "**Hibernating**" not in text
+
+
+def test_a_tier_says_how_surely_its_customers_belong_to_it():
+    tiers = GROUPS.assign(grouping="value_tier", group=["Top 10 %", "Next 20 %", "Next 30 %"])
+    customers = pd.DataFrame(
+        {"value_tier": ["Top 10 %", "Top 10 %", "Next 20 %", "Next 30 %"], "value_tier_probability": [1, 0.5, 0.4, 0.3]}
+    )
+    table = tables.tiers_table(tiers, customers, currency="USD", interval=0.9).map(said)
+    assert table["Belong there"].tolist() == ["75 %", "40 %", "30 %"]
+
+
+def test_moves_are_listed_the_largest_first_without_those_who_stayed():
+    migration = pd.DataFrame(
+        [("A", "A", 90, 0.9), ("A", "B", 10, 0.1), ("B", "A", 50, 1.0)],
+        columns=["segment_before", "segment_now", "customers", "share"],
+    )
+    table = tables.migration_table(migration).map(said)
+    assert table.reset_index().to_numpy().tolist() == [["B", "A", "50", "100 %"], ["A", "B", "10", "10 %"]]
+
+
+def test_the_share_that_will_probably_buy_is_a_title():
+    bins = pd.DataFrame({"customers": [12, 5, 3], "likely": [False, True, True]})
+    assert (
+        said(buyers.title_will_buy(bins, 52)) == "40 % of all customers are more likely than not to buy within 52 weeks"
+    )
+
+
+def test_the_verdict_of_a_test_stands_beside_its_question():
+    table = tables.answers_table([("Was it right?", "It was.", "held"), ("Really?", "No.", "missed")])
+    assert table.reset_index().to_numpy().tolist() == [
+        ["Was it right?", "held", "It was."],
+        ["Really?", "missed", "No."],
+    ]

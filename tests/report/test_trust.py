@@ -1,0 +1,406 @@
+"""What trust says of tests: each verdict to the letter, and no rate where there is only one window."""
+
+import copy
+from math import comb
+
+import pandas as pd
+import pytest
+from forecasts import MISFIT, TESTED, outcome_of
+
+from clv.report.text import backtests, trust
+
+
+def said(text: str) -> str:
+    return text.replace("\u00a0", " ")
+
+
+def length(weeks: int, windows: int, inside: int, *, off=(-0.2, 0.15), coverage=(0.91, 0.95), same=False):
+    """Return what `backtest.by_horizon` says of one length, of value."""
+    limits = {"off": off, "coverage": coverage}
+    value = {name: {"lowest": low, "highest": high} for name, (low, high) in limits.items()} | {"inside": inside}
+    return {"horizon_weeks": weeks, "n_windows": windows, "same_customers": same, "value": value}
+
+
+# What typed figures of CDNOW lack.
+VALUE_NAIVE = TESTED["naive"] | {"nobody_value_mae": 0.79}
+GONE = {"customers": 430, "forecast": 2_140.0, "actual": 3_310.0}
+FIGURES = {
+    "horizon_weeks": 52,
+    "currency": "USD",
+    "interval": 0.9,
+    "backtest": TESTED
+    | {
+        "horizons": [length(26, 2, 1)],
+        "windows_left_out": 0,
+        "sample_of": None,
+        "naive": VALUE_NAIVE,
+        "slipping": GONE,
+    },
+    "misfit": MISFIT | {"tau_range": {"purchases": [0.04, 0.25], "value": [0.051, 0.304]}},
+}
+
+
+def changed(**backtest):
+    figures = copy.deepcopy(FIGURES)
+    figures["backtest"].update(backtest)
+    return figures
+
+
+def of(row) -> str:
+    return said(backtests.windows_in_words([row], "value", interval=0.9))
+
+
+# --- past windows
+
+
+def test_several_windows_that_all_held_agree_with_the_interval():
+    assert of(length(13, 5, 5)) == (
+        "- 13 weeks ahead, 5 windows (they share customers, so they count for fewer): the model's own 90 % interval of "
+        "the total value contained what came in 5. So few windows agree with 90 %, and with much less. What came lay "
+        "between 20 % below and 15 % above the forecast; the intervals of single "
+        "customers contained the outcomes of 91 % to 95 % of them."
+    )
+
+
+def test_windows_that_held_less_often_agree_with_less_as_well():
+    assert "contained what came in 4. So few windows agree with 90 %, and with much less. What" in of(length(13, 5, 4))
+
+
+def test_intervals_that_held_twice_in_five_windows_are_too_narrow():
+    assert (
+        "contained what came in 2. **Were they independent, a right 90 % interval would do so badly once in 117 times: "
+        "the model's own intervals of totals are too narrow here.** What came" in of(length(13, 5, 2))
+    )
+
+
+@pytest.mark.parametrize(("windows", "inside"), [(2, 0), (3, 1), (5, 3), (5, 2), (8, 6), (8, 5), (2, 1), (3, 2)])
+def test_so_many_misses_are_a_verdict_only_if_luck_would_seldom_give_them(windows, inside):
+    by_luck = sum(comb(windows, k) * 0.9**k * 0.1 ** (windows - k) for k in range(inside + 1))
+    text = of(length(13, windows, inside))
+    assert (f"would do so badly once in {1 / by_luck:,.0f} times" in text) == (by_luck < 0.05)
+    assert ("too narrow" in text) == (by_luck < 0.05)
+    assert ("So few windows agree with 90 %" in text) == (by_luck >= 0.05)
+
+
+def test_windows_of_the_same_customers_are_not_called_independent():
+    text = of(length(13, 5, 4, same=True))
+    assert text.startswith("- 13 weeks ahead, 5 windows (of the same customers, so they count for fewer): the")
+    others = of(length(13, 5, 4))
+    assert others.startswith("- 13 weeks ahead, 5 windows (they share customers, so they count for fewer): the")
+    assert "same customers" not in others
+
+
+@pytest.mark.parametrize(
+    ("inside", "off", "sentence"),
+    [
+        (
+            0,
+            -0.23,
+            "- 52 weeks ahead, one window: what came lay 23 % below the forecast, **outside** the model's own interval "
+            "of the total. One window says nothing about how often.",
+        ),
+        (
+            1,
+            0.05,
+            "- 52 weeks ahead, one window: what came lay 5.0 % above the forecast, inside the model's own interval of "
+            "the total. One window says nothing about how often.",
+        ),
+    ],
+)
+def test_one_window_is_told_as_one_and_never_as_a_rate(inside, off, sentence):
+    text = of(length(52, 1, inside, off=(off, off), coverage=(0.94, 0.94)))
+    assert text == sentence
+    for share in ("rate", "90 %", "94 %", "agree", "of 1", "100 %", "seldom"):
+        assert share not in text
+
+
+def test_several_windows_that_say_the_same_of_single_customers_need_no_range():
+    assert of(length(13, 5, 5, coverage=(0.94, 0.94))).endswith("contained the outcomes of 94 % of them.")
+
+
+def test_every_length_has_its_own_line():
+    lines = said(backtests.windows_in_words([length(13, 5, 5), length(26, 2, 0)], "value", interval=0.9)).splitlines()
+    assert [line[:15] for line in lines] == ["- 13 weeks ahea", "- 26 weeks ahea"]
+
+
+def test_no_window_is_said_to_be_none():
+    assert backtests.windows_in_words([], "value", interval=0.9) == (
+        "No past window has enough history and repeat customers before it to be tested on."
+    )
+
+
+def test_windows_without_a_posterior_are_counted():
+    assert "each time asked what came next.\n\n- 26 weeks" in said(trust.trust_in_words(FIGURES))
+    assert "asked what came next. 3 more could not be fitted and are left out.\n\n" in said(
+        trust.trust_in_words(changed(windows_left_out=3))
+    )
+
+
+def test_no_past_window_at_all_is_said_in_place_of_how_they_were_tested():
+    text = said(trust.trust_in_words(changed(horizons=[])))
+    assert (
+        "\n\n**Past windows.** No past window has enough history and repeat customers before it to be tested on.\n\n"
+        in text
+    )
+    assert "fitted again at earlier days" not in text
+    assert "No past window" not in trust.trust_in_words(FIGURES)
+
+
+def test_windows_of_a_sample_say_so():
+    sentence = (
+        "each time asked what came next. Of the 120,000 customers a sample was tested: the interval of all of them is "
+        "narrower than those tested.\n\n- 26 weeks"
+    )
+    assert sentence in said(trust.trust_in_words(changed(sample_of=120_000)))
+    assert "a sample" not in trust.trust_in_words(FIGURES)
+    both = said(trust.trust_in_words(changed(sample_of=120_000, windows_left_out=3)))
+    assert "3 more could not be fitted and are left out. Of the 120,000 customers a sample" in both
+
+
+def test_origins_that_the_gate_refused_are_named_with_its_sentence():
+    assert trust.fits_in_words(5, {}) == "5 origins were fitted, and 5 passed."
+    assert said(trust.fits_in_words(5, {"1997-07-01": "R-hat is 1.2."})) == (
+        "5 origins were fitted, and 4 passed. The windows from 1 July 1997 are left out. R-hat is 1.2."
+    )
+
+
+# --- what the intervals allow for
+
+
+def test_what_the_intervals_allow_for_is_said_with_its_size():
+    assert said(backtests.misfit_in_words(FIGURES["misfit"], horizon_weeks=26)) == (
+        "**What the intervals allow for.** Intervals of totals allow for a model as wrong as it was in the 2 windows "
+        "of 26 weeks: typically by 15 % in value (so few tests leave anything from 5.1 % to 30 % possible) and 12 % in "
+        "purchases, either way. The expected value itself is never moved by them: so few tests are no ground for a "
+        "correction. *If the model is right* names the interval without that allowance. A segment "
+        "may be further off than the whole, as the table of segments shows. Intervals of single customers are left as "
+        "they are."
+    )
+
+
+def test_the_range_of_what_is_allowed_for_is_that_of_value():
+    ranges = {"tau_range": {"purchases": [0.02, 0.97], "value": [0.11, 0.44]}}
+    text = said(backtests.misfit_in_words(FIGURES["misfit"] | ranges, horizon_weeks=26))
+    assert "anything from 11 % to 44 % possible" in text
+    assert "97 %" not in text
+
+
+def test_a_horizon_beyond_every_test_is_a_caution():
+    text = said(backtests.misfit_in_words(FIGURES["misfit"], horizon_weeks=52))
+    assert text.endswith(
+        " This report looks 52 weeks ahead, further than those tests: errors that far ahead may be larger."
+    )
+    assert "further than" not in backtests.misfit_in_words(FIGURES["misfit"], horizon_weeks=26)
+
+
+def test_one_test_is_not_called_windows():
+    text = said(
+        backtests.misfit_in_words(FIGURES["misfit"] | {"n_windows": 1, "horizon_weeks": 39.0}, horizon_weeks=39)
+    )
+    assert "as it was in the one window of 39 weeks: typically by" in text
+
+
+def test_without_a_backtest_an_interval_holds_only_if_the_model_is_right():
+    assert backtests.misfit_in_words(None, horizon_weeks=52) == (
+        "Without a backtest nobody knows how wrong the model is here; intervals of totals hold only if it is right."
+    )
+    assert trust.trust_in_words(FIGURES | {"backtest": None, "misfit": None}) == (
+        "There is no backtest: set `calibration_end` in the params file to hold the last months out. Without one "
+        "nobody knows how wrong the model is here, and the intervals of totals hold only if it is right."
+    )
+
+
+# --- the test at the calibration end
+
+
+def test_the_bottom_line_of_the_test_names_both_outcomes():
+    assert said(trust.in_short(FIGURES)) == (
+        "Tested on the 39 weeks after 30 September 1997: 1,653 purchases worth 60,100 USD were forecast, 1,882 worth "
+        "71,000 USD came, both **outside** the model's own 90 % interval."
+    )
+    kept = changed(purchases=outcome_of(1600, 1653.0, 1500.0, 1830.0))
+    assert "one of them **outside** the model's own" in trust.in_short(kept)
+    kept["backtest"]["value"]["inside"] = True
+    assert "came, both inside the model's own" in trust.in_short(kept)
+
+
+def test_both_intervals_the_naive_forecasts_and_the_worst_tenth_are_told():
+    text = said(trust.trust_in_words(FIGURES))
+    for part in (
+        "1,882 purchases came where 1,653 were expected (the model's own 90 % interval: 1,500 to 1,830)",
+        "worth 71,000 USD where 60,100 USD were expected (52,500 USD to 67,700 USD)",
+        "contained what came for 93 % of the customers (99 % of those who bought once and 87 % of those who came back;",
+        "contained it for 1.6 %",
+        "0.84 USD more (± 0.09 standard error)",
+        "tenth 8 of the customers by forecast: 16.8 USD each were expected, 28.4 USD came",
+        "The mean absolute error was 0.79 purchases per customer; assuming that everybody goes on as before gives 1.02 "
+        "and a total of 2,401, and that nobody buys again 0.80",
+        "In value it was 0.79, smaller than that of nobody buying again (0.79): this error rewards forecasting zero.",
+        "the CRPS, is 0.51 in value and would be the absolute error for a single number.",
+        "**Who seemed to have left.** The 430 repeat customers who at the calibration end had more likely left than "
+        "not were expected to bring 2,140 USD and brought 3,310 USD.",
+    ):
+        assert part in text
+
+
+@pytest.mark.parametrize(("nobody", "verdict"), [(31.0, "smaller"), (30.0, "**larger**"), (29.0, "**larger**")])
+def test_the_error_in_value_stands_beside_that_of_nobody_buying_again(nobody, verdict):
+    figures = changed(value=TESTED["value"] | {"mae": 30.0}, naive=VALUE_NAIVE | {"nobody_value_mae": nobody})
+    sentence = f"In value it was 30.00, {verdict} than that of nobody buying again ({nobody:.2f})"
+    assert sentence in trust.trust_in_words(figures)
+
+
+def test_where_nobody_seemed_to_have_left_nothing_is_said_of_them():
+    assert "seemed to have left" in trust.trust_in_words(FIGURES)
+    text = trust.trust_in_words(changed(slipping={"customers": 0, "forecast": 0.0, "actual": 0.0}))
+    assert "seemed to have left" not in text
+    assert text == text.strip()
+
+
+def test_the_ranking_is_held_against_past_spend_and_hindsight():
+    assert (
+        "**Ranking.** The tenth of the customers with the highest forecast brought 41 % of the value; the tenth that "
+        "had spent most before brought 38 %, the best tenth in hindsight 77 %. Over all ranks the forecast sorts "
+        "customers better than past spend does (normalised Gini 0.56 against 0.51; 1 is perfect, 0 by lot)."
+        in said(trust.trust_in_words(FIGURES))
+    )
+    worse = copy.deepcopy(FIGURES)
+    worse["backtest"]["ranking"]["gini"]["forecast"] = 0.4
+    assert "the forecast sorts customers **worse** than past spend does" in trust.trust_in_words(worse)
+
+
+def test_where_nobody_bought_no_ranking_is_told():
+    nobody = copy.deepcopy(FIGURES)
+    nobody["backtest"]["ranking"] = {
+        kind: dict.fromkeys(("forecast", "past_spend", "hindsight")) for kind in ("gini", "best_tenth")
+    }
+    text = trust.trust_in_words(nobody)
+    assert "**Ranking.**" not in text
+    assert "\n\n\n" not in text
+
+
+def test_the_purchases_alone_are_told_to_the_analyst():
+    found = trust.purchases_in_words(FIGURES["backtest"]["purchases"], horizon_weeks=39, interval=0.9)
+    assert said(found) == (
+        "In the 39 weeks held out, **1,882** purchases came. The forecast was **1,653** (90 % interval of the realised "
+        "total: 1,500 to 1,830); what came lies **outside** the interval. The 90 % interval of the single customer's "
+        "count contained what came for 93 % of the customers; the mean absolute error was 0.79 purchases, the CRPS "
+        "0.510."
+    )
+    assert trust.purchases_in_words(None, horizon_weeks=39, interval=0.9).startswith("This run has no backtest")
+
+
+def amounts(share: float, customers: int = 1234) -> str:
+    spend = pd.DataFrame({"customers": customers, "actual": 35.0, "expected": 36.75, "0.90": share}, index=["all"])
+    return said(trust.spend_in_words(spend, "USD"))
+
+
+def test_the_amounts_alone_are_told_to_the_analyst():
+    assert amounts(0.89) == (
+        "The 1,234 customers who bought after the cut paid **35.00** USD per purchase, where the spend model expected "
+        "**36.75** (+5.0%) of the purchases they made. The 90 % interval of what so many purchases bring contained "
+        "what came for 89 % of them: as promised."
+    )
+    assert trust.spend_in_words(pd.DataFrame(), "USD").startswith("This run has no backtest")
+
+
+def test_amounts_are_off_only_by_more_than_luck():
+    # Of 900 customers 90 % are known to one per cent.
+    assert amounts(0.89, 900).endswith("of them: as promised.")
+    assert amounts(0.85, 900).endswith("**too few: single customers' amounts vary more than the model says**.")
+    assert amounts(0.95, 900).endswith("of them: more than promised.")
+    assert amounts(0.85, 36).endswith("of them: as promised.")
+
+
+# --- in one table
+
+
+def answered(figures=FIGURES) -> dict[str, tuple[str, str]]:
+    return {said(question): (said(found), verdict) for question, found, verdict in trust.answers(figures)}
+
+
+def test_every_question_has_what_was_found_and_a_verdict():
+    found = answered()
+    assert found["Was the total right?"] == ("60,100 USD forecast, 71,000 USD came", "missed")
+    assert found["Were totals 26 weeks ahead right before?"] == (
+        "the model's own 90 % interval contained 1 of 2", "too few tests to tell",
+    )  # fmt: skip
+    assert found["Do intervals hold of customers who bought once?"] == (
+        "90 % intervals contained what came for 99 % of 1,411", "held",
+    )  # fmt: skip
+    assert found["Do intervals hold of customers who came back?"][1] == "missed"  # 87 %, three standard errors below
+    assert found["Does it rank better than past spend?"] == (
+        "the best tenth by forecast brought 41 % of the value, by past spend 38 %; over all ranks (Gini) 0.56 against "
+        "0.51", "better",
+    )  # fmt: skip
+    assert found["Does it beat having no model?"] == (
+        "purchases per customer were forecast with a score (CRPS) of 0.51; going on as before scores 1.02, nobody "
+        "buying 0.80; lower is better", "better",
+    )  # fmt: skip
+
+
+def test_scores_that_hardly_differ_are_called_alike():
+    ranking = TESTED["ranking"] | {"gini": {"forecast": 0.66, "past_spend": 0.68}}
+    assert answered(changed(ranking=ranking))["Does it rank better than past spend?"][1] == "about the same"
+
+
+def test_windows_that_all_fell_on_one_side_are_no_accident():
+    windows = [length(13, 4, 3, off=(-0.14, -0.017)), length(26, 1, 1, off=(-0.19, -0.19))]
+    fewer = TESTED["value"] | {"actual": 50_000.0}
+    low = changed(horizons=windows, value=fewer)
+    assert said(trust.in_short(low)).endswith(
+        "interval; all 5 past windows, which overlap, brought **less** value than forecast."
+    )
+    assert (
+        "**One direction.** Every past window tested brought less value than was forecast, by 1.7 % to 19 %. They "
+        "share weeks and customers, so that is less evidence than it seems." in said(backtests.backtest_in_words(low))
+    )
+    high = changed(horizons=[length(13, 5, 3, off=(0.01, 0.2))])
+    assert "brought more value than was forecast, by 1.0 % to 20 %" in said(backtests.backtest_in_words(high))
+    # The main test came in above its forecast: windows below theirs are no common direction.
+    assert "One direction" not in backtests.backtest_in_words(changed(horizons=windows))
+
+
+@pytest.mark.parametrize("off", [(-0.1, 0.01), (-0.1, -0.02)])
+def test_windows_on_both_sides_or_too_few_of_them_have_no_direction(off):
+    fewer = TESTED["value"] | {"actual": 50_000.0}
+    few = changed(horizons=[length(13, 9 if off[1] > 0 else 4, 3, off=off)], value=fewer)
+    assert "One direction" not in backtests.backtest_in_words(few)
+    assert "windows" not in trust.in_short(few)
+
+
+def test_too_many_misses_are_called_so():
+    assert answered(changed(horizons=[length(13, 5, 2)]))["Were totals 13 weeks ahead right before?"][1] == "missed"
+
+
+@pytest.mark.parametrize(
+    ("share", "customers", "verdict"),
+    [(0.95, 50, "held"), (0.86, 50, "held"), (0.885, 1_000, "held"), (0.885, 100_000, "missed"), (0.7, 50, "missed")],
+)
+def test_intervals_of_single_customers_hold_as_far_as_luck_goes(share, customers, verdict):
+    history = {"came back": {"coverage_of_interval": share, "n_customers": customers}}
+    figures = changed(value=TESTED["value"] | {"by_history": history})
+    assert answered(figures)["Do intervals hold of customers who came back?"][1] == verdict
+
+
+@pytest.mark.parametrize(("rival", "verdict"), [(0.4, "worse"), (0.5, "about the same"), (50.0, "better")])
+def test_no_model_wins_if_its_error_is_smaller(rival, verdict):
+    naive = VALUE_NAIVE | {"nobody_mae": rival, "past_rate_mae": 60.0}
+    assert answered(changed(naive=naive))["Does it beat having no model?"][1] == verdict
+
+
+def test_without_a_backtest_the_answer_is_that_nobody_knows():
+    assert answered(FIGURES | {"backtest": None}) == {
+        "Was it tested?": ("no: the run has no calibration end", "unknown")
+    }
+    assert backtests.further_tests_in_words(FIGURES | {"backtest": None}) == ""
+    assert backtests.backtest_in_words(FIGURES | {"backtest": None}) == trust.trust_in_words(
+        FIGURES | {"backtest": None}
+    )
+
+
+def test_both_parts_together_are_all_paragraphs():
+    assert (
+        trust.trust_in_words(FIGURES)
+        == f"{backtests.backtest_in_words(FIGURES)}\n\n{backtests.further_tests_in_words(FIGURES)}"
+    )

@@ -1,0 +1,106 @@
+"""Charts as picture files: named by their place, drawn by a real browser, and no old ones left where none can draw."""
+
+import json
+import struct
+
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from test_browser import CHROMIUM
+from test_charts import CHARTS, MIGRATION
+
+from clv.report.charts import segments
+from clv.report.page.html import PLOTLY
+from clv.run import pictures
+from clv.run.folder import Run
+from clv.run.pictures import WIDTH
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch) -> Run:
+    monkeypatch.setenv("CLV_OUTPUTS", str(tmp_path))
+    (tmp_path / "test" / "figures").mkdir(parents=True)
+    (tmp_path / "test" / "figures" / "01-old.png").write_bytes(b"of an earlier state")
+    return Run("test")
+
+
+def book(*names: str):
+    """Return an executed notebook with a section and a subsection before the charts of these names."""
+    shown = [
+        new_code_cell("draw()", outputs=[new_output("display_data", {PLOTLY: json.loads(CHARTS[name]().to_json())})])
+        for name in names
+    ]
+    heads = [new_markdown_cell("# A page"), new_markdown_cell("## What it is worth\n\nWords.\n\n### In all, 90 %")]
+    return new_notebook(cells=[*heads, *shown, new_code_cell("1", outputs=[new_output("stream", text="1")])])
+
+
+def names(run: Run) -> list[str]:
+    return sorted(file.name for file in (run.folder / "figures").iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed, so no picture was drawn")
+def test_every_chart_becomes_a_picture_named_by_its_section(run):
+    found, reason = pictures.write_pictures(book("total", "migration"), run)
+    assert reason == ""
+    assert names(run) == [file.name for file in found] == ["01-in-all-90.png", "02-in-all-90.png"]
+    content = found[0].read_bytes()
+    assert content.startswith(b"\x89PNG")
+    width, height = struct.unpack(">II", content[16:24])
+    assert (width, height) == (2 * WIDTH, 2 * (CHARTS["total"]().layout.height + 40))
+    assert len(content) > 20_000  # not a blank sheet
+    assert list(run.folder.glob(".figures*")) == []
+
+
+def test_what_a_killed_run_left_half_drawn_is_cleared_away(run):
+    (run.folder / ".figures.killed").mkdir()
+    (run.folder / ".figures.killed" / "01-x.png").write_bytes(b"half")
+    assert pictures.write_pictures(book(), run) == ([], "")
+    assert list(run.folder.glob(".figures*")) == []
+
+
+def test_without_a_browser_it_is_said_and_no_old_picture_stays(run, monkeypatch):
+    monkeypatch.setenv("BROWSER_PATH", str(run.folder / "no-browser"))
+    found, reason = pictures.write_pictures(book("total"), run)
+    assert found == []
+    assert reason.startswith("no Chrome or Chromium was found")
+    assert names(run) == []
+
+
+def install(run: Run, monkeypatch: pytest.MonkeyPatch, does: str) -> None:
+    """Let a shell script be the machine's browser."""
+    browser = run.folder / "browser"
+    browser.write_text(f"#!/bin/sh\n{does}\n")
+    browser.chmod(0o755)
+    monkeypatch.setenv("BROWSER_PATH", str(browser))
+
+
+def test_a_browser_that_fails_costs_nobody_the_report(run, monkeypatch):
+    install(run, monkeypatch, "exit 7")
+    found, reason = pictures.write_pictures(book("total"), run)
+    assert found == []
+    assert reason == "figures/*.png could not be drawn; the page's buttons save pictures as well"
+    assert names(run) == []
+
+
+def test_a_browser_that_never_answers_is_not_waited_for(run, monkeypatch):
+    install(run, monkeypatch, "exec sleep 20")
+    monkeypatch.setattr(pictures, "SECONDS", 3.0)
+    found, reason = pictures.write_pictures(book("total"), run)
+    assert found == []
+    assert reason.startswith("figures/*.png took more than 3 seconds to draw;")
+    assert names(run) == []
+
+
+def test_a_chart_with_nothing_to_draw_is_no_picture(run):
+    empty = new_output(
+        "display_data", {PLOTLY: json.loads(segments.chart_migration(MIGRATION[:0], title="No").to_json())}
+    )
+    notebook = book()
+    notebook.cells.append(new_code_cell("draw()", outputs=[empty]))
+    assert pictures.write_pictures(notebook, run) == ([], "")
+
+
+def test_a_notebook_without_charts_needs_no_browser(run, monkeypatch):
+    monkeypatch.setenv("BROWSER_PATH", str(run.folder / "no-browser"))
+    assert pictures.write_pictures(book(), run) == ([], "")
+    assert names(run) == []

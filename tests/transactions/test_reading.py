@@ -1,0 +1,190 @@
+"""What sources promises: strict reading, identifiers as text, one sentence for every file that cannot be read."""
+
+import gzip
+
+import pandas as pd
+import pytest
+from helpers import COLUMNS, cleaned, kept, rules, source
+
+from clv.errors import InputError
+from clv.transactions.source import SourceSettings
+
+
+def test_identifiers_stay_text(tmp_path):
+    lines = ["007", "7", "NA", "null", "1E5", "1152921504606846977", "1152921504606846978"]
+    text = "id,date,amount\n" + "".join(f"{name},2024-01-01,1\n" for name in lines)
+    con = cleaned(source(tmp_path, text))
+    assert [name for name, _, _ in kept(con)] == sorted(lines)
+
+
+def test_identifiers_lose_surrounding_space_and_control_characters(tmp_path):
+    text = (
+        'id,date,amount\nada,2024-01-01,1\n" ada\t",2024-01-02,1\n\u00a0ada\u200b,2024-01-03,1\nada\x00,2024-01-04,1\n'
+    )
+    assert {name for name, _, _ in kept(cleaned(source(tmp_path, text)))} == {"ada"}
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_the_delimiter_is_found_from_the_header(tmp_path, delimiter):
+    text = "id,date,amount\nada,2024-01-01,1.5\n".replace(",", delimiter)
+    assert kept(cleaned(source(tmp_path, text))) == [("ada", "01-01", 1.5)]
+
+
+def test_byte_order_mark_windows_lines_and_quotes_are_read(tmp_path):
+    text = '\ufeff"id","date","amount"\r\n"a,b","2024-01-01","1.5"\r\n"say ""hi""","2024-01-02","2"'
+    assert kept(cleaned(source(tmp_path, text))) == [("a,b", "01-01", 1.5), ('say "hi"', "01-02", 2)]
+
+
+def test_a_compressed_file_is_read(tmp_path):
+    file = tmp_path / "log.csv.gz"
+    file.write_bytes(gzip.compress(b"id,date,amount\nada,2024-01-01,1.5\n"))
+    con = cleaned(SourceSettings(file, columns=COLUMNS, date_format="%Y-%m-%d"))
+    assert kept(con) == [("ada", "01-01", 1.5)]
+
+
+def test_a_file_is_what_it_holds_whatever_its_name(tmp_path):
+    file = tmp_path / "log.csv.gz"
+    file.write_bytes(b"id,date,amount\nada,2024-01-01,1.5\n")
+    con = cleaned(SourceSettings(file, columns=COLUMNS, date_format="%Y-%m-%d"))
+    assert kept(con) == [("ada", "01-01", 1.5)]
+
+
+@pytest.mark.parametrize("rows", [3, 100_000])
+def test_a_compressed_file_that_was_cut_off_is_refused(tmp_path, rows):
+    packed = gzip.compress(b"id,date,amount\n" + b"".join(b"ada%d,2024-01-01,1.5\n" % row for row in range(rows)))
+    file = tmp_path / "log.csv.gz"
+    file.write_bytes(packed[: len(packed) // 2])
+    with pytest.raises(InputError, match=r"^log\.csv\.gz (cannot be opened|ends before its end)"):
+        cleaned(SourceSettings(file, columns=COLUMNS, date_format="%Y-%m-%d"))
+
+
+def test_a_name_with_brackets_is_a_name_and_not_a_pattern(tmp_path):
+    for name, customer in {"log[1].csv": "ada", "log1.csv": "bob"}.items():
+        (tmp_path / name).write_text(f"id,date,amount\n{customer},2024-01-01,1\n")
+    con = cleaned(SourceSettings(tmp_path / "log[1].csv", columns=COLUMNS, date_format="%Y-%m-%d"))
+    assert kept(con) == [("ada", "01-01", 1)]
+
+
+def test_several_files_are_read_in_the_order_of_their_names(tmp_path):
+    (tmp_path / "b.csv").write_text("id,date,amount\nbob,2024-01-01,2\n")
+    (tmp_path / "a.csv").write_text("id,date,amount\nada,2024-01-01,1\n")
+    con = cleaned(SourceSettings(tmp_path / "*.csv", columns=COLUMNS, date_format="%Y-%m-%d"))
+    assert con.execute("SELECT record, customer_id FROM source").fetchall() == [(1, "ada"), (2, "bob")]
+
+
+def test_several_files_must_have_the_same_header(tmp_path):
+    (tmp_path / "a.csv").write_text("id,date,amount\nada,2024-01-01,1\n")
+    (tmp_path / "b.csv").write_text("id,amount,date\nbob,2,2024-01-01\n")
+    with pytest.raises(InputError, match=r"^b\.csv has another header than a\.csv"):
+        cleaned(SourceSettings(tmp_path / "*.csv", columns=COLUMNS, date_format="%Y-%m-%d"))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "log.csv is empty or begins with an empty line: give a file with a header on top."),
+        ("id,date,amount\n", "log.csv holds no rows: give a log with transactions."),
+        (
+            "id,day,amount\nada,2024-01-01,1\n",
+            "log.csv lacks the column date (found: id, day, amount):"
+            " map customer_id, date and amount to the log's names under columns.",
+        ),
+        (
+            f"id,date,amount\nada,2024-01-01,1\nbob,2024-01-01,1{',9' * 17}\n",
+            "log.csv, line 3 has 20 fields or more where the header has 3: correct the row or quote its text.",
+        ),
+        (
+            'id,date,amount\n"ada,2024-01-01,1\n',
+            "log.csv, line 2 opens a quote that never closes, or closes one within a text: correct the row.",
+        ),
+        (
+            b"id,date,amount\n\xe9va,2024-01-01,1\n",
+            "log.csv, line 2 is not UTF-8 text: save the file in UTF-8, or state its encoding, like latin-1 or cp1252.",
+        ),
+        (
+            b"id,date,amount,caf\xe9\nada,2024-01-01,1,1\n",
+            "log.csv is not utf-8 text in its first line:"
+            " save it as CSV in UTF-8, or state its encoding, like latin-1 or cp1252.",
+        ),
+        (
+            b"id\0,date,amount\n",
+            "log.csv is not text in its first line: give a CSV or Parquet file, or state encoding.",
+        ),
+        (b"PK\x03\x04id,date\n", "log.csv is a spreadsheet or ZIP archive: save the log as CSV or Parquet."),
+        (
+            "id,date,amount,amount\nada,2024-01-01,1,2\n",
+            "log.csv has several columns named amount: rename all but one.",
+        ),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_refused_in_one_sentence(tmp_path, text, sentence):
+    with pytest.raises(InputError) as refusal:
+        cleaned(source(tmp_path, text))
+    assert str(refusal.value) == sentence
+
+
+def test_a_wrong_delimiter_is_refused_naming_the_right_one(tmp_path):
+    with pytest.raises(InputError) as refusal:
+        cleaned(source(tmp_path, "id;date;amount\nada;2024-01-01;1\n", delimiter=","))
+    assert str(refusal.value) == (
+        "log.csv split by the delimiter ',' has 1 columns without amount, date, id: delimiter ';' finds them all."
+    )
+
+
+def test_a_missing_file_is_refused():
+    with pytest.raises(InputError, match=r"^source nowhere/log\.csv was not found"):
+        cleaned(SourceSettings("nowhere/log.csv", columns=COLUMNS))
+
+
+def test_text_dates_need_a_stated_format(tmp_path):
+    with pytest.raises(InputError, match=r"^column date is text: state how its dates are written as date_format"):
+        cleaned(source(tmp_path, "id,date,amount\nada,2024-01-01,1\n", date_format=None))
+
+
+@pytest.mark.parametrize("options", [{"date_format": "%Q"}, {"exclude_pattern": "("}])
+def test_a_format_or_pattern_that_means_nothing_is_refused(tmp_path, options):
+    with pytest.raises(InputError, match=r"is not understood \("):
+        cleaned(source(tmp_path, "id,date,amount\nada,2024-01-01,1\n", **options))
+
+
+def parquet(path, frame, **options):
+    frame.to_parquet(path / "log.parquet")
+    return SourceSettings(path / "log.parquet", **({"max_rejected_share": 1.0} | options))
+
+
+def test_parquet_keeps_its_types(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "customer_id": pd.array([7, 2**60 + 1, None], dtype="Int64"),
+            "date": pd.to_datetime(["2024-01-01 23:59", "2024-01-02 00:00", "2024-01-03 00:00"]),
+            "amount": [29.33, float("nan"), 1.0],
+        }
+    )
+    con = cleaned(parquet(tmp_path, frame))
+    assert kept(con) == [("7", "01-01", 29.33)]
+    assert rules(con) == [[2, "unparsable_amount"], [3, "missing_customer_id"]]
+
+
+@pytest.mark.parametrize(
+    ("changed", "sentence"),
+    [
+        ({"customer_id": [1.0]}, "column customer_id holds DOUBLE, which merges long identifiers: write it as text."),
+        (
+            {"date": [20240101]},
+            "column date is a whole number: state how its dates are written as date_format, like unix_seconds, or"
+            " %Y%m%d for 20240131 (numbers like 45000 are a spreadsheet's: save them as dates).",
+        ),
+        ({"amount": [True]}, "column amount holds BOOLEAN: write amounts as numbers."),
+    ],
+)
+def test_parquet_of_the_wrong_type_is_refused(tmp_path, changed, sentence):
+    frame = pd.DataFrame({"customer_id": ["ada"], "date": pd.to_datetime(["2024-01-01"]), "amount": [1.0]} | changed)
+    with pytest.raises(InputError) as refusal:
+        cleaned(parquet(tmp_path, frame))
+    assert str(refusal.value) == sentence
+
+
+def test_a_file_that_is_no_parquet_is_refused(tmp_path):
+    (tmp_path / "log.parquet").write_text("id,date,amount\n")
+    with pytest.raises(InputError, match=r"^log\.parquet cannot be read as Parquet"):
+        cleaned(SourceSettings(tmp_path / "log.parquet"))
