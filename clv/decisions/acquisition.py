@@ -4,7 +4,8 @@ A new customer brings a first order and then the future of the history x = 0, T 
 orders differ from later ones (CDNOW: 33 on average, later 39), so they follow the observed first orders: a Bayesian
 bootstrap (Rubin 1981), one reweighting per posterior draw, carries what is uncertain about them. A customer's first
 order is drawn apart from later amounts; that leaves means as they are and the spread of a single customer a little
-narrow. What the model says of the future, not the first order, is multiplied by the misfit factor of the draw.
+narrow. In limits and probabilities what the model says of the future, not the first order, is multiplied by the misfit
+factor of the draw; means, and with them the week of payback, are those without it: the factor's own mean is above 1.
 """
 
 from collections.abc import Iterator
@@ -66,20 +67,20 @@ def acquisition_figures(
         return None
     firsts, factor = first_orders(result.customers), factors.get("value", np.ones(len(draws)))
     weights = _reweighted(firsts.size, len(draws), seed)
-    first = horizon.gross_margin * weights @ firsts
-    weeks = np.arange(1, int(horizon.weeks) + 1, dtype=float)
-    brought = first[:, None] + factor[:, None] * expected_future(draws, horizon, weeks)
+    first, average = horizon.gross_margin * weights @ firsts, horizon.gross_margin * firsts.mean()
+    future = expected_future(draws, horizon, np.arange(1, int(horizon.weeks) + 1, dtype=float))
+    brought = first + factor * future[:, -1]
     single = _single_customers(firsts, draws, horizon, seed=seed, workers=workers)
     return {
         "cost": given.cost,
         "confidence": CONFIDENCE,
         "allows_for_misfit": "value" in factors,
         "first_order": float(firsts.mean()),
-        "value": _limits(brought[:, -1], interval) | {"mean": _mean_value(firsts, draws, horizon)},
+        "value": _limits(brought, interval) | {"mean": _mean_value(firsts, draws, horizon)},
         "single": _limits(single, interval) | {"p_above_cost": float((single > given.cost).mean())},
-        "p_above_cost": float((brought[:, -1] > given.cost).mean()),
-        "highest_cost": float(np.quantile(brought[:, -1], 1 - CONFIDENCE)),
-        "payback_weeks": payback(first.mean(), brought.mean(axis=0), given.cost),
+        "p_above_cost": float((brought > given.cost).mean()),
+        "highest_cost": float(np.quantile(brought, 1 - CONFIDENCE)),
+        "payback_weeks": payback(average, average + future.mean(axis=0), given.cost),
         "plan": _planned(result, draws, horizon, given, firsts, weights, factor, interval, seed, workers),
     }
 

@@ -100,6 +100,20 @@ def test_misfit_makes_the_future_less_sure_and_leaves_the_mean():
     assert (own["allows_for_misfit"], wider["allows_for_misfit"]) == (False, True)
 
 
+def test_past_errors_pay_nothing_back():
+    """The mean of a factor exp(tau z) is above 1: a cost above the mean value would be earned back by misfit alone."""
+    factors = {"value": np.exp(0.8 * np.random.default_rng(1).standard_normal(400))}
+    result, draws = forecast(400), posterior(400)
+    worth = acquisition.acquisition_figures(result, draws, YEAR, Acquisition(1.0), {}, **OPTIONS)["value"]["mean"]
+    for cost, weeks in ((worth - 0.5, range(40, 53)), (worth + 0.01, [None])):
+        found = [
+            acquisition.acquisition_figures(result, draws, YEAR, Acquisition(cost), given, **OPTIONS)["payback_weeks"]
+            for given in ({}, factors)
+        ]
+        assert found[0] == found[1]
+        assert found[0] in weeks
+
+
 def test_customers_still_to_come_are_added_within_each_draw():
     """One month of a hundred: 30 each at once, and the future that is left of the horizon, discounted from today."""
     given, draws = Acquisition(12.0, per_month=100, months=1), fixed_draws(400, **CDNOW)
