@@ -2,6 +2,7 @@
 
 import ast
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 from clv.run.artefacts import root
@@ -15,6 +16,7 @@ MODULES = sorted(path for path in (root() / "clv").rglob("*.py") if path.stem no
 FOLDERS = [room for room in ROOMS if (root() / "clv" / room).is_dir()]
 
 
+@cache
 def name(path: Path) -> str:
     """Return a module's name within the package: `forecast.value`."""
     return ".".join(path.relative_to(root() / "clv").with_suffix("").parts)
@@ -25,11 +27,13 @@ def room(module: str) -> str:
     return module.partition(".")[0]
 
 
+@cache
 def tree(path: Path) -> ast.Module:
     """Return the module's syntax tree."""
     return ast.parse(path.read_text(encoding="utf-8"))
 
 
+@cache
 def imported(path: Path) -> set[str]:
     """Return the full names of everything a module imports, also inside functions."""
     names: set[str] = set()
@@ -42,11 +46,12 @@ def imported(path: Path) -> set[str]:
     return names
 
 
+@cache
 def own(path: Path) -> set[str]:
     """Return the modules of the package that a module imports, or takes names from."""
     known = {name(module) for module in MODULES}
     names = {full.removeprefix("clv.") for full in imported(path) if full.startswith("clv.")}
-    return {module for module in known if names & {module} or any(full.startswith(f"{module}.") for full in names)}
+    return known & (names | {full.rpartition(".")[0] for full in names})
 
 
 def listing() -> str:

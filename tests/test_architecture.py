@@ -84,17 +84,29 @@ def test_the_first_line_says_what_the_module_is_responsible_for(path):
     assert re.match(r'^""".{20,}[.:;]?("""|)$', first) or name(path) == "units", first
 
 
+def defined(path: Path) -> set[str]:
+    """Return the names that a module defines."""
+    bound = [node.targets if isinstance(node, ast.Assign) else [node] for node in tree(path).body]
+    return {getattr(node, "id", getattr(node, "name", "")) for nodes in bound for node in nodes}
+
+
 @each_room
 def test_a_face_has_all_that_its_stub_declares_and_no_module_of_such_a_name(folder):
-    face = import_module(f"clv.{folder}")
-    modules = {path.stem for path in (root() / "clv" / folder).glob("*.py")}
-    stub = ast.parse((root() / "clv" / folder / "__init__.pyi").read_text(encoding="utf-8"))
+    place = root() / "clv" / folder
+    modules = {path.stem for path in place.glob("*.py")}
+    stub = ast.parse((place / "__init__.pyi").read_text(encoding="utf-8"))
     declared = {alias.name: node.module for node in stub.body for alias in node.names}
     assert all(alias.asname == alias.name for node in stub.body for alias in node.names)
-    assert set(declared) == set(face.__all__)
+    assert set(declared) == set(import_module(f"clv.{folder}").__all__)
     for door, module in declared.items():
-        assert getattr(face, door) is not None
+        home = defined(place / f"{module.replace('.', '/')}.py") if module else modules
+        assert door in home, f"{folder}: {module} has no {door}"
         assert module is None or door not in modules, f"{folder}.{door} would hide a module"
+
+
+def test_a_door_that_is_no_door_is_an_error_of_its_own_kind():
+    with pytest.raises(AttributeError, match="no_such_door"):
+        import_module("clv.rfm").no_such_door  # noqa: B018
 
 
 @each_room
@@ -183,6 +195,7 @@ def test_preparing_a_run_brings_nothing_heavier_than_pydantic():
     assert modules & set(HEAVY) == {"pydantic"}
 
 
+@pytest.mark.slow  # all that these notebooks load
 @pytest.mark.parametrize(("notebook", "never"), [("05_segments", "pymc_marketing"), ("06_report", "pymc")])
 def test_what_forecasts_and_reports_does_not_wait_for_samplers(notebook, never):
     opened = "; ".join(f"from clv.{at} import {door}" for at, door in sorted(doors(notebook)))
