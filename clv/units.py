@@ -1,4 +1,13 @@
-"""Units of time: how many days a week has, and how many weeks a year."""
+"""Units of time: how many days a week has, how many weeks a year, and which day is some months later."""
+
+from calendar import monthrange
+from datetime import date
 
 DAYS_PER_WEEK = 7
 WEEKS_PER_YEAR = 365.25 / DAYS_PER_WEEK
+
+
+def months_later(day: date, months: int) -> date:
+    """Return the same day of a later month, or that month's last day where it is shorter."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))

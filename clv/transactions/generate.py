@@ -6,7 +6,6 @@ Gamma-Gamma (Fader & Hardie 2013): an amount ~ Gamma(p, rate nu), nu ~ Gamma(q, 
 Randomness enters as a numpy Generator; no file is read or written.
 """
 
-from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date
 
@@ -17,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from clv import tables
 from clv.transactions.tables import TRUTH
-from clv.units import DAYS_PER_WEEK
+from clv.units import DAYS_PER_WEEK, months_later
 
 SMALLEST_AMOUNT = 0.01
 TEST_CUSTOMERS = 3
@@ -127,7 +126,7 @@ def generate(
         Latent values, and the purchases and value of the `horizon_weeks` after the end of the observation day.
     """
     observed_days = (observation_end - start).days + 1
-    acquisition_days = min((_months_later(start, acquisition_months) - start).days, observed_days)
+    acquisition_days = min((months_later(start, acquisition_months) - start).days, observed_days)
     first = np.sort(generator.uniform(0, acquisition_days, n_customers))
     ages = (observed_days - first) / DAYS_PER_WEEK
     latent = population(truth, n_customers, generator)
@@ -271,8 +270,3 @@ def _refunds(orders: pd.DataFrame, last_date: pd.Timestamp, generator: Generator
 def _identifiers(n_customers: int) -> pd.Series:
     width = max(5, len(str(n_customers)))
     return pd.Series([f"C{number:0{width}d}" for number in range(1, n_customers + 1)], dtype="str")
-
-
-def _months_later(day: date, months: int) -> date:
-    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
-    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))

@@ -10,6 +10,7 @@ from clv.errors import InputError
 from clv.run import params
 from clv.run.artefacts import root
 from clv.run.params import Params
+from clv.units import months_later
 
 CAMPAIGN = """
 campaign_cost_per_contact: 2.0
@@ -244,3 +245,8 @@ def test_cdnow_and_generated_logs_describe_themselves():
 def test_settings_survive_json():
     settings = Params().as_json()
     assert json.loads(json.dumps(settings)) == settings
+
+
+def test_a_month_after_the_last_of_january_is_the_last_of_february():
+    assert months_later(date(2025, 1, 31), 1) == date(2025, 2, 28)
+    assert months_later(date(2024, 11, 15), 14) == date(2026, 1, 15)

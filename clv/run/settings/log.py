@@ -1,0 +1,237 @@
+"""The log: where it comes from, how it is written, and which of its rows count."""
+
+import re
+import zoneinfo
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from clv.run.settings.kinds import Day, Section
+from clv.transactions.source import DATABASE, INSTANTS, KNOWN_COLUMNS
+
+_TELLS_THE_DAY = re.compile(r"^(?=.*%(-?d|-?j|c|x|D|F|e))(?=.*%(Y|y|-y|c|x|D|F|G))", re.DOTALL)
+
+# What the two sources that come with the project look like; a file of one's own is described in the YAML.
+BUILT_IN_SOURCES: dict[str, dict[str, Any]] = {
+    "generate": {
+        "columns": {name: name for name in ("customer_id", "date", "amount", "order_id")},
+        "date_format": "%Y-%m-%d",
+        "exclude_pattern": "^TEST",
+    },
+    "cdnow": {"columns": {"customer_id": "id", "date": "date", "amount": "amount"}, "date_format": "%Y-%m-%d"},
+}
+
+
+class Log(Section):
+    """Keys of the log, its columns and its rows."""
+
+    source: str = Field(
+        default="generate",
+        min_length=1,
+        description="Where the log comes from: generate, cdnow, postgresql, or relative to the project folder a CSV, "
+        "Parquet, DuckDB or SQLite file, a folder or a glob. Everybody with customers of their own changes it.",
+    )
+    table: str | None = Field(
+        default=None, min_length=1, description="Table or view to read from a database. Changed with the source."
+    )
+    query: str | None = Field(
+        default=None, min_length=1, description="SELECT to read from a database instead of a table."
+    )
+    database_url_env: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        description="Name of the environment variable that holds the address of the PostgreSQL database; the address "
+        "itself, with its password, stands nowhere. Changed with the source.",
+    )
+    shape: Literal["transactions", "line_items"] = Field(
+        default="transactions",
+        description="What a row of the log is: a transaction, or a line of an order (needs order_id), whose lines are "
+        "summed. Changed with the source.",
+    )
+    columns: dict[str, str] = Field(
+        default={},
+        description="Which columns of the log hold customer_id, date and amount (or quantity and unit_price), and, "
+        "where there are any, order_id, product, currency and country. Changed with the source; an order_id lets "
+        "refunds and duplicated rows be recognised.",
+    )
+    date_format: str | None = Field(
+        default=None,
+        description="How text dates are written, like %d/%m/%Y, or unix_seconds or unix_milliseconds; never guessed. "
+        "Changed with the source.",
+    )
+    timezone: str | None = Field(
+        default=None,
+        description="Time zone whose days count, like Europe/Berlin: needed where dates carry an offset; dates without "
+        "one are taken as they stand. Changed with the source.",
+    )
+    delimiter: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=1,
+        description="Character between the columns of a CSV; null: found out. Changed if that goes wrong.",
+    )
+    decimal: Literal[".", ","] = Field(
+        default=".", description="Decimal sign of text amounts, never guessed. Changed with the source."
+    )
+    thousands: Literal[".", ",", " ", "'"] | None = Field(
+        default=None,
+        description="Sign between thousands in text amounts; null: none. Changed with the source.",
+    )
+    encoding: str | None = Field(
+        default=None,
+        description="Encoding of CSV files, like latin-1 or cp1252; null: UTF-8, or UTF-16 if the file says so. "
+        "Changed with the source.",
+    )
+    observation_end: Day | None = Field(
+        default=None,
+        description="Last day of the log, included; null: the last date in the data. Changed if the last days are "
+        "incomplete, or if nobody bought on the true last day.",
+    )
+    currency: str = Field(default="USD", description="Three letters of the log's currency. Changed with the source.")
+    zero_amounts: Literal["visit", "drop"] = Field(
+        default="visit", description="What an order of 0 is: a visit that counts, or nothing. Changed with the source."
+    )
+    refunds: Literal["net", "drop", "reject"] = Field(
+        default="net",
+        description="Negative rows: taken off their purchase, left out, or counted as faults. Changed with the source.",
+    )
+    cancellation_pattern: str | None = Field(
+        default=None,
+        min_length=1,
+        description='Regular expression on order_id for cancellations, like "^C": their rows are refunds, whatever '
+        "their sign. Changed with the source.",
+    )
+    exclude_ids: list[str] = Field(
+        default=[], description="Customers who are left out: test, internal or wholesale accounts."
+    )
+    exclude_pattern: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Regular expression on customer_id for test and internal customers, who are left out.",
+    )
+    countries: list[str] = Field(
+        default=[], description="Only rows of these countries are used; empty: all. Changed to look at one market."
+    )
+    exclude_countries: list[str] = Field(default=[], description="Rows of these countries are left out.")
+    max_rejected_share: float = Field(
+        default=0.10, ge=0, le=1, description="Share of faulty rows above which the log is refused. Lowered by purists."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _describe_built_in_source(cls, values: Any) -> Any:
+        if not isinstance(values, Mapping):
+            return values
+        source = values.get("source", "generate")
+        return {**BUILT_IN_SOURCES.get(source, {}), **values} if isinstance(source, str) else dict(values)
+
+    @field_validator("source")
+    @classmethod
+    def _is_no_address(cls, value: str) -> str:
+        if "://" in value:
+            raise ValueError(
+                "must be generate, cdnow, postgresql or a file: addresses are not read from params, name the "
+                "environment variable that holds one as database_url_env"
+            )
+        return value
+
+    @field_validator("columns")
+    @classmethod
+    def _maps_known_columns(cls, value: dict[str, str]) -> dict[str, str]:
+        unknown = [name for name in value if name not in KNOWN_COLUMNS]
+        if unknown:
+            raise ValueError(f"maps {unknown[0]}, but only {', '.join(KNOWN_COLUMNS)} can be mapped")
+        if len(set(value.values())) < len(value):
+            raise ValueError("uses one column of the log twice")
+        return value
+
+    @field_validator("delimiter")
+    @classmethod
+    def _can_stand_between_fields(cls, value: str | None) -> str | None:
+        if value in ('"', "\n", "\r", "\0"):
+            raise ValueError("must be a character that can stand between the fields of a line")
+        return value
+
+    @field_validator("date_format")
+    @classmethod
+    def _tells_the_day(cls, value: str | None) -> str | None:
+        if value is not None and value not in INSTANTS and not _TELLS_THE_DAY.search(value):
+            raise ValueError("must tell day, month and year, like %d/%m/%Y, or be unix_seconds or unix_milliseconds")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _is_time_zone(cls, value: str | None) -> str | None:
+        try:
+            zoneinfo.ZoneInfo(value or "UTC")
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError("must be a time zone like Europe/Berlin or America/New_York") from error
+        return value
+
+    @field_validator("encoding")
+    @classmethod
+    def _is_encoding(cls, value: str | None) -> str | None:
+        try:
+            " ".encode(value or "utf-8").decode(value or "utf-8")
+        except (LookupError, UnicodeError, AttributeError, ValueError) as error:
+            raise ValueError("must be a text encoding like latin-1, cp1252 or utf-16") from error
+        return value
+
+    @field_validator("currency")
+    @classmethod
+    def _is_three_letters(cls, value: str) -> str:
+        if not re.fullmatch(r"[A-Z]{3}", value):
+            raise ValueError("must be three capital letters like USD")
+        return value
+
+    @field_validator("exclude_pattern", "cancellation_pattern")
+    @classmethod
+    def _is_regular_expression(cls, value: str | None) -> str | None:
+        try:
+            re.compile(value or "")
+        except re.error as error:
+            raise ValueError(f"must be a regular expression ({error})") from error
+        return value
+
+    @model_validator(mode="after")
+    def _can_be_read(self) -> Self:
+        self._check_columns()
+        self._check_source()
+        return self
+
+    def _check_columns(self) -> None:
+        columns = self.columns
+        priced = {"quantity", "unit_price"} & set(columns)
+        missing = [name for name in ("customer_id", "date") if name not in columns]
+        if "amount" not in columns and len(priced) < 2:
+            missing.append("amount, or quantity and unit_price,")
+        if missing:
+            raise ValueError(f"columns must say which column of the log holds {', '.join(missing).rstrip(',')}")
+        if "amount" in columns and priced:
+            raise ValueError(f"columns must map either amount or quantity and unit_price, not amount and {min(priced)}")
+        needs = {
+            "shape line_items": ("order_id", self.shape == "line_items"),
+            "cancellation_pattern": ("order_id", self.cancellation_pattern is not None),
+            "countries and exclude_countries": ("country", bool(self.countries or self.exclude_countries)),
+        }
+        for what, (column, needed) in needs.items():
+            if needed and column not in columns:
+                raise ValueError(f"{what} can only be used where columns says which column of the log holds {column}")
+        if self.date_format in INSTANTS and self.timezone is None:
+            raise ValueError(f"date_format {self.date_format} needs a timezone, whose days count")
+        if self.thousands == self.decimal:
+            raise ValueError(f"thousands and decimal cannot both be {self.decimal!r}")
+
+    def _check_source(self) -> None:
+        if self.table and self.query:
+            raise ValueError("either table or query can be given, not both")
+        if self.source == DATABASE:
+            if self.database_url_env is None:
+                raise ValueError(
+                    "source postgresql needs database_url_env, the name of the environment variable with its address"
+                )
+            if not (self.table or self.query):
+                raise ValueError("source postgresql needs the name of a table, or a query")
+        elif self.database_url_env:
+            raise ValueError("database_url_env is only read for source postgresql")

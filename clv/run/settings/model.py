@@ -1,0 +1,78 @@
+"""The model: how its posterior is found, on what it is tested, and with which means of the machine."""
+
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from clv.run.settings.kinds import Day, Positive, Section
+
+# Checks of the gate that a run may accept by name; the others say that the numbers themselves are wrong.
+ACKNOWLEDGEABLE = (
+    *("repeat purchases", "mean spend", "infinite mean spend", "prior sensitivity", "repeat customers"),
+    *("horizon / history", "independence", "energy", "tree depth", "backtest", "one-time buyers"),
+)
+FEWEST_WEIGHTED_DRAWS = 1000  # fewer are worth too little for the gate, whatever their weights
+
+
+class Model(Section):
+    """Keys of the posterior, its gate, the backtest and the machine."""
+
+    calibration_end: Day | None = Field(
+        default=None,
+        description="Last day the backtest's forecast may see; null: no backtest. Changed to test on another period.",
+    )
+    interval: float = Field(
+        default=0.90, ge=0.5, le=0.99, description="Probability inside every interval. Changed by careful readers."
+    )
+    method: Literal["nuts", "laplace", "auto"] = Field(
+        default="auto",
+        description="How the posterior is found: by NUTS, by importance sampling around its mode (laplace), or by NUTS "
+        "up to 20,000 distinct histories of repeat buyers and by the other beyond (auto). Changed by those who compare "
+        "the two.",
+    )
+    acknowledge: list[str] = Field(
+        default=[],
+        description="Checks of the gate that this run accepts, by name; the report says so. Changed by who has read "
+        "what the check says and can answer for it.",
+    )
+    chains: int = Field(
+        default=4, ge=4, le=16, description="Chains of the sampler; convergence is judged on 4. Rarely changed."
+    )
+    draws: int = Field(
+        default=1000, ge=100, le=20000, description="Draws kept per chain. Raised if the gate finds too few."
+    )
+    tune: int = Field(default=1000, ge=100, le=20000, description="Warm-up draws per chain. Raised on divergences.")
+    predictive_draws: int = Field(
+        default=1000, ge=100, le=20000, description="Posterior draws used per customer. Lowered if memory runs out."
+    )
+    seed: int = Field(default=20260101, ge=0, le=2**32 - 1, description="Root of all randomness. Changed to see luck.")
+    workers: int = Field(default=2, ge=1, le=256, description="Processor cores used; results do not depend on it.")
+    memory_gib: float = Field(
+        default=4.0,
+        ge=1,
+        le=4096,
+        description="Memory one notebook may use; results do not depend on it. Raised for more than two million "
+        "customers, lowered on a small machine.",
+    )
+    typical_order_value: Positive | None = Field(
+        default=None,
+        description="Money in a usual order, the scale of the spend prior; null: geometric mean of repeat buyers' "
+        "means. Changed by those who know better than a small log.",
+    )
+
+    @field_validator("acknowledge")
+    @classmethod
+    def _can_be_acknowledged(cls, value: list[str]) -> list[str]:
+        unknown = [name for name in value if name not in ACKNOWLEDGEABLE]
+        if unknown:
+            raise ValueError(f"names {unknown[0]}, but only {', '.join(ACKNOWLEDGEABLE)} can be accepted")
+        return value
+
+    @model_validator(mode="after")
+    def _has_enough_draws(self) -> Self:
+        kept = self.chains * self.draws
+        if self.predictive_draws > kept:
+            raise ValueError(f"predictive_draws ({self.predictive_draws}) must not exceed chains x draws ({kept})")
+        if self.method == "laplace" and kept < FEWEST_WEIGHTED_DRAWS:
+            raise ValueError(f"method laplace needs chains x draws of at least {FEWEST_WEIGHTED_DRAWS}, not {kept}")
+        return self
