@@ -23,7 +23,6 @@ from clv.decisions.information import (
     break_even,
     effect_curve,
     expected_gains,
-    perfect_profit,
     value_of_information,
 )
 from clv.decisions.tables import CONTACTS, DECISIONS, EFFECTS
@@ -118,7 +117,6 @@ def decide(
         | {
             "rules": against,
             "segments": by_segment(contacts, customers),
-            "perfect_profit": perfect_profit(customers, draws, horizon, given, seed=seed, workers=workers),
         },
     )
 

@@ -5,7 +5,7 @@ With P(e) the expected profit of a plan if the effect is e, and B(e) that of the
     value of perfect information about the effect = E[B(e)] - E[P(e)],
 
 never negative, 0 where the effect is known, and the same number as the plan's expected regret against somebody who
-knows the effect. Somebody who knows every customer as well can earn more still: `perfect_profit` is the limit to that.
+knows the effect.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,6 @@ from clv import tables
 from clv.decisions import uplift
 from clv.decisions.tables import EFFECTS
 from clv.decisions.uplift import RATE, Effect
-from clv.forecast.blocks import BLOCK_CUSTOMERS, blocks, in_order
 from clv.forecast.future import Horizon
 from clv.models.draws import Draws, Floats, Integers
 
@@ -27,7 +26,6 @@ from clv.models.draws import Draws, Floats, Integers
 NODES = 5
 BELIEFS = 200  # effects that stand for what is believed of it
 EFFECT_STEPS = 40  # of table EFFECTS
-_TRUTHS = 50  # truths that perfect knowledge is averaged over
 MOST_UNDONE = 0.95  # up to where a share of leavings is drawn
 
 
@@ -106,35 +104,6 @@ def value_of_information(gains: Gains, chosen: Integers, given: Campaign, most: 
     points = gains.effect.points(BELIEFS)
     informed = [best(gains.at_nodes @ weights, given.cost_per_contact, most)[0] for weights in gains.weights(points).T]
     return max(float(np.mean(informed) - profit_at(gains, chosen, given, points).mean()), 0.0)
-
-
-def perfect_profit(
-    customers: pd.DataFrame,
-    draws: Draws,
-    horizon: Horizon,
-    given: Campaign,
-    *,
-    seed: int,
-    workers: int = 1,
-) -> float:
-    """Return the most that somebody can expect to earn who knows every customer and the effect, but no luck.
-
-    Averaged over truths drawn from the posterior. Under a budget of n contacts the best profit of a truth is at most
-    sum(max(gain - cost - price, 0)) + n price at any price of a place among them; the least of several prices is taken.
-    """
-    thinned, most = draws.thinned(_TRUTHS), given.affordable(len(customers))
-    effects = given.effect.draws(len(thinned), seed)
-    prices = given.cost_per_contact * np.array([0.0, *1.3 ** np.arange(-8, 20)])
-    parts = list(blocks(0, len(customers), BLOCK_CUSTOMERS))
-    generators = np.random.default_rng([seed, 9]).spawn(len(parts))
-
-    def beyond(rows: slice, generator: np.random.Generator) -> Floats:
-        gains = uplift.latent_gains(customers.iloc[rows], thinned, horizon, given.effect, effects, generator)
-        net = gains - given.cost_per_contact
-        return np.array([np.maximum(net - price, 0).sum() for price in prices]) / len(thinned)
-
-    found = in_order(beyond, list(zip(parts, generators, strict=True)), workers)
-    return float(np.min(sum(found) + most * prices))
 
 
 def break_even(gains: Gains, chosen: Integers, given: Campaign) -> float:

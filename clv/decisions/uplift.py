@@ -136,39 +136,6 @@ def _weighted(weight: Floats, values: Floats) -> Floats:
     return np.einsum("dc,dc->c", weight, values)
 
 
-def latent_gains(
-    customers: pd.DataFrame,
-    draws: Draws,
-    horizon: Horizon,
-    effect: Effect,
-    effects: Floats,
-    generator: np.random.Generator,
-) -> Floats:
-    """Return what somebody expects who knows every customer, one truth per joint draw: gains (draws, customers).
-
-    What is known: the own rate, chance of leaving and mean amount, whether the customer has left, and the effect, one
-    for each draw; not who responds, nor any luck to come. Averaged over draws these are `expected_gains`.
-    """
-    r, alpha, a, b, p, q, v = (getattr(draws, name)[:, None] for name in Draws.__dataclass_fields__)
-    x, t_x, age, z_mean = customers[[*HISTORY, "monetary_value"]].to_numpy(float).T
-    alive = bgnbd.probability_alive(x, t_x, age, r, alpha, a, b)
-    here = generator.random(alive.shape) < alive
-    rate = generator.standard_gamma(r + x + 0 * alive) / (alpha + np.where(here, age, t_x))
-    leaving = generator.beta(a + ~here, b + x - ~here)
-    amount = horizon.gross_margin * p * (v + x * z_mean) / generator.standard_gamma(p * x + q)
-
-    def discounted(speed: Floats | float, kept: Floats | float) -> Floats:
-        fading = np.maximum(rate * speed * leaving * kept + horizon.discount_weekly, np.finfo(float).tiny)
-        found: Floats = -rate * speed * np.expm1(-fading * horizon.weeks) / fading
-        return found
-
-    size, usual = effects[:, None], discounted(1.0, 1.0)
-    if effect.kind == RATE:
-        return effect.response_share * amount * here * (discounted(1 + size, 1.0) - usual)
-    kept = discounted(1.0, 1 - size)
-    return effect.response_share * amount * np.where(here, kept - usual, size * kept)
-
-
 def realised_gains(
     customers: pd.DataFrame,
     draws: Draws,

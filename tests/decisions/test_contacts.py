@@ -143,24 +143,6 @@ def test_no_other_number_or_choice_of_contacts_is_expected_to_earn_more():
     assert all(rule["regret"] >= 0 for rule in found.figures["rules"].values())
 
 
-@pytest.mark.parametrize("budget", [None, 25.0])
-@pytest.mark.parametrize("campaign", [{}, {"kind": SURVIVAL, "mean": 0.2}])
-def test_nothing_earns_more_than_knowing_every_customer(budget, campaign):
-    """Not the plan, nor the best plan for a known effect; and a budget never makes knowledge worth more."""
-    found = decided(given(2.0, budget=budget, **campaign)).figures
-    informed = found["profit"]["mean"] + found["value_of_information"]
-    assert found["perfect_profit"] > informed
-    assert found["perfect_profit"] <= decided(given(2.0, **campaign)).figures["perfect_profit"]
-
-
-def test_the_limit_under_a_budget_lies_little_above_the_best_plans_of_the_truths():
-    rows, draws, campaign = base(), posterior(50), given(2.0, budget=30.0)
-    (generator,) = np.random.default_rng([1, 9]).spawn(1)
-    gains = uplift.latent_gains(rows, draws, YEAR, campaign.effect, campaign.effect.draws(50, 1), generator)
-    best = np.mean([information.best(truth, 2.0, 15)[0] for truth in gains])
-    assert best <= information.perfect_profit(rows, draws, YEAR, campaign, seed=1) < 1.2 * best
-
-
 def test_simulated_profits_have_the_mean_that_was_calculated():
     found = decided(given(2.0), draws=posterior(4000))
     error = found.profit.std() / np.sqrt(found.profit.size)

@@ -31,14 +31,6 @@ def simulated(kind: str, size: float, draws: Draws, rows=BASE, groups=EACH, *, r
 
 
 @pytest.mark.parametrize(("kind", "size"), KINDS)
-def test_who_knows_every_customer_expects_on_average_what_the_closed_form_says(kind, size):
-    draws, effect = fixed_draws(50_000, **SHOP), Effect(kind, size, 0.0)
-    gains = uplift.latent_gains(BASE, draws, YEAR, effect, np.full(50_000, size), np.random.default_rng(4))
-    for customer, expected in enumerate(exact(kind, size)):
-        assert standard_errors(gains[:, customer], expected) < 4
-
-
-@pytest.mark.parametrize(("kind", "size"), KINDS)
 def test_simulated_gains_have_the_mean_of_the_closed_form(kind, size):
     gains, expected = simulated(kind, size, fixed_draws(40_000, **SHOP)), exact(kind, size)
     for customer in range(len(BASE)):

@@ -165,10 +165,7 @@ def _least(found: Figures) -> str:
 def _other_rules(figures: Figures, found: Figures) -> str:
     currency, own = figures["currency"], found["profit"]["mean"]
     earned = [f"{words} {money(own - found['rules'][rule]['regret'], currency)}" for rule, words in _RULES.items()]
-    return (
-        f"As many contacts chosen without a model are expected to earn no more: {', '.join(earned)}; somebody who knew "
-        f"every customer and the effect could expect {money(found['perfect_profit'], currency)} at most."
-    )
+    return f"As many contacts chosen without a model are expected to earn no more: {', '.join(earned)}."
 
 
 def _assumption(figures: Figures, found: Figures) -> str:
