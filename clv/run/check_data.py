@@ -120,7 +120,7 @@ def _inspect(con: DuckDBPyConnection, source: SourceSettings, settings: Params, 
         found["mapping"] = _mapping(con, source)
     if "ledger" in known:
         found["ledger"] = cleaning.frame(con, LEDGER)
-        found["quality"] = findings.inspect(con, source)
+        found["quality"] = findings.inspect(con, source, calibration_end=settings.calibration_end)
         if con.execute("SELECT 1 FROM transactions LIMIT 1").fetchone():
             customers = summarise(con, "transactions", period_end=_end(con, settings))
             found |= {

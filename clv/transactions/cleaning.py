@@ -16,6 +16,7 @@ from clv import tables
 from clv.errors import IntegrityError
 from clv.transactions import parsing
 from clv.transactions.connection import literal, one, quoted
+from clv.transactions.days import find_strays
 from clv.transactions.parsing import MONEY, TEXT
 from clv.transactions.reading import run_over
 from clv.transactions.refunds import net_refunds
@@ -27,7 +28,7 @@ from clv.transactions.refusals import (
     refuse_nothing_left,
     refuse_refunds,
 )
-from clv.transactions.rules import KEPT, REPEAT_RULE, ROW_RULES, RULES, SET_ASIDE, Rule, first_that_holds
+from clv.transactions.rules import KEPT, REPEAT_RULE, ROW_RULES, RULES, SET_ASIDE, STRAY, Rule, first_that_holds
 from clv.transactions.source import KNOWN_COLUMNS, SourceSettings
 
 IDENTITY = ("order_id", "product", "quantity")  # what tells rows of one customer, time and amount apart, where known
@@ -44,6 +45,7 @@ def clean(con: DuckDBPyConnection, settings: SourceSettings, *, today: date | No
     _judge(con, settings, today or date.today())
     refuse_empty(con, settings)
     refuse_currencies(con, settings)
+    find_strays(con, settings)
     _find_repeats(con, settings)
     refuse_refunds(con, settings)
     net_refunds(con, settings)
@@ -147,7 +149,7 @@ def _parsed(con: DuckDBPyConnection, kinds: Mapping[str, str], settings: SourceS
                   OR coalesce(regexp_matches(customer, {_text(settings.exclude_pattern)}), false) AS excluded,
                CASE WHEN cancels THEN -abs(amount) ELSE amount END AS money
         FROM (SELECT record, ragged, {"file, " if "file" in kinds else ""}{cells}{replaced},
-                     {parsing.identifier("customer_id")} AS customer, {order} AS order_id,
+                     {parsing.customer(settings)} AS customer, {order} AS order_id,
                      {parsing.moment(con, kinds["date"], settings)} AS moment, {_amount(kinds, settings)} AS amount,
                      {_currency(kinds)} AS currency, {cancels} AS cancels, {_is_header(kinds, settings)} AS is_header,
                      {_is_empty(kinds)} AS is_empty,
@@ -207,7 +209,9 @@ def _find_repeats(con: DuckDBPyConnection, settings: SourceSettings) -> None:
     """Add to `changes` the exact repeats of rows that name their order."""
     if not tells_rows_apart(settings):
         return
-    rows = repeats(con, "judged", "moment", "rule IS NULL AND order_id IS NOT NULL")
+    rows = repeats(
+        con, "judged", "moment", "rule IS NULL AND order_id IS NOT NULL AND record NOT IN (SELECT record FROM changes)"
+    )
     con.execute(f"INSERT INTO changes SELECT record, '{REPEAT_RULE.name}', money FROM ({rows})")
 
 
@@ -223,7 +227,9 @@ def _tabulate(con: DuckDBPyConnection, settings: SourceSettings) -> None:
         f"""
         CREATE TABLE rejected AS
         SELECT d.record, r.source_column AS "column", d.rule,
-               CASE d.rule WHEN '{REPEAT_RULE.name}' THEN {order} ELSE coalesce(d.value, written.money) END AS value,
+               CASE WHEN d.rule = '{REPEAT_RULE.name}' THEN {order}
+                    WHEN d.rule IN ('{STRAY.name}', 'impossible_date') AND written.record IS NOT NULL
+                    THEN d.day::VARCHAR ELSE coalesce(d.value, written.money) END AS value,
                d.money::DOUBLE AS amount
         FROM decided AS d JOIN rules AS r ON r.line = d.rule
         LEFT JOIN (SELECT record, rtrim(rtrim(money::VARCHAR, '0'), '.') AS money FROM judged

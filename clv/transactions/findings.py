@@ -3,7 +3,7 @@
 Works on the tables that `transactions.clean` leaves, also where it refused the log halfway.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -13,6 +13,7 @@ from duckdb import DuckDBPyConnection
 from clv import tables
 from clv.transactions.cleaning import repeats, tells_rows_apart
 from clv.transactions.connection import literal, one
+from clv.transactions.days import of_days
 from clv.transactions.refusals import places
 from clv.transactions.rules import RULES, WARN, Rule
 from clv.transactions.source import SourceSettings
@@ -20,9 +21,8 @@ from clv.transactions.tables import QUALITY
 from clv.transactions.unreadable import hint
 
 SAMPLES = 5  # record numbers shown per rule
-_ALIKE = r"[\s\p{Cc}\p{Cf}]|^0+|\.0+$"  # what two ways to write one identifier may differ in, beside case
-QUIET_DAYS = 14  # days without any purchase that are worth a question, if purchases usually come more often
-QUIET_TIMES = 10  # ... namely so many times the usual pause
+_ALIKE = r"[\s\p{Cc}\p{Cf},]|^0+|\.0+$"  # what two ways to write one identifier may differ in, beside case
+BUSY_DAYS, BUSY_TIMES, BUSY_FEW = 30, 3, 3  # so many days, so many times the next one's, of so few customers
 
 # These look at a customer of `profile`; a warning takes no row.
 CUSTOMER_RULES = (
@@ -41,6 +41,11 @@ CUSTOMER_RULES = (
         "Is it a test, internal, reseller or guest account? exclude_ids or exclude_pattern leaves it out.",
     ),
     Rule(
+        "far_more_often", WARN, "customer_id", "customers who buy on far more days than anybody else",
+        "days >= far_days",
+        "Is it a name for many, like walk-in customers, a till or a reseller? exclude_ids leaves it out.",
+    ),
+    Rule(
         "looks_like_test", WARN, "customer_id", "identifiers that begin like those of test or internal accounts",
         r"regexp_matches(customer, '(?i)^(test|dummy|demo|internal|intern|admin|staff|employee|guest|unknown|none|null)"
         r"([^a-z]|$)')",
@@ -52,7 +57,8 @@ CUSTOMER_RULES = (
         "Several customers may have become one: export the identifiers as text.",
     ),
     Rule(
-        "similar_id", WARN, "customer_id", "identifiers that differ only in case, spaces, leading zeros or a final .0",
+        "similar_id", WARN, "customer_id",
+        "identifiers that differ only in case, spaces, commas, leading zeros or a final .0",
         "alike > 1",
         "They count as different customers: write each customer one way.",
     ),
@@ -81,25 +87,16 @@ REPEATS = Rule(
     "rule IS NULL AND an earlier row has the same customer, day and amount",
     "If an order_id (of lines: a product) can be mapped, repeats are recognised and removed.",
 )  # fmt: skip
-GAP = Rule(
-    "silent_days", WARN, "date", "purchases before which nobody had bought for an unusually long time",
-    f"days since the purchase before > {QUIET_DAYS} and > {QUIET_TIMES} times the usual",
-    "Was the shop closed, or is a part of the export missing?",
-)  # fmt: skip
-QUIET_END = Rule(
-    "silent_end", WARN, "date", "nobody bought for an unusually long time before observation_end",
-    f"observation_end - last purchase > {QUIET_DAYS} days and > {QUIET_TIMES} times the usual pause",
-    "Silence counts as customers lost: set observation_end to the last day that was exported.",
-)  # fmt: skip
 
 
-def inspect(con: DuckDBPyConnection, settings: SourceSettings) -> pd.DataFrame:
+def inspect(con: DuckDBPyConnection, settings: SourceSettings, *, calibration_end: date | None = None) -> pd.DataFrame:
     """Return table `QUALITY`: one row per rule, also of those that found nothing."""
     lines = _decided(con)
     if one(con, "SELECT count(*) FROM transactions"):
         _profile(con, settings)
         lines += [_customers(con, rule) for rule in CUSTOMER_RULES]
-        lines += [*_amounts(con), _repeats(con, settings), *_silences(con, settings)]
+        lines += [*_amounts(con), _repeats(con, settings)]
+        lines += [_first(con, rule, rows) for rule, rows in of_days(con, settings, calibration_end)]
         con.execute("DROP TABLE profile")
     lines.append(_unused_filters(con, settings))
     total = one(con, "SELECT count(*) FROM judged")
@@ -165,10 +162,13 @@ def _profile(con: DuckDBPyConnection, settings: SourceSettings) -> None:
              ranked AS (SELECT *, {a_day} AS rows_per_day, money / nullif(sum(money) OVER (), 0) AS share,
                                count(*) OVER () AS customers,
                                row_number() OVER (ORDER BY money DESC, customer) AS place,
+                               lead(days) OVER busiest AS days_of_next, row_number() OVER busiest AS busy_place,
                                count(*) OVER (PARTITION BY regexp_replace(lower(customer), {literal(_ALIKE)}, '', 'g'))
                                    AS alike
-                        FROM rows JOIN bought USING (customer))
-        SELECT *, sum(share) FILTER (place <= ceil(customers / 100.0)) OVER () AS best_share FROM ranked""")
+                        FROM rows JOIN bought USING (customer) WINDOW busiest AS (ORDER BY days DESC, customer))
+        SELECT *, min(days) FILTER (days >= {BUSY_DAYS} AND days >= {BUSY_TIMES} * days_of_next
+                                    AND busy_place <= {BUSY_FEW}) OVER () AS far_days,
+               sum(share) FILTER (place <= ceil(customers / 100.0)) OVER () AS best_share FROM ranked""")
 
 
 def _customers(con: DuckDBPyConnection, rule: Rule) -> Found:
@@ -196,22 +196,3 @@ def _unused_filters(con: DuckDBPyConnection, settings: SourceSettings) -> Found:
         f"SELECT count(*) {left_out} AND regexp_matches(customer, {literal(pattern)})",
     )
     return UNUSED_FILTER, len(set(names) - {name for (name,) in met}) + int(idle), 0, []
-
-
-def _silences(con: DuckDBPyConnection, settings: SourceSettings) -> Iterable[Found]:
-    """Return the gaps between days with purchases, and the silence before the stated end of observation."""
-    days = "SELECT DISTINCT date FROM transactions"
-    pauses = f"SELECT date, date - lag(date) OVER (ORDER BY date) AS pause FROM ({days})"
-    usual = float(one(con, f"SELECT coalesce(median(pause), 1) FROM ({pauses})") or 1)
-    longest = max(QUIET_DAYS, QUIET_TIMES * usual)
-    after_gap = f"SELECT date FROM ({pauses}) WHERE pause > {longest}"
-    yield _first(
-        con,
-        GAP,
-        f"SELECT min(record) AS record, arg_min(money, record) AS money FROM decided"
-        f" WHERE rule IS NULL AND day IN ({after_gap}) GROUP BY day",
-    )
-    last: date = one(con, "SELECT max(date) FROM transactions")
-    end = settings.observation_end
-    quiet = end is not None and (end - last).days > longest
-    yield QUIET_END, int(quiet), 0, []

@@ -21,15 +21,37 @@ INSTANT = "TIMESTAMP WITH TIME ZONE"
 INEXACT = {"FLOAT", "DOUBLE"}
 WHOLE = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"}
 _EDGES = r"[\s\pZ\p{Cc}\p{Cf}]+"  # spaces of every kind, control and invisible characters
+_PROTECTED = r"""^="(.*)"$|^['`](.+?)['`]?$"""
+# What programs write where there is no customer. NA, null and none may be somebody: findings ask about them.
+_NOBODY = (
+    r"\\N|nan|NaN|NaT|undefined|<(?i:na|null)>|\((?i:not set|null|none)\)|\[(?i:null)\]|#?[nN]/[aA]|-1|0+(\.0+)?"
+    "|0{8}-0{4}-0{4}-0{4}-0{12}"
+)
 _THOUSANDS = {".": r"\.", ",": ",", " ": r"[ \x{A0}\x{2009}\x{202F}]", "'": "['’]"}
 _LATEST = 4_102_444_800  # seconds to the year 2100: what counts time beyond it counts something else
 
 
 def identifier(column: str) -> str:
-    """Return the text of an identifier without surrounding spaces and control characters; null if nothing is left."""
+    """Return the text of an identifier, null if nothing is left without what stands around it.
+
+    That is spaces, control characters, and what protects numbers from a spreadsheet: ="1", '1 or `1.
+    """
     text = f"{column}::VARCHAR"
-    bare = f"nullif(regexp_replace({text}, '^{_EDGES}|{_EDGES}$', '', 'g'), '')"
-    return f"CASE WHEN regexp_full_match({text}, '[!-~]+') THEN {text} ELSE {bare} END"
+    bare = f"regexp_replace({text}, '^{_EDGES}|{_EDGES}$', '', 'g')"
+    plain = f"nullif(regexp_replace({bare}, {literal(_PROTECTED)}, '\\1\\2'), '')"
+    return f"CASE WHEN regexp_full_match({text}, '[0-9A-Za-z][!-~]*') THEN {text} ELSE {plain} END"
+
+
+def customer(settings: SourceSettings) -> str:
+    """Return who bought: the identifier, null where it stands for nobody and no setting speaks of it."""
+    name = identifier("customer_id")
+    stated = ", ".join(literal(str(one)) for one in ("", *settings.exclude_ids))
+    pattern = literal(settings.exclude_pattern) if settings.exclude_pattern else "NULL"
+    nobody = f"regexp_full_match(who, {literal(_NOBODY)}) OR NOT regexp_matches(who, '[\\pL\\pN]')"
+    return (
+        f"list_transform([{name}], lambda who: CASE WHEN ({nobody}) AND who NOT IN ({stated})"
+        f" AND NOT coalesce(regexp_matches(who, {pattern}), false) THEN NULL ELSE who END)[1]"
+    )
 
 
 def moment(con: DuckDBPyConnection, kind: str, settings: SourceSettings) -> str:

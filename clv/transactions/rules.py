@@ -5,11 +5,13 @@ one that holds takes the row. What `refunds` and the search for repeats decide h
 """
 
 from dataclasses import dataclass
+from datetime import date
 
 SET_ASIDE, KEPT = "set_aside", "kept"
 # A fault counts towards `max_rejected_share`; what was asked for does not; a warning leaves the row where it is.
 REJECT, QUARANTINE, LEAVE_OUT, WARN = "reject the log", "quarantine", "leave out", "warn"
-EARLIEST = "1990-01-01"  # before that nobody kept a log like this: a number was taken for a date
+EARLIEST_LONELY = date(1990, 1, 1)  # older days are a history only if it reaches on without a hole of years
+_PLACEHOLDERS = "'1969-12-31', '1970-01-01'"  # the zero of computers' clocks; that of spreadsheets is before 1900-01-02
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,8 @@ ROW_RULES = (
     Rule("excluded_country", LEAVE_OUT, "country", "other countries, left out as asked", "other_country",
         "countries and exclude_countries must be written as in the log."),
     Rule(
-        "missing_customer_id", QUARANTINE, "customer_id", "no customer identifier", "customer IS NULL",
+        "missing_customer_id", QUARANTINE, "customer_id",
+        "no customer identifier, or one for nobody, like 0 or (not set)", "customer IS NULL",
         "Orders of guests cannot be valued; if there are many, raise max_rejected_share knowingly.",
     ),
     Rule("excluded_customer", LEAVE_OUT, "customer_id", "customers left out as asked", "excluded",
@@ -52,8 +55,9 @@ ROW_RULES = (
         "Correct the dates or date_format.",
     ),
     Rule(
-        "impossible_date", QUARANTINE, "date", "date lies before 1990 or in the future",
-        f"moment < DATE '{EARLIEST}' OR moment::DATE > latest_possible",
+        "impossible_date", QUARANTINE, "date",
+        "date lies in the future, is a placeholder, or lies before 1990 far from all others",
+        f"moment < DATE '1900-01-02' OR moment::DATE > latest_possible OR moment::DATE IN ({_PLACEHOLDERS})",
         "Correct the dates; a wrong date_format can also put them there.",
     ),
     Rule(
@@ -69,6 +73,11 @@ ROW_RULES = (
         "money = 0 AND zero_amounts = 'drop'",
     ),
 )  # fmt: skip
+STRAY = Rule(
+    "stray_date", QUARANTINE, "date", "few dates that lie alone, far from all others",
+    "few rows behind a long silence without a stated observation_end, or before one of years",
+    "Correct them, or date_format; if those at the end are right, state observation_end, which they would move.",
+)  # fmt: skip
 REPEAT_RULE = Rule(
     "duplicate", LEAVE_OUT, "order_id", "exact repeat of customer, date, amount and order",
     "an earlier row has the same customer, date, amount, order_id, product and quantity",
@@ -83,7 +92,7 @@ UNMATCHED = Rule(
     "They refund what was bought before the log begins, or name another order: give a longer log, or drop refunds.",
 )  # fmt: skip
 CANCELLED = Rule("cancelled_purchase", LEAVE_OUT, "amount", "purchases refunded in full", "money less its refunds <= 0")
-RULES = (*ROW_RULES, REPEAT_RULE, NETTED, UNMATCHED, CANCELLED)
+RULES = (*ROW_RULES, STRAY, REPEAT_RULE, NETTED, UNMATCHED, CANCELLED)
 
 
 def first_that_holds(rules: tuple[Rule, ...]) -> str:

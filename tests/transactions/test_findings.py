@@ -9,16 +9,8 @@ from helpers import COLUMNS, DAY_ZERO, TODAY, WITH_ORDERS, cleaned, day, source,
 from clv import tables
 from clv.errors import InputError
 from clv.transactions import cleaning, connection, findings, reading
-from clv.transactions.findings import (
-    CUSTOMER_RULES,
-    EXCESS,
-    FRACTIONS,
-    GAP,
-    QUIET_END,
-    REPEATS,
-    UNUSED_FILTER,
-    ZERO_AMOUNT,
-)
+from clv.transactions.days import CLOSED_SPLIT, COARSE, CROWD, GAP, QUIET_END, SEAM
+from clv.transactions.findings import CUSTOMER_RULES, EXCESS, FRACTIONS, REPEATS, UNUSED_FILTER, ZERO_AMOUNT
 from clv.transactions.rules import RULES, WARN
 from clv.transactions.source import SourceSettings
 from clv.transactions.tables import QUALITY
@@ -123,7 +115,15 @@ IDENTIFIERS = {
         ["12E5", "1e5", "1E-5", "E5", "1E", "1.15E+18x", "1E5E5"],
     ),
     "similar_id": (
-        [["Ada", "ADA", "aDa"], ["007", "7"], ["ada 1", "ada1"], ["7.0", "7"], ["07.00", "7"], ["a\u200bb", "ab"]],
+        [
+            ["Ada", "ADA", "aDa"],
+            ["007", "7"],
+            ["ada 1", "ada1"],
+            ["7.0", "7"],
+            ["07.00", "7"],
+            ["a\u200bb", "ab"],
+            ["1,000", "1000"],
+        ],
         ["a-1", "a1", "70", "7", "7.5", "75", "ada", "adá", "a", "a0", "0.7"],
     ),
 }
@@ -145,6 +145,41 @@ def test_identifiers_that_are_worth_a_question_are_seen(tmp_path, rule, names):
 @pytest.mark.parametrize("rule", IDENTIFIERS)
 def test_identifiers_that_only_look_a_little_like_them_are_not(tmp_path, rule):
     assert warnings(tmp_path, of_each(IDENTIFIERS[rule][1])) == {}
+
+
+@pytest.mark.parametrize("name", ["\\N", "nan", "<NA>", "(not set)", "0", "0.0", "-", "n/a", "--", "?", "(null)", "-1"])
+def test_a_word_for_nobody_is_no_customer(tmp_path, name):
+    quality = inspected(tmp_path, log((name, 1, "2"), (name, 2, "3")))
+    assert quality.loc["missing_customer_id", ["rows", "amount", "records"]].tolist() == [2, 5.0, "1, 2"]
+
+
+@pytest.mark.parametrize("name", ["NA", "Nan", "00012", "10", "N", "0-0-1", "a", "é", "雪"])
+def test_a_short_identifier_is_somebody(tmp_path, name):
+    assert inspected(tmp_path, log((name, 1, "2"))).loc["missing_customer_id", "rows"] == 0
+
+
+def test_who_is_left_out_by_name_is_left_out_as_asked_whatever_the_name(tmp_path):
+    for asked in ({"exclude_ids": ["0"]}, {"exclude_pattern": "^0$"}):
+        quality = inspected(tmp_path, log(("0", 1, "2")), **asked)
+        assert quality.loc[["missing_customer_id", "excluded_customer", "unused_filter"], "rows"].tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize("name", ['=""c10""', "'c10", "`c10", "'c10'", "c10"])
+def test_what_protects_an_identifier_from_a_spreadsheet_is_no_part_of_it(tmp_path, name):
+    written = f'"{name}"' if name.startswith("=") else name
+    inspected(tmp_path, HEADER + f"{written},{day(1)},5\n" + log().removeprefix(HEADER))
+    row = database().execute("SELECT sum(amount) FROM transactions WHERE customer_id = 'c10'").fetchone()
+    assert row == (6.0,)
+
+
+@pytest.mark.parametrize(("days", "found"), [(30, True), (29, False)])
+def test_a_customer_with_three_times_the_days_of_anybody_else_may_be_many(tmp_path, days, found):
+    others = [(f"d{number}", 9 * number + time, "1") for number in range(60) for time in range(10)]
+    rows = [("walk-in", 9 * number, "0.10") for number in range(days)]
+    seen = warnings(tmp_path, log(*rows, calm=others)).get("far_more_often")
+    assert seen == ((30, 3.0, "1") if found else None)
+    more = [*others, *(("regular", 5 * number, "1") for number in range(11))]
+    assert "far_more_often" not in warnings(tmp_path, log(*rows, calm=more))
 
 
 def test_spaces_around_an_identifier_make_no_second_customer(tmp_path):
@@ -262,7 +297,7 @@ def test_every_rule_stands_in_the_table_also_if_it_found_nothing(tmp_path):
     quality = inspected(tmp_path, log())
     assert quality.index[: len(RULES)].tolist() == [rule.name for rule in RULES]
     others = (*CUSTOMER_RULES, ZERO_AMOUNT, FRACTIONS, EXCESS, REPEATS)
-    others += (GAP, QUIET_END, UNUSED_FILTER)
+    others += (GAP, CLOSED_SPLIT, QUIET_END, CROWD, COARSE, SEAM, UNUSED_FILTER)
     assert quality.index[len(RULES) :].tolist() == [rule.name for rule in others]
     assert (quality["rows"] == 0).all()
     assert (quality["records"] == "").all()

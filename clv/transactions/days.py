@@ -1,0 +1,170 @@
+"""What the days of a log say of it: dates that lie alone, silences, crowds, and days that everybody's purchases share.
+
+Reads `decided` and `transactions` as cleaning makes them. A finding is a rule and the query for the rows it holds for.
+"""
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from itertools import pairwise
+from statistics import median
+
+from duckdb import DuckDBPyConnection
+
+from clv.transactions.connection import one
+from clv.transactions.rules import EARLIEST_LONELY, STRAY, WARN, Rule
+from clv.transactions.source import SourceSettings
+
+QUIET_DAYS = 14  # days without any purchase that are worth a question, if purchases usually come more often
+QUIET_TIMES = 10  # ... namely so many times the usual pause
+LONE_DAYS = 28  # a shop may close for three weeks: what comes alone after more was hardly bought then
+LONE_YEARS = timedelta(days=730)  # ... and no history has a hole like this near its beginning
+FEW_ROWS = 1000  # one of so many rows, and at least one, is few
+FEWEST_SIDES = 20  # customers who come back before a day, and after it, without whom nothing is said of that day
+
+GAP = Rule(
+    "silent_days", WARN, "date", "purchases before which nobody had bought for an unusually long time",
+    f"days since the purchase before > {QUIET_DAYS} and > {QUIET_TIMES} times the usual",
+    "Was the shop closed, or is a part of the export missing? To the model such silence looks like customers lost.",
+)  # fmt: skip
+CLOSED_SPLIT = Rule(
+    "split_in_silence", WARN, "date", "calibration_end lies in a time in which nobody bought",
+    "the first purchase after a silence that holds calibration_end",
+    "The backtest would take that silence for customers lost: move calibration_end before it, or well behind it.",
+)  # fmt: skip
+QUIET_END = Rule(
+    "silent_end", WARN, "date", "nobody bought for an unusually long time before observation_end",
+    f"observation_end - last purchase > {QUIET_DAYS} days and > {QUIET_TIMES} times the usual pause",
+    "Silence counts as customers lost: set observation_end to the last day that was exported.",
+)  # fmt: skip
+CROWD = Rule(
+    "crowded_day", WARN, "date", "a day with far more purchases than all others",
+    "a third of all purchases, or a twentieth and 20 times the usual day",
+    "Is it a date that a system fills in, the day of an import, or an opening? If it is no day of purchase, mend it.",
+)  # fmt: skip
+COARSE = Rule(
+    "coarse_dates", WARN, "date", "all purchases are on one day of the week, or on the first of a month",
+    "99 % of the purchases, in at least 8 weeks",
+    "If dates were rounded or summed, purchases of a week or month became one: export the day of each purchase.",
+)  # fmt: skip
+SEAM = Rule(
+    "nobody_crosses", WARN, "customer_id", "a day that hardly any customer's purchases reach across",
+    f"{FEWEST_SIDES} customers came back before it, {FEWEST_SIDES} after it, and 20 times fewer than usual across it",
+    "Did everybody get a new number that day? Then each counts as lost, and as a new one: map old numbers to new ones.",
+)  # fmt: skip
+
+
+def find_strays(con: DuckDBPyConnection, settings: SourceSettings) -> None:
+    """Add to `changes` the rows whose dates lie alone, far from all others: few, or before anybody kept such logs.
+
+    Without a stated `observation_end` one wrong date would move it, and all silence until then would count.
+    """
+    days = con.execute(
+        "SELECT moment::DATE AS day, count(*) FROM judged WHERE rule IS NULL GROUP BY day ORDER BY day"
+    ).fetchall()
+    first = _first_of_history(days)
+    last = None if settings.observation_end else _last_of_history(days)
+    con.execute(
+        f"INSERT INTO changes SELECT record, if(day < DATE '{EARLIEST_LONELY}', 'impossible_date', '{STRAY.name}'),"
+        " money FROM decided WHERE rule IS NULL AND (day < coalesce(?::DATE, day) OR day > coalesce(?::DATE, day))",
+        [first, last],
+    )
+
+
+def of_days(
+    con: DuckDBPyConnection, settings: SourceSettings, calibration_end: date | None
+) -> Iterator[tuple[Rule, str]]:
+    """Return what the days of a cleaned log say: rules, and the query for the rows that each holds for."""
+    pauses = (
+        "SELECT date, lag(date) OVER (ORDER BY date) AS before, date - lag(date) OVER (ORDER BY date) AS pause"
+        " FROM (SELECT DISTINCT date FROM transactions)"
+    )
+    usual = float(one(con, f"SELECT coalesce(median(pause), 1) FROM ({pauses})") or 1)
+    longest = _longest(QUIET_DAYS, usual)
+    gaps = f"SELECT date FROM ({pauses}) WHERE pause > {longest}"
+    yield GAP, _firsts(gaps)
+    split = f"AND DATE '{calibration_end}' BETWEEN before AND date - 1" if calibration_end else "AND false"
+    yield CLOSED_SPLIT, _firsts(f"{gaps} {split}")
+    end = f"DATE '{settings.observation_end}'" if settings.observation_end else "max(date)"
+    yield QUIET_END, f"SELECT NULL AS record, 0 AS money FROM transactions HAVING {end} - max(date) > {longest}"
+    yield (
+        CROWD,
+        _rows_on("""
+        SELECT date FROM (SELECT date, count(*) AS n FROM transactions GROUP BY date)
+        QUALIFY count(*) OVER () >= 10 AND (3 * n > sum(n) OVER () OR (20 * n > sum(n) OVER ()
+            AND n > 20 * median(n) OVER ()))"""),
+    )
+    yield (
+        COARSE,
+        _rows_on("""
+        SELECT date FROM transactions WHERE (
+            SELECT count(DISTINCT date_trunc('week', date)) >= 8 AND 0.99 * count(*) <= greatest(
+                count(*) FILTER (dayofweek(date) = (SELECT mode(dayofweek(date)) FROM transactions)),
+                count(*) FILTER (day(date) = 1)) FROM transactions)"""),
+    )
+    yield (
+        SEAM,
+        _firsts(f"""
+        WITH spans AS (SELECT min(date) AS came, max(date) AS went FROM transactions GROUP BY customer_id
+                       HAVING count(*) > 1),
+             steps AS (SELECT day, sum(came) AS came, sum(went) AS went FROM (
+                           SELECT came AS day, 1 AS came, 0 AS went FROM spans UNION ALL SELECT went, 0, 1 FROM spans)
+                       GROUP BY day),
+             sides AS (SELECT day, sum(went) OVER upto AS behind, (SELECT count(*) FROM spans) - sum(came) OVER upto
+                              AS ahead, sum(came - went) OVER upto AS across
+                       FROM steps WINDOW upto AS (ORDER BY day)),
+             seams AS (SELECT day FROM sides
+                       WHERE least(behind, ahead) >= {FEWEST_SIDES}
+                         AND 20 * across <= (SELECT median(across) FROM sides)
+                       ORDER BY across, day LIMIT 1)
+        SELECT min(date) AS date FROM transactions WHERE date > (SELECT day FROM seams)"""),
+    )
+
+
+def _firsts(days: str) -> str:
+    """Return the query for the first row of each of these days."""
+    return (
+        "SELECT min(record) AS record, arg_min(money, record) AS money FROM decided"
+        f" WHERE rule IS NULL AND day IN ({days}) GROUP BY day"
+    )
+
+
+def _rows_on(days: str) -> str:
+    return f"SELECT record, money FROM decided WHERE rule IS NULL AND day IN ({days})"
+
+
+def _longest(least: int, usual: float) -> float:
+    """Return the longest pause that needs no question."""
+    return max(least, QUIET_TIMES * usual)
+
+
+def _few(days: list[tuple[date, int]]) -> float:
+    rows = sum(count for _, count in days)
+    return max(rows / FEW_ROWS, 1 if rows >= FEW_ROWS / 10 else 0)
+
+
+def _first_of_history(days: list[tuple[date, int]]) -> date | None:
+    """Return the first day that does not lie alone: after it come years without a hole."""
+    if not days or days[-1][0] < EARLIEST_LONELY:  # all of it: a number was taken for a date
+        return date.max if days else None
+    first, rows, distinct = days[0][0], 0, 0
+    for (day, count), (following, _) in pairwise(days):
+        rows, distinct = rows + count, distinct + 1
+        alone = rows <= _few(days) or distinct == 1 or day < EARLIEST_LONELY
+        if following - day > LONE_YEARS and alone:
+            first = following
+    return first
+
+
+def _last_of_history(days: list[tuple[date, int]]) -> date | None:
+    """Return the last day that is not one of few behind a long silence."""
+    if len(days) < 2:
+        return None
+    last, rows, pauses = days[-1][0], 0, [(later - day).days for (day, _), (later, _) in pairwise(days)]
+    longest = _longest(LONE_DAYS, median(pauses))
+    for (_, count), (before, _) in pairwise(reversed(days)):
+        rows += count
+        if rows > _few(days):
+            break
+        if pauses.pop() > longest:
+            last, rows = before, 0
+    return last
