@@ -1,6 +1,5 @@
 """The database the data rooms work in: one connection, and names and texts as SQL writes them."""
 
-import re
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ def connect(*, memory_gib: float = 4.0) -> DuckDBPyConnection:
         "preserve_insertion_order": True,
         "memory_limit": f"{round(SHARE_OF_MEMORY * memory_gib * 1024)}MiB",
         "autoinstall_known_extensions": False,
-        "temp_directory": str(Path(tempfile.gettempdir()) / f"clv-duckdb-{uuid4().hex}"),
+        "temp_directory": new_folder(),
     }
     con = duckdb.connect(config=settings)
     con.execute("SET TimeZone = 'UTC'")
@@ -29,15 +28,15 @@ def connect(*, memory_gib: float = 4.0) -> DuckDBPyConnection:
     return con
 
 
+def new_folder() -> str:
+    """Return where a database may put what finds no room in memory: a folder that does not exist yet."""
+    return str(Path(tempfile.gettempdir()) / f"clv-duckdb-{uuid4().hex}")
+
+
 def one(con: DuckDBPyConnection, query: str) -> Any:
     """Return the single value of a query, None if there is no row."""
     row = con.execute(query).fetchone()
     return row[0] if row else None
-
-
-def reason(error: Exception) -> str:
-    """Return the first line of what a database complains of, without the name of the complaint."""
-    return re.sub(r"^[A-Za-z ]*Error: ", "", str(error).partition("\n")[0])
 
 
 def quoted(name: str) -> str:

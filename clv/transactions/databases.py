@@ -1,15 +1,16 @@
 """A log in a database, read once into the table `source`: DuckDB and SQLite files, and a PostgreSQL server.
 
 Everything but the date is read as text, as the database writes it, so that no identifier becomes a number and no
-amount loses a digit. Databases are only read; nothing the server says about a connection is repeated, since it may
-name what only its owner should know.
+amount loses a digit. Databases are only read, and reach nothing but their own tables; nothing the server says about a
+connection is repeated, since it may name what only its owner should know, and of what it says about rows no value.
 """
 
 import os
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +19,22 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from clv.errors import InputError, listed
-from clv.transactions.connection import literal, quoted, reason
+from clv.transactions.complaints import DAMAGE, NO_TEXT, asked, harmless, names_in
+from clv.transactions.connection import new_folder, quoted
 
 ROWS_AT_A_TIME = 100_000
 CONNECT_SECONDS = 10
+STATEMENT_LIMIT = "30min"  # of a server, for the first rows and for each batch that follows
 _IDENTIFIERS = ("customer_id", "order_id", "product")  # in a floating-point number they have lost digits
 # How a server's types of dates are read here; whatever else a date column holds is text.
 _POSTGRESQL_DATES = {1082: "DATE", 1114: "TIMESTAMP", 1184: "TIMESTAMP WITH TIME ZONE"}
 _POSTGRESQL_FLOATS = (700, 701)
 # The transaction only; rows of a large table would else begin wherever another reader of it happens to be.
 _POSTGRESQL_SETTINGS = "SET LOCAL DateStyle = 'ISO'", "SET LOCAL synchronize_seqscans = off"
+# A limit that the address or the server sets holds: it is longer or shorter for a reason.
+_TIMEOUT = "SELECT set_config('statement_timeout', %s, true) WHERE current_setting('statement_timeout') = '0'"
+# A server that vanished is noticed after a minute.
+_POSTGRESQL_ALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
 _REFUSED_CONNECTION = {
     "password": "the user or the password was refused",
     "authentication": "the user or the password was refused",
@@ -41,11 +48,10 @@ _REFUSED_CONNECTION = {
 }
 _UNOPENED = {
     "lock on file": "close other programs that use it",
-    "already attached": "close other programs that use it",
+    "different configuration": "close other programs that use it",
+    "disabled by configuration": "rename it or its folder, without a question mark",
     "storage version": "another version of DuckDB wrote it, export the log as Parquet",
 }
-_DAMAGED = ("read enough bytes", "Corrupt database", "image is malformed", "not a database")
-_DAMAGE = "is damaged or ends before its end: copy it anew and completely"
 # What is no code in SQL: texts, quoted names, comments.
 _NO_CODE = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$.*?\$\1\$|--[^\n]*|/\*.*?\*/""", re.DOTALL)
 _NO_SELECT = "query must be one SELECT: the database is only read."
@@ -55,30 +61,45 @@ def read_duckdb(
     con: DuckDBPyConnection, wanted: Mapping[str, str], *, file: Path, table: str | None, query: str | None
 ) -> None:
     """Create `source` from a table or query of a DuckDB file; columns keep their types."""
-    home = quoted((con.execute("SELECT current_database()").fetchone() or ("memory",))[0])
+    with closing(_locked(con, file)) as log:
+        inner = _statement(table, query, _duckdb_tables(log), file.name)
+        ask = partial(asked, where=file.name, known=names_in(wanted, table, inner))
+        if [each.type for each in ask(lambda: log.extract_statements(inner))] != [duckdb.StatementType.SELECT]:
+            raise InputError(_NO_SELECT)
+        found = [row[0] for row in ask(lambda: log.execute(f"DESCRIBE {inner}").fetchall())]
+        selected = _selected(wanted, found, file.name, "{}")
+        rows = ask(lambda: log.sql(f"SELECT {selected} FROM ({inner}\n)").to_arrow_reader(ROWS_AT_A_TIME))
+        con.register("batch", rows)
+        create = "CREATE TABLE source AS SELECT row_number() OVER () AS record, *, NULL::VARCHAR AS ragged FROM batch"
+        try:
+            ask(lambda: con.execute(create))
+        finally:
+            con.unregister("batch")
+
+
+def _locked(con: DuckDBPyConnection, file: Path) -> DuckDBPyConnection:
+    """Open a DuckDB file of somebody else's: in an instance of its own, since its views may ask for any file.
+
+    Out of it lead the rows that are asked for, and nothing else; it may use as much memory as `con`.
+    """
+    memory = con.execute("SELECT current_setting('memory_limit')").fetchall()[0][0]
+    settings: dict[str, str | bool | int | float | list[str]] = {
+        "enable_external_access": False,
+        "allow_persistent_secrets": False,
+        "autoinstall_known_extensions": False,
+        "python_enable_replacements": False,  # a table is never a variable of this program
+        "lock_configuration": True,
+        "memory_limit": memory,
+        "temp_directory": new_folder(),
+        "TimeZone": "UTC",
+        "arrow_lossless_conversion": True,
+        "arrow_large_buffer_size": True,
+    }
     try:
-        con.execute(f"ATTACH {literal(str(file))} AS log_file (READ_ONLY)")
+        return duckdb.connect(str(file), read_only=True, config=settings)
     except duckdb.Error as error:
         advice = next((what for sign, what in _UNOPENED.items() if sign in str(error)), "copy it anew and completely")
-        raise InputError(f"{file.name} cannot be opened as a DuckDB database: {advice}.") from error
-    try:
-        con.execute("USE log_file")
-        con.execute("SET python_enable_replacements = false")  # a table is never a variable of this program
-        inner = _statement(table, query, _duckdb_tables(con), file.name)
-        kinds = [each.type for each in _asked(lambda: con.extract_statements(inner), file.name)]
-        if kinds != [duckdb.StatementType.SELECT]:
-            raise InputError(_NO_SELECT)
-        found = [row[0] for row in _asked(lambda: con.execute(f"DESCRIBE {inner}").fetchall(), file.name)]
-        selected = _selected(wanted, found, file.name, "{}")
-        create = (
-            f"CREATE TABLE {home}.main.source AS"
-            f" SELECT row_number() OVER () AS record, {selected}, NULL::VARCHAR AS ragged FROM ({inner}\n)"
-        )
-        _asked(lambda: con.execute(create), file.name)
-    finally:
-        con.execute("RESET python_enable_replacements")
-        con.execute(f"USE {home}")
-        con.execute("DETACH log_file")
+    raise InputError(f"{file.name} cannot be opened as a DuckDB database: {advice}.")
 
 
 def read_sqlite(
@@ -86,13 +107,14 @@ def read_sqlite(
 ) -> None:
     """Create `source` from a table or query of a SQLite file; all columns become text."""
     address = f"{file.resolve().as_uri()}?mode=ro"
-    with closing(_asked(lambda: sqlite3.connect(address, uri=True, timeout=CONNECT_SECONDS), file.name)) as database:
+    ask = partial(asked, where=file.name, known=names_in(wanted, table, query or ""))
+    with closing(ask(lambda: sqlite3.connect(address, uri=True, timeout=CONNECT_SECONDS))) as database:
 
         def run(statement: str) -> sqlite3.Cursor:
-            return _asked(lambda: database.execute(statement), file.name)
+            return ask(lambda: database.execute(statement))
 
         if file.stat().st_size % run("PRAGMA page_size").fetchone()[0]:
-            raise InputError(f"{file.name} {_DAMAGE}.")
+            raise InputError(f"{file.name} {DAMAGE}.")
         names = run("SELECT name FROM sqlite_master WHERE type IN ('table', 'view') ORDER BY name").fetchall()
         tables = {name: quoted(name) for (name,) in names if not name.startswith("sqlite_")}
         inner = _statement(table, query, tables, file.name)
@@ -104,7 +126,8 @@ def read_sqlite(
         real = ", ".join(f"max(typeof({quoted(wanted[name])}) = 'real')" for name in identifiers)
         inexact = run(f"SELECT {real} FROM ({inner}\n)").fetchone()
         kinds = {name: "DOUBLE" for name, some in zip(identifiers, inexact, strict=True) if some}
-        _load(con, list(wanted), kinds, _batches(run(f"SELECT {selected} FROM ({inner}\n)"), file.name))
+        rows = run(f"SELECT {selected} FROM ({inner}\n)")
+        ask(lambda: _load(con, list(wanted), kinds, rows))
 
 
 def read_postgresql(
@@ -117,12 +140,14 @@ def read_postgresql(
     where = f"The database in {variable}"
     inner = _statement(table, query, {}, where)
     # Raised here, where neither a connection nor what the server said hangs on it.
-    refusal = _copied(con, wanted, variable, where, inner)
+    refusal = _copied(con, wanted, variable, where, inner, names_in(wanted, table, inner))
     if refusal:
         raise InputError(refusal)
 
 
-def _copied(con: DuckDBPyConnection, wanted: Mapping[str, str], variable: str, where: str, inner: str) -> str:
+def _copied(
+    con: DuckDBPyConnection, wanted: Mapping[str, str], variable: str, where: str, inner: str, known: set[str]
+) -> str:
     """Create `source` from a query of a server; return why that was refused, if it was."""
     import psycopg
 
@@ -133,18 +158,26 @@ def _copied(con: DuckDBPyConnection, wanted: Mapping[str, str], variable: str, w
             server.read_only = True
             for setting in _POSTGRESQL_SETTINGS:
                 server.execute(setting)
+            server.execute(_TIMEOUT, [STATEMENT_LIMIT])
             with server.cursor(name="clv_log") as cursor:
                 cursor.execute(inner)  # declared only: the server says what it is, and that it is one statement
                 types = [(column.name, column.type_code) for column in cursor.description or ()]
                 selected = _selected(wanted, [name for name, _ in types], where, "{}::text")
                 cursor.execute(f"SELECT {selected} FROM ({inner}\n) AS log")
-                _load(con, list(wanted), _postgresql_kinds(wanted, dict(types)), _batches(cursor, where))
+                kinds = _postgresql_kinds(wanted, dict(types))
+                asked(lambda: _load(con, list(wanted), kinds, cursor), where)
             return ""
         except InputError as error:
             return str(error)
+        except psycopg.errors.QueryCanceled:
+            said = "it took too long; read a table or view that holds what the query finds"
+        except psycopg.errors.CharacterNotInRepertoire:
+            said = f"a text {NO_TEXT}"
         except psycopg.Error as error:
-            said = error.diag.message_primary or "the connection was lost"
-        return f"{where} refuses to read the log: {_short(said, of_connection)}."
+            said = harmless(error.diag.message_primary or "the connection was lost", known)
+        for secret in of_connection:
+            said = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "…", said)
+        return f"{where} refuses to read the log: {said}."
 
 
 def _postgresql_kinds(wanted: Mapping[str, str], types: Mapping[str, int]) -> dict[str, str]:
@@ -171,6 +204,7 @@ def _attempt(variable: str) -> tuple[Any, str]:
 
     address = os.environ[variable].strip()
     options = {"connect_timeout": CONNECT_SECONDS, "application_name": "clv", "client_encoding": "utf8"}
+    options |= _POSTGRESQL_ALIVE
     try:
         return psycopg.connect(address, **options), ""  # type: ignore[arg-type]
     except (psycopg.ProgrammingError, UnicodeError):
@@ -206,11 +240,11 @@ def _one_select(query: str) -> str:
 
 def _duckdb_tables(con: DuckDBPyConnection) -> dict[str, str]:
     rows = con.execute(
-        "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = 'log_file' ORDER BY ALL"
+        "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = current_database()"
+        " ORDER BY ALL"
     ).fetchall()
     return {
-        name if schema == "main" else f"{schema}.{name}": f"log_file.{quoted(schema)}.{quoted(name)}"
-        for schema, name in rows
+        name if schema == "main" else f"{schema}.{name}": f"{quoted(schema)}.{quoted(name)}" for schema, name in rows
     }
 
 
@@ -227,45 +261,16 @@ def _selected(wanted: Mapping[str, str], found: Sequence[str], where: str, cast:
     return ", ".join(f"{cast.format(quoted(name))} AS {quoted(column)}" for column, name in wanted.items())
 
 
-def _asked(ask: Any, where: str) -> Any:
-    try:
-        return ask()
-    except (duckdb.Error, sqlite3.Error) as error:
-        if any(sign in str(error) for sign in _DAMAGED):
-            raise InputError(f"{where} {_DAMAGE}.") from error
-        said = reason(error)
-        no_text = re.match("Could not decode to UTF-8 column '(.*?)'", said)
-        if no_text:
-            said = f"{no_text[1]} holds bytes that are not UTF-8 text"
-        raise InputError(f"{where} refuses to read the log: {_short(said)}.") from error
-
-
-def _short(said: str, hidden: Iterable[str] = ()) -> str:
-    for secret in hidden:
-        said = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "…", said)
-    return said[:200].rstrip(".! ")
-
-
-def _batches(cursor: Any, where: str) -> Iterator[list[tuple[Any, ...]]]:
-    while rows := _asked(lambda: cursor.fetchmany(ROWS_AT_A_TIME), where):
-        yield rows
-
-
-def _load(
-    con: DuckDBPyConnection,
-    names: Sequence[str],
-    kinds: Mapping[str, str],
-    batches: Iterable[list[tuple[Any, ...]]],
-) -> None:
-    """Fill the table `source` with rows of texts, in their order; a text that is not of its column's kind is null."""
+def _load(con: DuckDBPyConnection, names: Sequence[str], kinds: Mapping[str, str], rows: Any) -> None:
+    """Fill the table `source` from a cursor with rows of texts; a text that is not of its column's kind is null."""
     columns = ", ".join(f"{quoted(name)} {kinds.get(name, 'VARCHAR')}" for name in names)
     con.execute(f"CREATE TABLE source (record BIGINT, {columns}, ragged VARCHAR)")
     typed = ", ".join(f"TRY_CAST({quoted(name)} AS {kinds.get(name, 'VARCHAR')})" for name in names)
     schema = pa.schema([(name, pa.string()) for name in names])
     count = 0
-    for rows in batches:
-        texts = pa.table([pa.array(column, pa.string()) for column in zip(*rows, strict=True)], schema=schema)
+    while batch := rows.fetchmany(ROWS_AT_A_TIME):
+        texts = pa.table([pa.array(column, pa.string()) for column in zip(*batch, strict=True)], schema=schema)
         con.register("batch", texts)
         con.execute(f"INSERT INTO source SELECT {count} + row_number() OVER (), {typed}, NULL FROM batch")
         con.unregister("batch")
-        count += len(rows)
+        count += len(batch)

@@ -11,7 +11,8 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from clv.errors import InputError
-from clv.transactions.connection import literal, reason
+from clv.transactions.complaints import reason
+from clv.transactions.connection import literal
 from clv.transactions.source import INSTANTS, SourceSettings
 
 MONEY = "DECIMAL(18, 6)"

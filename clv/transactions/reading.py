@@ -14,7 +14,8 @@ from duckdb import DuckDBPyConnection
 
 from clv.errors import InputError, listed
 from clv.transactions import files as transactions_files
-from clv.transactions.connection import literal, quoted, reason
+from clv.transactions.complaints import FULL, harmless, reason
+from clv.transactions.connection import literal, quoted
 from clv.transactions.databases import read_duckdb, read_postgresql, read_sqlite
 from clv.transactions.files import CSV, DUCKDB, PARQUET, SQLITE, encoding, find, first_lines, packing, rewritten
 from clv.transactions.source import DATABASE, SourceSettings
@@ -238,10 +239,11 @@ def _unreadable(error: duckdb.Error, settings: SourceSettings) -> InputError:
     """Return the refusal that says in which file and line reading stopped, without quoting what stands there."""
     message = str(error)
     if isinstance(error, duckdb.OutOfMemoryException):
-        return InputError("The log needs more memory or disk than there is: raise memory_gib or free disk space.")
+        return InputError(FULL)
     files = find(settings.path)
     if not files or transactions_files.kind(files) in (DUCKDB, SQLITE):
-        return InputError(f"The log in {settings.path} cannot be read ({reason(error)[:120]}).")
+        said = harmless(reason(error), settings.wanted.values())
+        return InputError(f"The log in {Path(settings.path).name} cannot be read ({said}).")
     file = next((file.name for file in files if file.name in message), files[0].name)
     line = re.search(r"CSV Error on Line: (\d+)", message)
     where = f"{file}, line {line[1]}" if line else file

@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import re
 import shutil
 import socket
 import sqlite3
@@ -9,6 +10,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -23,7 +25,7 @@ import pytest
 from helpers import COLUMNS, cleaned, kept, rules
 
 from clv.errors import InputError
-from clv.transactions import connection, databases, reading
+from clv.transactions import complaints, connection, databases, reading
 from clv.transactions.source import SourceSettings
 
 VARIABLE = "CLV_TEST_DATABASE"
@@ -459,6 +461,58 @@ def test_what_fails_while_rows_are_read_is_told_in_one_sentence(database):
     assert refused(database.source(table="broken")) == f"{database.name} refuses to read the log: {reason}."
 
 
+@pytest.mark.parametrize("text", ["ada@example.org", "O'Brien ada@example.org", 'ada "the" example', "two\nlines ada"])
+def test_a_complaint_about_a_row_quotes_nothing_of_it(database, text):
+    expression = {"DuckDB": "id::INTEGER", "SQLite": "json_extract('{}', id)", "PostgreSQL": "id::int"}[database.kind]
+    database.run("CREATE TABLE orders (id TEXT, date TEXT)")
+    database.run(f"INSERT INTO orders VALUES ('{text.replace("'", "''")}', '2024-01-01')")
+    database.run(f"CREATE VIEW broken AS SELECT id, date, {expression} AS amount FROM orders")
+    with pytest.raises(InputError) as refusal:
+        cleaned(database.source(table="broken"))
+    sentence = str(refusal.value)
+    assert sentence.startswith(f"{database.name} refuses to read the log: ")
+    assert "…" in sentence
+    assert not {"ada", "Brien", "example", "two", "lines"} & set(re.findall(r"\w+", sentence))
+    assert list(links(refusal.value)) == [refusal.value]  # nor does a page that shows where it stopped
+
+
+def test_a_complaint_names_no_long_number(tmp_path):
+    file = duckdb_in(tmp_path)
+    file.run("CREATE TABLE orders AS SELECT 4915112345678 AS id, DATE '2024-01-01' AS date, 1 AS amount")
+    sentence = refused(file.source(query="SELECT id::INTEGER AS id, date, amount FROM orders"))
+    assert "49151" not in sentence
+    assert "INT32" in sentence  # what helps stays
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [
+        ("invalid input syntax for type integer: »ada«", 'invalid input syntax for type integer: "…"'),
+        ("ungültige Eingabesyntax für Typ integer: „ada“", 'ungültige Eingabesyntax für Typ integer: "…"'),
+        ("syntaxe en entrée invalide pour le type integer : « ada »", "syntaxe en entrée invalide"),
+        ("relation »orders« existiert nicht", "relation »orders« existiert nicht"),
+        ("can't cast 'ada' to INT32", 'can\'t cast "…" to INT32'),
+        ("could not convert 'ada", 'could not convert "…"'),
+    ],
+)
+def test_a_complaint_in_any_language_keeps_the_names_of_the_settings_alone(said, left):
+    kept = complaints.harmless(said, {"orders"})
+    assert kept.startswith(left)
+    assert "ada" not in kept
+
+
+def test_a_log_in_a_database_that_finds_no_room_is_refused_in_one_sentence(database):
+    database.run("CREATE TABLE orders (id TEXT, date TEXT, amount INTEGER)")
+    long = "x" * 20_000_000
+    database.run(f"INSERT INTO orders VALUES ('{long}', '2024-01-01', 1)")
+    con = connection.connect(memory_gib=0.02)  # of which the connection takes 8 MiB
+    with pytest.raises(InputError) as refusal:
+        reading.read(con, database.source(table="orders"))
+    assert str(refusal.value) == (
+        "The log needs more memory or disk than there is: raise memory_gib or free disk space."
+    )
+
+
 def test_a_view_of_a_table_that_is_gone_is_refused(file):
     file.run(*ORDERS, "CREATE VIEW recent AS SELECT * FROM orders", "DROP TABLE orders")
     assert refused(file.source()).startswith(f"{file.name} refuses to read the log: ")
@@ -517,7 +571,7 @@ def test_reading_changes_neither_the_file_nor_its_folder(file):
 
 def test_a_file_is_found_under_any_name(file):
     file.run(*ORDERS)
-    odd = file.path.rename(file.path.with_name("it's 100% [odd]? #1;.csv"))
+    odd = file.path.rename(file.path.with_name("it's 100% [odd] #1;.csv"))
     assert kept(cleaned(SourceSettings(odd, columns=COLUMNS, date_format="%Y-%m-%d"))) == BOTH
 
 
@@ -556,6 +610,77 @@ def test_a_file_of_no_bytes_is_refused(tmp_path, name):
 
 
 # --- DuckDB ---
+
+
+def test_a_duckdb_file_with_a_question_mark_in_its_name_is_refused_with_what_helps(tmp_path):
+    file = duckdb_in(tmp_path)
+    file.run(*ORDERS)
+    odd = file.path.rename(tmp_path / "what?.duckdb")
+    assert refused(SourceSettings(odd, columns=COLUMNS)) == (
+        "what?.duckdb cannot be opened as a DuckDB database: rename it or its folder, without a question mark."
+    )
+
+
+OUTSIDE = "log.duckdb refuses to read the log: the table or query reaches outside of this file, where nothing is read."
+COUNTS = "(SELECT count(*) FROM read_csv('{}', header = false, columns = {{'x': 'VARCHAR'}}))"
+LOGS = "(FROM enable_logging(storage = 'file', storage_config = {{'path': '{}'}}))"
+
+
+@pytest.mark.parametrize(
+    "way",
+    [
+        "SELECT content AS id, '2024-01-01' AS date, 1 AS amount FROM read_text('{}')",
+        f"SELECT o.* FROM orders AS o, {COUNTS}",
+        "SELECT file AS id, '2024-01-01' AS date, 1 AS amount FROM glob('{}*')",
+        f"SELECT o.* FROM orders AS o LEFT JOIN {LOGS} ON true"
+        " WHERE write_log('gone', level := 'ERROR', log_type := 'x') IS NULL",
+    ],
+)
+def test_neither_a_view_nor_a_query_of_a_duckdb_file_reads_or_writes_another_file(tmp_path, way):
+    other = tmp_path / "other.csv"
+    other.write_text("a secret of somebody else\n")
+    file = duckdb_in(tmp_path)
+    file.run(*ORDERS, f"CREATE VIEW harmless AS {way.format(other)}")
+    assert refused(file.source(table="harmless")) == OUTSIDE
+    assert refused(file.source(query=way.format(other))) == OUTSIDE
+    assert other.read_text() == "a secret of somebody else\n"
+
+
+def test_a_table_of_a_duckdb_file_that_is_called_like_a_file_does_not_open_it(tmp_path):
+    (tmp_path / "other.csv").write_text("id,date,amount\nada,2024-01-01,1\n")
+    file = duckdb_in(tmp_path)
+    file.run(*ORDERS)
+    assert refused(file.source(table=str(tmp_path / "other.csv"))) == OUTSIDE
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("HUGEINT", "170141183460469231731687303715884105727"),
+        ("UBIGINT", "18446744073709551615"),
+        ("UUID", "00000000-0000-0000-0000-00000000000a"),
+        ("DECIMAL(38, 0)", "99999999999999999999999999999999999999"),
+        ("ENUM('007', '7')", "007"),
+    ],
+)
+def test_an_identifier_of_any_type_in_a_duckdb_file_keeps_all_its_digits(tmp_path, kind, value):
+    file = duckdb_in(tmp_path)
+    file.run(f"CREATE TABLE orders AS SELECT '{value}'::{kind} AS id, DATE '2024-01-01' AS date, 1.5 AS amount")
+    assert customers(file.source()) == [value]
+
+
+def test_many_rows_of_a_duckdb_file_come_in_their_order(tmp_path):
+    file = duckdb_in(tmp_path)
+    file.run(
+        "CREATE TABLE orders AS SELECT 'c' || n AS id, DATE '2024-01-01' + (n % 300)::INTEGER AS date, 1 AS amount"
+        " FROM range(1, 500001) AS r (n)"
+    )
+    con = connection.connect()
+    reading.read(con, file.source())
+    found = con.execute(
+        "SELECT count(*), min(record), max(record), count(*) FILTER (customer_id <> 'c' || record) FROM source"
+    ).fetchone()
+    assert found == (500_000, 1, 500_000, 0)
 
 
 def test_the_only_table_of_a_duckdb_file_may_be_in_a_schema(tmp_path):
@@ -893,13 +1018,23 @@ def test_a_text_is_read_whatever_the_encoding_of_its_database(server, monkeypatc
     assert kept(cleaned(server_log())) == [("é", "01-01", 1)]
 
 
+@pytest.mark.parametrize(("ours", "stated"), [("300ms", ""), ("1h", "%20-cstatement_timeout%3D300ms")])
+def test_a_server_that_takes_too_long_is_given_up_by_our_limit_or_a_stated_one(postgresql, monkeypatch, ours, stated):
+    monkeypatch.setattr(databases, "STATEMENT_LIMIT", ours)
+    monkeypatch.setenv(VARIABLE, os.environ[VARIABLE].replace("&host=", f"{stated}&host="))
+    postgresql.run(*ORDERS)
+    start = time.monotonic()
+    sentence = refused(postgresql.source(query="SELECT id || pg_sleep(60) AS id, date, amount FROM orders"))
+    assert sentence.endswith("it took too long; read a table or view that holds what the query finds.")
+    assert time.monotonic() - start < 30
+
+
 def test_bytes_on_a_server_that_are_no_text_are_refused(server, monkeypatch, no_settings_of_ours):
     name = server.new("SQL_ASCII")
     server.run(name, "CREATE TABLE orders AS SELECT E'\\xe9' AS id, DATE '2024-01-01' AS date, 1 AS amount")
     monkeypatch.setenv(VARIABLE, server.address(name))
     assert (
-        refused(server_log())
-        == f'{SERVER_NAME} refuses to read the log: invalid byte sequence for encoding "UTF8": 0xe9.'
+        refused(server_log()) == f"{SERVER_NAME} refuses to read the log: a text holds bytes that are not UTF-8 text."
     )
 
 
