@@ -29,7 +29,7 @@ def figures(scored: Scored, *, horizon: Horizon, interval: float, seed: int) -> 
         | {"expectation_interval_coverage": share_inside(table, "expected_clv_lower", "expected_clv_upper")},
         "ranking": _ranking(table),
         "slipping": _slipping(table),
-        "worst_tenth": _worst_tenth(by_predicted_value(table)),
+        "worst_tenth": worst_tenth(by_predicted_value(table)),
         "naive": _naive(table, horizon),
     }
 
@@ -145,7 +145,7 @@ def _slipping(table: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def _worst_tenth(tenths: pd.DataFrame) -> dict[str, float]:
+def worst_tenth(tenths: pd.DataFrame) -> dict[str, float]:
     """Return the tenth of the customers, by forecast value, in which forecast and actual lie furthest apart."""
     gap = (tenths["actual"] - tenths["predicted"]).abs()
     return tenths.loc[gap.idxmax(), ["decile", "predicted", "actual"]].to_dict()

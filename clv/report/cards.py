@@ -9,6 +9,7 @@ from IPython.display import HTML
 
 from clv.checks.gate import PASS
 from clv.forecast import tables
+from clv.report.labels import currency_of, interval_of
 from clv.rfm import segments
 from clv.rfm.segments import ACTIONS
 from clv.words import NBSP, amount, count, day, money, more_or_less, percent, span, weeks
@@ -44,14 +45,7 @@ def _warnings(number: int) -> str:
     return "1 warning" if number == 1 else f"{count(number)} warnings"
 
 
-def segment_cards(
-    groups: pd.DataFrame,
-    customers: pd.DataFrame,
-    campaign: Mapping[str, Any] | None,
-    *,
-    currency: str,
-    interval: float,
-) -> HTML:
+def segment_cards(groups: pd.DataFrame, customers: pd.DataFrame, campaign: Mapping[str, Any] | None) -> HTML:
     """Return a card for every segment that somebody is in.
 
     Parameters
@@ -61,6 +55,7 @@ def segment_cards(
     campaign
         The key figures of the campaign; None without one.
     """
+    currency, interval = currency_of(groups), interval_of(groups)
     typical, everybody = segments.typical(customers), groups["customers"].sum()
     planned = {row["segment"]: row for row in campaign["segments"]} if campaign else {}
     cards = []

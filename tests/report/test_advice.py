@@ -7,8 +7,9 @@ import pytest
 from clv import tables as tables_module
 from clv.decisions import tables
 from clv.decisions.tables import DECISIONS
-from clv.report import tables as report_tables
 from clv.report.charts import campaign as charts_campaign
+from clv.report.labels import label
+from clv.report.tables.value import watch_table
 from clv.report.text import advice
 from clv.report.text.advice import _RULES
 
@@ -81,9 +82,11 @@ def figures(**campaign) -> dict:
     return FIGURES | {"campaign": CAMPAIGN | campaign}
 
 
+label(COHORTS, WATCH_LIST, currency="USD", interval=0.9)
+
+
 def shown(given: dict, watch_list: pd.DataFrame = WATCH_LIST, *, ids: bool = False) -> list:
-    options = {"currency": "USD", "interval": 0.9, "show_customer_ids": ids}
-    return advice.to_decide(given, CURVE, EFFECTS, COHORTS, watch_list, **options)
+    return advice.to_decide(given, CURVE, EFFECTS, COHORTS, watch_list, show_customer_ids=ids)
 
 
 def test_the_campaign_is_told_in_five_sentences():
@@ -135,8 +138,8 @@ def test_a_campaign_that_earns_nothing_is_advised_against():
 
 
 def test_a_budget_that_binds_does_not_earn_most():
-    assert said(charts_campaign.title_campaign(FIGURES)) == "500 contacts earn most: 2,000 USD expected"
-    assert said(charts_campaign.title_campaign(figures(worthwhile=700))) == (
+    assert said(charts_campaign.title(FIGURES)) == "500 contacts earn most: 2,000 USD expected"
+    assert said(charts_campaign.title(figures(worthwhile=700))) == (
         "The budget pays for 500 contacts: 2,000 USD expected"
     )
 
@@ -168,14 +171,12 @@ def test_two_charts_show_the_number_of_contacts_and_the_effect():
 
 def test_without_a_backtest_the_band_is_the_models_own():
     own = CURVE.assign(**{name: np.nan for name in CURVE.columns if name.endswith("_with_misfit")})
-    figure = charts_campaign.chart_campaign(own, CAMPAIGN, title="x", currency="USD", interval=0.9)
+    figure = charts_campaign.chart_campaign(own, FIGURES)
     assert figure.data[0].name == "90 % of the model's futures: profit that comes"
 
 
 def test_the_watch_list_names_customers_only_where_pages_may():
-    ranks, names = (
-        report_tables.watch_table(WATCH_LIST, currency="USD", show_customer_ids=ids) for ids in (False, True)
-    )
+    ranks, names = (watch_table(WATCH_LIST, show_customer_ids=ids) for ids in (False, True))
     assert [said(name) for name in ranks.index] == ["No. 3", "No. 8"]
     assert names.index.tolist() == ["Ada", "Bob"]
     assert ranks["Silence is a sign from"].tolist() == ["2026-01-05", "2026-01-20"]
@@ -233,8 +234,7 @@ def test_one_begins_where_the_campaign_gains_most():
 def test_a_plan_that_contacts_nobody_begins_nowhere():
     nobody = FIGURES | {"campaign": CAMPAIGN | {"contacts": 0, "segments": [], "highest_gain": 1.5}}
     assert advice.where_to_begin(nobody, pd.DataFrame()).startswith("**Contact nobody**: even the customer who")
-    alone = figures(contacts=0)["campaign"]
-    assert "alone would earn" not in charts_campaign.of_campaign(CURVE, alone, currency="USD", interval=0.9)
+    assert "alone would earn" not in charts_campaign.sentence(CURVE, figures(contacts=0))
 
 
 @pytest.mark.parametrize(("tested", "limits"), [(True, "40.0 to 200"), (False, "60.0 to 150")])
@@ -274,7 +274,5 @@ def test_what_each_cohort_earns_is_folded_and_left_out_where_nothing_is_asked():
     (folded,) = [part for part in shown(FIGURES) if "Acquisition cohorts" in str(getattr(part, "data", ""))]
     assert said(folded.data).startswith("<details><summary>What each acquisition cohort has brought and will bring")
     assert "2025-01" in folded.data and "35.0 to 55.0" in said(folded.data)
-    none = advice.to_decide(
-        FIGURES, CURVE, EFFECTS, COHORTS[:0], WATCH_LIST, currency="USD", interval=0.9, show_customer_ids=False
-    )
+    none = advice.to_decide(FIGURES, CURVE, EFFECTS, COHORTS[:0], WATCH_LIST, show_customer_ids=False)
     assert not any("Acquisition cohorts" in str(getattr(part, "data", "")) for part in none)

@@ -21,6 +21,7 @@ from test_charts import CHARTS
 
 from clv.report import display
 from clv.report.cards import segment_cards
+from clv.report.markup import Words, markup
 from clv.report.page.html import PLOTLY, Downloads, render
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -72,8 +73,8 @@ def book() -> nbformat.NotebookNode:
             new_markdown_cell("## Charts\n\nLook."),
             *(shown(plotly=json.loads(draw().to_json())) for draw in CHARTS.values()),
             new_markdown_cell("## Tables\n\n| a | b |\n| --- | --- |\n| x | y |"),
-            shown(html=display.shown(LONG, "A long table").data),
-            shown(html=display.shown(wide).data),
+            shown(html=Words(LONG).captioned("A long table")._repr_html_()),
+            shown(html=markup(wide)),
             shown(html=display.folded_checks(CHECKS).data),
             shown(html=segment_cards(SEGMENTS, CUSTOMERS, CAMPAIGN, currency="USD", interval=0.9).data),
             new_markdown_cell("## Files"),
@@ -269,7 +270,7 @@ def test_a_chart_is_saved_as_a_picture_named_by_its_title(opened):
     page = opened()
     with page.expect_download() as downloading:
         page.locator(".save").first.click()
-    assert downloading.value.suggested_filename == "the-best-10-hold-40-of-the-value.png"
+    assert downloading.value.suggested_filename == "the-best-tenth-of-the-customers-hold-40-of-the-value.png"
     assert downloading.value.path().read_bytes().startswith(b"\x89PNG")
 
 

@@ -4,6 +4,7 @@ import pandas as pd
 from test_report import FIGURES, GROUPS, said, untested
 
 from clv.report import cards
+from clv.report.labels import label
 
 SEGMENTS = GROUPS[GROUPS["grouping"] == "rfm_segment"]
 CUSTOMERS = pd.DataFrame(
@@ -19,7 +20,8 @@ CAMPAIGN = {"segments": [{"segment": "Champions", "contacts": 400, "expected_net
 
 def card(name: str, groups: pd.DataFrame = SEGMENTS, campaign=CAMPAIGN) -> dict[str, str]:
     """Return the facts on the card of a segment."""
-    page = said(cards.segment_cards(groups, CUSTOMERS, campaign, currency="USD", interval=0.9).data)
+    label(groups, currency="USD", interval=0.9)
+    page = said(cards.segment_cards(groups, CUSTOMERS, campaign).data)
     one = next(part for part in page.split('<div class="card">') if f"<h3>{name}</h3>" in part)
     lines = [line.split("</dt><dd>") for line in one.replace("</dd>", "").split("<dt>")[1:]]
     return {term: fact.partition("<")[0] for term, fact in lines}
@@ -62,7 +64,8 @@ def test_without_a_campaign_or_a_backtest_the_card_claims_neither():
 
 def test_what_a_card_says_is_escaped():
     strange = SEGMENTS.assign(group=["At risk", "Champions"])
-    page = cards.segment_cards(strange, CUSTOMERS, None, currency="<b>", interval=0.9).data
+    label(strange, currency="<b>", interval=0.9)
+    page = cards.segment_cards(strange, CUSTOMERS, None).data
     assert "<b>" not in page and "&lt;b&gt;" in page
 
 

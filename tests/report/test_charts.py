@@ -8,22 +8,44 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from clv.report.charts import backtest, buyers, campaign, canvas, segments, value
-from clv.report.charts import cohorts as charts_cohorts
+from clv import report
+from clv.errors import ClvError
+from clv.report.charts import canvas, customer_map, segment_grid, tenths, will_buy
+from clv.report.charts.concentration import chart_concentration
+from clv.report.charts.cumulative import chart_cumulative
+from clv.report.charts.groups import chart_groups
+from clv.report.charts.migration import chart_migration
+from clv.report.charts.retention import chart_retention
+from clv.report.charts.total import chart_total
+from clv.report.charts.tracking import chart_tracking
+from clv.report.charts.windows import chart_windows
 from clv.report.figures.style import BAND, OBSERVED
+from clv.report.labels import label
+from clv.run.artefacts import root
+
+
+def labelled(table: pd.DataFrame, interval: float = 0.9) -> pd.DataFrame:
+    """Return a table as a run labels it."""
+    table = table.copy()
+    label(table, currency="EUR", interval=interval, horizon_weeks=52)
+    return table
+
 
 DRAWS = pd.DataFrame({"draw": range(100), "value": np.arange(100.0), "purchases": np.arange(100.0)})
 DRAWS = DRAWS.assign(value_with_misfit=1.5 * DRAWS["value"] - 25)  # 10 to 90 becomes -10 to 110
-BASE = pd.Series(
-    {
-        "clv_mean": 50.0,
-        "clv_lower": 10.0,
-        "clv_upper": 90.0,
-        "clv_lower_with_misfit": -10.0,
-        "clv_upper_with_misfit": 110.0,
-    }
+BASE = labelled(
+    pd.DataFrame(
+        {
+            "clv_mean": [50.0],
+            "clv_lower": [10.0],
+            "clv_upper": [90.0],
+            "clv_lower_with_misfit": [-10.0],
+            "clv_upper_with_misfit": [110.0],
+        }
+    ),
+    interval=0.8,
 )
-UNTESTED = BASE.where(~BASE.index.str.endswith("_with_misfit"))
+UNTESTED = BASE.assign(clv_lower_with_misfit=np.nan, clv_upper_with_misfit=np.nan)
 CONCENTRATION = pd.DataFrame(
     {
         "customer_share": [0.1, 0.5, 1.0],
@@ -32,8 +54,10 @@ CONCENTRATION = pd.DataFrame(
         "upper": [0.5, 0.9, 1.0],
     }
 )
+CONCENTRATION = labelled(CONCENTRATION)
 GROUPS = pd.DataFrame(
     {
+        "share_of_value": [0.88, 0.12],
         "group": pd.Series(["Champions", "Lost"], dtype="str"),
         "customers": [10, 400],
         "clv_mean": [5_000.0, 700.0],
@@ -44,6 +68,7 @@ GROUPS = pd.DataFrame(
         "clv_upper_with_misfit": [8_000.0, 900.0],
     }
 )
+GROUPS = labelled(GROUPS)
 GRID = pd.DataFrame(
     [(r, f, "Do not lose", 0 if f == 2 else 10 * r) for r in range(1, 6) for f in range(1, 6)],
     columns=["r_score", "f_score", "segment", "customers"],
@@ -91,6 +116,8 @@ WINDOWS = pd.DataFrame(
         "upper": [120.0, 115.0, 230.0, 9.0],
     }
 )
+WINDOWS = labelled(WINDOWS)
+TESTED = {"interval": 0.9, "backtest": {"purchases": {"forecast": {"mean": 2.0}, "actual": 3.0}}}
 MIGRATION = pd.DataFrame(
     [
         ("Champions", "Champions", 58, 0.58), ("Champions", "Loyal", 30, 0.30), ("Champions", "Lost", 12, 0.12),
@@ -123,24 +150,25 @@ def cohort_table(cohorts: int, ahead: int = 2) -> pd.DataFrame:
                     "cumulative_upper": 5.0 * (since + 1) + reach,
                 }
             )
-    return pd.DataFrame(rows)
+    return labelled(pd.DataFrame(rows))
 
 
 COHORTS = cohort_table(3)
-TITLE = "The best 10 % hold 40 % of the value"
+BEFORE = "2025-01-31"
+TITLE = "1 % of repeat customers have more likely left than not"
 CHARTS = {
-    "total": lambda: value.chart_total(DRAWS, BASE, title=TITLE, currency="EUR", interval=0.8),
-    "concentration": lambda: value.chart_concentration(CONCENTRATION, title=TITLE, interval=0.9),
-    "groups": lambda: value.chart_groups(GROUPS, title=TITLE, currency="EUR", interval=0.9),
-    "segment_grid": lambda: segments.chart_segment_grid(GRID, title=TITLE, currency="EUR"),
-    "migration": lambda: segments.chart_migration(MIGRATION, title=TITLE),
-    "retention": lambda: charts_cohorts.chart_retention(COHORTS, title=TITLE),
-    "cumulative": lambda: charts_cohorts.chart_cumulative(COHORTS, title=TITLE, currency="EUR", interval=0.9),
-    "customer_map": lambda: buyers.chart_customer_map(BINS, title=TITLE, currency="EUR"),
-    "will_buy": lambda: buyers.chart_will_buy(PURCHASE_BINS, title=TITLE, currency="EUR"),
-    "tracking": lambda: backtest.chart_tracking(TRACKING, title=TITLE, interval=0.9),
-    "backtest": lambda: backtest.chart_backtest(DECILES, title=TITLE, currency="EUR"),
-    "windows": lambda: backtest.chart_windows(WINDOWS, title=TITLE, interval=0.9),
+    "total": lambda: chart_total(DRAWS, BASE),
+    "concentration": lambda: chart_concentration(CONCENTRATION),
+    "groups": lambda: chart_groups(GROUPS),
+    "segment_grid": lambda: segment_grid.drawn(GRID, currency="EUR"),
+    "migration": lambda: chart_migration(MIGRATION, BEFORE),
+    "retention": lambda: chart_retention(COHORTS),
+    "cumulative": lambda: chart_cumulative(COHORTS),
+    "customer_map": lambda: customer_map.drawn(BINS, title=TITLE, currency="EUR"),
+    "will_buy": lambda: will_buy.drawn(PURCHASE_BINS, title=will_buy.title(PURCHASE_BINS, 52), currency="EUR"),
+    "tracking": lambda: chart_tracking(TRACKING, TESTED),
+    "backtest": lambda: tenths.drawn(DECILES, currency="EUR"),
+    "windows": lambda: chart_windows(WINDOWS),
 }
 
 
@@ -160,7 +188,7 @@ def marks(figure: go.Figure) -> int:
 @pytest.mark.parametrize("name", CHARTS)
 def test_every_chart_says_its_finding_and_fits_its_page(name):
     layout = CHARTS[name]().layout
-    assert layout.title.text == TITLE
+    assert re.match(r"[A-Z0-9].*[^.]$", layout.title.text)  # a heading
     assert re.fullmatch(r"[“A-Z0-9].*\d.*\.", layout.meta["alt"])  # a sentence with its numbers
     assert layout.width is None and layout.autosize
     assert layout.paper_bgcolor == layout.plot_bgcolor == "rgba(0,0,0,0)"
@@ -191,17 +219,29 @@ def test_money_carries_its_currency(name):
     )
 
 
-def test_every_public_function_is_tried():
+def test_every_chart_is_tried():
+    modules = {path.stem for path in (root() / "clv" / "report" / "charts").glob("[a-z]*.py")} - {"canvas"}
     elsewhere = {"campaign", "effects"}  # test_advice
-    everywhere = [
-        name for module in (backtest, buyers, campaign, charts_cohorts, segments, value) for name in vars(module)
-    ]
-    found = {name.removeprefix("chart_") for name in everywhere if name.startswith("chart_")}
-    assert found == set(CHARTS) | elsewhere
+    assert modules == {name.replace("backtest", "tenths") for name in CHARTS} | elsewhere
+    assert {name for name in report.__all__ if name.startswith("chart_")} == {f"chart_{name}" for name in CHARTS}
+
+
+def test_a_table_that_was_not_labelled_is_no_chart_in_an_unknown_currency():
+    with pytest.raises(
+        ClvError, match=r"^a table without its currency: give it to `report.label` first \(share_of_value, group, "
+    ):
+        chart_groups(pd.DataFrame(GROUPS.to_dict()))
+
+
+def test_a_label_goes_where_parquet_and_a_choice_of_rows_go(tmp_path):
+    GROUPS.to_parquet(tmp_path / "groups.parquet")
+    chosen = pd.read_parquet(tmp_path / "groups.parquet").query("customers > 10").reset_index(drop=True)
+    assert chart_groups(chosen).layout.title.text == "Lost: 100\u00a0% of the customers, 12\u00a0% of the value"
+    assert "EUR" in chart_groups(chosen).layout.xaxis.title.text
 
 
 def test_migration_stands_in_the_segments_order_with_its_shares_and_blanks():
-    figure = segments.chart_migration(MIGRATION, title=TITLE)
+    figure = chart_migration(MIGRATION, BEFORE)
     cells = figure.data[0]
     assert list(cells.y) == ["Champions", "Lost", "Not yet customers"]
     assert list(cells.x) == ["Champions", "Loyal", "Lost"]
@@ -218,7 +258,7 @@ def test_migration_stands_in_the_segments_order_with_its_shares_and_blanks():
 
 
 def test_all_customers_stand_in_the_bars_of_their_probability():
-    figure = buyers.chart_will_buy(PURCHASE_BINS, title=TITLE, currency="EUR")
+    figure = CHARTS["will_buy"]()
     repeat, once = figure.data
     assert list(repeat.x) == [5, 30, 70, 95] and list(repeat.width) == pytest.approx([10, 40, 40, 10])
     assert list(repeat.y) == [60, 10, 6, 3] and list(once.y) == [40, 20, 1, 0]
@@ -230,28 +270,28 @@ def test_all_customers_stand_in_the_bars_of_their_probability():
 
 
 def test_months_that_have_begun_are_marked_where_there_are_any():
-    figure = charts_cohorts.chart_retention(COHORTS, title=TITLE)
+    figure = chart_retention(COHORTS)
     marks = trace(figure, "month begun: observed so far, rest forecast")
     begun = COHORTS[(COHORTS["status"] == "split") & (COHORTS["months_since"] > 0)]
     assert list(zip(marks.x, marks.y, strict=True)) == list(zip(begun["months_since"], begun["cohort"], strict=True))
     assert [note.text for note in figure.layout.annotations] == [f"◆ {marks.name}"]
-    whole = charts_cohorts.chart_retention(COHORTS.replace({"status": {"split": "observed"}}), title=TITLE)
+    whole = chart_retention(COHORTS.replace({"status": {"split": "observed"}}))
     assert all(drawn.type == "heatmap" for drawn in whole.data)
 
 
 def test_without_an_earlier_day_there_is_no_migration_to_draw():
-    figure = segments.chart_migration(MIGRATION.head(0), title=TITLE)
+    figure = chart_migration(MIGRATION.head(0), None)
     assert len(figure.data) == 0
 
 
 def test_no_customer_reaches_a_page():
     known = DRAWS.assign(customer_id="ID-ada")
-    figure = value.chart_total(known, BASE, title=TITLE, currency="EUR", interval=0.8)
+    figure = chart_total(known, BASE)
     assert "ID-ada" not in figure.to_json()
 
 
 def test_the_bars_of_the_total_meet_its_limits_and_add_up():
-    figure = value.chart_total(DRAWS, UNTESTED, title=TITLE, currency="EUR", interval=0.8)
+    figure = chart_total(DRAWS, UNTESTED)
     inside, outside = figure.data  # without a backtest there is no second interval to draw
     assert inside.name == "80 % of the model's futures" and inside.marker.color == BAND
     assert min(inside.x - inside.width / 2) == pytest.approx(10)
@@ -275,7 +315,7 @@ def test_with_a_backtest_the_bars_allow_for_misfit_and_a_line_for_the_model_alon
 
 def test_a_total_with_a_far_tail_keeps_its_chart_small():
     far = DRAWS.assign(value_with_misfit=np.where(DRAWS["draw"] == 99, 1e9, DRAWS["value_with_misfit"]))
-    figure = value.chart_total(far, BASE, title=TITLE, currency="EUR", interval=0.8)
+    figure = chart_total(far, BASE)
     assert marks(figure) <= 74
     assert sum(drawn.y.sum() for drawn in figure.data[:2]) == pytest.approx(100)
 
@@ -283,7 +323,7 @@ def test_a_total_with_a_far_tail_keeps_its_chart_small():
 def test_a_total_that_is_certain_has_a_chart():
     certain = DRAWS.assign(value=7.0, value_with_misfit=7.0)
     for base in (BASE, UNTESTED):
-        figure = value.chart_total(certain, base * 0 + 7.0, title=TITLE, currency="EUR", interval=0.8)
+        figure = chart_total(certain, base * 0 + 7.0)
         assert sum(drawn.y.sum() for drawn in figure.data[:2]) == pytest.approx(100)
 
 
@@ -296,14 +336,14 @@ def test_the_concentration_band_is_the_tables():
 def test_a_curve_of_a_million_customers_is_thinned():
     share = np.linspace(0, 1, 100_000)
     table = pd.DataFrame({"customer_share": share, "value_share": share, "lower": share, "upper": share})
-    figure = value.chart_concentration(table, title=TITLE, interval=0.9)
+    figure = chart_concentration(labelled(table))
     assert marks(figure) < 2_000
     assert figure.data[1].x[-1] == 100
 
 
 def test_a_groups_range_is_drawn_where_it_is_even_if_the_mean_lies_outside():
     untested = GROUPS.assign(clv_lower_with_misfit=np.nan, clv_upper_with_misfit=np.nan)
-    figure = value.chart_groups(untested, title=TITLE, currency="EUR", interval=0.9)
+    figure = chart_groups(untested)
     lines = trace(figure, "total: 90 % of the model's futures")
     np.testing.assert_array_equal(lines.x, [4_000, 6_500, np.nan, 500, 650, np.nan])
     assert list(trace(figure, "expected value").x) == [5_000, 700]
@@ -340,7 +380,7 @@ def test_retention_leaves_month_zero_out_and_tells_forecast_from_seen():
 
 
 def test_retention_of_many_cohorts_keeps_the_newest_and_says_how_many_are_missing():
-    figure = charts_cohorts.chart_retention(cohort_table(60, ahead=12), title=TITLE)
+    figure = chart_retention(cohort_table(60, ahead=12))
     drawn, cells = figure.data[0].y, sum(np.isfinite(heat.z).sum() for heat in figure.data[:2])
     assert drawn[-1] == "2028-12" and cells <= 1_500
     assert f"({60 - len(drawn)} older ones left out)" in figure.layout.yaxis.title.text.replace("<br>", " ")
@@ -355,7 +395,7 @@ def test_the_forecast_of_a_cohort_starts_where_the_observation_stops():
 
 
 def test_of_many_cohorts_the_oldest_and_the_newest_are_drawn():
-    figure = charts_cohorts.chart_cumulative(cohort_table(24), title=TITLE, currency="EUR", interval=0.9)
+    figure = chart_cumulative(cohort_table(24))
     labels = [note.text for note in figure.layout.annotations]
     assert labels[0] == "2024-01" and labels[-1] == "2025-12" and len(labels) == 4
     assert sum(bool(drawn.showlegend) for drawn in figure.data) == 3
@@ -372,7 +412,7 @@ def test_the_area_of_a_bubble_is_its_customers():
 
 
 def test_customers_all_but_lost_do_not_stretch_the_map():
-    figure = buyers.chart_customer_map(BINS.assign(clv_mean=[0.0, 120.0]), title=TITLE, currency="EUR")
+    figure = customer_map.drawn(BINS.assign(clv_mean=[0.0, 120.0]), title=TITLE, currency="EUR")
     assert figure.data[0].y[0] == 120 / 10_000
     assert figure.data[0].customdata[0, 1] == 0  # hovering still tells the truth
 
@@ -404,12 +444,12 @@ def test_past_windows_stand_as_shares_of_their_forecasts_shortest_and_earliest_f
 def test_every_past_window_has_a_line_of_its_own():
     # Two short windows end in March 2024.
     short = WINDOWS.head(2).assign(horizon_weeks=2, origin=pd.to_datetime(["2024-02-20", "2024-03-05"]))
-    came = trace(backtest.chart_windows(short, title=TITLE, interval=0.9), "what came")
+    came = trace(chart_windows(short), "what came")
     assert len(set(came.y)) == 2
 
 
 def test_without_a_past_window_the_chart_says_so():
-    figure = backtest.chart_windows(WINDOWS.head(0), title=TITLE, interval=0.9)
+    figure = chart_windows(WINDOWS.head(0))
     assert not figure.data
     assert figure.layout.annotations[0].text
 
@@ -431,8 +471,8 @@ def test_charts_along_time_are_drawn_for_any_span(months):
     )
     cohorts = cohort_table(1, ahead=months)
     for figure in (
-        backtest.chart_tracking(tracking, title=TITLE, interval=0.9),
-        charts_cohorts.chart_retention(cohorts, title=TITLE),
-        charts_cohorts.chart_cumulative(cohorts, title=TITLE, currency="EUR", interval=0.9),
+        chart_tracking(tracking, TESTED),
+        chart_retention(cohorts),
+        chart_cumulative(cohorts),
     ):
         assert marks(figure) > 0 and len(figure.to_json()) < 400_000

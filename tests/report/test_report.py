@@ -14,8 +14,12 @@ from test_advice import CAMPAIGN
 
 from clv.checks.gate import PASS, Check
 from clv.forecast.tables import COHORTS, CUSTOMERS, SEGMENTS
-from clv.report import display, key_figures, tables
-from clv.report.charts import backtest, buyers, segments, value
+from clv.report import display, key_figures
+from clv.report.charts import migration as migration_chart
+from clv.report.charts import tenths, total, tracking, will_buy, windows
+from clv.report.labels import label
+from clv.report.markup import Words, markup
+from clv.report.tables import backtest, value
 from clv.report.text import advice, cover, log, markdown, notebooks, trust
 from clv.rfm.segments import ACTIONS, SEGMENT_MAP
 
@@ -100,6 +104,9 @@ def said(text: str) -> str:
     return text.replace("\u00a0", " ")
 
 
+label(GROUPS, currency="USD", interval=0.9)
+
+
 def untested() -> tuple[dict, pd.DataFrame]:
     """Return figures and groups of a run without a backtest: nothing allows for misfit."""
     without = {name: FIGURES[name] | {"with_misfit": None} for name in ("total_clv", "expected_purchases")}
@@ -174,11 +181,10 @@ def test_without_a_backtest_the_bottom_line_has_the_models_own_limits_and_says_s
 
 
 def test_the_title_of_the_total_has_the_limits_that_the_chart_shades():
-    options = {"currency": "USD", "interval": 0.9}
-    assert said(value.title_total(untested()[1].iloc[0], **options)) == (
+    assert said(total.title(untested()[1])) == (
         "All customers together will bring 63,100 to 74,800 USD with 90 % probability"
     )
-    assert "52,300 to 91,500 USD" in said(value.title_total(GROUPS.iloc[0], **options))
+    assert "52,300 to 91,500 USD" in said(total.title(GROUPS))
 
 
 def test_the_bottom_line_ends_with_how_the_last_forecast_did():
@@ -206,14 +212,14 @@ def test_what_passed_needs_no_warning_and_every_warning_its_own_line():
 def test_a_run_without_a_backtest_says_so():
     figures, groups = untested()
     assert "has **not** been tested" in cover.bottom_line(figures, groups)
-    assert backtest.title_tracking(figures) == backtest.title_backtest(None, "USD") == "No backtest in this run"
-    own = tables.groups_table(groups, currency="USD", interval=0.9)
+    assert tracking.title(figures) == tenths.title(pd.DataFrame(), "USD") == "No backtest in this run"
+    own = value.groups_table(groups)
     assert "Total: 90 % if the model is right" in map(said, own.columns)
     assert not own.columns.str.contains("past errors").any()
 
 
 def test_a_groups_table_has_both_intervals_each_by_its_name():
-    table = tables.groups_table(GROUPS, currency="USD", interval=0.9).rename(columns=said).map(said)
+    table = value.groups_table(GROUPS).rename(columns=said).map(said)
     assert table.loc["Champions", "Total: 90 %, allowing for past errors"] == "40,200 to 70,300"
     assert table.loc["Champions", "Total: 90 % if the model is right"] == "47,500 to 58,900"
 
@@ -249,7 +255,7 @@ def test_a_holdout_without_purchases_is_still_reported():
     for name in ("purchases", "value"):
         nobody["backtest"][name] |= {"actual": 0, "error": None}
     assert "0 purchases came where 1,653 were expected" in said(markdown.markdown_report(nobody, GROUPS, LEDGER))
-    assert said(backtest.title_tracking(nobody)) == "1,653 purchases were forecast, 0 came"
+    assert said(tracking.title(nobody)) == "1,653 purchases were forecast, 0 came"
 
 
 def test_the_text_report_holds_the_same_findings():
@@ -274,10 +280,10 @@ def test_the_footer_says_what_the_report_rests_on_and_of_a_report_without_figure
 
 def test_tables_for_people_escape_and_align():
     table = pd.DataFrame({"Words": ["<b>x</b>", "y"], "Numbers": ["1,200", "-3"]}, index=["a", "b"])
-    page = display.shown(table).data
+    page = markup(table)
     assert "&lt;b&gt;x&lt;/b&gt;" in page
     assert '<th class="word">b</th><td class="word">y</td><td class="number">-3</td>' in page
-    assert display.shown(table, "a < b").data.startswith("<table><caption>a &lt; b</caption><thead>")
+    assert Words(table).captioned("a < b")._repr_html_().startswith("<table><caption>a &lt; b</caption><thead>")
 
 
 def test_checks_that_warn_stand_first_and_those_that_passed_are_folded():
@@ -289,14 +295,14 @@ def test_checks_that_warn_stand_first_and_those_that_passed_are_folded():
 
 
 def test_an_empty_table_is_not_folded_but_left_out():
-    table = pd.DataFrame({"x": ["1"]})
-    assert display.folded(table, "c", "Open").data.startswith("<details><summary>Open</summary><table>")
-    assert display.folded(table[:0], "c", "Open").data == ""
+    table = Words({"x": ["1"]})
+    assert display.folded(table, "Open").data.startswith("<details><summary>Open</summary><table>")
+    assert display.folded(table[:0], "Open").data == ""
 
 
 def test_long_words_are_not_cut_short():
     sentence = "a very long sentence " * 20
-    assert sentence in display.shown(pd.DataFrame({"": [sentence]})).data
+    assert sentence in markup(pd.DataFrame({"": [sentence]}))
 
 
 def test_the_data_dictionary_explains_every_exported_column():
@@ -402,7 +408,9 @@ def past_windows() -> pd.DataFrame:
 
 
 def test_past_windows_are_shown_with_their_error_and_their_interval():
-    table = tables.windows_table(past_windows(), "value", interval=0.9, currency="USD")
+    rows = past_windows()
+    label(rows, currency="USD", interval=0.9)
+    table = backtest.windows_table(rows, "value")
     assert [said(name) for name in table.index] == ["from 31 Mar 1998, 13 weeks", "from 30 Dec 1997, 26 weeks"]
     assert {said(column): said(cell) for column, cell in table.iloc[1].items()} == {
         "Customers": "2,300",
@@ -412,16 +420,16 @@ def test_past_windows_are_shown_with_their_error_and_their_interval():
         "Off": "+25 %",
         "Single customers inside": "91 %",
     }
-    counted = tables.windows_table(past_windows(), "purchases", interval=0.9)
+    counted = backtest.windows_table(rows, "purchases")
     assert said(counted.loc[counted.index[0], "Off"]) == "-20 %"
     assert counted["Purchases forecast"].tolist() == ["640"]
 
 
 def test_the_title_of_the_past_counts_totals_inside():
-    assert backtest.title_windows(past_windows()) == (
+    assert windows.title(past_windows()) == (
         "Past totals inside the model's own interval: 1 of 1 (13 weeks), 0 of 1 (26 weeks)"
     )
-    assert backtest.title_windows(past_windows().head(1)) == "No past window to test on"  # purchases are not value
+    assert windows.title(past_windows().head(1)) == "No past window to test on"  # purchases are not value
 
 
 def test_tested_segments_come_in_the_readers_order_and_say_what_missed():
@@ -436,7 +444,8 @@ def test_tested_segments_come_in_the_readers_order_and_say_what_missed():
             "value_actual": [1400.0, 150.0, 1250.0, 1400.0],
         }
     )
-    table = tables.tested_segments_table(groups, currency="USD", interval=0.9)
+    label(groups, currency="USD", interval=0.9)
+    table = backtest.tested_segments_table(groups)
     assert table.index.tolist() == ["Champions", "Lost"]
     assert table["Inside"].tolist() == ["no", "yes"]  # a limit is inside
     assert table["Came"].tolist() == ["1,250", "150"]
@@ -453,10 +462,10 @@ def test_scores_are_shown_for_everybody_and_by_what_was_known():
         "rmse": 1.3,
     }
     histories = {"bought once": single | {"n_customers": 6}, "came back": single | {"n_customers": 4}}
-    table = tables.history_table(single | {"by_history": histories})
+    table = backtest.history_table(single | {"by_history": histories})
     assert table["Customers"].to_dict() == {"all": "10", "bought once": "6", "came back": "4"}
     assert said(table.rename(columns=said).loc["all", "90 % held"]) == "93 %"
-    assert tables.history_table(None).empty
+    assert backtest.history_table(None).empty
 
 
 def test_amounts_are_shown_per_purchase():
@@ -464,7 +473,7 @@ def test_amounts_are_shown_per_purchase():
         {"customers": 10.0, "purchases": 25.0, "expected": 36.75, "actual": 35.0, "0.90": 0.88, "pit_distance": 0.031},
         index=["all"],
     )
-    table = tables.spend_table(spend, "USD").rename(columns=said)
+    table = backtest.spend_table(spend, "USD").rename(columns=said)
     assert table.columns.tolist() == [
         "Customers", "Purchases", "Expected per purchase (USD)", "Came (USD)", "90 % held", "PIT distance"
     ]  # fmt: skip
@@ -481,7 +490,7 @@ def test_windows_are_announced_with_what_was_known_and_came():
             "actual_purchases": [3, 4, 0, 1],
         }
     )
-    table = tables.rolling_table(rolling)
+    table = backtest.rolling_table(rolling)
     assert [said(name) for name in table.index] == ["13 weeks", "13 weeks", "26 weeks"]
     assert table.iloc[0].tolist() == ["1997-07-01", "2", "1", "7"]
 
@@ -491,9 +500,9 @@ def test_the_title_of_migration_tells_of_the_first_segment():
         [("Champions", "Champions", 0.6), ("Champions", "Lost", 0.4), ("Lost", "Lost", 1.0)],
         columns=["segment_before", "segment_now", "share"],
     )
-    assert said(segments.title_migration(migration, "2025-06-30")) == "60 % of the Champions of 30 June 2025 still are"
-    assert said(segments.title_migration(migration[1:], "2025-06-30")).startswith("0 % of the Champions")
-    assert segments.title_migration(migration.head(0), None) == "No earlier day to compare segments with"
+    assert said(migration_chart.title(migration, "2025-06-30")) == "60 % of the Champions of 30 June 2025 still are"
+    assert said(migration_chart.title(migration[1:], "2025-06-30")).startswith("0 % of the Champions")
+    assert migration_chart.title(migration.head(0), None) == "No earlier day to compare segments with"
 
 
 def test_the_text_report_says_what_is_usually_done_with_each_segment_there_is():
@@ -508,7 +517,7 @@ def test_a_tier_says_how_surely_its_customers_belong_to_it():
     customers = pd.DataFrame(
         {"value_tier": ["Top 10 %", "Top 10 %", "Next 20 %", "Next 30 %"], "value_tier_probability": [1, 0.5, 0.4, 0.3]}
     )
-    table = tables.tiers_table(tiers, customers, currency="USD", interval=0.9).map(said)
+    table = value.tiers_table(tiers, customers).map(said)
     assert table["Belong there"].tolist() == ["75 %", "40 %", "30 %"]
 
 
@@ -517,19 +526,17 @@ def test_moves_are_listed_the_largest_first_without_those_who_stayed():
         [("A", "A", 90, 0.9), ("A", "B", 10, 0.1), ("B", "A", 50, 1.0)],
         columns=["segment_before", "segment_now", "customers", "share"],
     )
-    table = tables.migration_table(migration).map(said)
+    table = value.migration_table(migration).map(said)
     assert table.reset_index().to_numpy().tolist() == [["B", "A", "50", "100 %"], ["A", "B", "10", "10 %"]]
 
 
 def test_the_share_that_will_probably_buy_is_a_title():
     bins = pd.DataFrame({"customers": [12, 5, 3], "likely": [False, True, True]})
-    assert (
-        said(buyers.title_will_buy(bins, 52)) == "40 % of all customers are more likely than not to buy within 52 weeks"
-    )
+    assert said(will_buy.title(bins, 52)) == "40 % of all customers are more likely than not to buy within 52 weeks"
 
 
 def test_the_verdict_of_a_test_stands_beside_its_question():
-    table = tables.answers_table([("Was it right?", "It was.", "held"), ("Really?", "No.", "missed")])
+    table = backtest.answers_table([("Was it right?", "It was.", "held"), ("Really?", "No.", "missed")])
     assert table.reset_index().to_numpy().tolist() == [
         ["Was it right?", "held", "It was."],
         ["Really?", "missed", "No."],

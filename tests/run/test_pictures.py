@@ -8,7 +8,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from test_browser import CHROMIUM
 from test_charts import CHARTS, MIGRATION
 
-from clv.report.charts import segments
+from clv.report.charts.migration import chart_migration
 from clv.report.page.html import PLOTLY
 from clv.run import pictures
 from clv.run.folder import Run
@@ -92,9 +92,7 @@ def test_a_browser_that_never_answers_is_not_waited_for(run, monkeypatch):
 
 
 def test_a_chart_with_nothing_to_draw_is_no_picture(run):
-    empty = new_output(
-        "display_data", {PLOTLY: json.loads(segments.chart_migration(MIGRATION[:0], title="No").to_json())}
-    )
+    empty = new_output("display_data", {PLOTLY: json.loads(chart_migration(MIGRATION[:0], None).to_json())})
     notebook = book()
     notebook.cells.append(new_code_cell("draw()", outputs=[empty]))
     assert pictures.write_pictures(notebook, run) == ([], "")

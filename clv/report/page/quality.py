@@ -13,8 +13,9 @@ import nbformat
 import pandas as pd
 from nbformat import NotebookNode
 
-from clv.report import display, tables
 from clv.report.figures.log import plot_order_amounts, plot_weekly_activity
+from clv.report.markup import markup
+from clv.report.tables.log import findings_table, ledger_table, rules_table
 from clv.report.text import log
 from clv.rfm.support import Support
 
@@ -47,7 +48,7 @@ def _cells(found: Inspection) -> Iterator[NotebookNode]:
         yield _text(log.kept(found.customers, found.currency))
     if found.quality is not None:
         yield _text("## What to look at\n\n" + log.findings_in_words(found.quality))
-        needs_eyes = tables.findings_table(found.quality, found.currency)
+        needs_eyes = findings_table(found.quality, found.currency)
         if len(needs_eyes):
             yield _table(needs_eyes)
     if found.ledger is not None:
@@ -55,7 +56,7 @@ def _cells(found: Inspection) -> Iterator[NotebookNode]:
             "## Where every row went\n\nEach row of the source is in exactly one line, and so is its money: "
             f"source = kept + all other lines.\n\n{log.left_out(found.ledger, found.currency)}"
         )
-        yield _table(tables.ledger_table(found.ledger, found.currency))
+        yield _table(ledger_table(found.ledger, found.currency))
     if found.supports:
         yield _text("## What these data can carry\n\n" + log.support_in_words(found.supports))
     if found.weekly is not None and found.amounts is not None and len(found.amounts):
@@ -70,7 +71,7 @@ def _cells(found: Inspection) -> Iterator[NotebookNode]:
         yield _table(found.mapping)
     if found.quality is not None:
         yield _text("## All rules\n\nThe first rule that holds takes a row; a warning takes none.")
-        yield _table(tables.rules_table(found.quality))
+        yield _table(rules_table(found.quality))
 
 
 def _text(markdown: str) -> NotebookNode:
@@ -78,7 +79,7 @@ def _text(markdown: str) -> NotebookNode:
 
 
 def _table(table: pd.DataFrame) -> NotebookNode:
-    return _shown({"text/html": display.shown(table).data})
+    return _shown({"text/html": markup(table)})
 
 
 def _figure(figure: Any, described: str) -> NotebookNode:

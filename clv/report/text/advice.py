@@ -11,9 +11,11 @@ from IPython.display import Markdown
 from clv.decisions.contacts import LOWEST_P_ALIVE, RANDOM, TOP_SPENDERS
 from clv.decisions.uplift import RATE
 from clv.forecast.tables import shown_limits
-from clv.report import display, tables
-from clv.report.charts.campaign import chart_campaign, chart_effects, title_campaign, title_effects
+from clv.report import display
+from clv.report.charts.campaign import chart_campaign
+from clv.report.charts.effects import chart_effects
 from clv.report.key_figures import Figures
+from clv.report.tables.value import acquisition_table, watch_table
 from clv.words import count, money, percent, probability, span, weeks
 
 _RULES = {
@@ -30,22 +32,17 @@ def to_decide(
     acquisition: pd.DataFrame,
     watch_list: pd.DataFrame,
     *,
-    currency: str,
-    interval: float,
     show_customer_ids: bool,
 ) -> list[Any]:
     """Return what the report shows about decisions, in order: tables DECISIONS, EFFECTS, ACQUISITION and WATCH_LIST."""
-    found, parts = figures["campaign"], [Markdown(campaign_in_words(figures))]
-    if found is not None:
-        parts += [
-            chart_campaign(curve, found, title=title_campaign(figures), currency=currency, interval=interval),
-            chart_effects(effects, found, title=title_effects(figures), currency=currency, interval=interval),
-        ]
-    watched = tables.watch_table(watch_list, currency=currency, show_customer_ids=show_customer_ids)
-    earned = tables.acquisition_table(acquisition, currency=currency, interval=interval)
-    by_cohort = display.folded(earned, "Acquisition cohorts", "What each acquisition cohort has brought and will bring")
-    parts += [Markdown(acquisition_in_words(figures)), by_cohort, Markdown(watch_list_in_words(watch_list, currency))]
-    return [*parts, display.shown(watched)] if len(watch_list) else parts
+    parts: list[Any] = [Markdown(campaign_in_words(figures))]
+    if figures["campaign"] is not None:
+        parts += [chart_campaign(curve, figures), chart_effects(effects, figures)]
+    earned = acquisition_table(acquisition)
+    by_cohort = display.folded(earned, "What each acquisition cohort has brought and will bring")
+    watched = Markdown(watch_list_in_words(watch_list, figures["currency"]))
+    parts += [Markdown(acquisition_in_words(figures)), by_cohort, watched]
+    return [*parts, watch_table(watch_list, show_customer_ids=show_customer_ids)] if len(watch_list) else parts
 
 
 def where_to_begin(figures: Figures, groups: pd.DataFrame) -> str:

@@ -3,8 +3,8 @@
 import pandas as pd
 
 from clv.forecast.tiers import of_grouping
-from clv.report import tables
 from clv.report.key_figures import Figures
+from clv.report.tables.value import groups_table
 from clv.report.text import advice, trust
 from clv.report.text.cover import banner, bottom_line
 from clv.report.text.log import left_out
@@ -16,15 +16,14 @@ def markdown_report(figures: Figures, groups: pd.DataFrame, ledger: pd.DataFrame
     """Return report.md: the report's findings as text."""
     named = of_grouping(groups, "rfm_segment")
     tiers = of_grouping(groups, "value_tier")
-    options = {"currency": figures["currency"], "interval": figures["interval"]}
     parts = [
         f"# What our customers are worth, {day(figures['as_of'])}",
         banner(figures),
         bottom_line(figures, groups),
         "## Segments",
-        _markdown_table(tables.groups_table(named, **options)),
+        _markdown_table(groups_table(named)),
         "## Value tiers",
-        _markdown_table(tables.groups_table(tiers, **options)),
+        _markdown_table(groups_table(tiers)),
         "## What to do",
         advice.where_to_begin(figures, named),
         _what_is_done(named),

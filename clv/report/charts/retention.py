@@ -1,0 +1,111 @@
+"""The retention triangle: which share of each cohort buys, month by month."""
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from clv.report.charts.canvas import colour_bar, colour_scale, new_chart
+from clv.report.figures.style import MODEL_RAMP, OBSERVED, OBSERVED_RAMP
+from clv.words import percent
+
+MOST_CELLS = 1_500  # of a heat map; charts stay below 2,000 marks
+_STATUS_WORDS = {
+    "observed": "observed",
+    "split": "month begun: observed so far, rest forecast",
+    "forecast": "forecast, customers won so far",
+}
+
+
+def chart_retention(cohorts: pd.DataFrame) -> go.Figure:
+    """Show which share of each cohort buys month by month; `cohorts` is table COHORTS.
+
+    Month 0 is left out: everybody bought then; so is a month that the horizon cuts.
+    What was seen and what is forecast differ in hue, not in scale.
+    """
+    whole = cohorts[(cohorts["months_since"] > 0) & (cohorts["status"] != "cut")]
+    rows, left_out = _newest(whole if len(whole) else cohorts)
+    figure = new_chart(
+        title(cohorts),
+        x="Months since the first purchase",
+        y="Month of the first purchase" + (f" ({left_out} older ones left out)" if left_out else ""),
+        alt=sentence(rows),
+        height=230 + 17 * max(rows["cohort"].nunique(), 9),
+    )
+    highest = max(100 * rows["active"].max(), 1e-9)
+    # Whole matrices with gaps: plotly cannot draw a triangle given as a list of cells.
+    active, seen = _matrix(rows, "active"), _matrix(rows, "status") == "observed"
+    told = rows.assign(status=rows["status"].map(_STATUS_WORDS))
+    words = np.dstack([_matrix(told, "month"), _matrix(told, "status")])
+    parts = ((seen, OBSERVED_RAMP, "observed", 0.0), (~seen, MODEL_RAMP, "forecast", 0.53))
+    for chosen, ramp, name, place in parts:
+        figure.add_heatmap(
+            x=active.columns,
+            y=active.index,
+            z=100 * active.where(chosen),
+            zmin=0,
+            zmax=highest,
+            colorscale=colour_scale(ramp),
+            colorbar=colour_bar(f"Buying, {name} (%)", x=place, length=0.47),
+            customdata=words,
+            hovertemplate="Cohort %{y}, month %{x} (%{customdata[0]}):<br>%{z:.1f} % of the cohort buy<br>"
+            "%{customdata[1]}<extra></extra>",
+            hoverongaps=False,
+            xgap=1,
+            ygap=1,
+            name=name,
+        )
+    begun = rows[rows["status"] == "split"]
+    if len(begun):
+        figure.add_scatter(
+            x=begun["months_since"],
+            y=begun["cohort"],
+            mode="markers",
+            marker={"symbol": "diamond", "size": 6, "color": OBSERVED, "line": {"color": "#ffffff", "width": 1}},
+            name=_STATUS_WORDS["split"],
+            hoverinfo="skip",
+            showlegend=False,
+        )
+        # The scales stand where a legend would.
+        figure.add_annotation(
+            text=f"◆ {_STATUS_WORDS['split']}",
+            showarrow=False,
+            font={"color": OBSERVED, "size": 13},
+            **{"x": 1, "xref": "paper", "xanchor": "right", "y": 1, "yref": "paper", "yanchor": "bottom"},
+        )
+    figure.update_xaxes(showgrid=False, zeroline=False, range=[active.columns.min() - 0.5, active.columns.max() + 0.5])
+    figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
+    return figure
+
+
+def title(cohorts: pd.DataFrame) -> str:
+    """Say which share of new customers comes back at once."""
+    seen = cohorts[(cohorts["status"] == "observed") & (cohorts["months_since"] == 1)]
+    share = np.average(seen["active"], weights=seen["customers"]) if len(seen) else 0.0
+    return f"{percent(float(share))} of new customers buy again in the month after their first"
+
+
+def sentence(whole: pd.DataFrame) -> str:
+    """Return which share buys early, late and in the forecast; `whole` are whole months of table COHORTS."""
+    seen, ahead = whole[whole["status"] == "observed"], whole[whole["status"] != "observed"]
+    parts = [f"{percent(_buying(ahead))} buy a month in the forecast"] if len(ahead) else []
+    if len(seen):
+        first, last = seen["months_since"].min(), seen["months_since"].max()
+        early = f"{percent(_buying(seen[seen['months_since'] == first]))} buy in month {first} after it"
+        late = f"{percent(_buying(seen[seen['months_since'] == last]))} in month {last}, the last observed"
+        parts = [early, *([late] if last > first else []), *parts]
+    return f"Everybody buys in month 0; of {whole['cohort'].nunique()} cohorts, {'; '.join(parts)}."
+
+
+def _buying(rows: pd.DataFrame) -> float:
+    return float(np.average(rows["active"], weights=rows["customers"]))
+
+
+def _matrix(rows: pd.DataFrame, column: str) -> pd.DataFrame:
+    return rows.pivot(index="cohort", columns="months_since", values=column).sort_index()
+
+
+def _newest(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Return the newest cohorts that fit into one heat map, and how many older ones do not."""
+    cells = rows.groupby("cohort").size().sort_index(ascending=False).cumsum()
+    kept = cells.index[cells <= MOST_CELLS]
+    return rows[rows["cohort"].isin(kept)], len(cells) - len(kept)

@@ -1,0 +1,55 @@
+"""The chart of tracking: whether repeat purchases came week by week as forecast."""
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from clv.report.charts.canvas import add_band, blank_chart, mark_at, new_chart, thinned
+from clv.report.figures.style import MODEL, OBSERVED
+from clv.report.key_figures import Figures
+from clv.words import count, futures
+
+
+def chart_tracking(tracking: pd.DataFrame, figures: Figures) -> go.Figure:
+    """Show whether repeat purchases came as forecast; table TRACKING, and the key figures."""
+    if tracking.empty:
+        return blank_chart(title(figures))
+    interval = figures["interval"]
+    figure = new_chart(
+        title(figures),
+        x="Weeks since the first purchase of all",
+        y="Repeat purchases so far",
+        alt=sentence(tracking, interval=interval),
+    )
+    tracking = thinned(tracking)
+    known = tracking[tracking["lower"].notna()]
+    add_band(figure, known["week"], known["lower"], known["upper"], futures(interval))
+    for column, colour, name in (("expected", MODEL, "expected by the model"), ("actual", OBSERVED, "what happened")):
+        figure.add_scatter(
+            x=tracking["week"],
+            y=tracking[column],
+            mode="lines",
+            line={"color": colour, "width": 2.5},
+            name=name,
+            hovertemplate=f"Week %{{x}}: %{{y:,.0f}} repeat purchases<br>{name}<extra></extra>",
+        )
+    mark_at(figure, tracking.loc[tracking["period"] == "calibration", "week"].max(), "forecast begins")
+    figure.update_yaxes(rangemode="tozero")
+    return figure
+
+
+def title(figures: Figures) -> str:
+    """Say how many purchases were forecast and how many came."""
+    if figures["backtest"] is None:
+        return "No backtest in this run"
+    purchases = figures["backtest"]["purchases"]
+    return f"{count(purchases['forecast']['mean'])} purchases were forecast, {count(purchases['actual'])} came"
+
+
+def sentence(tracking: pd.DataFrame, *, interval: float) -> str:
+    """Return where the lines end."""
+    end = tracking.iloc[-1]
+    band = f" ({futures(interval)}: {count(end['lower'])} to {count(end['upper'])})" if pd.notna(end["lower"]) else ""
+    return (
+        f"By week {end['week']:.0f}, {count(end['actual'])} repeat purchases had come where {count(end['expected'])} "
+        f"were expected{band}."
+    )

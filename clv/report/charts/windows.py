@@ -1,0 +1,68 @@
+"""The chart of past windows: how far totals of value fell from their forecasts."""
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from clv.report.charts.canvas import blank_chart, mark_at, new_chart
+from clv.report.figures.style import MODEL, OBSERVED
+from clv.report.labels import interval_of
+from clv.words import if_right, percent
+
+
+def chart_windows(windows: pd.DataFrame) -> go.Figure:
+    """Show how far past totals of value fell from their forecasts; `windows` is table WINDOWS."""
+    rows = windows[windows["outcome"] == "value"].sort_values(["horizon_weeks", "origin"])
+    if rows.empty:
+        return blank_chart(title(windows), "No past window has enough history before it to be tested on.")
+    figure = new_chart(
+        title(windows),
+        x="% of the forecast",
+        y="",
+        alt=sentence(rows),
+        height=170 + 30 * len(rows),
+    )
+    names = [
+        f"{row.horizon_weeks} weeks to {row.origin + pd.Timedelta(weeks=row.horizon_weeks):%d %b %Y}"
+        for row in rows.itertuples()
+    ]
+    share = 100 * rows[["lower", "upper", "actual"]].div(rows["forecast"], axis="index")
+    figure.add_scatter(
+        y=np.repeat(names, 3),
+        x=np.column_stack([share[["lower", "upper"]], np.full(len(rows), np.nan)]).ravel(),
+        mode="lines",
+        line={"color": MODEL, "width": 5},
+        name=if_right(interval_of(windows)),
+        hoverinfo="skip",
+    )
+    figure.add_scatter(
+        y=names,
+        x=share["actual"],
+        mode="markers",
+        marker={"color": OBSERVED, "size": 11, "symbol": "diamond"},
+        name="what came",
+        customdata=rows[["actual", "forecast"]],
+        hovertemplate="%{y}<br>forecast %{customdata[1]:,.0f}, came %{customdata[0]:,.0f} (%{x:.0f} %)<extra></extra>",
+    )
+    mark_at(figure, 100, "as forecast")
+    figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
+    return figure
+
+
+def title(windows: pd.DataFrame) -> str:
+    """Say in how many past windows of each length the total value lay inside the interval that the model announced."""
+    rows = windows[windows["outcome"] == "value"]
+    if rows.empty:
+        return "No past window to test on"
+    inside = rows["actual"].between(rows["lower"], rows["upper"]).groupby(rows["horizon_weeks"])
+    parts = [f"{held.sum()} of {len(held)} ({weeks} weeks)" for weeks, held in inside]
+    return f"Past totals inside the model's own interval: {', '.join(parts)}"
+
+
+def sentence(rows: pd.DataFrame) -> str:
+    """Return how far past windows were off; `rows` are those of one outcome of table WINDOWS."""
+    share, inside = rows["actual"] / rows["forecast"], rows["actual"].between(rows["lower"], rows["upper"])
+    return (
+        f"What came lay between {percent(share.min())} and {percent(share.max())} of the forecast, in {inside.sum()} "
+        f"of {len(rows)} windows inside the interval that holds if the model is right."
+    )

@@ -1,0 +1,126 @@
+"""Tables of how wrong forecasts were and what was checked."""
+
+from typing import Any
+
+import pandas as pd
+
+from clv.forecast.tiers import of_grouping
+from clv.report.labels import currency_of, interval_of
+from clv.report.markup import Words, ranges
+from clv.words import NBSP, amount, count, percent
+
+
+def rolling_table(rolling: pd.DataFrame) -> Words:
+    """Return the windows of table ROLLING as people read them."""
+    windows = rolling.groupby(["horizon_weeks", "origin"], as_index=False).agg(
+        customers=("customer_id", "size"),
+        repeat=("frequency", lambda frequency: (frequency > 0).sum()),
+        came=("actual_purchases", "sum"),
+    )
+    return Words(
+        {
+            "Forecast from": windows["origin"].dt.strftime("%Y-%m-%d"),
+            "Customers known": windows["customers"].map(count),
+            "With repeat purchases": windows["repeat"].map(count),
+            "Purchases in the window": windows["came"].map(count),
+        }
+    ).set_axis(pd.Index([f"{weeks}{NBSP}weeks" for weeks in windows["horizon_weeks"]], name="Ahead"), axis="index")
+
+
+def windows_table(windows: pd.DataFrame, outcome: str) -> Words:
+    """Return the past windows of table WINDOWS as people read them: purchases or value forecast and what came."""
+    rows = windows[windows["outcome"] == outcome]
+    unit = "Purchases" if outcome == "purchases" else f"Value ({currency_of(windows)})"
+    written = count if outcome == "purchases" else amount
+    names = [f"from {row.origin:%d %b %Y}, {row.horizon_weeks} weeks".replace(" ", NBSP) for row in rows.itertuples()]
+    return Words(
+        {
+            "Customers": rows["customers"].map(count),
+            f"{unit} forecast": rows["forecast"].map(written),
+            f"Total: {percent(interval_of(windows))} if the model is right": [
+                f"{written(row.lower)} to {written(row.upper)}".replace(" ", NBSP) for row in rows.itertuples()
+            ],
+            "Came": rows["actual"].map(written),
+            "Off": (rows["actual"] / rows["forecast"] - 1).map(_signed),
+            "Single customers inside": rows["coverage"].map(percent),
+        }
+    ).set_axis(pd.Index(names, dtype="str", name="Window"), axis="index")
+
+
+def tested_segments_table(groups: pd.DataFrame) -> Words:
+    """Return what segments were forecast to bring and brought; `groups` is table BACKTEST_GROUPS."""
+    rows = of_grouping(groups, "rfm_segment")
+    inside = rows["value_actual"].between(rows["value_lower"], rows["value_upper"])
+    return (
+        Words(
+            {
+                "Customers": rows["customers"].map(count),
+                f"Value forecast ({currency_of(groups)})": rows["value_forecast"].map(amount),
+                f"Total: {percent(interval_of(groups))} if the model is right": ranges(
+                    rows["value_lower"], rows["value_upper"]
+                ),
+                "Came": rows["value_actual"].map(amount),
+                "Inside": inside.map({True: "yes", False: "no"}),
+            }
+        )
+        .set_axis(rows["group"].rename("Segment"), axis="index")
+        .captioned("Segments in the backtest")
+    )
+
+
+def history_table(outcome: dict[str, Any] | None) -> Words:
+    """Return the scores of single customers by what was known of them; `outcome` as in `backtest.figures`."""
+    if outcome is None:
+        return Words()
+    rows = {"all": outcome, **outcome["by_history"]}
+    return Words(
+        {
+            history: {
+                "Customers": count(row["n_customers"]),
+                **{f"{percent(float(level))} held": percent(share) for level, share in row["coverage"].items()},
+                "PIT distance": f"{row['pit_distance']:.3f}",
+                "CRPS": f"{row['crps']:.3f}",
+                "Mean absolute error": f"{row['mae']:.3f}",
+                "Root mean square error": f"{row['rmse']:.3f}",
+            }
+            for history, row in rows.items()
+        }
+    ).T.rename_axis("History")
+
+
+def spend_table(spend: pd.DataFrame, currency: str) -> Words:
+    """Return the backtest of the amounts as people read it; `spend` is from `backtest.spend_figures`."""
+    levels = [name for name in spend.columns if name.startswith("0.")]
+    return Words(
+        {
+            "Customers": spend["customers"].map(count),
+            "Purchases": spend["purchases"].map(count),
+            f"Expected per purchase ({currency})": spend["expected"].map("{:,.2f}".format),
+            f"Came ({currency})": spend["actual"].map("{:,.2f}".format),
+            **{f"{percent(float(level))} held": spend[level].map(percent) for level in levels},
+            "PIT distance": spend["pit_distance"].map("{:.3f}".format),
+        }
+    )
+
+
+def checks_table(checks: pd.DataFrame | list[dict[str, Any]]) -> Words:
+    """Return the checks of the posteriors, one row each."""
+    found = pd.DataFrame(checks)
+    return Words(
+        {
+            "Check": found["name"],
+            "Found": found["figure"].map("{:.4g}".format),
+            "Limit": found["limit"],
+            "Verdict": found["verdict"],
+        }
+    ).set_axis(found["part"].rename("Part"), axis="index")
+
+
+def answers_table(answers: list[tuple[str, str, str]]) -> Words:
+    """Return `trust.answers` as people read them, the verdict first: a phone shows no more."""
+    table = Words(answers, columns=["Question", "What the tests say", "Verdict"]).set_index("Question")
+    return table[["Verdict", "What the tests say"]].captioned("What the tests say")
+
+
+def _signed(share: float) -> str:
+    return f"{share * 100:+.0f}{NBSP}%"

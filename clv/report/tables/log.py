@@ -1,0 +1,67 @@
+"""Tables of the log: the ledger, what was found, the rules, what the data can say."""
+
+import pandas as pd
+
+from clv.report.key_figures import share_of_best
+from clv.report.markup import Words
+from clv.transactions.rules import LEAVE_OUT, QUARANTINE, WARN
+from clv.words import count, percent
+
+
+def ledger_table(ledger: pd.DataFrame, currency: str) -> Words:
+    """Return the ledger as people read it."""
+    return Words(
+        {
+            "Rows": ledger["rows"].map(count),
+            f"Amount ({currency})": ledger["amount"].map("{:,.2f}".format),
+            "Meaning": ledger["meaning"],
+        }
+    ).set_axis(ledger["line"].rename("Line"), axis="index")
+
+
+def findings_table(quality: pd.DataFrame, currency: str) -> Words:
+    """Return the rules of table QUALITY that found faults or warn, and what to do about them."""
+    found = quality[(quality["rows"] > 0) & (quality["severity"] != LEAVE_OUT)]
+    return (
+        Words(
+            {
+                "Done": found["severity"].map({QUARANTINE: "left out", WARN: "kept"}),
+                "Column": found["column"],
+                "Rows": found["rows"].map(count),
+                "Share": found["share"].map(percent),
+                f"Amount ({currency})": found["amount"].map("{:,.2f}".format),
+                "First records": found["records"],
+                "What to do": found["advice"],
+            }
+        )
+        .set_axis(found["meaning"].rename("Found"), axis="index")
+        .captioned("What to look at in the data")
+    )
+
+
+def rules_table(quality: pd.DataFrame) -> Words:
+    """Return every rule of table QUALITY with its condition and what it found."""
+    return Words(
+        {
+            "Does": quality["severity"],
+            "Rows": quality["rows"].map(count),
+            "First records": quality["records"],
+            "When": quality["condition"],
+        }
+    ).set_axis(quality["rule"].rename("Rule"), axis="index")
+
+
+def quality_table(customers: pd.DataFrame) -> Words:
+    """Return what decides how much these data can say."""
+    repeat = customers[customers["frequency"] > 0]
+    revenue = customers["revenue"]
+    rows = {
+        "Customers": count(len(customers)),
+        "With repeat purchases": f"{count(len(repeat))} ({percent(len(repeat) / len(customers))})",
+        "Longest history": f"{customers['T'].max():.0f} weeks",
+        "Median history": f"{customers['T'].median():.0f} weeks",
+        "Repeat buyers whose repeat purchases were all free": count((repeat["monetary_value"] == 0).sum()),
+        "Share of revenue from the best customer": percent(revenue.max() / revenue.sum()),
+        "Share of revenue from the best 1 %": percent(share_of_best(revenue, 0.01)),
+    }
+    return Words({"": rows})
