@@ -16,9 +16,15 @@ TWO := -n 2 --dist loadfile
 
 # -- what one can ask for ---------------------------------------------------------------------------------------------
 
+USERS := new-params check-data report lab refresh verify clean
+AUTHORS := env smoke lint check test bench sbc misfit decisions faults rooms strip lock
+listed = for target in $(1); do awk -F ':.*\#\# ' "/^$$target:.*\#\# / { printf \"  make %-10s %s\\n\", \$$1, \$$2 }" Makefile; done
+
 .PHONY: help env report verify check-data refresh new-params lab smoke lint check test bench sbc misfit decisions faults rooms strip lock clean
-help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
+help: ## List what there is, for users first
+	@$(call listed,$(USERS))
+	@echo
+	@$(call listed,$(AUTHORS))
 	@echo '  Settings: PARAMS=params/default.yaml   RUN=name (clean, verify)   PYTHON=python (use the active environment)   -j2'
 
 env: .venv/.stamp ## Set up .venv with the locked packages

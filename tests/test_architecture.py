@@ -72,6 +72,28 @@ def test_contributors_see_who_imports_whom():
     assert rooms.listing() in (root() / "CONTRIBUTING.md").read_text(encoding="utf-8"), "paste what `make rooms` prints"
 
 
+@each_room
+def test_the_readme_says_where_to_change_what_a_room_is_about(folder):
+    readme = (root() / "README.md").read_text(encoding="utf-8")
+    assert f"`clv/{folder}/" in readme
+    assert f"tests/{folder}/" in readme and (root() / "tests" / folder).is_dir()
+
+
+def test_the_readme_leads_to_places_that_exist():
+    readme = (root() / "README.md").read_text(encoding="utf-8")
+    linked = re.findall(r"\]\(([^)#]+)", readme) + re.findall(r"`(tests/[\w/.]*)`", readme)
+    assert len(linked) > 20
+    assert [place for place in linked if not (root() / place).exists()] == []
+    assert len(readme.splitlines()) <= 120
+
+
+def test_make_lists_every_target():
+    makefile = (root() / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE)) - {"help"}
+    listed = re.findall(r"^(?:USERS|AUTHORS) := (.*)$", makefile, re.MULTILINE)
+    assert targets == {name for names in listed for name in names.split()}
+
+
 @each_module
 def test_no_module_is_too_long_to_read_at_once(path):
     lines = [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
