@@ -16,7 +16,6 @@ from .spend_test import spend as spend
 from .spend_test import spend_figures as spend_figures
 from .summary import by_frequency as by_frequency
 from .summary import by_horizon as by_horizon
-from .summary import by_predicted_value as by_predicted_value
 from .summary import figures as figures
 from .summary import past as past
 from .summary import purchase_figures as purchase_figures

@@ -14,10 +14,7 @@ from .tables import CUSTOMERS as CUSTOMERS
 from .tables import MIGRATION as MIGRATION
 from .tables import SEGMENTS as SEGMENTS
 from .tables import TOTAL_DRAWS as TOTAL_DRAWS
-from .tiers import customer_map as customer_map
 from .tiers import migration as migration
 from .tiers import of_grouping as of_grouping
-from .tiers import purchase_bins as purchase_bins
-from .tiers import segment_grid as segment_grid
 from .tiers import value_tier as value_tier
 from .value import forecast_values as forecast_values
