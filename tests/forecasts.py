@@ -7,8 +7,10 @@ import pandas as pd
 import xarray as xr
 
 from clv.forecast.future import Horizon, simulate
-from clv.models.bgnbd import HISTORY
+from clv.models import bgnbd
+from clv.models.base import HISTORY
 from clv.models.draws import Draws
+from clv.models.registry import KEY, PURCHASE_MODELS
 
 # Published maximum-likelihood estimates, CDNOW sample, weeks and dollars (Fader, Hardie & Lee 2005; note 025).
 CDNOW_PURCHASES = {"r": 0.2426, "alpha": 4.4136, "a": 0.7929, "b": 2.4259}
@@ -31,7 +33,45 @@ def customers(*rows: tuple[float, float, float, float]) -> pd.DataFrame:
 
 def fixed_draws(n: int, **parameters: float) -> Draws:
     """Return `n` posterior draws that all say the same."""
-    return Draws(**{name: np.full(n, float(value)) for name, value in parameters.items()})
+    return typed_draws(**{name: np.full(n, float(value)) for name, value in parameters.items()})
+
+
+def typed_draws(*, p=(2.0,), q=(3.0,), v=(1.0,), **purchase) -> Draws:
+    """Return draws of BG/NBD and Gamma-Gamma from one array per parameter."""
+    model = PURCHASE_MODELS["bgnbd"]
+    theta = [purchase[one.name] for one in model.parameters]
+    size = len(theta[0])
+    return Draws(model, np.column_stack(theta), np.column_stack([np.resize(one, size) for one in (p, q, v)]))
+
+
+def by_name(draws: Draws) -> dict[str, np.ndarray]:
+    """Return the draws of each parameter by its name."""
+    names = [*(one.name for one in draws.model.parameters), "p", "q", "v"]
+    return dict(zip(names, np.column_stack([draws.theta, draws.phi]).T, strict=True))
+
+
+def changed(draws: Draws, **parameters: np.ndarray) -> Draws:
+    """Return the draws with other values of some parameters."""
+    return typed_draws(**(by_name(draws) | parameters))
+
+
+def purchase_integrals(horizon, x, t_x, T, r, alpha, a, b, *, discount, nodes=bgnbd.FAST_NODES):
+    """Return what a customer of BG/NBD is expected to buy within the horizon, plain and discounted; all broadcast."""
+    alive = bgnbd.probability_alive(x, t_x, T, r, alpha, a, b)
+    plain, discounted = bgnbd.alive_integrals(horizon, x, T, r, alpha, a, b, discount=discount, nodes=nodes)
+    return alive * plain, alive * discounted
+
+
+def expected_purchases(horizon, x, t_x, T, r, alpha, a, b, *, discount=0.0):
+    """Return the second of `purchase_integrals`, exactly."""
+    return purchase_integrals(horizon, x, t_x, T, r, alpha, a, b, discount=discount, nodes=bgnbd.EXACT_NODES)[1]
+
+
+def probability_purchase(horizon, x, t_x, T, r, alpha, a, b):
+    """Return P(at least one purchase within the horizon) under BG/NBD; all broadcast."""
+    shape, rate = np.asarray(r) + x, np.asarray(alpha) + T
+    silent = np.exp(-shape * np.log1p(np.asarray(horizon, dtype=float) / rate))
+    return bgnbd.probability_alive(x, t_x, T, r, alpha, a, b) * (1 - silent)
 
 
 def futures(histories: pd.DataFrame, draws: Draws, horizon: Horizon, *, seed: int = 1, **options):
@@ -91,6 +131,11 @@ def lives(
     return history, pd.DataFrame({"alive": alive, "purchases": later, "value": value})
 
 
+def parameters_in(values: dict) -> xr.Dataset:
+    """Return draws of parameters that say to which of the two models they belong."""
+    return xr.Dataset(values, attrs={KEY: "gamma_gamma" if "v" in values else "bgnbd"})
+
+
 def posterior(diverging: int = 0, **values: np.ndarray) -> xr.DataTree:
     """Return a posterior of arrays (chain, draw), with as many divergent transitions as asked for."""
     shape = next(iter(values.values())).shape
@@ -102,7 +147,7 @@ def posterior(diverging: int = 0, **values: np.ndarray) -> xr.DataTree:
         "maxdepth_reached": np.zeros(shape, bool),
     }
     groups = {
-        "posterior": xr.Dataset({name: (("chain", "draw"), value) for name, value in values.items()}),
+        "posterior": parameters_in({name: (("chain", "draw"), value) for name, value in values.items()}),
         "sample_stats": xr.Dataset({name: (("chain", "draw"), value) for name, value in statistics.items()}),
     }
     return xr.DataTree.from_dict(groups)

@@ -18,8 +18,8 @@ from clv.backtest.tables import BACKTEST_GROUPS
 from clv.forecast.closed_forms import expectations
 from clv.forecast.future import Calendar, Groups, Horizon, Totals, simulate, yearly_horizon
 from clv.forecast.groups import grouped
-from clv.models.bgnbd import HISTORY
-from clv.models.draws import Draws, Floats, Integers, tails
+from clv.models.base import HISTORY, Floats, Integers
+from clv.models.draws import Draws, tails
 
 # What is known of a customer decides how hard the forecast is.
 ONCE, BACK = "bought once", "came back"

@@ -17,7 +17,9 @@ from clv.checks.gate import FAIL
 from clv.checks.posterior import infinite_mean
 from clv.forecast.future import yearly_horizon
 from clv.models import sampling
+from clv.models.base import Built
 from clv.models.draws import pair
+from clv.models.registry import KEY
 from clv.models.sampling import AUTO, LAPLACE, Compiled, Settings
 
 
@@ -44,7 +46,7 @@ def fit_windows(compiled: Compiled, rolling: pd.DataFrame, settings: Settings) -
     sentences = {origin: _refused(origin, posterior, quick) for origin, posterior in posteriors.items()}
     sound = {origin: posterior for origin, posterior in posteriors.items() if not sentences[origin]}
     refused = {origin: sentence for origin, sentence in sentences.items() if sentence}
-    return Fits(_stacked(sound, compiled.model.parameters, quick), refused)
+    return Fits(_stacked(sound, compiled.model, quick), refused)
 
 
 def _refused(origin: str, posterior: xr.DataTree, settings: Settings) -> str:
@@ -54,19 +56,21 @@ def _refused(origin: str, posterior: xr.DataTree, settings: Settings) -> str:
     return " ".join(check.sentence for check in checks if check.verdict == FAIL)
 
 
-def _stacked(posteriors: dict[str, xr.DataTree], names: list[str], settings: Settings) -> xr.DataTree:
+def _stacked(posteriors: dict[str, xr.DataTree], model: Built, settings: Settings) -> xr.DataTree:
     """Return the parameters and k-hat (missing where NUTS sampled) of all origins."""
     shape = (len(posteriors), settings.chains, settings.draws)
     drawn = {
         name: np.reshape([posterior["posterior"][name].to_numpy() for posterior in posteriors.values()], shape)
-        for name in names
+        for name in model.parameters
     }
     k_hat = [float(posterior["sample_stats"].get("k_hat", np.nan)) for posterior in posteriors.values()]
     days = np.array(list(posteriors), dtype="datetime64[ns]")
     dims = ("origin", "chain", "draw")
     return xr.DataTree.from_dict(
         {
-            "posterior": xr.Dataset({name: (dims, values) for name, values in drawn.items()}, {"origin": days}),
+            "posterior": xr.Dataset(
+                {name: (dims, values) for name, values in drawn.items()}, {"origin": days}, {KEY: model.key}
+            ),
             "sample_stats": xr.Dataset({"k_hat": ("origin", np.array(k_hat, float))}, {"origin": days}),
         }
     )

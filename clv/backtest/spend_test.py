@@ -11,6 +11,7 @@ from clv.backtest.tables import LEVELS, SPEND_TEST
 from clv.forecast.blocks import BLOCK_CUSTOMERS, blocks
 from clv.forecast.closed_forms import EXPECTATION_DRAWS
 from clv.models import gamma_gamma
+from clv.models.base import columns
 from clv.models.draws import spend_draws
 
 
@@ -28,7 +29,7 @@ def spend(calibration: pd.DataFrame, holdout: pd.DataFrame, posterior: xr.DataTr
     known = calibration.merge(came, on="customer_id", validate="one_to_one")
     names = ("frequency", "monetary_value", "actual_purchases", "actual_revenue")
     x, own, n, total = (known[name].to_numpy(float) for name in names)
-    parameters = [draws[:, None] for draws in spend_draws(posterior, EXPECTATION_DRAWS)]
+    parameters = columns(spend_draws(posterior, EXPECTATION_DRAWS), x)
     expected, cdf = np.empty(len(known)), np.empty(len(known))
     for rows in blocks(0, len(known), BLOCK_CUSTOMERS):  # draws x customers of all would not fit
         expected[rows] = gamma_gamma.expected_spend(x[rows], own[rows], *parameters).mean(axis=0)

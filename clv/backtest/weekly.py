@@ -5,8 +5,8 @@ import pandas as pd
 
 from clv.forecast.closed_forms import EXPECTATION_DRAWS
 from clv.forecast.future import Calendar, Horizon, Totals
-from clv.models import bgnbd
-from clv.models.draws import Draws, Floats, tails
+from clv.models.base import Floats, new_customers
+from clv.models.draws import Draws, tails
 
 
 def tracking(
@@ -62,6 +62,5 @@ def _expected_repeat_purchases(customers: pd.DataFrame, draws: Draws, weeks: int
     ages = np.maximum(ends[:, None] - starts, 0.0)
     distinct, which = np.unique(ages, return_inverse=True)
     few = draws.thinned(EXPECTATION_DRAWS)
-    parameters = [getattr(few, name)[:, None] for name in ("r", "alpha", "a", "b")]
-    expected = bgnbd.purchase_integrals(distinct, 0.0, 0.0, 0.0, *parameters, discount=0.0)[0].mean(axis=0)
+    expected = new_customers(few.model, distinct, few.theta).mean(axis=0)
     return expected[which.reshape(ages.shape)] @ counts

@@ -3,15 +3,14 @@
 import numpy as np
 import pandas as pd
 import xarray as xr
-from numpy.typing import NDArray
 
 from clv.checks import reproduction
 from clv.checks.convergence import check_shape, judge
 from clv.checks.gate import FAIL, PASS, WARN, Check, verdict
 from clv.checks.reproduction import NEARLY_CERTAIN, Reproduced
-from clv.models import bgnbd
-from clv.models.bgnbd import HISTORY
+from clv.models.base import Floats, History, distinct_histories
 from clv.models.draws import spaced
+from clv.models.registry import model_of
 from clv.models.sampling import Settings
 
 PARTS = {
@@ -34,7 +33,7 @@ _TOTAL_CUSTOMERS = 200
 def judge_purchases(
     posteriors: dict[str, xr.DataTree], parts: dict[str, pd.DataFrame], settings: Settings, *, horizon_weeks: float
 ) -> list[Check]:
-    """Return the checks of BG/NBD posteriors, by name, each with the expected purchases of its part's customers."""
+    """Return the checks of posteriors of purchases, by name, each with what its customers are expected to buy."""
     found = []
     for name, posterior in posteriors.items():
         bare = check_shape(PARTS[name], posterior["posterior"].to_dataset(), settings.chains, settings.draws)
@@ -52,7 +51,7 @@ def judge_purchases(
 
 
 def judge_spend(posteriors: dict[str, xr.DataTree], parts: dict[str, pd.DataFrame], settings: Settings) -> list[Check]:
-    """Return the checks of Gamma-Gamma posteriors, by name, each with the population's mean spend."""
+    """Return the checks of posteriors of spend, by name, each with the population's mean spend."""
     found = []
     for name, posterior in posteriors.items():
         infinite = infinite_mean(PARTS[name], posterior)
@@ -68,22 +67,19 @@ def judge_spend(posteriors: dict[str, xr.DataTree], parts: dict[str, pd.DataFram
 def expected_total(posterior: xr.DataTree, customers: pd.DataFrame, horizon_weeks: float) -> xr.DataArray:
     """Return the expected purchases per customer within the horizon, for every draw, dims (chain, draw)."""
     sample = customers.iloc[spaced(len(customers), _TOTAL_CUSTOMERS)]
-    histories = bgnbd.distinct_histories(sample)
-    group = posterior["posterior"].to_dataset()
-    parameters = [group[name].transpose("chain", "draw").to_numpy()[..., None] for name in ("r", "alpha", "a", "b")]
-    history = [histories[name].to_numpy(float) for name in HISTORY]
+    histories, model = distinct_histories(sample), model_of(posterior)
+    group, history = posterior["posterior"].to_dataset(), History.of(histories)
+    theta = np.stack([group[one.name].transpose("chain", "draw").to_numpy() for one in model.parameters], axis=-1)
     weights = histories["customers"].to_numpy(float) / len(sample)
 
-    def mean(*of_chain: NDArray[np.float64]) -> NDArray[np.float64]:
-        return bgnbd.purchase_integrals(horizon_weeks, *history, *of_chain, discount=0.0)[0] @ weights
+    def mean(of_chain: Floats) -> Floats:
+        expected = model.if_alive(horizon_weeks, history, of_chain, discount=0.0)[0] * model.p_alive(history, of_chain)
+        return expected @ weights
 
     # A thousand draws at a time: with all of them at once memory would grow with draws x customers.
     parts = [slice(start, start + 1000) for start in range(0, group.sizes["draw"], 1000)]
-    expected = [
-        np.concatenate([mean(*(column[chain, part] for column in parameters)) for part in parts])
-        for chain in range(group.sizes["chain"])
-    ]
-    return xr.DataArray(expected, coords=group["r"].coords, dims=("chain", "draw"))
+    expected = [np.concatenate([mean(theta[chain, part]) for part in parts]) for chain in range(group.sizes["chain"])]
+    return xr.DataArray(expected, coords=group[model.parameters[0].name].coords, dims=("chain", "draw"))
 
 
 def population_mean_spend(posterior: xr.DataTree) -> xr.DataArray:

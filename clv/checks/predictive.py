@@ -11,43 +11,48 @@ import pandas as pd
 import xarray as xr
 from numpy.random import Generator
 
-from clv.models import bgnbd, gamma_gamma
-from clv.models.draws import Draws, Floats, Integers, spaced, tails
+from clv.models import gamma_gamma
+from clv.models.base import HISTORY, Floats, History, Integers, PurchaseModel, columns
+from clv.models.draws import Draws, spaced, tails
+from clv.models.registry import is_generated, model_of, parameters_of
 
 # A picture needs no more: shares of 5,000 customers are known to half a percent.
 CHECK_CUSTOMERS, CHECK_DRAWS = 5_000, 200
 MOST_PURCHASES = 10
 SPEND_BINS = 30
 
-# Maximum likelihood on the CDNOW sample to 1997-09-30, weeks and dollars: Fader, Hardie & Lee 2005 (BG/NBD);
-# Fader & Hardie 2013, note 025 (Gamma-Gamma).
-PUBLISHED_CDNOW = {"r": 0.2426, "alpha": 4.4136, "a": 0.7929, "b": 2.4259, "p": 6.2488, "q": 3.7446, "v": 15.448}
 
-
-def references(source: str, truth: Mapping[str, float], *, published: bool = True) -> pd.DataFrame:
+def references(
+    source: str, truth: Mapping[str, float], posterior: xr.DataTree, *, published: bool = True
+) -> pd.DataFrame:
     """Return the parameter values to hold a posterior against: the truth, the published estimates, or none.
 
-    Published estimates belong to the calibration part of CDNOW; `published=False` leaves them out.
+    The truth is that of the model that generated the customers. Published estimates belong to the calibration part of
+    CDNOW; `published=False` leaves them out.
 
     Returns
     -------
     Columns parameter, value, name; empty for a source about which nothing is known.
     """
-    known = {"generate": ("truth", truth)}
+    known: dict[str, tuple[str, Mapping[str, float]]] = {}
+    if is_generated(posterior):
+        known["generate"] = ("truth", truth)
     if published:
-        known["cdnow"] = ("published estimate", {name: PUBLISHED_CDNOW[name] for name in truth})
+        known["cdnow"] = ("published estimate", {one.name: one.published for one in parameters_of(posterior)})
     name, values = known.get(source, ("", {}))
     rows = [(parameter, float(value), name) for parameter, value in values.items()]
     return pd.DataFrame(rows, columns=["parameter", "value", "name"])
 
 
 def prior_and_posterior(prior: xr.Dataset, posterior: xr.DataTree) -> pd.DataFrame:
-    """Return the draws of both as a long table: parameter, source (prior or posterior), value."""
+    """Return the draws of both as a long table: parameter, unit, source (prior or posterior), value."""
     groups = {"prior": prior, "posterior": posterior["posterior"].to_dataset()}
     return pd.concat(
-        pd.DataFrame({"parameter": name, "source": source, "value": group[name].to_numpy().ravel()})
+        pd.DataFrame(
+            {"parameter": one.name, "unit": one.unit, "source": source, "value": group[one.name].to_numpy().ravel()}
+        )
         for source, group in groups.items()
-        for name in group.data_vars
+        for one in parameters_of(posterior)
     )
 
 
@@ -57,12 +62,12 @@ def frequency_check(customers: pd.DataFrame, parameters: xr.Dataset, *, interval
     Parameters
     ----------
     parameters
-        Draws of r, alpha, a, b from the prior or the posterior, any dims.
+        Draws from the prior or the posterior of a purchase model, any dims.
     """
     customers = customers.iloc[spaced(len(customers), CHECK_CUSTOMERS)]
     generator, T = np.random.default_rng(seed), customers["T"].to_numpy()
-    draws = _rows(parameters, ["r", "alpha", "a", "b"])
-    simulated = [_shares(simulate_frequency(T, r, alpha, a, b, generator)) for r, alpha, a, b in draws]
+    model, draws = model_of(parameters), _rows(parameters, [one.name for one in parameters_of(parameters)])
+    simulated = [_shares(simulate_frequency(model, T, theta, generator)) for theta in draws]
     labels = [*map(str, range(MOST_PURCHASES)), f"{MOST_PURCHASES}+"]
     observed = _shares(customers["frequency"].to_numpy())
     return pd.DataFrame(
@@ -121,23 +126,23 @@ def _simulate_means(x: Floats, p: float, q: float, v: float, generator: Generato
     return generator.gamma(p * x, 1.0) / (nu * x)
 
 
-def simulate_frequency(T: Floats, r: float, alpha: float, a: float, b: float, generator: Generator) -> Integers:
-    """Return repeat purchases of new customers watched for `T`: the smaller of a Poisson and a geometric number."""
-    rate = generator.gamma(r, 1 / alpha, T.size)
-    leave = np.clip(generator.beta(a, b, T.size), 1e-12, 1.0)
-    return np.minimum(generator.poisson(rate * T), generator.geometric(leave))
+def simulate_frequency(model: PurchaseModel, T: Floats, theta: Floats, generator: Generator) -> Integers:
+    """Return repeat purchases of new customers watched for `T` under one draw of the parameters."""
+    return model.futures(generator, np.zeros((T.size, len(HISTORY))), theta[None], T)[0][:, 0]
 
 
 def alive_plane(draws: Draws, *, T: float, most_purchases: int) -> pd.DataFrame:
     """Return P(alive) of customers of age T weeks over recency and frequency: recency_weeks, frequency, value."""
-    return _plane(draws, T, most_purchases, bgnbd.probability_alive)
+    return _plane(draws, T, most_purchases, draws.model.p_alive)
 
 
 def expected_plane(draws: Draws, *, T: float, most_purchases: int, horizon_weeks: float) -> pd.DataFrame:
     """Return expected purchases within the horizon of customers of age T weeks: recency_weeks, frequency, value."""
 
-    def expected(*history_and_parameters: Floats) -> Floats:
-        return bgnbd.purchase_integrals(horizon_weeks, *history_and_parameters, discount=0.0)[0]
+    def expected(history: History, theta: Floats) -> Floats:
+        return draws.model.if_alive(horizon_weeks, history, theta, discount=0.0)[0] * draws.model.p_alive(
+            history, theta
+        )
 
     return _plane(draws, T, most_purchases, expected)
 
@@ -146,9 +151,8 @@ def _plane(draws: Draws, T: float, most_purchases: int, quantity) -> pd.DataFram
     frequency = np.arange(1, most_purchases + 1)
     recency = np.linspace(T / 40, T, 40)
     grid = pd.MultiIndex.from_product([recency, frequency], names=["recency_weeks", "frequency"]).to_frame(index=False)
-    history = (grid["frequency"].to_numpy(float), grid["recency_weeks"].to_numpy(), np.full(len(grid), T))
-    few = draws.thinned(CHECK_DRAWS)
-    value = quantity(*history, *(getattr(few, name)[:, None] for name in ("r", "alpha", "a", "b")))
+    history = History(grid["frequency"].to_numpy(float), grid["recency_weeks"].to_numpy(), np.full(len(grid), T))
+    value = quantity(history, draws.thinned(CHECK_DRAWS).theta)
     return grid.assign(value=value.mean(axis=0))
 
 
@@ -156,15 +160,16 @@ def shrinkage(customers: pd.DataFrame, parameters: xr.Dataset) -> tuple[pd.DataF
     """Return own mean against expected spend of at most 1,500 repeat buyers, and the population's mean spend."""
     buyers = gamma_gamma.usable(customers)
     buyers = buyers.iloc[spaced(len(buyers), 1_500)][["frequency", "monetary_value"]]
-    p, q, v = (np.array(column)[:, None] for column in zip(*_rows(parameters, ["p", "q", "v"]), strict=True))
-    expected = gamma_gamma.expected_spend(buyers["frequency"], buyers["monetary_value"], p, q, v).mean(axis=0)
-    return buyers.assign(expected_spend=expected), float(gamma_gamma.expected_spend(0, 0, p, q, v).mean())
+    phi = _rows(parameters, ["p", "q", "v"])
+    x, z_mean = buyers["frequency"], buyers["monetary_value"]
+    expected = gamma_gamma.expected_spend(x, z_mean, *columns(phi, x)).mean(axis=0)
+    return buyers.assign(expected_spend=expected), float(gamma_gamma.expected_spend(0, 0, *columns(phi)).mean())
 
 
-def _rows(parameters: xr.Dataset, names: list[str]) -> list[tuple[float, ...]]:
-    columns = [parameters[name].to_numpy().ravel() for name in names]
-    keep = spaced(columns[0].size, CHECK_DRAWS)
-    return list(zip(*(column[keep] for column in columns), strict=True))
+def _rows(parameters: xr.Dataset, names: list[str]) -> Floats:
+    """Return a few of the draws, (draws, parameters)."""
+    drawn = np.column_stack([parameters[name].to_numpy().ravel() for name in names])
+    return drawn[spaced(len(drawn), CHECK_DRAWS)]
 
 
 def _shares(frequency: Integers) -> Floats:

@@ -8,8 +8,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from clv.checks.predictive import CHECK_CUSTOMERS, CHECK_DRAWS, simulate_frequency
-from clv.models import bgnbd, gamma_gamma
+from clv.models import gamma_gamma
+from clv.models.base import Floats, new_customers
 from clv.models.draws import spaced, tails
+from clv.models.registry import model_of
 
 NEARLY_CERTAIN = 0.99  # probability inside the predictive interval that excuses a ratio
 
@@ -43,9 +45,10 @@ def repeat_purchases(customers: pd.DataFrame, posterior: xr.DataTree, *, seed: i
     generator = np.random.default_rng(seed)
     sample = customers["T"].to_numpy(float)[spaced(len(customers), CHECK_CUSTOMERS)]
     means, totals = [], []
-    for r, alpha, a, b in _draws(posterior, "r", "alpha", "a", "b"):
-        expected = bgnbd.purchase_integrals(ages, 0.0, 0.0, 0.0, r, alpha, a, b, discount=0.0)[0] @ counts
-        spread = simulate_frequency(sample, r, alpha, a, b, generator).std() * np.sqrt(len(customers))
+    model = model_of(posterior)
+    for theta in _draws(posterior, *(one.name for one in model.parameters)):
+        expected = new_customers(model, ages, theta) @ counts
+        spread = simulate_frequency(model, sample, theta, generator).std() * np.sqrt(len(customers))
         means.append(expected)
         totals.append(expected + spread * generator.standard_normal())
     return Reproduced(float(customers["frequency"].sum()), float(np.mean(means)), *_limits(totals))
@@ -64,10 +67,10 @@ def mean_spend(customers: pd.DataFrame, posterior: xr.DataTree, *, seed: int = 0
     return Reproduced(float(z_mean.mean()), float(np.median(means)), *_limits(totals))
 
 
-def _draws(posterior: xr.DataTree, *names: str) -> list[tuple[float, ...]]:
+def _draws(posterior: xr.DataTree, *names: str) -> Floats:
     group = posterior["posterior"].to_dataset()
-    columns = [group[name].to_numpy().ravel() for name in names]
-    return list(zip(*(column[spaced(column.size, CHECK_DRAWS)] for column in columns), strict=True))
+    drawn = np.column_stack([group[name].to_numpy().ravel() for name in names])
+    return drawn[spaced(len(drawn), CHECK_DRAWS)]
 
 
 def _limits(totals: list[float] | NDArray[np.float64]) -> tuple[float, float]:

@@ -1,6 +1,6 @@
 """What a new customer is worth, what may be paid to win one, and what customers still to come add to the forecast.
 
-A new customer brings a first order and then the future of the history x = 0, T = 0 (bgnbd.purchase_integrals). First
+A new customer brings a first order and then the future of the history x = 0, T = 0 (base.new_customers). First
 orders differ from later ones (CDNOW: 33 on average, later 39), so they follow the observed first orders: a Bayesian
 bootstrap (Rubin 1981), one reweighting per posterior draw, carries what is uncertain about them. A customer's first
 order is drawn apart from later amounts; that leaves means as they are and the spread of a single customer a little
@@ -19,9 +19,9 @@ from clv import tables
 from clv.decisions.tables import ACQUISITION
 from clv.forecast.future import Horizon, simulate
 from clv.forecast.groups import Forecast
-from clv.models import bgnbd, gamma_gamma
-from clv.models.bgnbd import HISTORY
-from clv.models.draws import Draws, Floats, spaced, tails
+from clv.models import gamma_gamma
+from clv.models.base import HISTORY, Floats, columns, new_customers
+from clv.models.draws import Draws, spaced, tails
 from clv.units import WEEKS_PER_YEAR
 
 CONFIDENCE = 0.80  # with which the highest acquisition cost is earned back
@@ -87,9 +87,8 @@ def acquisition_figures(
 
 def expected_future(draws: Draws, horizon: Horizon, weeks: Floats) -> Floats:
     """Return the expected discounted value of a new customer after the first order: (draws, weeks since then)."""
-    purchase = [getattr(draws, name)[:, None] for name in ("r", "alpha", "a", "b")]
-    _, discounted = bgnbd.alive_integrals(weeks, 0, 0, *purchase, discount=horizon.discount_weekly)
-    return horizon.gross_margin * gamma_gamma.expected_spend(0, 0, draws.p, draws.q, draws.v)[:, None] * discounted
+    discounted = new_customers(draws.model, weeks, draws.theta, discount=horizon.discount_weekly)
+    return horizon.gross_margin * gamma_gamma.expected_spend(0, 0, *columns(draws.phi))[:, None] * discounted
 
 
 def payback(first: float, brought: Floats, cost: float) -> int | None:

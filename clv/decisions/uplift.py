@@ -1,7 +1,7 @@
 """What contacting a customer brings: its expectation in closed form, and the exact simulation of the difference.
 
-Symbols as in bgnbd: r' = r + x, alpha' = alpha + T, w = P(alive), m(s) the purchase rate at time s from now of a
-customer alive now, h the horizon, delta the discount rate, I(h, delta) the integral of exp(-delta s) m(s) over (0, h).
+w = P(alive); I(h, delta) are the purchases expected over the horizon h of a customer alive now, each counting
+exp(-delta s), and I_left those of one who left and is there again (base.PurchaseModel.if_alive and if_back).
 A share rho of the contacted respond, whoever they are; on a responder the contact has an effect e until the horizon.
 
 * "rate": purchases come f = 1 + e times as fast, each with the same chance of leaving. A life lived f times as fast has
@@ -9,15 +9,14 @@ A share rho of the contacted respond, whoever they are; on a responder the conta
       gain = rho w [I(f h, delta / f) - I(h, delta)].
 * "survival": of every leaving, that which may have happened and those to come, the share e does not happen. With
   k = 1 - e the leavings to come are thinned, so the rate is m(k s), and who has left is there again with probability e:
-      gain = rho {w [I(k h, delta / k) / k - I(h, delta)] + (1 - w) e I_left(k h, delta / k) / k},
-  I_left being I of a customer who left at t_x: lambda ~ Gamma(r', alpha + t_x), p ~ Beta(a + 1, b + x - 1).
+      gain = rho {w [I(k h, delta / k) / k - I(h, delta)] + (1 - w) e I_left(k h, delta / k) / k}.
 
-Both times gross margin and the expected amount, which a contact does not change. Every leaving is a coin thrown at a
-purchase, so both kinds are exact in the model. The simulation throws the same coins, draws the same amounts and the
-same purchases on the customer's own clock with and without the contact: the two futures differ by the effect alone.
-Only the mean of a difference could ever be observed; the spread of its luck rests on this pairing.
+Both times gross margin and the expected amount, which a contact does not change. The simulation takes two lives of one
+luck from the model (base.PurchaseModel.contacted), so they differ by the effect alone, and draws the same amounts for
+both. Only the mean of a difference could ever be observed; the spread of its luck rests on this pairing.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,12 +25,12 @@ from numba import njit
 from scipy.special import betaincinv, ndtri
 
 from clv import progress
-from clv.forecast.blocks import BLOCK_CUSTOMERS, CHUNK_CUSTOMERS, blocks, in_order
+from clv.forecast.blocks import BLOCK_CUSTOMERS, CHUNK_CUSTOMERS, blocks, in_order, simulated_at_once
 from clv.forecast.closed_forms import distinct
 from clv.forecast.future import Groups, Horizon
-from clv.models import bgnbd, gamma_gamma
-from clv.models.bgnbd import HISTORY
-from clv.models.draws import Draws, Floats
+from clv.models import gamma_gamma
+from clv.models.base import HISTORY, Floats, History, columns
+from clv.models.draws import Draws
 
 RATE, SURVIVAL = "rate", "survival"
 # Posterior draws behind an expected gain. The mean over 100 errs by a tenth of the posterior sd, and for all
@@ -100,36 +99,33 @@ def expected_gains(
 
 def _gain_block(customers: pd.DataFrame, draws: Draws, horizon: Horizon, kind: str, at: Floats) -> Floats:
     """Return the mean over draws of responders' gains, (customers, effects)."""
-    purchase = [getattr(draws, name)[:, None] for name in ("r", "alpha", "a", "b")]
-    spend = [getattr(draws, name)[:, None] for name in ("p", "q", "v")]
+    model, theta = draws.model, draws.theta
     history, which = distinct(customers, HISTORY)
-    ages, of_age = distinct(customers, ["frequency", "T"])
-    alive = bgnbd.probability_alive(*history, *purchase)[:, which]
+    needed, of_needed = distinct(customers, model.if_alive_needs)
+    alive = model.p_alive(history, theta)[:, which]
     worth = horizon.gross_margin * gamma_gamma.expected_spend(
-        customers["frequency"], customers["monetary_value"], *spend
+        customers["frequency"], customers["monetary_value"], *columns(draws.phi, customers["frequency"])
     )
-    usual = _discounted(horizon, 1.0, ages, purchase)
+    usual = _discounted(model.if_alive, horizon, 1.0, needed, theta)
     weight = alive * worth / len(draws)
     if kind == RATE:
-        return np.column_stack(
-            [_weighted(weight, (_discounted(horizon, 1 + e, ages, purchase) - usual)[:, of_age]) for e in at]
-        )
-    # Of those without a repeat purchase nobody has left; any b keeps their integral finite, and its weight is 0.
-    silences, of_silence = distinct(customers, ["frequency", "recency"])
-    left = [purchase[0], purchase[1], purchase[2] + 1, purchase[3] - (silences[0] > 0)]
+        faster = [_discounted(model.if_alive, horizon, 1 + e, needed, theta) - usual for e in at]
+        return np.column_stack([_weighted(weight, more[:, of_needed]) for more in faster])
+    silences, of_silence = distinct(customers, model.if_back_needs)
     gone = (1 - alive) * worth / len(draws)
     found = []
     for e in at:
-        kept = _discounted(horizon, 1 - e, ages, purchase) / (1 - e) - usual
-        again = e * _discounted(horizon, 1 - e, silences, left) / (1 - e)
-        found.append(_weighted(weight, kept[:, of_age]) + _weighted(gone, again[:, of_silence]))
+        kept = _discounted(model.if_alive, horizon, 1 - e, needed, theta) / (1 - e) - usual
+        again = e * _discounted(model.if_back, horizon, 1 - e, silences, theta) / (1 - e)
+        found.append(_weighted(weight, kept[:, of_needed]) + _weighted(gone, again[:, of_silence]))
     return np.column_stack(found)
 
 
-def _discounted(horizon: Horizon, speed: float, ages: list[Floats], purchase: list[Floats]) -> Floats:
-    """Return I(speed h, delta / speed) of customers alive at the given (x, time since the first purchase)."""
-    weeks, discount = speed * horizon.weeks, horizon.discount_weekly / speed
-    return bgnbd.alive_integrals(weeks, *ages, *purchase, discount=discount)[1]
+def _discounted(
+    purchases: Callable[..., tuple[Floats, Floats]], horizon: Horizon, speed: float, history: History, theta: Floats
+) -> Floats:
+    """Return I(speed h, delta / speed) of the histories, I being a model's `if_alive` or `if_back`."""
+    return purchases(speed * horizon.weeks, history, theta, discount=horizon.discount_weekly / speed)[1]
 
 
 def _weighted(weight: Floats, values: Floats) -> Floats:
@@ -157,25 +153,19 @@ def realised_gains(
         Their totals are kept per draw; nothing of size customers x draws is ever held.
     """
     n, starts = len(customers), range(0, max(len(customers), 1), CHUNK_CUSTOMERS)
-    parameters = np.column_stack([getattr(draws, name) for name in Draws.__dataclass_fields__])
     speeds = 1 + effects if effect.kind == RATE else np.ones(len(draws))
     undone = effects if effect.kind == SURVIVAL else np.zeros(len(draws))
-    settings = np.array([horizon.weeks, horizon.discount_weekly, horizon.gross_margin, effect.response_share])
-    history = customers[[*HISTORY, "monetary_value"]]
+    money = np.array([horizon.discount_weekly, horizon.gross_margin])
+    history, spent = (customers[names].to_numpy(float) for names in (HISTORY, ["frequency", "monetary_value"]))
 
     def chunk(start: int, chunk_seed: np.random.SeedSequence) -> Floats:
-        rows, gains = slice(start, min(start + CHUNK_CUSTOMERS, n)), np.zeros((groups.count, len(draws)))
-        generators = [np.random.Generator(np.random.PCG64(part)) for part in chunk_seed.spawn(2)]
-        _add_gains(  # type: ignore[call-arg]
-            *generators,
-            history.iloc[rows].to_numpy(float),
-            parameters,
-            speeds,
-            undone,
-            settings,
-            groups.codes[rows],
-            gains,
-        )
+        gains = np.zeros((groups.count, len(draws)))
+        rng, spend_rng = (np.random.Generator(np.random.PCG64(part)) for part in chunk_seed.spawn(2))
+        for rows in blocks(start, min(start + CHUNK_CUSTOMERS, n), simulated_at_once(len(draws))):
+            lives = draws.model.contacted(
+                rng, history[rows], draws.theta, horizon.weeks, effect.response_share, speeds, undone
+            )
+            _add_gains(spend_rng, spent[rows], draws.phi, speeds, money, groups.codes[rows], *lives, gains)  # type: ignore[call-arg]
         return gains
 
     total = np.zeros((groups.count, len(draws)))
@@ -188,43 +178,25 @@ def realised_gains(
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _add_gains(rng, spend_rng, history, parameters, speeds, undone, settings, codes, gains):  # type: ignore[no-untyped-def]
+def _add_gains(rng, spent, phi, speeds, money, codes, counts, times, with_it, without, gains):  # type: ignore[no-untyped-def]
     """Add to `gains` (groups, draws) each customer's value with the contact less that without, one future per draw."""
-    weeks, discount, margin, response = settings
-    for i in range(history.shape[0]):
-        x, t_x, T, z_mean = history[i]
-        for d in range(parameters.shape[0]):
-            r, alpha, a, b, p, q, v = parameters[d]
-            if rng.random() >= response:
+    discount, margin = money
+    n = 0
+    for i in range(spent.shape[0]):
+        x, z_mean = spent[i]
+        for d in range(phi.shape[0]):
+            count = counts[i, d]
+            if count == 0:
                 continue
-            shape, rate, leave, stay, here = r + x, alpha + T, a, b + x, True
-            if x > 0:
-                odds_left = a / (b + x - 1) * np.exp(shape * np.log(rate / (alpha + t_x)))
-                if rng.random() * (1 + odds_left) >= 1:
-                    if rng.random() >= undone[d]:
-                        continue
-                    rate, leave, stay, here = alpha + t_x, a + 1, b + x - 1, False
-            # On the customer's own clock, which the contact makes run `speed` times as fast.
-            speed = speeds[d]
-            reach = weeks * max(speed, 1.0)
-            time = rate * np.expm1(rng.standard_exponential() / shape)
-            if time > reach:
-                continue
-            purchase_rate = rng.standard_gamma(shape + 1) / (rate + time)
-            nu = spend_rng.standard_gamma(p * x + q) / (v + x * z_mean)
+            p, q, v = phi[d]
+            nu = rng.standard_gamma(p * x + q) / (v + x * z_mean)
             gain = 0.0
-            while time <= reach:
-                amount = spend_rng.standard_gamma(p) / nu
-                if time <= speed * weeks:
-                    gain += amount * np.exp(-discount * time / speed)
-                if here and time <= weeks:
-                    gain -= amount * np.exp(-discount * time)
-                if rng.random() * (leave + stay) < leave:
-                    leave, here = leave + 1, False
-                    if rng.random() >= undone[d]:
-                        break
-                else:
-                    stay += 1
-                time += rng.standard_exponential() / purchase_rate
+            for k in range(n, n + count):
+                amount = rng.standard_gamma(p) / nu
+                if with_it[k]:
+                    gain += amount * np.exp(-discount * times[k] / speeds[d])
+                if without[k]:
+                    gain -= amount * np.exp(-discount * times[k])
+            n += count
             for g in range(codes.shape[1]):
                 gains[codes[i, g], d] += margin * gain

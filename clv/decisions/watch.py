@@ -1,8 +1,8 @@
 """Customers worth watching: of high value, still there more likely than not, and soon not, should they stay silent.
 
-P(alive) of a customer silent for s more weeks is that of the same history at T + s (bgnbd.probability_alive). Averaged
+P(alive) of a customer silent for s more weeks is that of the same history at T + s. Averaged
 over the posterior it falls with s, so there is a first day on which it is below one half: from then on silence is a
-sign that the customer has left. One-time buyers have no such day: the model cannot tell that they have left.
+sign that the customer has left. One-time buyers are not watched: what they do next says little.
 """
 
 from datetime import date
@@ -14,9 +14,8 @@ from clv import tables
 from clv.decisions.tables import WATCH_LIST
 from clv.forecast.blocks import BLOCK_CUSTOMERS, blocks
 from clv.forecast.tiers import LIKELY_LEFT, TIERS
-from clv.models import bgnbd
-from clv.models.bgnbd import HISTORY
-from clv.models.draws import Draws, Floats, Integers
+from clv.models.base import Floats, History, Integers
+from clv.models.draws import Draws
 from clv.units import DAYS_PER_WEEK
 
 WATCHED_TIERS = list(TIERS)[:2]  # by value: the best 30 % of the customers
@@ -69,6 +68,5 @@ def days_until_sign(customers: pd.DataFrame, draws: Draws, *, at_most: int) -> I
 
 def _alive_after(customers: pd.DataFrame, draws: Draws, days: Integers) -> Floats:
     """Return the posterior mean of P(alive) after further days of silence."""
-    purchase = [getattr(draws, name)[:, None] for name in ("r", "alpha", "a", "b")]
-    x, t_x, T = customers[HISTORY].to_numpy(float).T
-    return bgnbd.probability_alive(x, t_x, T + days / DAYS_PER_WEEK, *purchase).mean(axis=0)
+    x, t_x, T = History.of(customers)
+    return draws.model.p_alive(History(x, t_x, T + days / DAYS_PER_WEEK), draws.theta).mean(axis=0)

@@ -11,11 +11,20 @@ CHUNK_CUSTOMERS = 2048
 # No part of the result either: customers at a time where each needs a number for every draw.
 BLOCK_CUSTOMERS = 2048
 
+# No part of the result: a chunk's blocks use its generators in turn. Two megabytes stay in a core's cache.
+BLOCK_BYTES = 2 * 2**20
+_BYTES_PER_FUTURE = 12
+
 
 def blocks(start: int, stop: int, size: int) -> Iterator[slice]:
     """Yield the rows from `start` to `stop` in blocks; no rows are one empty block."""
     for first in range(start, max(stop, start + 1), size):
         yield slice(first, min(first + size, stop))
+
+
+def simulated_at_once(draws: int, block_bytes: int = BLOCK_BYTES) -> int:
+    """Return how many customers' futures are simulated as one block."""
+    return max(block_bytes // (draws * _BYTES_PER_FUTURE), 1)
 
 
 def in_order(task: Callable[..., Any], arguments: list[tuple[Any, ...]], workers: int) -> Iterator[Any]:

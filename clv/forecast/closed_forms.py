@@ -6,9 +6,9 @@ import pandas as pd
 from clv import progress
 from clv.forecast.blocks import BLOCK_CUSTOMERS, blocks, in_order
 from clv.forecast.future import Horizon
-from clv.models import bgnbd, gamma_gamma
-from clv.models.bgnbd import HISTORY
-from clv.models.draws import Draws, Floats, Integers, tails
+from clv.models import gamma_gamma
+from clv.models.base import HISTORY, Floats, History, Integers, columns
+from clv.models.draws import Draws, tails
 
 # Closed forms are smooth in the draws: 400 of them leave a Monte-Carlo error of a twentieth of the posterior sd.
 EXPECTATION_DRAWS = 400
@@ -44,19 +44,20 @@ def expectations(
 
 def _expect_block(customers: pd.DataFrame, draws: Draws, horizon: Horizon, interval: float) -> list[Floats]:
     """Return the columns `_EXPECTATIONS`."""
-    purchase = [getattr(draws, name)[:, None] for name in ("r", "alpha", "a", "b")]
-    spend = [getattr(draws, name)[:, None] for name in ("p", "q", "v")]
+    model, theta, weeks = draws.model, draws.theta, horizon.weeks
     history, which = distinct(customers, HISTORY)
-    ages, of_age = distinct(customers, ["frequency", "T"])
-    alive = bgnbd.probability_alive(*history, *purchase)
-    integrals = bgnbd.alive_integrals(horizon.weeks, *ages, *purchase, discount=horizon.discount_weekly)
-    plain, discounted = (integral[:, of_age] * alive[:, which] for integral in integrals)
-    amount = gamma_gamma.expected_spend(customers["frequency"], customers["monetary_value"], *spend)
+    needed, of_needed = distinct(customers, model.if_alive_needs)
+    alive = model.p_alive(history, theta)
+    integrals = model.if_alive(weeks, needed, theta, discount=horizon.discount_weekly)
+    plain, discounted = (integral[:, of_needed] * alive[:, which] for integral in integrals)
+    amount = gamma_gamma.expected_spend(
+        customers["frequency"], customers["monetary_value"], *columns(draws.phi, customers["frequency"])
+    )
     value = horizon.gross_margin * discounted * amount
     lower, upper = np.quantile(value, tails(interval), axis=0)
     return [
         alive.mean(axis=0)[which],
-        bgnbd.probability_purchase(horizon.weeks, *history, *purchase).mean(axis=0)[which],
+        (alive * (1 - model.p_silent(weeks, history, theta))).mean(axis=0)[which],
         plain.mean(axis=0),
         amount.mean(axis=0),
         value.mean(axis=0),
@@ -65,8 +66,7 @@ def _expect_block(customers: pd.DataFrame, draws: Draws, horizon: Horizon, inter
     ]
 
 
-def distinct(customers: pd.DataFrame, names: list[str]) -> tuple[list[Floats], Integers]:
-    """Return the distinct values of the columns `names`, and for each customer where its own stand."""
+def distinct(customers: pd.DataFrame, names: list[str]) -> tuple[History, Integers]:
+    """Return histories with the distinct values of the columns `names`, and for each customer where its own stands."""
     first = customers[~customers.duplicated(names)]
-    which = customers.groupby(names, sort=False).ngroup().to_numpy()
-    return [first[name].to_numpy(float) for name in names], which
+    return History.of(first), customers.groupby(names, sort=False).ngroup().to_numpy()

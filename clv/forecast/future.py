@@ -1,10 +1,6 @@
-"""Exact simulation of every customer's future from posterior draws, in chunks of customers.
+"""Simulation of every customer's future from posterior draws, in chunks of customers; knows no purchase model.
 
-For one customer and one posterior draw, with r' = r + x and alpha' = alpha + T: the first purchase of somebody alive
-comes after t with P(t > s) = (alpha' / (alpha' + s))^r', the rate averaged over its Gamma(r', alpha'); alive with
-P(alive); given t the rate is lambda ~ Gamma(r' + 1, alpha' + t), and further purchases follow at exponential gaps. The
-dropout probability is averaged over its Beta(a, b + x): the customer leaves with the k-th purchase with probability
-a / (a + b + x + k - 1). Amounts ~ Gamma(p_spend, rate nu) with one
+When customers buy is the model's (base.PurchaseModel.futures). Amounts ~ Gamma(p_spend, rate nu) with one
 nu ~ Gamma(p_spend x + q, v + x z) per customer and draw. Value is gross margin times the sum of amounts discounted by
 exp(-delta t). So parameter, individual and process uncertainty are all in every draw.
 
@@ -21,15 +17,10 @@ from numba import njit
 from numpy.typing import NDArray
 
 from clv import progress
-from clv.forecast.blocks import CHUNK_CUSTOMERS, blocks, in_order
-from clv.models.draws import Draws, Floats, Integers
+from clv.forecast.blocks import BLOCK_BYTES, CHUNK_CUSTOMERS, blocks, in_order, simulated_at_once
+from clv.models.base import HISTORY, Floats, Integers
+from clv.models.draws import Draws
 from clv.units import WEEKS_PER_YEAR
-
-# No part of the result: a chunk's blocks use its generators in turn. Two megabytes stay in a core's cache.
-BLOCK_BYTES = 2 * 2**20
-_BYTES_PER_FUTURE = 12
-
-_HISTORY = ["frequency", "recency", "T", "monetary_value"]
 
 
 @dataclass(frozen=True)
@@ -131,24 +122,26 @@ def simulate(
     n = len(customers)
     groups = groups or Groups(np.zeros((n, 1), np.int64), 1)
     calendar = calendar or Calendar(np.array([0.0, np.inf]), np.zeros(n, np.int64), 1, np.zeros(n, bool))
-    parameters = np.column_stack([getattr(draws, name) for name in Draws.__dataclass_fields__])
-    future = np.array([horizon.weeks, horizon.discount_weekly, horizon.gross_margin])
-    size = max(block_bytes // (len(draws) * _BYTES_PER_FUTURE), 1)
+    future = np.array([horizon.discount_weekly, horizon.gross_margin])
     starts = range(0, max(n, 1), CHUNK_CUSTOMERS)  # nobody is one empty chunk
     seeds = np.random.SeedSequence(seed).spawn(len(starts))
 
     def chunk(start: int, chunk_seed: np.random.SeedSequence) -> Totals:
-        generators = [np.random.Generator(np.random.PCG64(seed)) for seed in chunk_seed.spawn(2)]
-        history = customers.iloc[start : start + CHUNK_CUSTOMERS][_HISTORY].to_numpy(float)
+        rng, spend_rng = (np.random.Generator(np.random.PCG64(seed)) for seed in chunk_seed.spawn(2))
+        known = customers.iloc[start : start + CHUNK_CUSTOMERS]
+        history, spent = (known[names].to_numpy(float) for names in (HISTORY, ["frequency", "monetary_value"]))
         totals = _no_totals(len(draws), groups.count, calendar)
-        for rows in blocks(start, min(start + CHUNK_CUSTOMERS, n), size):
+        for rows in blocks(start, min(start + CHUNK_CUSTOMERS, n), simulated_at_once(len(draws), block_bytes)):
             shape = (rows.stop - rows.start, len(draws))
-            purchases, value = np.zeros(shape, np.int32), np.zeros(shape)
-            _simulate_block(  # type: ignore[call-arg]
-                *generators,
-                history[rows.start - start : rows.stop - start],
-                parameters,
+            own, value = slice(rows.start - start, rows.stop - start), np.zeros(shape)
+            weeks = np.full(shape[0], horizon.weeks)
+            purchases, times = draws.model.futures(rng, history[own], draws.theta, weeks)
+            _pay(  # type: ignore[call-arg]
+                spend_rng,
+                spent[own],
+                draws.phi,
                 future,
+                times,
                 groups.codes[rows],
                 calendar.edges,
                 calendar.cohorts[rows],
@@ -176,32 +169,27 @@ def _no_totals(draws: int, groups: int, calendar: Calendar) -> Totals:
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _simulate_block(  # type: ignore[no-untyped-def]
-    rng, spend_rng, history, parameters, future, codes, edges, cohorts, seen,
+def _pay(  # type: ignore[no-untyped-def]
+    rng, spent, phi, future, times, codes, edges, cohorts, seen,
     purchases, value, group_purchases, group_value, active, revenue, period_purchases,
 ):  # fmt: skip
-    """Fill the result arrays for one block of customers; arguments as in `simulate`, all arrays, draws last."""
-    weeks, discount, margin = future
-    for i in range(history.shape[0]):
-        x, t_x, T, z_mean = history[i]
-        for d in range(parameters.shape[0]):
-            r, alpha, a, b, p, q, v = parameters[d]
-            shape, rate = r + x, alpha + T
-            patience = rng.standard_exponential()
-            # More than the bound: more than the logarithm too. Most customers need no more than this to be told apart.
-            if patience * rate > shape * weeks or patience > shape * np.log1p(weeks / rate):
+    """Fill `value` and add to the totals what the purchases of one block cost; arguments as in `simulate`, draws last.
+
+    spent (customers, 2): repeat purchases and their mean amount. times: of the purchases, as PurchaseModel.futures.
+    """
+    discount, margin = future
+    n = 0
+    for i in range(spent.shape[0]):
+        x, z_mean = spent[i]
+        for d in range(phi.shape[0]):
+            count = purchases[i, d]
+            if count == 0:
                 continue
-            if x > 0:
-                odds_left = a / (b + x - 1) * np.exp(shape * np.log(rate / (alpha + t_x)))
-                if rng.random() * (1 + odds_left) >= 1:
-                    continue
-            time = rate * np.expm1(patience / shape)
-            purchase_rate = rng.standard_gamma(shape + 1) / (rate + time)
-            nu = spend_rng.standard_gamma(p * x + q) / (v + x * z_mean)
-            period, last_active = 0, 0 if seen[i] else -1
-            count, worth, staying = 0, 0.0, a + b + x
-            while time <= weeks:
-                amount = spend_rng.standard_gamma(p) / nu
+            p, q, v = phi[d]
+            nu = rng.standard_gamma(p * x + q) / (v + x * z_mean)
+            period, last_active, worth = 0, 0 if seen[i] else -1, 0.0
+            for time in times[n : n + count]:
+                amount = rng.standard_gamma(p) / nu
                 worth += amount * np.exp(-discount * time)
                 while period + 2 < edges.size and time > edges[period + 1]:
                     period += 1
@@ -210,12 +198,8 @@ def _simulate_block(  # type: ignore[no-untyped-def]
                 if period > last_active:
                     active[cohorts[i], period, d] += 1
                     last_active = period
-                if rng.random() * (staying + count) < a:
-                    count += 1
-                    break
-                count += 1
-                time += rng.standard_exponential() / purchase_rate
-            purchases[i, d], value[i, d] = count, margin * worth
+            n += count
+            value[i, d] = margin * worth
             for g in range(codes.shape[1]):
                 group_purchases[codes[i, g], d] += count
                 group_value[codes[i, g], d] += margin * worth

@@ -1,12 +1,16 @@
-"""BG/NBD purchase model in plain numpy: likelihood, P(alive), expected purchases, distinct histories.
+"""BG/NBD purchase model in plain numpy: likelihood, P(alive), expected purchases.
 
 Symbols (Fader, Hardie & Lee 2005, Marketing Science 24(2)): a customer's history is `x` repeat
 purchases (frequency), the last one `t_x` after the first purchase (recency), watched for `T`.
 While alive a customer buys at rate lambda ~ Gamma(r, rate alpha) and leaves after each repeat
 purchase with probability p ~ Beta(a, b). Time and alpha share one unit (weeks, unless said).
 
-Every function broadcasts: histories of shape (n,) with parameters of shape (draws, 1) give (draws, n).
+`first` is 1 where customers may leave with their first purchase already (MBG/NBD), so that one chance more was
+survived, and 0 where they may not. Every function broadcasts: histories of shape (n,) with parameters of shape
+(draws, 1) give (draws, n).
 """
+
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -14,95 +18,40 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaln, expit, gammaln
 
+from clv.models import bgnbd_futures
+from clv.models.base import Built, Floats, History, Integers, Parameter, columns
+from clv.units import WEEKS_PER_YEAR
+
 # Gauss-Legendre in ln(1 + speed s): 24 nodes reach 1e-12. 8 nodes reach 1e-10 for 99 %
 # of parameters drawn from the priors at 52 weeks, 4e-5 for the worst of 20,000.
 EXACT_NODES, FAST_NODES = 24, 8
-HISTORY = ["frequency", "recency", "T"]
-
-Floats = NDArray[np.float64]
 
 
 def log_likelihood(
-    x: ArrayLike, t_x: ArrayLike, T: ArrayLike, r: ArrayLike, alpha: ArrayLike, a: ArrayLike, b: ArrayLike
-) -> Floats:
+    x: ArrayLike, t_x: ArrayLike, T: ArrayLike, r: ArrayLike, alpha: ArrayLike, a: ArrayLike, b: ArrayLike,
+    *, first: int = 0,
+) -> Floats:  # fmt: skip
     """Return each history's log-likelihood (2005 paper, eq. 6, summed in logs as in Hardie's note 027)."""
     x, t_x, T, r, alpha, a, b = _floats(x, t_x, T, r, alpha, a, b)
-    purchases = gammaln(r + x) - gammaln(r) + r * np.log(alpha) + betaln(a, b + x) - betaln(a, b)
+    purchases = gammaln(r + x) - gammaln(r) + r * np.log(alpha) + betaln(a, b + x + first) - betaln(a, b)
     still_alive = -(r + x) * np.log(alpha + T)
-    # The chance of leaving right after the last repeat purchase exists only if there is one.
-    log_odds = np.log(a) - np.log(b + np.maximum(x, 1) - 1)
-    left = np.where(x > 0, log_odds - (r + x) * np.log(alpha + t_x), -np.inf)
+    left = _log_odds_left_at_last(x, a, b, first) - (r + x) * np.log(alpha + t_x)
     return purchases + np.logaddexp(still_alive, left)
 
 
 def probability_alive(
-    x: ArrayLike, t_x: ArrayLike, T: ArrayLike, r: ArrayLike, alpha: ArrayLike, a: ArrayLike, b: ArrayLike
-) -> Floats:
-    """Return P(still a customer at T); exactly 1 for x = 0, because nobody leaves before a repeat purchase."""
+    x: ArrayLike, t_x: ArrayLike, T: ArrayLike, r: ArrayLike, alpha: ArrayLike, a: ArrayLike, b: ArrayLike,
+    *, first: int = 0,
+) -> Floats:  # fmt: skip
+    """Return P(still a customer at T)."""
     x, t_x, T, r, alpha, a, b = _floats(x, t_x, T, r, alpha, a, b)
-    log_odds_left = np.log(a) - np.log(b + np.maximum(x, 1) - 1) + (r + x) * np.log((alpha + T) / (alpha + t_x))
-    return np.where(x > 0, expit(-log_odds_left), 1.0)
+    return expit(-(_log_odds_left_at_last(x, a, b, first) + (r + x) * np.log((alpha + T) / (alpha + t_x))))
 
 
-def probability_purchase(
-    horizon: ArrayLike,
-    x: ArrayLike,
-    t_x: ArrayLike,
-    T: ArrayLike,
-    r: ArrayLike,
-    alpha: ArrayLike,
-    a: ArrayLike,
-    b: ArrayLike,
-) -> Floats:
-    """Return P(at least one purchase in the next `horizon`), in the unit of T."""
-    h, x_, T_, r_, alpha_ = _floats(horizon, x, T, r, alpha)
-    silent_if_alive = np.exp(-(r_ + x_) * np.log1p(h / (alpha_ + T_)))
-    return probability_alive(x, t_x, T, r, alpha, a, b) * (1 - silent_if_alive)
-
-
-def expected_purchases(
-    horizon: ArrayLike,
-    x: ArrayLike,
-    t_x: ArrayLike,
-    T: ArrayLike,
-    r: ArrayLike,
-    alpha: ArrayLike,
-    a: ArrayLike,
-    b: ArrayLike,
-    *,
-    discount: ArrayLike = 0.0,
-    nodes: int = EXACT_NODES,
-) -> Floats:
-    """Return the expected number of purchases in the next `horizon`, each counting exp(-discount * time from now)."""
-    return purchase_integrals(horizon, x, t_x, T, r, alpha, a, b, discount=discount, nodes=nodes)[1]
-
-
-def purchase_integrals(
-    horizon: ArrayLike,
-    x: ArrayLike,
-    t_x: ArrayLike,
-    T: ArrayLike,
-    r: ArrayLike,
-    alpha: ArrayLike,
-    a: ArrayLike,
-    b: ArrayLike,
-    *,
-    discount: ArrayLike,
-    nodes: int = FAST_NODES,
-) -> tuple[Floats, Floats]:
-    """Return the expected purchases and the expected discounted purchases in the next `horizon`.
-
-    With m(s) the purchase rate at time s from now of a customer alive now, r' = r + x,
-    alpha' = alpha + T and z = s / (alpha' + s),
-
-        m(s) = r'/alpha' (1 - z)^a 2F1(a, a + b - r - 1; a + b + x; z),
-
-    integrated over (0, horizon) and multiplied by P(alive). Finite at a = 1 and a + b = 1, where the
-    textbook formula (2005 paper, eq. 10) divides by zero. x = T = 0 gives a new customer.
-    """
-    plain, discounted = alive_integrals(horizon, x, T, r, alpha, a, b, discount=discount, nodes=nodes)
-    alive = probability_alive(x, t_x, T, r, alpha, a, b)
-    return alive * plain, alive * discounted
+def _log_odds_left_at_last(x: Floats, a: Floats, b: Floats, first: int) -> Floats:
+    """Return the log-odds of having left with the last purchase, before any silence: none where nobody may."""
+    chances = x + first
+    return np.where(chances > 0, np.log(a) - np.log(b + np.maximum(chances, 1) - 1), -np.inf)
 
 
 def alive_integrals(
@@ -117,21 +66,89 @@ def alive_integrals(
     discount: ArrayLike,
     nodes: int = FAST_NODES,
 ) -> tuple[Floats, Floats]:
-    """Return the two `purchase_integrals` of a customer known to be alive: then the last purchase says nothing more."""
-    columns = np.broadcast_arrays(*_floats(horizon, x, T, r, alpha, a, b, discount))
-    position, weight = _legendre(nodes)
-    plain, discounted = np.empty((2, columns[0].size))
-    flat = [np.array(column).ravel() for column in columns]
-    _integrate_rate(*flat, position, weight, plain, discounted)  # type: ignore[call-arg]
-    return plain.reshape(columns[0].shape), discounted.reshape(columns[0].shape)
+    """Return the expected purchases and the expected discounted purchases in the next `horizon` of somebody alive now.
 
+    With m(s) the purchase rate at time s from now of such a customer, r' = r + x, alpha' = alpha + T and
+    z = s / (alpha' + s),
 
-def distinct_histories(customers: pd.DataFrame) -> pd.DataFrame:
-    """Return the distinct (frequency, recency, T) with the number of `customers` that share each.
+        m(s) = r'/alpha' (1 - z)^a 2F1(a, a + b - r - 1; a + b + x; z),
 
-    The likelihood needs nothing else, so a weighted sum over these rows is exact.
+    integrated over (0, horizon). Finite at a = 1 and a + b = 1, where the textbook formula (2005 paper, eq. 10) divides
+    by zero. The last purchase says nothing more.
     """
-    return customers.groupby(HISTORY, as_index=False, sort=True).size().rename(columns={"size": "customers"})
+    flat = np.broadcast_arrays(*_floats(horizon, x, T, r, alpha, a, b, discount))
+    position, weight = _legendre(nodes)
+    plain, discounted = np.empty((2, flat[0].size))
+    rows = [np.array(column).ravel() for column in flat]
+    _integrate_rate(*rows, position, weight, plain, discounted)  # type: ignore[call-arg]
+    return plain.reshape(flat[0].shape), discounted.reshape(flat[0].shape)
+
+
+class BGNBD:
+    """The model, for everybody else: clv.models.base.PurchaseModel."""
+
+    name: ClassVar[str] = "BG/NBD"
+    key: ClassVar[str] = "bgnbd"
+    first: ClassVar[int] = 0
+    parameters: ClassVar[tuple[Parameter, ...]] = (
+        Parameter("r", "no unit", 0.2426),
+        Parameter("alpha", "weeks", 4.4136),
+        Parameter("a", "no unit", 0.7929),
+        Parameter("b", "no unit", 2.4259),
+    )
+    is_generated: ClassVar[bool] = True
+    one_time_buyers_may_have_left: ClassVar[bool] = False
+    if_alive_needs: ClassVar[list[str]] = ["frequency", "T"]
+    if_back_needs: ClassVar[list[str]] = ["frequency", "recency"]
+
+    def log_likelihood(self, history: History, theta: Floats) -> Floats:
+        """Return each history's log-likelihood."""
+        return log_likelihood(*history, *columns(theta, *history), first=self.first)
+
+    def p_alive(self, history: History, theta: Floats) -> Floats:
+        """Return P(still a customer at T)."""
+        return probability_alive(*history, *columns(theta, *history), first=self.first)
+
+    def p_silent(self, horizon: Any, history: History, theta: Floats) -> Floats:
+        """Return P(no purchase in the next `horizon`) of customers alive at T."""
+        r, alpha, _, _ = columns(theta, horizon, *history)
+        return np.exp(-(r + history.x) * np.log1p(horizon / (alpha + history.T)))
+
+    def if_alive(self, horizon: Any, history: History, theta: Floats, *, discount: float) -> tuple[Floats, Floats]:
+        """Return the purchases expected in the next `horizon` of customers alive at T, plain and discounted."""
+        r, alpha, a, b = columns(theta, horizon, *history)
+        return alive_integrals(horizon, history.x, history.T, r, alpha, a, b + self.first, discount=discount)
+
+    def if_back(self, horizon: Any, history: History, theta: Floats, *, discount: float) -> tuple[Floats, Floats]:
+        """Return the same of customers who left with their last purchase and are there again.
+
+        They have p ~ Beta(a + 1, b + x - 1). Where nobody may have left, any b keeps the integral finite.
+        """
+        r, alpha, a, b = columns(theta, horizon, *history)
+        stay = b + self.first - (history.x + self.first > 0)
+        return alive_integrals(horizon, history.x, history.t_x, r, alpha, a + 1, stay, discount=discount)
+
+    def futures(self, generator: Any, history: Floats, theta: Floats, weeks: Floats) -> tuple[Integers, Floats]:
+        """Return purchases within `weeks` (customers,): counts (customers, draws), and times one after the other."""
+        return bgnbd_futures.futures(generator, *_owned(history, theta, weeks), self.first)
+
+    def contacted(
+        self, generator: Any, history: Floats, theta: Floats, weeks: float, share: float, speed: Floats, undone: Floats
+    ) -> tuple[Integers, Floats, NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return two lives of one luck, with a contact and without it (base.PurchaseModel)."""
+        history, theta, speed, undone = _owned(history, theta, speed, undone)
+        return bgnbd_futures.contacted(generator, history, theta, weeks, share, speed, undone, self.first)
+
+    def build(self, customers: pd.DataFrame, *, periods_per_year: float = WEEKS_PER_YEAR) -> Built:
+        """Return the PyMC model of one row per customer, with T in units of which a year has `periods_per_year`."""
+        from clv.models import bgnbd_pymc  # seconds that only fitting costs
+
+        return bgnbd_pymc.model(customers, periods_per_year=periods_per_year)
+
+
+def _owned(*values: Floats) -> list[Floats]:
+    """Return copies in one memory layout: numba compiles anew for every other, and for what cannot be written."""
+    return [np.array(value, dtype=float, order="C") for value in values]
 
 
 def _floats(*values: ArrayLike) -> tuple[Floats, ...]:

@@ -9,7 +9,7 @@ import pytensor.tensor as pt
 from pymc_extras.prior import Prior
 from pymc_marketing.clv import BetaGeoModel
 
-from clv.models.bgnbd import HISTORY, distinct_histories
+from clv.models.base import HISTORY, distinct_histories
 from clv.models.priors import log_density
 from clv.units import WEEKS_PER_YEAR
 
@@ -24,7 +24,7 @@ class WeightedBetaGeoModel(BetaGeoModel):
     """
 
     _model_type = "BG/NBD (distinct histories)"
-    parameters = PARAMETERS
+    key, parameters = "bgnbd", PARAMETERS
 
     @property
     def default_model_config(self) -> dict:

@@ -10,7 +10,14 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, gammaln
 
-Floats = NDArray[np.float64]
+from clv.models.base import Floats, Parameter
+
+KEY = "gamma_gamma"
+PARAMETERS = (
+    Parameter("p", "no unit", 6.2488),
+    Parameter("q", "no unit", 3.7446),
+    Parameter("v", "currency of the log", 15.448),
+)
 
 
 def log_likelihood(x: ArrayLike, z_mean: ArrayLike, p: ArrayLike, q: ArrayLike, v: ArrayLike) -> Floats:
@@ -49,6 +56,11 @@ def total_cdf(
     """
     total, n, x, z_mean, p, q, v = (np.asarray(value, dtype=float) for value in (total, n, x, z_mean, p, q, v))
     return betainc(p * n, p * x + q, total / (total + v + x * z_mean))
+
+
+def has_mean(phi: Floats) -> NDArray[np.bool_]:
+    """Return which draws of p, q, v (draws, 3) have a finite mean spend in the population."""
+    return phi[:, 1] > 1
 
 
 def usable(customers: pd.DataFrame) -> pd.DataFrame:

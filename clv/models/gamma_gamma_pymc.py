@@ -9,7 +9,7 @@ import pytensor.tensor as pt
 from pymc_extras.prior import Prior
 from pymc_marketing.clv import GammaGammaModel
 
-from clv.models.gamma_gamma import typical_order_value, usable
+from clv.models.gamma_gamma import KEY, typical_order_value, usable
 from clv.models.priors import log_density
 
 PARAMETERS = ["p", "q", "v"]
@@ -23,7 +23,7 @@ class WeightedGammaGammaModel(GammaGammaModel):
     """
 
     _model_type = "Gamma-Gamma Model (distinct histories)"
-    parameters = PARAMETERS
+    key, parameters = KEY, PARAMETERS
     typical: float | None = None
 
     @property

@@ -11,7 +11,9 @@ import xarray as xr
 
 from clv import progress
 from clv.models import laplace
+from clv.models.base import Built
 from clv.models.laplace import K_HAT_LIMIT, Density
+from clv.models.registry import KEY
 
 # At nutpie's default of .8 a real log gave a divergence with every seed; .95 cures nearly all.
 TARGET_ACCEPT, CAREFUL_TARGET_ACCEPT = 0.95, 0.99
@@ -34,9 +36,9 @@ class Settings:
 
 
 class Compiled:
-    """A built model (of `bgnbd_model` or `gamma_gamma_model`), compiled for a method when that is first used."""
+    """A built model (base.Built), compiled for a method when that is first used."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Built) -> None:
         self.model = model
 
     @cached_property
@@ -90,13 +92,14 @@ def divergences(trace: xr.DataTree) -> int:
     return int(trace["sample_stats"]["diverging"].sum())
 
 
-def prior_draws(model: Any, *, draws: int, seed: int) -> xr.Dataset:
+def prior_draws(model: Built, *, draws: int, seed: int) -> xr.Dataset:
     """Return draws of the built model's parameters from their prior, dim (draw)."""
     import pymc as pm
 
     names = model.parameters
     values = pm.draw([model.model[name] for name in names], draws=draws, random_seed=seed)
-    return xr.Dataset({name: ("draw", value) for name, value in zip(names, values, strict=True)})
+    drawn = {name: ("draw", value) for name, value in zip(names, values, strict=True)}
+    return xr.Dataset(drawn, attrs={KEY: model.key})
 
 
 def _method(settings: Settings, data: Mapping[str, np.ndarray]) -> str:
@@ -118,7 +121,10 @@ def _by_nuts(compiled: Compiled, settings: Settings, data: Mapping[str, np.ndarr
 def _tree(compiled: Compiled, data: Mapping[str, np.ndarray], draws: xr.Dataset, statistics: xr.Dataset) -> xr.DataTree:
     """Return posterior and statistics; of these `logp` and `log_prior` are densities on the unconstrained scale."""
     log_prior = compiled.model.log_prior({name: draws[name].to_numpy() for name in draws.data_vars}, data)
-    groups = {"posterior": draws, "sample_stats": statistics.assign(log_prior=(("chain", "draw"), log_prior))}
+    groups = {
+        "posterior": draws.assign_attrs({KEY: compiled.model.key}),
+        "sample_stats": statistics.assign(log_prior=(("chain", "draw"), log_prior)),
+    }
     return xr.DataTree.from_dict(groups)
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from clv.tables import Table
 
+_MODEL = "model"  # the attribute that names it (models.registry), whose import takes a second
 SAMPLE_ROWS = 10_000  # rows of a query's result whose every rule is checked; missing values and keys are checked in all
 _SQL_TYPES = {"text": "VARCHAR", "integer": "BIGINT", "number": "DOUBLE", "date": "TIMESTAMP"}
 _SQL_SOURCES = {
@@ -277,7 +278,12 @@ def _bare_group(name: str, group: "xr.Dataset") -> "xr.Dataset":
         raise IntegrityError(f"posterior {name}: holds customer_id; a posterior is about the population only.")
     known = {"origin", "chain", "draw", "proposal"}
     kept = [key for key in group.data_vars if known.issuperset(group[key].dims) and group[key].dtype != object]
-    bare = group[kept].reset_coords(drop=True).drop_attrs()
+    bare = (
+        group[kept]
+        .reset_coords(drop=True)
+        .drop_attrs()
+        .assign_attrs({key: group.attrs[key] for key in [_MODEL] if key in group.attrs})
+    )
     return bare.drop_encoding()
 
 

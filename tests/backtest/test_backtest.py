@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from forecasts import DISCOUNT, fixed_draws, posterior, share_errors
+from forecasts import DISCOUNT, expected_purchases, fixed_draws, posterior, share_errors, typed_draws
 
 from clv.backtest import holdout, scoring_rules, spend_test, summary
 from clv.backtest import weekly as backtest_weekly
@@ -13,6 +13,7 @@ from clv.backtest.holdout import BACK, ONCE, Scored
 from clv.forecast.future import Horizon
 from clv.forecast.future import simulate as simulate_futures
 from clv.models import bgnbd
+from clv.models.base import History
 from clv.models.draws import Draws
 from clv.transactions import generate
 from clv.transactions.generate import Truth
@@ -102,9 +103,9 @@ def test_tracking_goes_on_from_what_was_bought():
     assert table["lower"].isna().tolist() == [True, True, False, False, False]
     population = [TRUTH[name] for name in ("r", "alpha", "a", "b")]
     # The second week ends with day 13: the first customer is 13 days old, the second (from day 10) three.
-    new = bgnbd.expected_purchases([13 / 7, 3 / 7], 0, 0, 0, *population).sum()
+    new = expected_purchases([13 / 7, 3 / 7], 0, 0, 0, *population).sum()
     assert table.loc[2, "expected"] == pytest.approx(new, rel=1e-8)
-    later = bgnbd.expected_purchases(13 / 7, *(known[name] for name in bgnbd.HISTORY), *population).sum()
+    later = expected_purchases(13 / 7, *History.of(known), *population).sum()
     assert table.loc[5, "expected"] == pytest.approx(3 + later, abs=4 * np.sqrt(3 * later / 2000))
 
 
@@ -191,7 +192,7 @@ def test_a_planted_error_fails_a_check(shop, error, draws, horizon):
 def test_expectation_limits_cover_almost_nobody(shop):
     rng = np.random.default_rng(1)
     uncertain = {name: value * rng.lognormal(0, 0.03, len(DRAWS)) for name, value in TRUTH.items()}
-    table = scored(shop, Draws(**uncertain)).customers
+    table = scored(shop, typed_draws(**uncertain)).customers
     assert summary.share_inside(table, "clv_lower", "clv_upper") > 0.9
     assert summary.share_inside(table, "expected_clv_lower", "expected_clv_upper") < 0.1
 
@@ -250,7 +251,7 @@ def test_the_figures_say_what_was_expected_of_those_who_seemed_to_have_left(shop
     (known, came), table = shop, calibrated.customers
     found = summary.figures(calibrated, horizon=HALF_YEAR, interval=0.9, seed=1)["slipping"]
     population = [TRUTH[name] for name in ("r", "alpha", "a", "b")]
-    alive = bgnbd.probability_alive(*(known[name] for name in bgnbd.HISTORY), *population)
+    alive = bgnbd.probability_alive(*History.of(known), *population)
     np.testing.assert_allclose(table["p_alive"], alive)
     gone = np.asarray((known["frequency"] > 0) & (alive < 0.5))
     assert 100 < gone.sum() < CUSTOMERS / 2

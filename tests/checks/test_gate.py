@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from forecasts import CDNOW_PURCHASES, CDNOW_SPEND, TESTED, customers, outcome_of, posterior
+from forecasts import CDNOW_PURCHASES, CDNOW_SPEND, TESTED, customers, expected_purchases, outcome_of, posterior
 
 from clv.backtest import verdicts as backtest_verdicts
 from clv.backtest.holdout import BACK, ONCE
@@ -14,8 +14,7 @@ from clv.checks import posterior as checks_posterior
 from clv.checks.convergence import NEEDED_OF_NUTS
 from clv.checks.gate import FAIL, PASS, WARN, Check
 from clv.errors import GateError
-from clv.models import bgnbd
-from clv.models.bgnbd import HISTORY
+from clv.models.base import HISTORY
 
 SHAPE = (4, 1000)
 
@@ -181,7 +180,7 @@ def test_the_expected_total_is_the_mean_of_the_closed_form_over_customers():
     found = checks_posterior.expected_total(posterior(**values), shop, 39.0)
     assert found.dims == ("chain", "draw")
     one = [value[1, 2] for value in values.values()]
-    each = bgnbd.expected_purchases(39.0, *(shop[name] for name in HISTORY), *one)
+    each = expected_purchases(39.0, *(shop[name] for name in HISTORY), *one)
     assert float(found[1, 2]) == pytest.approx(each.mean(), rel=1e-8)
 
 

@@ -12,7 +12,7 @@ from clv.checks import posterior as checks_posterior
 from clv.checks.gate import FAIL, PASS, WARN, Check
 from clv.checks.posterior import PURCHASES_WARN, SENSITIVE
 from clv.models import bgnbd, bgnbd_pymc, gamma_gamma_pymc, sampling
-from clv.models.bgnbd import HISTORY
+from clv.models.base import HISTORY, distinct_histories
 from clv.models.sampling import Compiled, Settings
 from clv.rfm import customers as rfm_customers
 
@@ -115,7 +115,7 @@ def test_log_prior_and_likelihood_add_up_to_the_density(customers, purchases):
     """Their difference at any two draws is the likelihood's, computed by other code."""
     few = dict(chain=0, draw=slice(0, 1000, 100))
     draws, statistics = (purchases[group].to_dataset().isel(few) for group in ("posterior", "sample_stats"))
-    histories = bgnbd.distinct_histories(customers)
+    histories = distinct_histories(customers)
     history = [histories[name].to_numpy(float) for name in HISTORY]
     likelihood = [
         bgnbd.log_likelihood(*history, *(float(draws[name][i]) for name in ("r", "alpha", "a", "b")))

@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from forecasts import CDNOW_PURCHASES, CDNOW_SPEND, fixed_draws
+from forecasts import CDNOW_PURCHASES, CDNOW_SPEND, expected_purchases, fixed_draws, parameters_in, posterior
 
 from clv.checks import predictive
 from clv.models import bgnbd
+from clv.models.registry import PURCHASE_MODELS
 from clv.transactions.generate import Truth, histories
 
 TRUTH = Truth(r=0.8, alpha_weeks=8.0, a=0.8, b=4.0, p=5.0, q=4.0, v=24.0)
@@ -19,7 +20,7 @@ def customers() -> pd.DataFrame:
 
 
 def draws(**parameters: float) -> xr.Dataset:
-    return xr.Dataset({name: ("draw", np.full(100, value)) for name, value in parameters.items()})
+    return parameters_in({name: ("draw", np.full(100, value)) for name, value in parameters.items()})
 
 
 RIGHT = {"r": 0.8, "alpha": 8.0, "a": 0.8, "b": 4.0}
@@ -43,8 +44,10 @@ def test_a_wrong_model_does_not(customers):
 
 def test_simulated_frequencies_have_the_expected_mean():
     rng = np.random.default_rng(3)
-    x = predictive.simulate_frequency(np.full(200_000, 39.0), *CDNOW_PURCHASES.values(), rng)
-    expected = bgnbd.expected_purchases(39.0, 0, 0, 0, **CDNOW_PURCHASES)
+    x = predictive.simulate_frequency(
+        PURCHASE_MODELS["bgnbd"], np.full(200_000, 39.0), np.array([*CDNOW_PURCHASES.values()]), rng
+    )
+    expected = expected_purchases(39.0, 0, 0, 0, **CDNOW_PURCHASES)
     assert abs(x.mean() - expected) < 4 * x.std() / np.sqrt(x.size)
 
 
@@ -63,7 +66,7 @@ def test_the_planes_show_the_formulas():
     assert (row["frequency"], row["recency_weeks"]) == (3, 40.0)
     assert row["value"] == pytest.approx(bgnbd.probability_alive(3, 40.0, 40.0, **CDNOW_PURCHASES))
     expected = predictive.expected_plane(posterior, T=40.0, most_purchases=3, horizon_weeks=52).iloc[-1]
-    assert expected["value"] == pytest.approx(bgnbd.expected_purchases(52.0, 3, 40.0, 40.0, **CDNOW_PURCHASES))
+    assert expected["value"] == pytest.approx(expected_purchases(52.0, 3, 40.0, 40.0, **CDNOW_PURCHASES))
 
 
 def test_shrinkage_pulls_towards_the_population(customers):
@@ -89,16 +92,17 @@ def test_dependent_spend_does_not(customers):
 
 
 def test_references_are_the_truth_the_published_estimates_or_nothing():
-    truth = {"r": 0.8, "alpha": 8.0}
-    assert predictive.references("generate", truth)["value"].tolist() == [0.8, 8.0]
-    published = predictive.references("cdnow", truth)
-    assert published["value"].tolist() == [0.2426, 4.4136]
+    truth, fitted = {"r": 0.8, "alpha": 8.0}, draws(**CDNOW_PURCHASES)
+    assert predictive.references("generate", truth, fitted)["value"].tolist() == [0.8, 8.0]
+    published = predictive.references("cdnow", truth, fitted)
+    assert published["value"].tolist() == [*CDNOW_PURCHASES.values()]
     assert set(published["name"]) == {"published estimate"}
-    assert predictive.references("cdnow", truth, published=False).empty
-    assert predictive.references("data/orders.csv", truth).empty
+    assert predictive.references("cdnow", truth, fitted, published=False).empty
+    assert predictive.references("data/orders.csv", truth, fitted).empty
 
 
 def test_prior_and_posterior_stand_in_one_long_table():
-    posterior = xr.DataTree.from_dict({"posterior": xr.Dataset({"r": (("chain", "draw"), np.ones((2, 5)))})})
-    table = predictive.prior_and_posterior(draws(r=2.0), posterior)
-    assert table.groupby("source").size().to_dict() == {"posterior": 10, "prior": 100}
+    fitted = posterior(**{name: np.ones((2, 5)) for name in CDNOW_PURCHASES})
+    table = predictive.prior_and_posterior(draws(**CDNOW_PURCHASES), fitted)
+    assert table.groupby("source").size().to_dict() == {"posterior": 40, "prior": 400}
+    assert table.groupby("parameter")["unit"].first()["alpha"] == "weeks"

@@ -5,13 +5,23 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from forecasts import CDNOW, DISCOUNT, customers, fixed_draws, futures, standard_errors
+from forecasts import (
+    CDNOW,
+    DISCOUNT,
+    changed,
+    customers,
+    expected_purchases,
+    fixed_draws,
+    futures,
+    standard_errors,
+    typed_draws,
+)
 
 from clv.decisions import acquisition
 from clv.decisions.acquisition import Acquisition
 from clv.forecast.future import Horizon
 from clv.forecast.groups import Forecast
-from clv.models import bgnbd, gamma_gamma
+from clv.models import gamma_gamma
 from clv.models.draws import Draws
 from clv.units import WEEKS_PER_YEAR
 
@@ -40,7 +50,7 @@ def forecast(draws: int, *, firsts=(10.0, 30.0, 50.0), future: float = 8.0) -> F
 
 def posterior(n: int) -> Draws:
     rng = np.random.default_rng(0)
-    return Draws(**{name: value * rng.lognormal(0, 0.02, n) for name, value in CDNOW.items()})
+    return typed_draws(**{name: value * rng.lognormal(0, 0.02, n) for name, value in CDNOW.items()})
 
 
 def test_a_first_order_is_what_was_spent_beyond_the_repeat_purchases():
@@ -51,7 +61,7 @@ def test_a_new_customer_brings_the_first_order_and_the_future_of_somebody_new():
     found = acquisition.acquisition_figures(
         forecast(500), fixed_draws(500, **CDNOW), YEAR, Acquisition(5.0), {}, **OPTIONS
     )
-    later = bgnbd.expected_purchases(52.0, 0, 0, 0, *PURCHASE, discount=DISCOUNT)
+    later = expected_purchases(52.0, 0, 0, 0, *PURCHASE, discount=DISCOUNT)
     expected = 0.4 * (30.0 + later * gamma_gamma.expected_spend(0, 0, *SPEND))
     assert found["value"]["mean"] == pytest.approx(expected, rel=1e-6)
     assert found["first_order"] == pytest.approx(30.0)
@@ -119,7 +129,7 @@ def test_customers_still_to_come_are_added_within_each_draw():
     given, draws = Acquisition(12.0, per_month=100, months=1), fixed_draws(400, **CDNOW)
     plan = acquisition.acquisition_figures(forecast(400, firsts=(30.0,) * 3), draws, YEAR, given, {}, **OPTIONS)["plan"]
     arrival = 0.5 * WEEKS_PER_YEAR / 12
-    later = bgnbd.expected_purchases(52.0 - arrival, 0, 0, 0, *PURCHASE, discount=DISCOUNT)
+    later = expected_purchases(52.0 - arrival, 0, 0, 0, *PURCHASE, discount=DISCOUNT)
     each = 0.4 * (30.0 + later * gamma_gamma.expected_spend(0, 0, *SPEND)) * np.exp(-DISCOUNT * arrival)
     assert plan["value"]["mean"] == pytest.approx(100 * each, rel=1e-6)
     assert plan["cost"] == pytest.approx(1200 * np.exp(-DISCOUNT * arrival))
@@ -156,7 +166,7 @@ def test_cents_are_worth_what_dollars_are():
     result, draws = forecast(100), posterior(100)
     dollars = acquisition.acquisition_figures(result, draws, YEAR, Acquisition(10.0), {}, **OPTIONS)
     cents = acquisition.acquisition_figures(
-        forecast(100, firsts=(1000.0, 3000.0, 5000.0)), Draws(**(vars(draws) | {"v": 100 * draws.v})), YEAR,
+        forecast(100, firsts=(1000.0, 3000.0, 5000.0)), changed(draws, v=100 * draws.phi[:, 2]), YEAR,
         Acquisition(1000.0), {}, **OPTIONS,
     )  # fmt: skip
     assert cents["highest_cost"] == pytest.approx(100 * dollars["highest_cost"])

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from forecasts import CDNOW, DISCOUNT, customers
+from forecasts import CDNOW, DISCOUNT, changed, customers, typed_draws
 
 from clv import tables
 from clv.decisions import contacts as decisions_contacts
@@ -14,7 +14,7 @@ from clv.decisions.uplift import RATE, SURVIVAL, Effect
 from clv.forecast.blocks import CHUNK_CUSTOMERS
 from clv.forecast.future import Horizon
 from clv.models import bgnbd
-from clv.models.bgnbd import HISTORY
+from clv.models.base import HISTORY
 from clv.models.draws import Draws
 
 SHOP = CDNOW | {"r": 0.8, "alpha": 8.0, "b": 4.0}
@@ -38,7 +38,7 @@ def base(n: int = 60) -> pd.DataFrame:
 
 def posterior(n: int = 40) -> Draws:
     rng = np.random.default_rng(0)
-    return Draws(**{name: value * rng.lognormal(0, 0.05, n) for name, value in SHOP.items()})
+    return typed_draws(**{name: value * rng.lognormal(0, 0.05, n) for name, value in SHOP.items()})
 
 
 def given(cost: float = 1.0, *, kind: str = RATE, mean: float = 0.3, sd: float = 0.1, budget: float | None = None):
@@ -172,7 +172,7 @@ def test_misfit_widens_the_profit_and_moves_no_mean():
 def test_cents_decide_as_dollars_do():
     rows, draws = base(), posterior()
     cents = rows.assign(monetary_value=100 * rows["monetary_value"], revenue=100 * rows["revenue"])
-    in_cents = Draws(**(vars(draws) | {"v": 100 * draws.v}))
+    in_cents = changed(draws, v=100 * draws.phi[:, 2])
     one = decided(given(2.0, budget=60.0))
     other = decided(given(200.0, budget=6000.0), cents, in_cents)
     assert other.contacts["customer_id"].tolist() == one.contacts["customer_id"].tolist()

@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-from forecasts import CDNOW, DISCOUNT, customers, fixed_draws, standard_errors
+from forecasts import CDNOW, DISCOUNT, customers, expected_purchases, fixed_draws, standard_errors
 
 from clv.decisions import uplift
 from clv.decisions.uplift import RATE, SURVIVAL, Effect
 from clv.forecast.blocks import CHUNK_CUSTOMERS
 from clv.forecast.future import Groups, Horizon
-from clv.models import bgnbd, gamma_gamma
+from clv.models import gamma_gamma
 from clv.models.draws import Draws
 
 YEAR = Horizon(52.0, DISCOUNT, 0.4)
@@ -99,7 +99,7 @@ def test_survival_gains_nothing_where_nobody_leaves_and_all_where_nobody_may():
     assert exact(SURVIVAL, 0.5, a=1e-12) == pytest.approx(0, abs=1e-8)
     gain = exact(SURVIVAL, 1 - 1e-9, rows=BASE.iloc[[0]], horizon=Horizon(52.0))
     purchase, spend = ([SHOP[name] for name in names] for names in (("r", "alpha", "a", "b"), ("p", "q", "v")))
-    usual = bgnbd.expected_purchases(52.0, 0, 0, 20.0, *purchase)
+    usual = expected_purchases(52.0, 0, 0, 20.0, *purchase)
     never_leaving = SHOP["r"] / (SHOP["alpha"] + 20.0) * 52
     assert gain == pytest.approx((never_leaving - usual) * gamma_gamma.expected_spend(0, 0, *spend), rel=1e-6)
 

@@ -5,14 +5,13 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from forecasts import CDNOW, customers, fixed_draws
+from forecasts import CDNOW, customers, fixed_draws, typed_draws
 
 from clv.decisions import watch
 from clv.forecast import tiers
 from clv.forecast.tiers import LIKELY_LEFT
 from clv.models import bgnbd
-from clv.models.bgnbd import HISTORY
-from clv.models.draws import Draws
+from clv.models.base import HISTORY
 
 LAST_DAY = date(2025, 12, 31)
 ROWS = customers(
@@ -46,11 +45,10 @@ def test_later_days_than_asked_for_are_not_searched_for():
 
 
 def test_the_posterior_is_averaged_and_not_its_parameters():
-    draws = Draws(**{name: np.array([0.3, 3.0]) * value for name, value in CDNOW.items()})
+    draws = typed_draws(**{name: np.array([0.3, 3.0]) * value for name, value in CDNOW.items()})
     (day,) = watch.days_until_sign(ROWS.iloc[[1]], draws, at_most=3000)
     x, t_x, age = ROWS.iloc[1][["frequency", "recency", "T"]]
-    parameters = [getattr(draws, name) for name in ("r", "alpha", "a", "b")]
-    before, then = (bgnbd.probability_alive(x, t_x, age + at / 7, *parameters).mean() for at in (day - 1, day))
+    before, then = (bgnbd.probability_alive(x, t_x, age + at / 7, *draws.theta.T).mean() for at in (day - 1, day))
     assert then < 0.5 <= before
 
 

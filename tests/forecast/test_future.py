@@ -3,16 +3,30 @@
 import numpy as np
 import pandas as pd
 import pytest
-from forecasts import CDNOW, COLUMNS, DISCOUNT, customers, fixed_draws, futures, oracle, share_errors, standard_errors
+from forecasts import (
+    CDNOW,
+    COLUMNS,
+    DISCOUNT,
+    changed,
+    customers,
+    expected_purchases,
+    fixed_draws,
+    futures,
+    oracle,
+    probability_purchase,
+    share_errors,
+    standard_errors,
+    typed_draws,
+)
 
 from clv.forecast.blocks import CHUNK_CUSTOMERS
 from clv.forecast.future import Calendar, Groups, Horizon, yearly_horizon
-from clv.models import bgnbd, gamma_gamma
-from clv.models.bgnbd import HISTORY
+from clv.models import gamma_gamma
+from clv.models.base import HISTORY
 from clv.models.draws import Draws, spaced
 
 YEAR = 52.0
-PARAMETERS = list(Draws.__dataclass_fields__)
+PARAMETERS = list(CDNOW)
 TABLE = oracle()
 # Customers who buy thousands of times a year vary little and take long.
 DRAWS, DRAWS_OF_THOUSANDS = 20_000, 500
@@ -39,7 +53,7 @@ def of_row(row: pd.Series) -> tuple[list[float], list[float]]:
 def test_simulated_means_are_the_closed_forms(simulated, number):
     row, (counts, value, _) = TABLE.iloc[number], simulated[number]
     history, parameters = of_row(row)
-    bought = float(bgnbd.probability_purchase(YEAR, *history, *parameters))
+    bought = float(probability_purchase(YEAR, *history, *parameters))
     buyers = bought * counts.size
     if buyers < 30:  # a handful of events: nothing to average, only a bound
         assert (counts > 0).sum() <= buyers + 4 * np.sqrt(buyers) + 1
@@ -76,7 +90,7 @@ def many(n: int) -> pd.DataFrame:
 
 def posterior_draws(n: int) -> Draws:
     rng = np.random.default_rng(0)
-    return Draws(**{name: value * rng.lognormal(0, 0.1, n) for name, value in CDNOW.items()})
+    return typed_draws(**{name: value * rng.lognormal(0, 0.1, n) for name, value in CDNOW.items()})
 
 
 def test_the_number_of_workers_changes_nothing():
@@ -116,7 +130,7 @@ def test_customers_beyond_the_first_chunk_are_simulated_like_the_others():
     histories = many(2 * CHUNK_CUSTOMERS + 40)
     counts, value, totals = futures(histories, fixed_draws(10, **CDNOW), Horizon(YEAR), seed=3)
     assert counts.shape == value.shape == (len(histories), 10)
-    expected = bgnbd.expected_purchases(YEAR, *(BASE[name] for name in HISTORY), *list(CDNOW.values())[:4])
+    expected = expected_purchases(YEAR, *(BASE[name] for name in HISTORY), *list(CDNOW.values())[:4])
     for kind in range(len(BASE)):
         for part in (slice(0, CHUNK_CUSTOMERS), slice(CHUNK_CUSTOMERS, None)):
             same = counts[part][kind :: len(BASE)]
@@ -138,7 +152,7 @@ def test_group_totals_are_sums_of_the_same_draws():
 
 def test_purchases_do_not_depend_on_the_spend_model():
     draws = posterior_draws(50)
-    cents = Draws(**{name: getattr(draws, name) * (100 if name == "v" else 1) for name in PARAMETERS})
+    cents = changed(draws, v=100 * draws.phi[:, 2])
     dollars_counts, dollars, _ = futures(BASE, draws, Horizon(YEAR), seed=6)
     counts, value, _ = futures(BASE.assign(monetary_value=100 * BASE["monetary_value"]), cents, Horizon(YEAR), seed=6)
     np.testing.assert_array_equal(counts, dollars_counts)
@@ -181,7 +195,7 @@ def test_period_purchases_follow_the_expected_rate():
     one = BASE.iloc[[2]]
     totals = futures(one, draws, Horizon(YEAR), seed=8, calendar=calendar)[2]
     history, parameters = [one[name].iloc[0] for name in HISTORY], list(CDNOW.values())[:4]
-    expected = np.diff([0.0, *(float(bgnbd.expected_purchases(edge, *history, *parameters)) for edge in edges[1:])])
+    expected = np.diff([0.0, *(float(expected_purchases(edge, *history, *parameters)) for edge in edges[1:])])
     for period in range(3):
         assert standard_errors(totals.period_purchases[:, 0, period], expected[period]) < 4
 
@@ -240,5 +254,5 @@ def test_spend_learns_from_the_customers_own_amounts():
 @pytest.mark.parametrize(("size", "n", "kept"), [(5, 10, [0, 1, 2, 3, 4]), (9, 3, [0, 4, 8]), (1, 1, [0])])
 def test_draws_are_thinned_evenly(size, n, kept):
     assert spaced(size, n).tolist() == kept
-    draws = Draws(*[np.arange(size, dtype=float)] * len(PARAMETERS))
-    assert draws.thinned(n).q.tolist() == kept
+    draws = typed_draws(**dict.fromkeys(PARAMETERS, np.arange(size, dtype=float)))
+    assert draws.thinned(n).phi[:, 1].tolist() == draws.thinned(n).theta[:, 0].tolist() == kept

@@ -9,11 +9,13 @@ from forecasts import (
     CDNOW_SPEND,
     DISCOUNT,
     customers,
+    expected_purchases,
     fixed_draws,
     futures,
     lives,
     posterior,
     standard_errors,
+    typed_draws,
 )
 
 from clv.forecast import closed_forms, tiers
@@ -33,7 +35,7 @@ STORY = {"r": 0.9, "alpha": 6.0, "a": 0.9, "b": 3.0, "p": 3.0, "q": 5.0, "v": 40
 
 def posterior_draws(n: int, spread: float = 0.1) -> Draws:
     rng = np.random.default_rng(0)
-    return Draws(**{name: value * rng.lognormal(0, spread, n) for name, value in CDNOW.items()})
+    return typed_draws(**{name: value * rng.lognormal(0, spread, n) for name, value in CDNOW.items()})
 
 
 def shop(n: int = 600) -> pd.DataFrame:
@@ -85,9 +87,9 @@ def test_expectations_are_means_over_the_draws_of_each_closed_form():
     draws = posterior_draws(30)
     one = customers((2, 30.43, 38.86, 22.35))
     row = closed_forms.expectations(one, draws, YEAR, interval=0.8).iloc[0]
-    purchase = (draws.r, draws.alpha, draws.a, draws.b)
-    discounted = bgnbd.expected_purchases(52, 2, 30.43, 38.86, *purchase, discount=DISCOUNT)
-    amount = gamma_gamma.expected_spend(2, 22.35, draws.p, draws.q, draws.v)
+    purchase = draws.theta.T
+    discounted = expected_purchases(52, 2, 30.43, 38.86, *purchase, discount=DISCOUNT)
+    amount = gamma_gamma.expected_spend(2, 22.35, *draws.phi.T)
     each = 0.5 * discounted * amount
     assert row["clv_mean"] == pytest.approx(each.mean(), rel=1e-8)
     assert row["expected_clv_lower"] == pytest.approx(np.quantile(each, 0.1), rel=1e-8)
@@ -126,7 +128,7 @@ def chains(names: list[str], n_chains: int, n_draws: int):
 
 def test_thinning_takes_every_chain_about_equally():
     draws = models_draws.pair(chains([*CDNOW_PURCHASES], 4, 1000), chains([*CDNOW_SPEND], 4, 1000), 1000)
-    taken = np.bincount(np.floor(draws.r).astype(int), minlength=4)
+    taken = np.bincount(np.floor(draws.theta[:, 0]).astype(int), minlength=4)
     assert taken.sum() == 1000
     assert taken.min() >= 240
     assert taken.max() <= 260
@@ -135,23 +137,23 @@ def test_thinning_takes_every_chain_about_equally():
 def test_pairing_keeps_the_parameters_of_one_draw_together():
     draws = models_draws.pair(chains([*CDNOW_PURCHASES], 2, 50), chains([*CDNOW_SPEND], 2, 50), 40)
     assert len(draws) == 40
-    for name in ("alpha", "a", "b"):
-        np.testing.assert_array_equal(getattr(draws, name), draws.r)
-    np.testing.assert_array_equal(draws.p, draws.v)
+    for of_one_model in (draws.theta.T, draws.phi.T):
+        for column in of_one_model:
+            np.testing.assert_array_equal(column, of_one_model[0])
 
 
 def test_pairing_takes_every_chain_from_its_first_draw_to_its_last():
     numbers = np.arange(100.0).reshape(2, 50)
     tree = posterior(**{name: numbers for name in CDNOW_PURCHASES})
-    assert sorted(models_draws.pair(tree, None, 100).r) == list(numbers.ravel())
-    some = models_draws.pair(tree, None, 20).r
+    assert sorted(models_draws.pair(tree, None, 100).theta[:, 0]) == list(numbers.ravel())
+    some = models_draws.pair(tree, None, 20).theta[:, 0]
     assert (some < 50).sum() == 10
     assert some.min() < 5 and some.max() >= 95
 
 
 def test_purchases_can_be_forecast_without_a_spend_model():
     draws = models_draws.pair(chains([*CDNOW_PURCHASES], 2, 50), None, 40)
-    assert np.isfinite([draws.p, draws.q, draws.v]).all()
+    assert np.isfinite(draws.phi).all()
 
 
 def spend_posterior(*infinite: int):
@@ -164,21 +166,20 @@ def spend_posterior(*infinite: int):
 
 def test_spend_draws_that_have_a_mean_are_taken_as_they_are():
     for n in (30, 100, 1000):
-        p, q, v = models_draws.spend_draws(spend_posterior(), n)
-        for found, plain in zip((p, q, v), models_draws.flat(spend_posterior(), ["p", "q", "v"], n), strict=True):
-            np.testing.assert_array_equal(found, plain)
-    assert sorted(p) == list(range(100))
+        found = models_draws.spend_draws(spend_posterior(), n)
+        np.testing.assert_array_equal(found, models_draws.flat(spend_posterior(), ["p", "q", "v"], n))
+    assert sorted(found[:, 0]) == list(range(100))
 
 
 def test_spend_draws_without_a_mean_are_left_out_and_others_take_their_places():
-    p, q, v = models_draws.spend_draws(spend_posterior(0, 63), 100)
+    p, q, v = models_draws.spend_draws(spend_posterior(0, 63), 100).T
     assert p.size == 100  # still as many as there are of purchases
     assert (q > 1).all()
     assert set(p) == set(range(100)) - {0, 63}  # and nobody else is lost
     np.testing.assert_array_equal(q, p + 5)  # draws are not torn apart
     np.testing.assert_array_equal(v, p)
     # Negative control: they are among the draws that there are.
-    assert (models_draws.flat(spend_posterior(0, 63), ["q"], 100)[0] == 1).sum() == 2
+    assert (models_draws.flat(spend_posterior(0, 63), ["q"], 100) == 1).sum() == 2
 
 
 # --- realised values

@@ -11,14 +11,23 @@ up to that and up to three times that.
 import numpy as np
 import pandas as pd
 import pytest
-from forecasts import CDNOW_PURCHASES, DISCOUNT, lives, oracle, standard_errors
+from forecasts import (
+    CDNOW_PURCHASES,
+    DISCOUNT,
+    expected_purchases,
+    lives,
+    oracle,
+    probability_purchase,
+    purchase_integrals,
+    standard_errors,
+)
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.special import betaln, expit
 
 from clv.models import bgnbd
-from clv.models.bgnbd import HISTORY
+from clv.models.base import HISTORY, distinct_histories
 
 TABLE = oracle()
 PARAMETERS = ["r", "alpha", "a", "b"]
@@ -35,25 +44,25 @@ def test_the_probability_of_being_alive_is_the_oracles():
 
 
 def test_the_probability_of_a_purchase_is_the_oracles():
-    found = bgnbd.probability_purchase(39.0, *GIVEN)
+    found = probability_purchase(39.0, *GIVEN)
     np.testing.assert_allclose(1 - found, TABLE["p_no_purchase_39"], rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("weeks", [13, 39, 52, 104])
 def test_expected_purchases_are_the_oracles(weeks):
-    np.testing.assert_allclose(bgnbd.expected_purchases(weeks, *GIVEN), TABLE[f"purchases_{weeks}"], rtol=1e-9)
+    np.testing.assert_allclose(expected_purchases(weeks, *GIVEN), TABLE[f"purchases_{weeks}"], rtol=1e-9)
 
 
 @pytest.mark.parametrize("weeks", [52, 104])
 def test_discounted_purchases_are_the_oracles(weeks):
-    found = bgnbd.expected_purchases(weeks, *GIVEN, discount=DISCOUNT)
+    found = expected_purchases(weeks, *GIVEN, discount=DISCOUNT)
     np.testing.assert_allclose(found, TABLE[f"discounted_{weeks}"], rtol=1e-9)
 
 
 def test_the_fast_integrals_are_good_enough_for_money():
     # Measured: 1.0e-6 at x = 5000, a = 20, b = 100, 104 weeks; below 2e-8 for everybody with x <= 200. Over 20,000
     # draws of the priors with x up to 100: 99 % below 1e-10 at 52 weeks, the worst 4e-5 (a 24, b 6, x 100).
-    plain, discounted = bgnbd.purchase_integrals(104.0, *GIVEN, discount=DISCOUNT)
+    plain, discounted = purchase_integrals(104.0, *GIVEN, discount=DISCOUNT)
     np.testing.assert_allclose(plain, TABLE["purchases_104"], rtol=3e-6)
     np.testing.assert_allclose(discounted, TABLE["discounted_104"], rtol=3e-6)
     ordinary = (TABLE["frequency"] <= 200).to_numpy()
@@ -64,13 +73,13 @@ def test_customer_0001_is_as_published():
     # Fader, Hardie & Lee's CDNOW spreadsheet: x 2, t_x 30.43, T 38.86 -> 1.226 purchases in 39 weeks.
     given_estimates = (0.243, 4.414, 0.793, 2.426)
     assert bgnbd.probability_alive(2, 30.43, 38.86, *given_estimates) == pytest.approx(0.727, abs=5e-4)
-    assert bgnbd.expected_purchases(39, 2, 30.43, 38.86, *given_estimates) == pytest.approx(1.226, abs=5e-4)
+    assert expected_purchases(39, 2, 30.43, 38.86, *given_estimates) == pytest.approx(1.226, abs=5e-4)
 
 
 def test_a_new_customer_buys_as_published():
     # Hardie's spreadsheet, four decimals, at the unrounded estimates (its 2F1 series is cut short beyond a year).
     weeks = [0.1429, 1.0, 3.0, 31.8571, 32.0]
-    found = bgnbd.expected_purchases(weeks, 0, 0, 0, 0.2425945, 4.4136019, 0.7929199, 2.4258881)
+    found = expected_purchases(weeks, 0, 0, 0, 0.2425945, 4.4136019, 0.7929199, 2.4258881)
     np.testing.assert_allclose(found, [0.0078, 0.0532, 0.1506, 1.0405, 1.0437], atol=6e-5)
 
 
@@ -80,8 +89,8 @@ def test_nobody_can_have_left_before_a_repeat_purchase():
 
 @pytest.mark.parametrize(("a", "b"), [(1.0, 3.0), (0.4, 0.6), (1.0, 1e-3)])
 def test_nothing_happens_where_the_textbook_formula_has_a_pole(a, b):
-    around = bgnbd.expected_purchases(52, 0, 0, 20, 0.3, 5, [a - 1e-6, a + 1e-6], b)
-    assert bgnbd.expected_purchases(52, 0, 0, 20, 0.3, 5, a, b) == pytest.approx(around.mean(), rel=1e-9)
+    around = expected_purchases(52, 0, 0, 20, 0.3, 5, [a - 1e-6, a + 1e-6], b)
+    assert expected_purchases(52, 0, 0, 20, 0.3, 5, a, b) == pytest.approx(around.mean(), rel=1e-9)
     assert np.ptp(around) < 1e-4
 
 
@@ -98,7 +107,7 @@ def test_expected_purchases_equal_the_mean_over_dropout_chances(seed):
     weight = np.exp(-a * np.logaddexp(0, -logit) - stay * np.logaddexp(0, logit) - betaln(a, stay))
     purchases = -np.expm1(-shape * np.log1p(leave * h / rate)) / leave
     expected = bgnbd.probability_alive(x, t_x, T, r, alpha, a, b) * np.trapezoid(weight * purchases, logit)
-    assert bgnbd.expected_purchases(h, x, t_x, T, r, alpha, a, b) == pytest.approx(expected, rel=1e-9)
+    assert expected_purchases(h, x, t_x, T, r, alpha, a, b) == pytest.approx(expected, rel=1e-9)
 
 
 STORY = {"r": 0.9, "alpha": 6.0, "a": 0.9, "b": 2.0, "p": 2.0, "q": 4.0, "v": 30.0}
@@ -108,10 +117,10 @@ STORY = {"r": 0.9, "alpha": 6.0, "a": 0.9, "b": 2.0, "p": 2.0, "q": 4.0, "v": 30
 def told():
     history, future = lives(200_000, age=12.0, weeks=10.0, discount=0.01, seed=42, **STORY)
     known = [history[name].to_numpy(float) for name in HISTORY] + [STORY[name] for name in PARAMETERS]
-    plain, discounted = bgnbd.purchase_integrals(10.0, *known, discount=0.01)
+    plain, discounted = purchase_integrals(10.0, *known, discount=0.01)
     formulas = {
         "alive": bgnbd.probability_alive(*known),
-        "any": bgnbd.probability_purchase(10.0, *known),
+        "any": probability_purchase(10.0, *known),
         "purchases": plain,
         "discounted": discounted,
     }
@@ -153,16 +162,16 @@ def test_the_share_of_customers_with_a_history_is_its_likelihood(told):
 
 def test_parameters_in_rows_and_customers_in_columns_give_a_table():
     draws = [np.array([[value], [value * 1.1], [value * 1.2]]) for value in CDNOW_PURCHASES.values()]
-    found = bgnbd.expected_purchases(39, [0, 2], [0, 30.43], [38.86, 38.86], *draws)
+    found = expected_purchases(39, [0, 2], [0, 30.43], [38.86, 38.86], *draws)
     assert found.shape == (3, 2)
-    alone = bgnbd.expected_purchases(39, 2, 30.43, 38.86, *(value * 1.1 for value in CDNOW_PURCHASES.values()))
+    alone = expected_purchases(39, 2, 30.43, 38.86, *(value * 1.1 for value in CDNOW_PURCHASES.values()))
     assert found[1, 1] == pytest.approx(float(alone), rel=1e-13)
 
 
 def test_customers_with_one_history_are_counted_once():
     ada, bob = (1, 2.0, 5.0), (0, 0.0, 5.0)
     frame = pd.DataFrame([ada, bob, ada, ada], columns=HISTORY)
-    distinct = bgnbd.distinct_histories(frame)
+    distinct = distinct_histories(frame)
     assert distinct["customers"].tolist() == [1, 3]  # sorted: bob, ada
     assert distinct[HISTORY].to_numpy().tolist() == [list(bob), list(ada)]
     weighted = distinct["customers"] @ bgnbd.log_likelihood(*(distinct[n] for n in HISTORY), **CDNOW_PURCHASES)
@@ -180,12 +189,12 @@ histories = st.tuples(st.integers(0, 300), st.floats(0.01, 1), st.floats(0.5, 30
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(history=histories, population=population, weeks=st.floats(0.1, 200))
 def test_expected_purchases_keep_their_order(history, population, weeks):
-    plain, discounted = (bgnbd.expected_purchases(weeks, *history, *population, discount=d) for d in (0, DISCOUNT))
-    longer = bgnbd.expected_purchases(2 * weeks, *history, *population)
+    plain, discounted = (expected_purchases(weeks, *history, *population, discount=d) for d in (0, DISCOUNT))
+    longer = expected_purchases(2 * weeks, *history, *population)
     r, alpha, _, _ = population
     x, _, T = history
     most = weeks * (r + x) / (alpha + T)  # nobody buys more than one who never leaves
-    any_purchase = bgnbd.probability_purchase(weeks, *history, *population)
+    any_purchase = probability_purchase(weeks, *history, *population)
     assert 0 <= any_purchase <= bgnbd.probability_alive(*history, *population) <= 1
     assert any_purchase <= plain * (1 + 1e-9)
     assert plain * np.exp(-DISCOUNT * weeks) <= discounted * (1 + 1e-9)
@@ -201,14 +210,12 @@ def test_days_and_weeks_give_the_same_customer(history, population, weeks):
     assert bgnbd.log_likelihood(*in_days[0], *in_days[1]) + x * np.log(7) == pytest.approx(
         float(bgnbd.log_likelihood(*history, *population)), rel=1e-9, abs=1e-9
     )
-    found = bgnbd.expected_purchases(7 * weeks, *in_days[0], *in_days[1], discount=DISCOUNT / 7)
-    assert found == pytest.approx(
-        float(bgnbd.expected_purchases(weeks, *history, *population, discount=DISCOUNT)), rel=1e-9
-    )
+    found = expected_purchases(7 * weeks, *in_days[0], *in_days[1], discount=DISCOUNT / 7)
+    assert found == pytest.approx(float(expected_purchases(weeks, *history, *population, discount=DISCOUNT)), rel=1e-9)
 
 
 def test_parameters_that_are_not_numbers_give_an_answer_that_is_none_and_at_once():
     """A million terms of a series that never converges, for each draw and customer, would be a hang."""
     ages = np.linspace(1, 50, 200)
-    found, _ = bgnbd.purchase_integrals(52.0, 0.0, 0.0, ages, np.nan, 4.0, 0.8, 2.4, discount=0.0)
+    found, _ = purchase_integrals(52.0, 0.0, 0.0, ages, np.nan, 4.0, 0.8, 2.4, discount=0.0)
     assert np.isnan(found).all()

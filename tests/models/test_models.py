@@ -5,12 +5,20 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from forecasts import CDNOW_PURCHASES, CDNOW_SPEND, customers, lives, posterior
+from forecasts import (
+    CDNOW_PURCHASES,
+    CDNOW_SPEND,
+    customers,
+    expected_purchases,
+    lives,
+    posterior,
+    probability_purchase,
+)
 from scipy.optimize import minimize
 from scipy.special import logit
 
 from clv.models import bgnbd, gamma_gamma
-from clv.models.bgnbd import HISTORY
+from clv.models.base import HISTORY
 
 pytestmark = pytest.mark.slow  # importing pymc_marketing alone takes eight seconds
 
@@ -192,7 +200,7 @@ def test_upstreams_priors_turn_days_and_weeks_into_different_customers(shop):
     def expected(model, factor: float) -> float:
         found = best(model)
         parameters = (found["r"], found["alpha"] / factor, found["a"], found["b"])
-        return float(bgnbd.expected_purchases(52, *(shop[name] for name in HISTORY), *parameters).sum())
+        return float(expected_purchases(52, *(shop[name] for name in HISTORY), *parameters).sum())
 
     def upstream(frame: pd.DataFrame) -> BetaGeoModel:
         model = BetaGeoModel()
@@ -228,7 +236,7 @@ def test_upstreams_predictions_work_on_our_purchase_model(shop, typed):
     history = [KNOWN[name].to_numpy(float) for name in HISTORY]
     np.testing.assert_allclose(
         model.expected_purchases(KNOWN, future_t=39).values,
-        bgnbd.expected_purchases(39, *history, *parameters),
+        expected_purchases(39, *history, *parameters),
         rtol=1e-7,
     )
     np.testing.assert_allclose(
@@ -237,11 +245,11 @@ def test_upstreams_predictions_work_on_our_purchase_model(shop, typed):
     # Upstream's formula for no purchase is wrong for x = 0, so only for the others.
     np.testing.assert_allclose(
         1 - model.expected_probability_no_purchase(39, KNOWN).values[..., 1:],
-        bgnbd.probability_purchase(39, *history, *parameters)[..., 1:],
+        probability_purchase(39, *history, *parameters)[..., 1:],
         rtol=1e-8,
     )
     new = model.expected_purchases_new_customer(KNOWN, t=39).values
-    np.testing.assert_allclose(new, bgnbd.expected_purchases(39, 0, [0, 0, 0], 0, *parameters), rtol=1e-7)
+    np.testing.assert_allclose(new, expected_purchases(39, 0, [0, 0, 0], 0, *parameters), rtol=1e-7)
 
 
 def test_upstreams_predictions_work_on_our_spend_model(shop, typed):

@@ -44,6 +44,7 @@ TRACKING = pd.DataFrame(
 DRAWS = pd.DataFrame(
     {
         "parameter": ["r", "alpha"] * 200,
+        "unit": ["no unit", "weeks"] * 200,
         "source": ["prior"] * 200 + ["posterior"] * 200,
         "value": np.concatenate([np.linspace(0.1, 50, 200), np.linspace(1, 2, 200)]),
     }

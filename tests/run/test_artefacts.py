@@ -41,7 +41,7 @@ def posterior(**extra: xr.Dataset) -> xr.DataTree:
     shape = (("chain", "draw"), np.arange(8.0).reshape(2, 4))
     coords = {"chain": [0, 1], "draw": range(4)}
     groups = {
-        "posterior": xr.Dataset({"r": shape}, coords=coords, attrs={"created_at": "now"}),
+        "posterior": xr.Dataset({"r": shape}, coords=coords, attrs={"created_at": "now", "model": "bgnbd"}),
         "sample_stats": xr.Dataset({"diverging": (("chain", "draw"), np.zeros((2, 4), bool))}, coords=coords),
     }
     return xr.DataTree.from_dict(groups | extra)
@@ -120,7 +120,7 @@ def test_a_posterior_keeps_its_draws_and_loses_everything_else():
     RUN.write_posterior("bgnbd", posterior(fit_data=fit_data))
     back = RUN.read_posterior("bgnbd")
     assert set(back.children) == {"posterior", "sample_stats"}
-    assert back["posterior"].attrs == {}
+    assert back["posterior"].attrs == {"model": "bgnbd"}
     assert back["sample_stats"]["diverging"].dtype == bool
     np.testing.assert_array_equal(back["posterior"]["r"], posterior()["posterior"]["r"])
     assert b"ada" not in RUN.path("bgnbd").read_bytes()

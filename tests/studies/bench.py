@@ -26,6 +26,8 @@ from textwrap import fill
 from typing import Any
 
 # The process that starts all others stays small: Linux counts its memory into the peak of what it starts.
+from forecasts import by_name, typed_draws
+
 from clv import progress, words
 from clv.report.figures.style import MODEL, OBSERVED, QUIET, REFERENCE
 from clv.run import artefacts, disk
@@ -483,12 +485,11 @@ def _score_base(base: str, draws: str) -> dict[str, Any]:
     import pandas as pd
 
     from clv.forecast import cohorts, value
-    from clv.models.draws import Draws
     from clv.rfm import segments
 
     del cohorts, segments, value  # imported before the clock starts
     customers = pd.read_parquet(base)
-    joint = Draws(**{name: column.to_numpy() for name, column in pd.read_parquet(draws).items()})
+    joint = typed_draws(**{name: column.to_numpy() for name, column in pd.read_parquet(draws).items()})
     before = _resident_mib()
     seconds, _ = _clocked(lambda: _as_in_05(customers, joint, OBSERVATION_END))
     return _per_customer_draw(seconds, len(customers), len(joint)) | {"resident_before_mib": before}
@@ -637,7 +638,7 @@ def _base(log: str, base: str, draws: str) -> dict[str, Any]:
     customers = rfm_scoring.scores(rfm_customers.summarise(con, "days", period_end=OBSERVATION_END))
     customers.to_parquet(base, index=False)
     posteriors = [_ours(model, customers, "laplace") for model in PARAMETERS]
-    pd.DataFrame(vars(models_draws.pair(*posteriors, DRAWS))).to_parquet(draws)
+    pd.DataFrame(by_name(models_draws.pair(*posteriors, DRAWS))).to_parquet(draws)
     return {}
 
 

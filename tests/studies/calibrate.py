@@ -11,19 +11,20 @@ band that holds the whole curve at once (Säilynoja, Bürkner & Vehtari 2022, St
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from forecasts import by_name, typed_draws
 from numpy.random import Generator
 from numpy.typing import ArrayLike
 
 from clv.forecast.future import Horizon
 from clv.forecast.future import simulate as simulate_futures
-from clv.models import bgnbd, gamma_gamma, sampling
-from clv.models.bgnbd import HISTORY
+from clv.models import gamma_gamma, sampling
+from clv.models.base import History, columns
 from clv.models.draws import Draws, Floats, Integers
 from clv.rfm import support
 from clv.rfm.support import TOO_LITTLE
@@ -62,12 +63,12 @@ def prior(purchase_model: Any, spend_model: Any, *, draws: int, seed: Any) -> Dr
         sampling.prior_draws(model, draws=draws, seed=int(seed))
         for model, seed in zip((purchase_model, spend_model), seeds, strict=True)
     ]
-    return Draws(**{str(name): values.to_numpy() for parameters in found for name, values in parameters.items()})
+    return typed_draws(**{str(name): values.to_numpy() for parameters in found for name, values in parameters.items()})
 
 
 def only(draws: Draws, number: int) -> Draws:
     """Return the one draw with this number."""
-    return Draws(*(getattr(draws, name)[[number]] for name in Draws.__dataclass_fields__))
+    return replace(draws, theta=draws.theta[[number]], phi=draws.phi[[number]])
 
 
 def data_set(truth: Draws, *, customers: int, horizon: Horizon, seed: Any) -> pd.DataFrame:
@@ -77,7 +78,7 @@ def data_set(truth: Draws, *, customers: int, horizon: Horizon, seed: Any) -> pd
     """
     generator = np.random.default_rng(seed)
     ages = generator.uniform(0, ACQUISITION_WEEKS, customers)
-    shop = Truth(*(float(getattr(truth, name)[0]) for name in (*PURCHASE, *SPEND)))
+    shop = Truth(*(float(values[0]) for values in by_name(truth).values()))
     return generate.histories(shop, customers, ages, horizon.weeks, horizon.discount_weekly, generator)
 
 
@@ -88,15 +89,16 @@ def refused(customers: pd.DataFrame, *, horizon_weeks: float) -> bool:
 
 def of_parameters(customers: pd.DataFrame, draws: Draws) -> dict[str, Floats]:
     """Return, for every draw, the quantities that parameters and histories determine."""
-    purchase, spend = ([getattr(draws, name)[:, None] for name in names] for names in (PURCHASE, SPEND))
-    history = customers[HISTORY].to_numpy(float).T
+    history, model, watched = History.of(customers), draws.model, customers.iloc[[_watched(customers)]]
     paid = gamma_gamma.usable(customers)
-    amounts = gamma_gamma.log_likelihood(paid["frequency"], paid["monetary_value"], *spend)
+    amounts = gamma_gamma.log_likelihood(
+        paid["frequency"], paid["monetary_value"], *columns(draws.phi, paid["frequency"])
+    )
     return {
-        **{name: getattr(draws, name) for name in (*PURCHASE, *SPEND)},
-        "purchase_log_likelihood": bgnbd.log_likelihood(*history, *purchase).sum(axis=1),
+        **by_name(draws),
+        "purchase_log_likelihood": model.log_likelihood(history, draws.theta).sum(axis=1),
         "spend_log_likelihood": amounts.sum(axis=1),
-        "p_alive": bgnbd.probability_alive(*history[:, [_watched(customers)]], *purchase)[:, 0],
+        "p_alive": model.p_alive(History.of(watched), draws.theta)[:, 0],
     }
 
 

@@ -31,9 +31,9 @@ from clv.decisions.contacts import LOWEST_P_ALIVE, RANDOM, TOP_SPENDERS
 from clv.decisions.information import Campaign
 from clv.decisions.uplift import RATE, SURVIVAL, Effect
 from clv.forecast import future
-from clv.models import bgnbd, gamma_gamma
 from clv.models import draws as models_draws
-from clv.models.bgnbd import HISTORY
+from clv.models import gamma_gamma
+from clv.models.base import History
 from clv.models.draws import Draws
 from clv.report.figures.style import MODEL, OBSERVED, PRIOR, QUIET, REFERENCE
 
@@ -164,8 +164,7 @@ def judged_world(number: int, *, seed: int) -> list[dict[str, Any]]:
     generator, one_seed = np.random.default_rng(seeds), int(seeds.generate_state(1)[0])
     true = world(generator)
     draws = fitted(true.customers, one_seed)
-    parameters = [getattr(draws, name)[:, None] for name in ("r", "alpha", "a", "b")]
-    alive = bgnbd.probability_alive(*true.customers[HISTORY].to_numpy(float).T, *parameters).mean(axis=0)
+    alive = draws.model.p_alive(History.of(true.customers), draws.theta).mean(axis=0)
     known = true.customers.assign(p_alive=alive, clv_mean=0.0, rfm_segment="all")
     return [
         {"world": number, "campaign": name} | outcome(true, known, draws, given, one_seed, generator)

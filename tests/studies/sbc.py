@@ -24,12 +24,13 @@ import bench
 import calibrate
 import numpy as np
 import pandas as pd
+from forecasts import by_name, changed, typed_draws
 
 from clv.forecast import future as forecast_future
 from clv.forecast.future import Horizon
-from clv.models import bgnbd, gamma_gamma, laplace
 from clv.models import draws as models_draws
-from clv.models.bgnbd import HISTORY
+from clv.models import gamma_gamma, laplace
+from clv.models.base import History, columns
 from clv.models.draws import Draws, Floats
 from clv.report.figures.style import BAND, MODEL, OBSERVED, QUIET
 
@@ -71,12 +72,13 @@ class Mistake:
 
 def _narrowed(draws: Draws) -> Draws:
     """Return the draws at 0.8 of their distance from their mean, as logarithms."""
-    logs = {name: np.log(values) for name, values in vars(draws).items()}
-    return Draws(**{name: np.exp(log.mean() + 0.8 * (log - log.mean())) for name, log in logs.items()})
+    logs = {name: np.log(values) for name, values in by_name(draws).items()}
+    return typed_draws(**{name: np.exp(log.mean() + 0.8 * (log - log.mean())) for name, log in logs.items()})
 
 
 def _swapped(draws: Draws) -> Draws:
-    return replace(draws, a=draws.b, b=draws.a)
+    drawn = by_name(draws)
+    return changed(draws, a=drawn["b"], b=drawn["a"])
 
 
 def _in_cents(customers: pd.DataFrame) -> pd.DataFrame:
@@ -84,7 +86,7 @@ def _in_cents(customers: pd.DataFrame) -> pd.DataFrame:
 
 
 def _in_dollars(draws: Draws) -> Draws:
-    return replace(draws, v=draws.v / 100)
+    return changed(draws, v=by_name(draws)["v"] / 100)
 
 
 def _unweighted() -> AbstractContextManager[Any]:
@@ -111,12 +113,11 @@ def _of_the_next(customers: pd.DataFrame) -> pd.DataFrame:
 def _expected(customers: pd.DataFrame, draws: Draws, horizon: Horizon, *, seed: int) -> dict[str, Floats]:
     """Return expected values where realised ones belong."""
     del seed
-    purchase, spend = (
-        [getattr(draws, name)[:, None] for name in names] for names in (calibrate.PURCHASE, calibrate.SPEND)
-    )
-    history = customers[HISTORY].to_numpy(float).T
-    _, purchases = bgnbd.purchase_integrals(horizon.weeks, *history, *purchase, discount=horizon.discount_weekly)
-    amount = gamma_gamma.expected_spend(customers["frequency"], customers["monetary_value"], *spend)
+    history, model = History.of(customers), draws.model
+    _, purchases = model.if_alive(horizon.weeks, history, draws.theta, discount=horizon.discount_weekly)
+    purchases = purchases * model.p_alive(history, draws.theta)
+    x, z_mean = customers["frequency"], customers["monetary_value"]
+    amount = gamma_gamma.expected_spend(x, z_mean, *columns(draws.phi, x))
     values = np.multiply(purchases, amount, where=purchases > 0, out=np.zeros_like(purchases))  # 0 times infinity
     one = int(np.argmax(customers["frequency"].to_numpy() > 0))
     return {"customer_value": values[:, one], "total_value": values.sum(axis=1)}

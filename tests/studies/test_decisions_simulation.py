@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from decisions import CAMPAIGNS, RULES, judged, passed
+from forecasts import by_name, changed, typed_draws
 
 from clv.decisions.contacts import RANDOM
-from clv.models.draws import Draws
 
 WORLDS = 12
 
@@ -18,7 +18,7 @@ def outcomes(mistake=lambda draws: draws) -> pd.DataFrame:
     for number in range(WORLDS):
         generator = np.random.default_rng([1, number])
         true = simulation.world(generator, 600)
-        draws = mistake(Draws(**{name: np.full(200, value) for name, value in true.truth.items()}))
+        draws = mistake(typed_draws(**{name: np.full(200, value) for name, value in true.truth.items()}))
         alive = np.where(true.customers["frequency"] > 0, 0.5, 1.0)
         known = true.customers.assign(p_alive=alive, clv_mean=0.0, rfm_segment="all")
         rows += [
@@ -55,7 +55,7 @@ def test_profits_come_as_often_as_forecast_and_exceed_those_of_rules(right):
 
 @pytest.mark.slow
 def test_customers_who_are_taken_to_stay_for_ever_are_noticed():
-    assert ks(outcomes(lambda draws: Draws(**(vars(draws) | {"a": 0.02 * draws.a})))) < 0.001
+    assert ks(outcomes(lambda draws: changed(draws, a=0.02 * by_name(draws)["a"]))) < 0.001
 
 
 def test_lives_with_the_contact_bring_what_the_truth_expects():

@@ -19,8 +19,6 @@ from clv.report.figures.canvas import (
 from clv.report.figures.style import MODEL, MODEL_RAMP, OBSERVED_TINT, PRIOR, REFERENCE
 from clv.words import level
 
-PARAMETER_UNITS = {"alpha": "weeks", "v": "currency of the log"}
-
 MOST_PURCHASES = 10
 
 
@@ -50,7 +48,7 @@ def plot_prior_posterior(draws: pd.DataFrame, references: pd.DataFrame) -> Figur
     Parameters
     ----------
     draws
-        parameter, source ("prior" or "posterior"), value.
+        parameter, unit, source ("prior" or "posterior"), value.
     references
         parameter, value, name (for instance "truth"); may be empty.
     """
@@ -65,8 +63,9 @@ def plot_prior_posterior(draws: pd.DataFrame, references: pd.DataFrame) -> Figur
     )
     for axes, name in zip(panels, names, strict=True):
         known = references[references["parameter"] == name]
-        _densities(axes, draws[draws["parameter"] == name], known)
-        axes.set_xlabel(f"{name} ({PARAMETER_UNITS.get(name, 'no unit')})")
+        drawn = draws[draws["parameter"] == name]
+        _densities(axes, drawn, known)
+        axes.set_xlabel(f"{name} ({drawn['unit'].iloc[0]})")
         axes.grid(False)
         axes.set_yticks([])
         axes.set_ylabel("Density")

@@ -6,7 +6,7 @@ import pandas as pd
 import xarray as xr
 
 from clv.checks.gate import TAKEN_OVER, Check
-from clv.models import bgnbd
+from clv.models.base import distinct_histories
 from clv.models.sampling import LAPLACE, method_of
 from clv.words import count, day, percent, weeks
 
@@ -80,7 +80,7 @@ def draws_in_words(posterior: xr.DataTree, checks: list[Check]) -> str:
 
 def histories_in_words(customers: pd.DataFrame) -> str:
     """Return how many distinct histories the likelihood needs."""
-    distinct = len(bgnbd.distinct_histories(customers))
+    distinct = len(distinct_histories(customers))
     return f"{count(len(customers))} customers have {count(distinct)} distinct histories."
 
 

@@ -1,0 +1,131 @@
+"""What a purchase model must say: everything else of the project asks this and nothing more.
+
+A model is one class: its closed forms in numpy, its exact simulation, and `build`, its PyMC model. It becomes known by
+its line in `registry`. theta holds a model's parameters in its last dimension, in the order of `parameters`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from clv.units import WEEKS_PER_YEAR
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.integer[Any]]
+HISTORY = ["frequency", "recency", "T"]
+
+
+class History(NamedTuple):
+    """Repeat purchases, time of the last one and age, both since the first purchase: arrays that broadcast."""
+
+    x: Any
+    t_x: Any
+    T: Any
+
+    @classmethod
+    def of(cls, customers: pd.DataFrame) -> "History":
+        """Return the histories of customers with the columns HISTORY, (customers,) each."""
+        return cls(*customers[HISTORY].to_numpy(float).T)
+
+
+# Somebody who has just bought for the first time: its future is the population's, so it generates bases.
+NEW_CUSTOMER = History(0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a model; `published` is its maximum likelihood on CDNOW to 1997-09-30, in weeks and dollars."""
+
+    name: str
+    unit: str
+    published: float
+
+
+class Built(Protocol):
+    """A PyMC model with its data as data: what `sampling` and `laplace` ask of it."""
+
+    key: str
+    model: Any
+    parameters: list[str]
+
+    def data_for(self, customers: pd.DataFrame) -> Mapping[str, NDArray[Any]]:
+        """Return what one row per customer puts into the model's data containers, by container name."""
+
+    def log_prior(self, draws: Mapping[str, Floats], data: Mapping[str, NDArray[Any]]) -> Floats:
+        """Return the prior's log-density of draws of the parameters."""
+
+
+class PurchaseModel(Protocol):
+    """How customers buy and leave.
+
+    Of closed forms, theta is (..., parameters): its leading dimensions come first in the result, those of the
+    histories last. Of simulations, theta is (draws, parameters) and a history is (customers, 3), columns HISTORY.
+    """
+
+    name: ClassVar[str]  # for sentences: "BG/NBD"
+    key: ClassVar[str]  # in the params file and in posterior files: "bgnbd"
+    parameters: ClassVar[tuple[Parameter, ...]]
+    is_generated: ClassVar[bool]  # whether transactions.generate draws customers from it, so that a truth is known
+    one_time_buyers_may_have_left: ClassVar[bool]
+    if_alive_needs: ClassVar[list[str]]  # columns of a history on which `if_alive` depends
+    if_back_needs: ClassVar[list[str]]
+
+    def log_likelihood(self, history: History, theta: Floats) -> Floats:
+        """Return each history's log-likelihood."""
+
+    def p_alive(self, history: History, theta: Floats) -> Floats:
+        """Return P(still a customer at T)."""
+
+    def p_silent(self, horizon: Any, history: History, theta: Floats) -> Floats:
+        """Return P(no purchase in the next `horizon`) of customers alive at T."""
+
+    def if_alive(self, horizon: Any, history: History, theta: Floats, *, discount: float) -> tuple[Floats, Floats]:
+        """Return the purchases expected in the next `horizon` of customers alive at T, plain and discounted."""
+
+    def if_back(self, horizon: Any, history: History, theta: Floats, *, discount: float) -> tuple[Floats, Floats]:
+        """Return the same of customers who left with their last purchase and are there again."""
+
+    def futures(self, generator: Any, history: Floats, theta: Floats, weeks: Floats) -> tuple[Integers, Floats]:
+        """Return purchases within `weeks` (customers,) as counts (customers, draws), and their times.
+
+        Times lie one after the other, customer by customer, draw by draw, rising within a future.
+        """
+
+    def contacted(
+        self, generator: Any, history: Floats, theta: Floats, weeks: float, share: float, speed: Floats, undone: Floats
+    ) -> tuple[Integers, Floats, NDArray[np.bool_], NDArray[np.bool_]]:
+        """Return the purchases of two lives of one luck, with a contact and without it.
+
+        A contact reaches a `share` of the customers; in the lives of those purchases come `speed` (draws,) times as
+        fast, and of leavings the share `undone` (draws,) does not happen. Counts and times as of `futures`, times on
+        the customer's own clock up to weeks times max(speed, 1); then for each purchase whether it is one of the life
+        with the contact, and of that without.
+        """
+
+    def build(self, customers: pd.DataFrame, *, periods_per_year: float = WEEKS_PER_YEAR) -> Built:
+        """Return the PyMC model of one row per customer, with T in units of which a year has `periods_per_year`."""
+
+
+def new_customers(model: PurchaseModel, weeks: Floats, theta: Floats, *, discount: float = 0.0) -> Floats:
+    """Return the repeat purchases expected of a new customer within each of `weeks`, discounted: (..., weeks)."""
+    return (
+        model.if_alive(weeks, NEW_CUSTOMER, theta, discount=discount)[1] * model.p_alive(NEW_CUSTOMER, theta)[..., None]
+    )
+
+
+def columns(theta: Floats, *beside: Any) -> list[Floats]:
+    """Return the parameters of theta (..., parameters), each with room behind for what it shall broadcast with."""
+    room = (1,) * max((np.ndim(value) for value in beside), default=0)
+    return [np.ascontiguousarray(column).reshape(*column.shape, *room) for column in np.moveaxis(theta, -1, 0)]
+
+
+def distinct_histories(customers: pd.DataFrame) -> pd.DataFrame:
+    """Return the distinct (frequency, recency, T) with the number of `customers` that share each.
+
+    The likelihood needs nothing else, so a weighted sum over these rows is exact.
+    """
+    return customers.groupby(HISTORY, as_index=False, sort=True).size().rename(columns={"size": "customers"})
