@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path, PurePath
 from textwrap import wrap
+from typing import Any
 
 import yaml
 
@@ -91,12 +92,14 @@ max_rejected_share: 0.10            # with more faulty rows the log is refused
 def params_text(found: Recognised, *, source: str, delimiter: str | None = None, encoding: str | None = None) -> str:
     """Return a params file with the questions on top; what is in doubt is commented out, so that the run waits for it.
 
-    It holds names of columns, formats, shares and a day to split at, never a customer, an amount or an order.
+    It holds names of columns, formats, shares, sums over all rows looked at and a day to split at, never a customer,
+    an order or its amount.
     """
     file = PurePath(source).name
     if re.fullmatch(r"utf[-_]?8([-_]sig)?", encoding or "", re.IGNORECASE):
         encoding = None  # the default
-    settings = {"delimiter": delimiter, "encoding": encoding, "decimal": found.decimal, "thousands": found.thousands}
+    settings: dict[str, Any] = {"delimiter": delimiter, "encoding": encoding}
+    settings |= {"decimal": found.decimal, "thousands": found.thousands}
     settings["cancellation_pattern"] = found.cancellation_pattern
     formats = [*_format_lines(found), *(f"{key}: {_quoted(value)}" for key, value in settings.items() if value)]
     first, last = found.first_day, found.last_day
@@ -127,12 +130,16 @@ def _question_lines(questions: tuple[str, ...]) -> Iterator[str]:
 
 def _column_lines(found: Recognised) -> Iterator[str]:
     wanted = set(ASKED) - ({"amount"} if "quantity" in found.columns else set())
+    waits = {"unit_price": "if it is the price of one piece"} if found.price_in_doubt else {}
+    waits |= (
+        dict.fromkeys(("amount", "unit_price"), "once decimal and thousands are stated") if found.number_formats else {}
+    )
     for role in NAMES:
         line = f"{role}: {_quoted(found.columns[role]) if role in found.columns else '?'}"
-        if role in found.columns and not (found.number_formats and role in ("amount", "unit_price")):
+        if role in found.columns and role not in waits:
             yield f"  {line}"
         elif role in found.columns:
-            yield _noted(f"  # {line}", "once decimal and thousands are stated")
+            yield _noted(f"  # {line}", waits[role])
         elif role in wanted:
             yield _noted(f"  # {line}", "the name of its column")
 
@@ -153,8 +160,10 @@ def _noted(line: str, comment: str) -> str:
     return f"{line:<35} # {comment}"
 
 
-def _quoted(text: str) -> str:
-    """Return YAML that says just this text."""
+def _quoted(text: str | dict[str, str]) -> str:
+    """Return YAML that says just this text, or these."""
+    if isinstance(text, dict):
+        return f"{{{', '.join(f'{name}: {_quoted(one)}' for name, one in text.items())}}}"
     if re.fullmatch(r"(?!(null|true|false|yes|no|on|off)$)[A-Za-z_][A-Za-z0-9_./-]+", text, re.IGNORECASE):
         return text
     return yaml.safe_dump(text, default_style='"', allow_unicode=True, width=len(text) * 10 + 10).strip()

@@ -1,6 +1,7 @@
 """How dates and numbers are written: the formats and styles that read a column's values, all of them where in doubt."""
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,12 +9,11 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
 
+from clv.transactions.currencies import split_off
+
 Style = tuple[str, str | None]  # decimal and thousands
 
 MOST = 0.9  # a column holds dates, numbers or ids if this share of its values does
-# The currency that a sign beside an amount means; none where several use it.
-SIGNS = {"€": "EUR", "£": "GBP", "₹": "INR", "₺": "TRY", "₪": "ILS", "₩": "KRW", "$": "", "¥": ""}
-CODE = re.compile("EUR|USD|GBP|CHF|CAD|AUD|NZD|JPY|CNY|INR|BRL|MXN|SEK|NOK|DKK|PLN|CZK|HUF|ZAR|SGD|HKD")
 ORDERS = ("%Y-%m-%d", "%d-%m-%Y", "%m-%d-%Y", "%d-%m-%y", "%m-%d-%y", "%y-%m-%d", "%d-%b-%Y", "%d-%B-%Y", "%d-%b-%y")
 DAY_FORMATS = (
     *(order.replace("-", mark) for mark in "-/. " for order in ORDERS),
@@ -96,16 +96,12 @@ def read_number(value: object, style: Style) -> Decimal | None:
     if not isinstance(value, str):
         return None
     decimal, thousands = style
-    text = value.replace(currency_sign(value) or " ", " ").translate(_OTHER_MARKS).strip()
+    text = split_off(unicodedata.normalize("NFKC", value))[1].replace("٫", decimal).replace("٬", "")
+    text = text.translate(_OTHER_MARKS).strip()
+    text = re.sub(rf"(?<=\d){re.escape(decimal)}[-–—]{{1,2}}$", "", text)  # 741,- is written where there are no cents
     text = re.sub(r"^\((.+)\)$|^(.*\d) ?-$", r"-\1\2", text)  # a minus, as accountants and tills write it
     plain = text.replace(thousands or " ", "").replace(decimal, ".").replace(" ", "")
     return Decimal(plain) if _pattern(style).fullmatch(text) else None
-
-
-def currency_sign(text: str) -> str:
-    """Return the currency sign or code in a text, if that is all it holds beside a number."""
-    others = "".join(re.findall(r"[^\d\s.,'’+−()-]+", text))
-    return others if others in SIGNS or CODE.fullmatch(others) else ""
 
 
 def _time_format(text: str) -> str:
@@ -149,6 +145,8 @@ def _plausible(read: dict[str, list[date]]) -> dict[str, list[date]]:
 def _pattern(style: Style) -> re.Pattern[str]:
     decimal, thousands = map(re.escape, (style[0], style[1] or ""))
     whole = rf"(?:\d+|[1-9]\d{{0,2}}(?:{thousands}\d{{3}})+)" if thousands else r"\d+"
+    if style[1] == ",":  # as India groups: 1,23,456
+        whole = rf"(?:{whole}|[1-9]\d?(?:,\d\d)+,\d{{3}})"
     return re.compile(rf"[+-]? *(?:{whole}(?:{decimal}\d*)?|{decimal}\d+)(?:[eE][+-]?\d{{1,2}})?")
 
 

@@ -5,7 +5,9 @@ or a minus that can mean only one thing is understood.
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping
+from functools import cache
 
 import duckdb
 from duckdb import DuckDBPyConnection
@@ -13,6 +15,7 @@ from duckdb import DuckDBPyConnection
 from clv.errors import InputError
 from clv.transactions.complaints import reason
 from clv.transactions.connection import literal
+from clv.transactions.currencies import minor_units, words_of
 from clv.transactions.source import INSTANTS, SourceSettings
 
 MONEY = "DECIMAL(18, 6)"
@@ -90,6 +93,13 @@ def moment(con: DuckDBPyConnection, kind: str, settings: SourceSettings) -> str:
 
 def money(column: str, kind: str, settings: SourceSettings) -> str:
     """Return the amount (or quantity, or price) in `column` as DECIMAL with six decimals; null if it is no number."""
+    number = _number(column, kind, settings)
+    if not settings.minor_units or column == "quantity":
+        return number
+    return f"(({number})::DECIMAL(27, 6) * {1 / minor_units(settings.currency)}::DECIMAL(4, 3))::{MONEY}"
+
+
+def _number(column: str, kind: str, settings: SourceSettings) -> str:
     exact = f"try_cast({column} AS {MONEY})"
     if kind == "FLOAT":  # its shortest text is what was meant: 0.1 and not 0.10000000149
         return f"try_cast({column}::VARCHAR::DOUBLE AS {MONEY})"
@@ -97,12 +107,13 @@ def money(column: str, kind: str, settings: SourceSettings) -> str:
         return exact
     if kind not in TEXT:
         raise InputError(f"column {settings.name_of(column)} holds {kind}: write amounts as numbers.")
-    mark = re.escape(settings.decimal)
+    decimal = settings.style_of(column)[0]
+    mark = re.escape(decimal)
     plain = rf"[+-]?(\d+{mark}?\d*|{mark}\d+)([eE][+-]?\d+)?"
     number = f"trim({column})"
     return (
         f"CASE WHEN regexp_full_match({number}, {literal(plain)})"
-        f" THEN try_cast(replace({number}, '{settings.decimal}', '.') AS {MONEY})"
+        f" THEN try_cast(replace({number}, '{decimal}', '.') AS {MONEY})"
         f" ELSE {_decorated(column, settings)} END"
     )
 
@@ -147,26 +158,38 @@ def _kind_of(con: DuckDBPyConnection, expression: str, written: str) -> str:
 
 
 def _decorated(column: str, settings: SourceSettings) -> str:
-    """Read $1,234.50, 1.234,50 €, (12.00), 12.00- and the like."""
-    mark = re.escape(settings.decimal)
-    digits = rf"\d+{mark}?\d*|{mark}\d+"
-    gap = _THOUSANDS.get(settings.thousands or "", "")
+    """Read $1,234.50, 1.234,50 €, Rs. 1,23,456, 741,-, (12.00), 12.00-, １２ and the like."""
+    decimal, thousands = settings.style_of(column)
+    mark, gap = re.escape(decimal), _THOUSANDS.get(thousands or "", "")
+    digits = rf"\d+{mark}[-–—]{{1,2}}|\d+{mark}?\d*|{mark}\d+"
     if gap:
-        digits = rf"\d{{1,3}}(?:{gap}\d{{3}})+(?:{mark}\d*)?|{digits}"
-    unit = rf"(?:\p{{Sc}}|{re.escape(settings.currency)})?"
+        digits = rf"\d{{1,3}}(?:{gap}\d{{3}})+(?:{mark}(?:[-–—]{{1,2}}|\d*))?|{digits}"
+    if thousands == ",":  # as India groups
+        digits = rf"\d\d?(?:,\d\d)+,\d{{3}}(?:{mark}\d*)?|{digits}"
+    unit = rf"(?:{'|'.join(map(re.escape, words_of(settings.currency)))}|\p{{Sc}})?"
     space = r"[\s\pZ]*"
     pattern = rf"^{space}([-+−(]?){space}{unit}{space}([-+−]?){space}({digits}){space}{unit}{space}([-−)]?){space}$"
-    parts = f"regexp_extract({column}, {literal(pattern)}, ['before', 'inner', 'digits', 'after'])"
-    bare = (
-        f"replace(regexp_replace(p['digits'], {literal(gap)}, '', 'g'), '{settings.decimal}', '.')"
-        if gap
-        else f"replace(p['digits'], '{settings.decimal}', '.')"
-    )
+    parts = f"regexp_extract({_western(column, decimal)}, {literal(pattern)}, ['before', 'inner', 'digits', 'after'])"
+    bare = f"regexp_replace(p['digits'], {literal(f'[-–—]+$|{gap}' if gap else '[-–—]+$')}, '', 'g')"
     # At most one sign, and brackets only in pairs.
     minus = "(p['before'] IN ('-', '−', '('))::INT + (p['inner'] IN ('-', '−'))::INT + (p['after'] IN ('-', '−'))::INT"
     plus = "(p['before'] = '+')::INT + (p['inner'] = '+')::INT"
     return (
         f"list_transform([{parts}], lambda p: CASE WHEN p['digits'] = '' OR ({minus} + {plus}) > 1"
         f" OR (p['before'] = '(') <> (p['after'] = ')') THEN NULL"
-        f" ELSE try_cast({bare} AS {MONEY}) * (1 - 2 * ({minus})) END)[1]::{MONEY}"
+        f" ELSE try_cast(replace({bare}, '{decimal}', '.') AS {MONEY}) * (1 - 2 * ({minus})) END)[1]::{MONEY}"
     )
+
+
+def _western(column: str, decimal: str) -> str:
+    """Return a text with the digits and signs of other scripts as those of ours."""
+    others = _other_digits()
+    ours = "".join(str(unicodedata.decimal(digit)) for digit in others)
+    written = f"translate({column}, '{others}，．－（）٫', '{ours},.-(){decimal}')"
+    return rf"CASE WHEN regexp_matches({column}, '[^\x00-\x7F]') THEN replace({written}, '٬', '') ELSE {column} END"
+
+
+@cache
+def _other_digits() -> str:
+    every = map(chr, range(0x80, 0x10000))
+    return "".join(char for char in every if unicodedata.decimal(char, None) is not None)

@@ -9,7 +9,9 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from clv.errors import InputError
-from clv.transactions.notation import CODE, MOST, SIGNS, Dates, Style, currency_sign, number_styles, read_number
+from clv.transactions.amounts import Notation, amounts, currency, notation, questions, settle
+from clv.transactions.currencies import words
+from clv.transactions.notation import MOST, Dates, number_styles, read_number
 from clv.transactions.synonyms import (
     ASKED,
     FEW,
@@ -44,26 +46,28 @@ def recognise(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Recogni
         raise InputError("a log needs a header and at least one row to be recognised: give a file with transactions.")
     columns = [ColumnLook(name, [row[at] if at < len(row) else None for row in rows]) for at, name in enumerate(names)]
     named, about_names = _choose(columns)
-    chosen, about_money = _settle_money(named)
+    chosen, about_money, price_in_doubt = settle(named)
     dates = (chosen["date"].dates if "date" in chosen else None) or Dates()
     sure = Dates() if len(dates.formats) > 1 or dates.unread else dates
-    styles = number_styles([value for role in MONEY if role in chosen for value in chosen[role].filled])
-    amounts = _amounts(chosen, styles[0])
-    currency, about_currency = _currency(chosen)
+    how = notation(chosen)
+    decimal, thousands = how.stated[0]
+    money = amounts(how.columns, how.styles)
+    code, about_currency = currency(chosen)
     return Recognised(
         columns={role: chosen[role].name for role in NAMES if role in chosen},
         shape="line_items" if _orders_have_lines(named) else "transactions",
         date_format=next(iter(sure.formats), None),
         date_formats=() if sure is dates else dates.formats,
-        decimal="," if len(styles) == 1 and styles[0][0] == "," else None,
-        thousands=styles[0][1] if len(styles) == 1 else None,
+        decimal=decimal if len(how.stated) == 1 and decimal != "." else None,
+        thousands=thousands if len(how.stated) == 1 else None,
         timezone_needed=dates.offset,
-        cancellation_pattern=_cancellation_pattern(chosen, amounts),
-        currency=currency,
+        cancellation_pattern=_cancellation_pattern(chosen, money),
+        currency=code,
         first_day=min(sure.days, default=None),
         last_day=max(sure.days, default=None),
-        questions=(*about_names, *about_money, *_observations(chosen, styles, amounts), *about_currency),
-        number_formats=styles if len(styles) > 1 else (),
+        questions=(*about_names, *about_money, *_observations(chosen, how, money), *about_currency),
+        number_formats=tuple(how.stated) if len(how.stated) > 1 else (),
+        price_in_doubt=price_in_doubt,
     )
 
 
@@ -98,7 +102,7 @@ def _fits(role: str, column: ColumnLook) -> bool:
     if role in MONEY:
         return is_numeric
     if role == "currency":
-        return all(re.fullmatch(r"[A-Za-z]{3}", text) or text in SIGNS for text in texts)
+        return all(re.fullmatch(r"[A-Za-z]{3}", text) or text in words() for text in texts)
     if role in ("product", "country"):
         return role == "product" or not is_numeric
     if column.blank_share > 0.5 or any(number != number.to_integral_value() for number in numbers if number):
@@ -130,40 +134,6 @@ def _orders_have_lines(named: Chosen) -> bool:
     return {"quantity", "unit_price"} <= set(named) or len({order for order, _ in lines}) < len(lines)
 
 
-def _settle_money(named: Chosen) -> tuple[dict[str, ColumnLook], list[str]]:
-    """Keep either the amount or quantity and unit price, whichever is the money of a row."""
-    amount, quantity, price = (named.get(role) for role in MONEY)
-    others = {role: column for role, column in named.items() if role not in MONEY}
-    if not (quantity and price):
-        single = amount or (None if quantity else price)
-        return ({**others, "amount": single}, []) if single else (others, [ASKED["amount"]])
-    lines = {**others, "quantity": quantity, "unit_price": price}
-    if amount is None:
-        return lines, []
-    if amount.blank_share <= REFUSED_ABOVE and _agree(amount, quantity, price):
-        return {**others, "amount": amount}, []
-    blank = f", blank in {whole_percent(amount.blank_share)} of the rows" if amount.blank_share else ""
-    return lines, [f"{quantity} times {price} is taken for the money; {amount} differs{blank}: which of them came in?"]
-
-
-def _agree(amount: ColumnLook, quantity: ColumnLook, price: ColumnLook) -> bool:
-    style = number_styles([*amount.filled, *quantity.filled, *price.filled])[0]
-    products = _amounts({"quantity": quantity, "unit_price": price}, style)
-    pairs = zip(_amounts({"amount": amount}, style), products, strict=True)
-    both = [(one, other) for one, other in pairs if one is not None and other is not None]
-    # A unit price rounded to a cent is half a percent off at one unit of money.
-    return sum(abs(one - other) <= Decimal("0.01") + abs(other) / 200 for one, other in both) >= MOST * len(both) > 0
-
-
-def _amounts(chosen: Chosen, style: Style) -> list[Decimal | None]:
-    """Return the money of each row."""
-    columns = [[read_number(value, style) for value in chosen[role].values] for role in MONEY if role in chosen]
-    if len(columns) < 2:
-        return columns[0] if columns else []
-    factors = zip(*columns, strict=True)
-    return [None if quantity is None or price is None else quantity * price for quantity, price in factors]
-
-
 def _cancellation_pattern(chosen: Chosen, amounts: list[Decimal | None]) -> str | None:
     """Return the pattern of order ids that have letters before the digits, if just these rows are negative."""
     negative: dict[str, list[bool]] = defaultdict(list)
@@ -177,40 +147,23 @@ def _cancellation_pattern(chosen: Chosen, amounts: list[Decimal | None]) -> str 
     return f"^{max(found, key=lambda letters: len(negative[letters]))}" if found else None
 
 
-def _currency(chosen: Chosen) -> tuple[str | None, list[str]]:
-    """Return the currency that a column, a sign beside the amounts or the name of their column states."""
-    money = [chosen[role] for role in ("amount", "unit_price") if role in chosen]
-    signs = {currency_sign(value) for column in money for value in column.filled if isinstance(value, str)} - {""}
-    in_names = {code for column in money for code in re.split(r"[^A-Z]+", column.name.upper()) if CODE.fullmatch(code)}
-    stated = set(chosen["currency"].texts) if "currency" in chosen else signs or in_names
-    codes = {SIGNS.get(text, text.upper()) for text in stated}
-    if len(codes) > 1:
-        return None, [f"The amounts are in {len(codes)} currencies: convert them, or keep the rows of one."]
-    if codes == {""}:
-        return None, ["The sign beside the amounts belongs to several currencies: state currency, for example CAD."]
-    if not codes:
-        return None, ["Which currency are the amounts in? USD is assumed until it is stated."]
-    return codes.pop(), []
-
-
-def _observations(chosen: Chosen, styles: tuple[Style, ...], amounts: list[Decimal | None]) -> Iterator[str]:
+def _observations(chosen: Chosen, how: Notation, money: list[Decimal | None]) -> Iterator[str]:
     if "date" in chosen:
         yield from _about_dates(chosen["date"])
-    if len(styles) > 1:
-        yield "Is 1,234 (or 1.234) more than a thousand, or one and a bit? State decimal and thousands."
+    yield from questions(chosen, how, money)
     if "customer_id" in chosen:
         yield from _about_customers(chosen["customer_id"])
     for column in (chosen[role] for role in ("customer_id", "order_id", "product") if role in chosen):
         if any(isinstance(value, float) for value in column.filled):
             yield f"{column} holds decimal numbers, which merge long identifiers: can it be text?"
-    known = [amount for amount in amounts if amount is not None]
+    known = [amount for amount in money if amount is not None]
     counts = {
-        "without a readable amount, which counts as a fault: what are they?": len(amounts) - len(known),
+        "without a readable amount, which counts as a fault: what are they?": len(money) - len(known),
         "negative; refunds: net takes them off their purchase. Are they refunds?": sum(amount < 0 for amount in known),
         "of amount 0; zero_amounts: visit counts them as purchases. Are they?": known.count(Decimal(0)),
     }
     yield from (
-        f"Of the rows {whole_percent(count / len(amounts))} are {what}" for what, count in counts.items() if count
+        f"Of the rows {whole_percent(count / len(money))} are {what}" for what, count in counts.items() if count
     )
 
 

@@ -8,7 +8,7 @@ from duckdb import DuckDBPyConnection
 
 from clv.errors import InputError
 from clv.transactions.connection import one
-from clv.transactions.notation import SIGNS
+from clv.transactions.currencies import code_of, words
 from clv.transactions.rules import ROW_RULES, RULES, SET_ASIDE, UNMATCHED
 from clv.transactions.source import SourceSettings
 from clv.transactions.unreadable import hint
@@ -60,7 +60,7 @@ def refuse_currencies(con: DuckDBPyConnection, settings: SourceSettings) -> None
     if not found:
         return
     name = found[0][0]
-    code = SIGNS.get(name, name)  # the sign of several currencies is no code
+    code = code_of(name) if name in words() else name  # the sign of several currencies is no code
     if code and code != settings.currency:
         what = "correct the setting" if re.fullmatch("[A-Z]{3}", code) else "write codes of three letters there"
         raise InputError(f"{where} says {_short(name)} but currency is {settings.currency}: {what}.")

@@ -9,6 +9,7 @@ KNOWN_COLUMNS = (
     *("customer_id", "date", "amount", "order_id"),
     *("quantity", "unit_price", "product", "currency", "country"),
 )
+NUMBERS = ("amount", "quantity", "unit_price")
 DATABASE = "postgresql"
 
 # Date formats that count time instead of writing it: how many make a second.
@@ -16,6 +17,11 @@ INSTANTS = {"unix_seconds": 1, "unix_milliseconds": 1000}
 CDNOW = Path(__file__).parent / "data" / "cdnow.csv"
 CDNOW_COLUMNS = {"customer_id": "id", "date": "date", "amount": "amount"}
 ISO_DATE = "%Y-%m-%d"
+
+
+def sign_of(stated: str | Mapping[str, str] | None, column: str) -> str | None:
+    """Return a sign that is stated for all columns, or by column."""
+    return stated.get(column) if isinstance(stated, Mapping) else stated
 
 
 @dataclass(frozen=True)
@@ -27,8 +33,8 @@ class SourceSettings:
     date_format: str | None = None
     timezone: str | None = None
     delimiter: str | None = None
-    decimal: str = "."
-    thousands: str | None = None
+    decimal: str | Mapping[str, str] = "."  # for all numbers, or by column of ours
+    thousands: str | Mapping[str, str] | None = None
     encoding: str | None = None
     table: str | None = None
     query: str | None = None
@@ -43,6 +49,7 @@ class SourceSettings:
     countries: Sequence[str] = ()
     exclude_countries: Sequence[str] = ()
     currency: str = "USD"
+    minor_units: bool = False
     max_rejected_share: float = 0.10
 
     def name_of(self, column: str) -> str:
@@ -56,6 +63,10 @@ class SourceSettings:
         if column == "amount":
             return column in self.columns or "quantity" not in self.columns
         return column in self.columns or column in ("customer_id", "date")
+
+    def style_of(self, column: str) -> tuple[str, str | None]:
+        """Return the decimal sign of a column's numbers and the sign between their thousands."""
+        return sign_of(self.decimal, column) or ".", sign_of(self.thousands, column)
 
     @property
     def wanted(self) -> dict[str, str]:

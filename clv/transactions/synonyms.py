@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
-from clv.transactions.notation import CODE, Dates, Style, read_dates
+from clv.transactions.currencies import CODE
+from clv.transactions.notation import Dates, read_dates
 
 # What shops call our columns, best first: small letters without accents, punctuation or a word for "number" at the end.
 # The last words of a name are enough ("Billing country"); NUMBER_WORD, ONLY_ALONE and MISLEADING say what else counts.
@@ -20,11 +21,11 @@ NAMES = {
         timestamp datetime ordertime date day bestelldatum kaufdatum rechnungsdatum belegdatum buchungsdatum datum
         fecha time""",
     "amount": """amount orderamount totalamount transactionamount amountpaid ordertotal totalprice totaldue grandtotal
-        linetotal total revenue sales turnover ordervalue value spend spent subtotal payment paid sale gesamtbetrag
-        rechnungsbetrag betrag umsatz gesamtpreis summe gesamt bestellwert montanttotal montant chiffredaffaires
-        importe monto ventas venta valor""",
-    "quantity": """quantity qty unitssold units pieces items itemcount cds menge anzahl stuckzahl stueckzahl stuck
-        quantite qte cantidad unidades""",
+        linetotal total money gross grossamount revenue sales turnover ordervalue value spend spent subtotal payment
+        paid sale gesamtbetrag rechnungsbetrag betrag umsatz gesamtpreis summe gesamt bestellwert montanttotal montant
+        chiffredaffaires importe monto ventas venta valor""",
+    "quantity": """quantity qty quantitypurchased quantityordered qtyordered quantitysold unitssold units pieces items
+        itemcount cds menge anzahl stuckzahl stueckzahl stuck quantite qte cantidad unidades""",
     "unit_price": """unitprice priceperunit priceeach price einzelpreis stuckpreis stueckpreis preis prixunitaire prix
         preciounitario precio""",
     "order_id": """order invoice transaction trans receipt basket ticket booking checkout cart saleid salesid purchaseid
@@ -65,15 +66,16 @@ class Recognised:
     shape: str  # transactions or line_items
     date_format: str | None  # None: typed, or in doubt
     date_formats: tuple[str, ...]  # those in doubt
-    decimal: str | None  # None: a point, or in doubt
-    thousands: str | None
+    decimal: str | dict[str, str] | None  # for all numbers or by column; None: a point, or in doubt
+    thousands: str | dict[str, str] | None
     timezone_needed: bool
     cancellation_pattern: str | None
     currency: str | None
     first_day: date | None
     last_day: date | None
     questions: tuple[str, ...]
-    number_formats: tuple[Style, ...] = ()  # (decimal, thousands) in doubt
+    number_formats: tuple[tuple[str | dict[str, str], str | dict[str, str] | None], ...] = ()  # those in doubt
+    price_in_doubt: bool = False  # of one piece, or of the line
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +117,12 @@ def shown(name: str) -> str:
 
 def rank_of(role: str, name: str) -> tuple[int, int, bool] | None:
     """Return how many first words of a name are ignored and the rank of the others; None if it is named otherwise."""
-    plain = "".join(char for char in unicodedata.normalize("NFKD", name) if not unicodedata.combining(char))
+    bare = re.sub(r"[(\[].*?[)\]]", " ", name)  # "Grand Total (Base)"
+    plain = "".join(
+        char
+        for char in unicodedata.normalize("NFKD", bare if bare.strip() else name)
+        if not unicodedata.combining(char)
+    )
     words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", plain)]
     words = [word for word in words if not CODE.fullmatch(word.upper())]
     if any(re.fullmatch(MISLEADING.get(role, "-"), word) for word in words):

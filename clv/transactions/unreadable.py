@@ -6,7 +6,8 @@ from functools import partial
 
 from duckdb import DuckDBPyConnection
 
-from clv.transactions.notation import CODE, Style, formats_that_read, number_styles, read_number
+from clv.transactions.currencies import split_off, words_of
+from clv.transactions.notation import Style, formats_that_read, number_styles, read_number
 from clv.transactions.rules import Rule
 from clv.transactions.source import SourceSettings
 
@@ -39,12 +40,13 @@ def _of_dates(texts: list[str]) -> str:
 
 
 def _of_amounts(texts: list[str], settings: SourceSettings) -> str:
-    if _most(texts, lambda text: set(CODE.findall(text)) - {settings.currency}):
+    known = {"", *words_of(settings.currency)}
+    if _most(texts, lambda text: (beside := split_off(text)[0]) not in known and beside.isalpha()):
         return f"They name another currency than {settings.currency}."
     styles = [
         f"decimal {decimal!r}" + (f" with thousands {thousands!r}" if thousands else "")
         for decimal, thousands in number_styles(texts)
-        if (decimal, thousands) != (settings.decimal, settings.thousands)
+        if (decimal, thousands) != settings.style_of("amount" if settings.has("amount") else "unit_price")
         and _most(texts, partial(_is_number, style=(decimal, thousands)))
     ]
     return f"With {' or '.join(styles[:2])} most of them can be read." if styles else ""

@@ -8,15 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clv.transactions.currencies import CODES, code_of, minor_units, split_off, words_of
 from clv.transactions.notation import (
     DAY_FORMATS,
     STYLES,
-    currency_sign,
     formats_that_read,
     number_styles,
     read_dates,
     read_number,
 )
+from clv.transactions.parsing import money
+from clv.transactions.source import SourceSettings
 
 WRITTEN = [form for form in DAY_FORMATS if form.startswith("%")]
 POINT, COMMA, ENGLISH, GERMAN = (".", None), (",", None), (".", ","), (",", ".")
@@ -225,7 +227,79 @@ def test_thousands_are_three_digits_after_at_most_three():
 
 @pytest.mark.parametrize(
     ("text", "sign"),
-    [("£12.50", "£"), ("12,50 EUR", "EUR"), ("($5)", "$"), ("12", ""), ("n/a", ""), ("5 XTS", ""), ("€ 5 net", "")],
+    [
+        *[
+            ("£12.50", "£"),
+            ("12,50 EUR", "EUR"),
+            ("($5)", "$"),
+            ("12", ""),
+            ("n/a", ""),
+            ("5 XTS", ""),
+            ("€ 5 net", ""),
+        ],
+        *[
+            ("US$741.91", "US$"),
+            ("R$ 5", "R$"),
+            ("741,91 kr", "kr"),
+            ("5 zł", "zł"),
+            ("Rs. 741.91", "Rs."),
+            ("Rs5", "Rs"),
+        ],
+        *[
+            ("REFUND 5", ""),
+            ("R 5", "R"),
+            ("1$234", ""),
+            ("$", "$"),
+            ("Fr. 12.-", "Fr."),
+            ("CA$5", "CA$"),
+            ("٥ $", "$"),
+        ],
+    ],
 )
-def test_a_currency_sign_is_one_only_if_it_stands_alone_beside_the_number(text, sign):
-    assert currency_sign(text) == sign
+def test_a_currency_is_one_only_if_it_stands_alone_beside_the_number(text, sign):
+    assert split_off(text)[0] == sign
+
+
+@pytest.mark.parametrize(
+    ("word", "code"),
+    [
+        *[("€", "EUR"), ("US$", "USD"), ("R$", "BRL"), ("zł", "PLN"), ("Kč", "CZK"), ("SEK", "SEK"), ("R", "ZAR")],
+        *[("$", ""), ("kr", ""), ("Rs.", ""), ("¥", ""), ("XTS", "")],
+    ],
+)
+def test_a_word_names_a_currency_if_no_other_is_written_so(word, code):
+    assert code_of(word) == code
+
+
+def test_every_currency_is_known_by_its_code_and_counts_its_smallest_units():
+    assert all(code in words_of(code) for code in CODES)
+    assert {"kr", "SEK"} <= set(words_of("SEK")) and "US$" not in words_of("CAD")
+    assert [minor_units(code) for code in ("EUR", "JPY", "KWD")] == [100, 1, 1000]
+
+
+@pytest.mark.parametrize(
+    ("text", "style", "number"),
+    [
+        ("741,-", COMMA, 741),
+        ("1.741,--", GERMAN, 1741),
+        ("741.–", POINT, 741),
+        ("-741,-", COMMA, -741),
+        ("741,-", POINT, None),
+        ("1,23,456.50", ENGLISH, Decimal("123456.5")),
+        ("12,34,567", ENGLISH, 1234567),
+        ("1,2,345", ENGLISH, None),
+        ("1,23,456", POINT, None),
+        ("１２．５０", POINT, Decimal("12.5")),
+        ("￥１，２３４", ENGLISH, 1234),
+        ("١٢٫٥", COMMA, Decimal("12.5")),
+        ("١٬٢٣٤٫٥", POINT, Decimal("1234.5")),
+        ("Rs. 1,23,456", ENGLISH, 123456),
+        ("US$ 12", POINT, 12),
+    ],
+)
+def test_numbers_are_read_as_the_world_writes_them(text, style, number):
+    assert read_number(text, style) == number
+    log = SourceSettings("log.csv", decimal=style[0], thousands=style[1], currency="INR" if "Rs" in text else "USD")
+    assert duckdb.connect().execute(
+        f"SELECT {money('amount', 'VARCHAR', log)} FROM (SELECT ? AS amount)", [text]
+    ).fetchone() == (number,)

@@ -140,17 +140,28 @@ MONEY: dict[str, dict[Style, str]] = {
     "$12-": dict.fromkeys(ALL, "-12"),
     "-USD 1,234.50": {ENGLISH: "-1234.5"},
     "(1.234,50 €)": {GERMAN: "-1234.5"},
+    "US$ 12": dict.fromkeys(ALL, "12"),
+    "-US$1,234.50": {ENGLISH: "-1234.5"},
+    # groups of India, other digits, and no cents
+    "1,23,456": {ENGLISH: "123456"},
+    "1,23,456.50": {ENGLISH: "123456.5"},
+    "１２": dict.fromkeys(ALL, "12"),
+    "١٢": dict.fromkeys(ALL, "12"),
+    "१२.५": dict.fromkeys(POINTED, "12.5"),
+    "12,-": dict.fromkeys(WITH_COMMA, "12"),
+    "12.–": dict.fromkeys(POINTED, "12"),
+    "1.234,- €": {GERMAN: "1234"},
 }
 NOTHING = (
     # no numbers
     *("", " ", "-", "+", "()", ".", ",", "e5", "1e", "nan", "NaN", "inf", "-Infinity", "null", "free", "#REF!"),
-    *("0x10", "1_000", "12%", "1/2", "=1+1", "'12", "12 pcs", "one", "TRUE", "١٢", "１２", "½"),
+    *("0x10", "1_000", "12%", "1/2", "=1+1", "'12", "12 pcs", "one", "TRUE", "½", "²"),
     # signs that say two things
     *("--12", "-12-", "(-12)", "(12)-", "-(12)", "-$-12", "(12", "12)", ")12(", "1.2.3", "1,2,3", "12.50,", "1..2"),
     # thousands are three digits, everywhere
-    *("1,23,456", "1234,567.00", "12 34", "1 234 56", ",123.00", "1'23"),
+    *("1,2,345", "123,45,678", "1234,567.00", "12 34", "1 234 56", ",123.00", "1'23"),
     # another currency, or one in another place
-    *("EUR 12", "12 CHF", "usd 12", "R$ 12", "1$2", "$€12", "US$ 12", "$", "USD"),
+    *("EUR 12", "12 CHF", "usd 12", "R$ 12", "1$2", "$€12", "CA$ 12", "kr 12", "$", "USD"),
     # beyond what money can be
     *("1000000000000", "1e12", "-9999999999999", "1e400", "9" * 40),
 )
@@ -164,6 +175,24 @@ def test_an_amount_means_what_the_stated_signs_say_and_else_nothing(con, text):
         money = read(con, parsing.money("amount", TEXT, log), "amount", text)
         found |= {} if money is None else {(decimal, thousands): money}
     assert found == {style: Decimal(money) for style, money in MONEY.get(text, {}).items()}
+
+
+def test_each_column_is_read_in_its_own_notation(con):
+    log = SourceSettings(
+        "log.csv", decimal={"quantity": ".", "unit_price": ","}, thousands={"unit_price": "."}, minor_units=False
+    )
+    assert read(con, parsing.money("quantity", TEXT, log), "quantity", "1.000") == 1
+    assert read(con, parsing.money("unit_price", TEXT, log), "unit_price", "1.000,50") == Decimal("1000.5")
+    assert read(con, parsing.money("amount", TEXT, log), "amount", "1.5") == Decimal("1.5")  # as if nothing were stated
+
+
+def test_small_units_become_the_currency_and_pieces_stay_pieces(con):
+    cents = SourceSettings("log.csv", minor_units=True)
+    assert read(con, parsing.money("amount", TEXT, cents), "amount", "4951") == Decimal("49.51")
+    assert read(con, parsing.money("unit_price", "BIGINT", cents), "unit_price", 4951, "BIGINT") == Decimal("49.51")
+    assert read(con, parsing.money("quantity", TEXT, cents), "quantity", "3") == 3
+    yen = SourceSettings("log.csv", minor_units=True, currency="JPY")
+    assert read(con, parsing.money("amount", TEXT, yen), "amount", "4951") == 4951
 
 
 def test_no_amount_is_no_money(con):

@@ -181,7 +181,7 @@ SHOPS: dict[str, tuple[dict[str, Values | tuple[Values, str]], str, str | None]]
             "Order Number": (order, "order_id"),
             "Order Date": (day("%Y-%m-%d %H:%M"), "date"),
             "Customer Note": [""],
-            "Country Code (Billing)": ["DE"],
+            "Country Code (Billing)": (["DE"], "country"),
             "Email (Billing)": [""],
             "Order Total Amount": (money, "amount"),
             "Customer User ID": (customer, "customer_id"),
@@ -545,6 +545,64 @@ def test_a_number_that_can_be_read_in_two_ways_is_asked_about():
 
 
 # -- what else is seen -------------------------------------------------------------------------------------------------
+
+
+def test_each_column_has_its_own_notation_and_one_that_can_mean_two_things_is_asked_about():
+    lines = {"order_id": order, "product": product, "quantity": ["1.000", "3.000"], "unit_price": ["12,50", "1.050,00"]}
+    found = seen({**PLAIN, **lines, "amount": ["x"]})
+    assert found.number_formats == (({"quantity": ".", "unit_price": ","}, {"unit_price": "."}), (",", "."))
+    assert (found.decimal, found.thousands) == (None, None)
+    question = "Is 1,234 (or 1.234) in `quantity` more than a thousand, or one and a bit? State decimal and thousands."
+    assert question in found.questions
+    pieces = seen({**PLAIN, **lines, "quantity": ["1.5", "2.5"], "amount": ["x"]})
+    assert (pieces.decimal, pieces.thousands, pieces.number_formats) == (
+        *({"quantity": ".", "unit_price": ","}, {"unit_price": "."}),
+        (),
+    )
+
+
+def test_a_price_of_an_item_may_be_the_money_of_the_line():
+    columns = {**PLAIN, "quantity-purchased": ["1", "2"], "item-price": ["10.00", "5.00"]}
+    del columns["amount"]
+    found = seen(columns)
+    assert found.price_in_doubt
+    assert found.questions[0] == (
+        "Is `item-price` the price of one piece, or the money of the line? The rows looked at come to 600.00 as"
+        " `quantity-purchased` times `item-price`, and to 450.00 as `item-price` alone; for the second, map it as"
+        " amount, and neither quantity nor unit_price."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "price", "asked"),
+    [
+        ("item price", lambda row: f"{5 + row % 11}.00", False),  # each product has its price
+        ("price", lambda row: f"{(5 + row % 11) * (1 + row % 3)}.00", True),  # ... and here the line
+        ("price", lambda row: f"{5 + row * 7 % 90}.00", False),
+        ("unit item price", lambda row: f"{5 + row * 7 % 90}.00", False),
+    ],
+)
+def test_products_and_names_tell_a_price_from_the_money_of_a_line(name, price, asked):
+    lines = {"product": product, "quantity": lambda row: str(1 + row % 3), name: price}
+    found = seen({name: values for name, values in {**PLAIN, **lines}.items() if name != "amount"})
+    assert found.price_in_doubt == asked == any("the money of the line" in question for question in found.questions)
+
+
+@pytest.mark.parametrize(("write", "asked"), [("{}", True), ("{}.00", True), ("{}.50", False)])
+def test_whole_numbers_may_count_cents(write, asked):
+    found = seen({**PLAIN, "amount": lambda row: write.format(100 + row * 37)})
+    assert any("minor_units: true" in question for question in found.questions) == asked
+
+
+def test_yen_have_no_smaller_unit():
+    assert seen({**PLAIN, "currency": ["JPY"], "amount": lambda row: str(100 + row * 37)}).questions == ()
+
+
+@pytest.mark.parametrize("name", ["money", "Gross", "Grand Total (Base)", "Grand Total [EUR]"])
+def test_the_amount_is_known_by_its_name_without_what_stands_in_brackets(name):
+    columns = {**PLAIN, name: money, "Subtotal": lambda row: money(row + 1)}
+    del columns["amount"]
+    assert seen(columns).columns["amount"] == name
 
 
 def test_order_numbers_with_a_letter_and_negative_money_are_cancellations():

@@ -5,10 +5,10 @@ import zoneinfo
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from clv.run.settings.kinds import Day, Section
-from clv.transactions.source import DATABASE, INSTANTS, KNOWN_COLUMNS
+from clv.transactions.source import DATABASE, INSTANTS, KNOWN_COLUMNS, NUMBERS, sign_of
 
 _TELLS_THE_DAY = re.compile(r"^(?=.*%(-?d|-?j|c|x|D|F|e))(?=.*%(Y|y|-y|c|x|D|F|G))", re.DOTALL)
 
@@ -71,12 +71,20 @@ class Log(Section):
         max_length=1,
         description="Character between the columns of a CSV; null: found out. Changed if that goes wrong.",
     )
-    decimal: Literal[".", ","] = Field(
-        default=".", description="Decimal sign of text amounts, never guessed. Changed with the source."
+    decimal: str | dict[str, str] = Field(
+        default=".",
+        description="Decimal sign of text amounts, never guessed; where columns differ, by column: {quantity: '.', "
+        "unit_price: ','}. Changed with the source.",
     )
-    thousands: Literal[".", ",", " ", "'"] | None = Field(
+    thousands: str | dict[str, str] | None = Field(
         default=None,
-        description="Sign between thousands in text amounts; null: none. Changed with the source.",
+        description="Sign between thousands in text amounts, or by column like decimal; null: none. Changed with the "
+        "source.",
+    )
+    minor_units: bool = Field(
+        default=False,
+        description="Whether amounts are whole numbers of the currency's smallest unit: 4950 for 49.50. Changed with "
+        "the source.",
     )
     encoding: str | None = Field(
         default=None,
@@ -160,6 +168,16 @@ class Log(Section):
             raise ValueError("must tell day, month and year, like %d/%m/%Y, or be unix_seconds or unix_milliseconds")
         return value
 
+    @field_validator("decimal", "thousands", mode="before")
+    @classmethod
+    def _is_sign(cls, value: object, info: ValidationInfo) -> object:
+        allowed = (".", ",") if info.field_name == "decimal" else (".", ",", " ", "'", None)
+        known = set(value) <= set(NUMBERS) if isinstance(value, dict) else True
+        if not known or any(one not in allowed for one in (value.values() if isinstance(value, dict) else [value])):
+            signs = " or ".join(repr(one) for one in allowed if one)
+            raise ValueError(f"must be {signs}, or one of them for each of {', '.join(NUMBERS)}")
+        return value
+
     @field_validator("timezone")
     @classmethod
     def _is_time_zone(cls, value: str | None) -> str | None:
@@ -220,8 +238,9 @@ class Log(Section):
                 raise ValueError(f"{what} can only be used where columns says which column of the log holds {column}")
         if self.date_format in INSTANTS and self.timezone is None:
             raise ValueError(f"date_format {self.date_format} needs a timezone, whose days count")
-        if self.thousands == self.decimal:
-            raise ValueError(f"thousands and decimal cannot both be {self.decimal!r}")
+        for name in NUMBERS:
+            if sign_of(self.thousands, name) == (sign_of(self.decimal, name) or "."):
+                raise ValueError(f"thousands and decimal cannot both be {sign_of(self.thousands, name)!r}")
 
     def _check_source(self) -> None:
         if self.table and self.query:
