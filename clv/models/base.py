@@ -120,7 +120,7 @@ def new_customers(model: PurchaseModel, weeks: Floats, theta: Floats, *, discoun
 def columns(theta: Floats, *beside: Any) -> list[Floats]:
     """Return the parameters of theta (..., parameters), each with room behind for what it shall broadcast with."""
     room = (1,) * max((np.ndim(value) for value in beside), default=0)
-    return [np.ascontiguousarray(column).reshape(*column.shape, *room) for column in np.moveaxis(theta, -1, 0)]
+    return [np.ascontiguousarray(column).reshape(column.shape + room) for column in np.moveaxis(theta, -1, 0)]
 
 
 def distinct_histories(customers: pd.DataFrame) -> pd.DataFrame:
