@@ -54,7 +54,7 @@ lab: $(ENV) ## Open JupyterLab; with PARAMS on copies of that run's notebooks an
 	$(PYTHON) -m jupyterlab $(if $(PARAMS_GIVEN),"$(LAB)",notebooks)
 
 smoke: ## Make the small run that proves everything works (params/smoke.yaml)
-	@$(MAKE) --no-print-directory report PARAMS=params/smoke.yaml
+	@CLV_WARNINGS=error $(MAKE) --no-print-directory report PARAMS=params/smoke.yaml
 
 lint: $(ENV) ## Lint and types, of code and notebooks
 	@$(PYTHON) -m ruff check -q .

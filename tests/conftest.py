@@ -1,14 +1,18 @@
 """What several test files need: notebooks made of a few cells, and an outputs folder of one's own."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
 import pytest
 
+from clv.run import warned
 from clv.run.prepare import KERNEL
 
 SETTINGS_CELL = '# settings\nrun: str = "lab"'  # IPython would take a single line `run: ...` for its %run
+
+os.environ[warned.VARIABLE] = warned.AS_ERRORS  # also for what tests start
 
 
 @pytest.fixture

@@ -18,15 +18,17 @@ import os
 import shutil
 import sys
 import traceback
+import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
 from clv.errors import ClvError, IntegrityError
-from clv.run import artefacts, chain, failures, manifest, prepare, provenance
+from clv.run import artefacts, chain, failures, manifest, prepare, provenance, warned
 from clv.run.artefacts import NOTEBOOKS
 from clv.run.execute import by_papermill, nobody_else, run_notebook
 from clv.run.folder import Run
+from clv.run.params import RUN_NAME
 from clv.run.terminal import say
 
 INTERRUPTED = 130
@@ -35,6 +37,21 @@ INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says and return the exit code; a refusal is printed as its one sentence."""
     options = _parser().parse_args(arguments)
+    with warnings.catch_warnings(record=True) as told:
+        code = _exit_code(options)
+    for each in warned.note(told, _run_of(options)):
+        if warned.are_errors():
+            say(f"{each.kind}: {each.said}")
+            code = code or ClvError.exit_code
+    return code
+
+
+def _run_of(options: argparse.Namespace) -> Run | None:
+    name = getattr(options, "run", None) or Path(getattr(options, "params", "")).stem
+    return Run(name) if RUN_NAME.fullmatch(name) else None
+
+
+def _exit_code(options: argparse.Namespace) -> int:
     try:
         options.do(options)
     except ClvError as error:

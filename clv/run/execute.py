@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from clv import progress
 from clv.errors import BusyError, ClvError
-from clv.run import artefacts, chain, disk, failures, manifest, prepare, provenance
+from clv.run import artefacts, chain, disk, failures, manifest, prepare, provenance, warned
 from clv.run.artefacts import ARTEFACTS, NOTEBOOKS
 from clv.run.chain import KEY, Mark
 from clv.run.failures import NotebookError
@@ -97,9 +97,13 @@ def _execute_strictly(
     wanted = prepare.expected(run, name, prepare.parameters(run, SETTINGS))
     before = {file: _signature(file) for file in wanted}
     with chain.journal(run.folder, provenance.mark(run, source)) as journal:
-        _execute(source, unfinished, parameters)
+        try:
+            _execute(source, unfinished, parameters)
+        finally:
+            warnings = warned.silence(unfinished, run, name) if unfinished.exists() else []
         mark, told = chain.told(journal)
     failures.require_clean(_read(unfinished), name)
+    warned.refuse(warnings, name)
     _require_written(run, name, [file for file in wanted if _signature(file) in (None, before[file])])
     provenance.require_unchanged(run, source, mark)
     return mark, {*wanted, *(run.folder / file for file in told)}

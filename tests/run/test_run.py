@@ -33,7 +33,7 @@ def writes(name: str) -> str:
     """Return a cell that writes every artefact of notebook `name`, with the time so that no two are alike."""
     keys = [key for key, artefact in ARTEFACTS.items() if artefact.notebook == name]
     return (
-        "import time\nfrom clv.artefacts import Run\n"
+        "import time\nfrom clv.run import Run\n"
         f"files = [Run(run).path(key) for key in {keys}]\n"
         "made = [file.parent.mkdir(parents=True, exist_ok=True) for file in files]\n"
         "written = [file.write_text(str(time.time_ns())) for file in files]"
@@ -132,6 +132,55 @@ def test_what_goes_wrong_is_one_sentence_and_leaves_the_last_results_alone(make,
     assert ("Here it stopped:" in failed_page()) != ran_to_its_end
     assert {file: file.read_bytes() for file in kept} == kept
     assert not list(TOY.folder.rglob("*.tmp*"))
+
+
+WARNS = """
+import sys, warnings
+warnings.warn("the column 'Ada Lovelace' of ada@example.org is odd")
+print("an odd line", file=sys.stderr)
+"""
+
+
+@pytest.mark.slow
+def test_a_users_run_notes_what_other_packages_warn_of_and_shows_it_nowhere(make, monkeypatch):
+    monkeypatch.delenv("CLV_WARNINGS")
+    code, printed = make(writes(NAME), WARNS, "print('end')")
+    assert (code, printed.count("\n")) == (0, 1)
+    noted = [event for event in log() if event["event"] == "warning"]
+    assert [(event["cell"], event["kind"], event["text"]) for event in noted] == [
+        (4, "UserWarning", 'the column "…" of … is odd'),
+    ]
+    shown = [*prepare.pages(TOY, NAME), prepare.executed(TOY, NAME)]
+    assert not [file for file in shown if "UserWarning" in file.read_text()]
+    executed = nbformat.read(prepare.executed(TOY, NAME), as_version=4)
+    assert [output.name for cell in executed.cells for output in cell.get("outputs", [])] == ["stdout"]
+
+
+OVERFLOWS = """
+import warnings, numpy
+from clv import words
+exec(compile("numpy.exp(numpy.array([1e9]))", words.__file__, "exec"))
+"""
+
+
+@pytest.mark.slow
+def test_arithmetic_of_ours_that_overflows_stops_every_run(make, monkeypatch):
+    monkeypatch.delenv("CLV_WARNINGS")
+    code, printed = make(writes(NAME), OVERFLOWS)
+    assert code == GateError.exit_code
+    assert printed.startswith(
+        "04_gamma_gamma, cell [4]: overflow encountered in exp in clv/words.py:1: a figure may be wrong"
+    )
+    # Somebody else's arithmetic is for them to mend.
+    assert make(writes(NAME), OVERFLOWS.replace("words.__file__", "numpy.__file__"))[0] == 0
+
+
+@pytest.mark.slow
+def test_the_page_of_a_refusal_shows_its_sentence_and_not_what_lies_behind_it(make):
+    refuses = "from clv.errors import InputError\ntry: int('Ada' + ' L.')\nexcept ValueError as e: "
+    assert make(refuses + "raise InputError('No.') from e")[0] == InputError.exit_code
+    assert "InputError: No." in failed_page()
+    assert "Ada L." not in failed_page()
 
 
 @pytest.mark.slow
