@@ -2,6 +2,9 @@
 .DEFAULT_GOAL := help
 PARAMS ?= params/default.yaml
 OUTPUTS := $(or $(CLV_OUTPUTS),outputs)
+ifneq ($(words $(OUTPUTS)),1)
+$(error CLV_OUTPUTS holds a space, which make takes for two folders: name another one)
+endif
 
 # `make report PYTHON=python` uses the environment that is active (conda); otherwise .venv is made and kept up to date.
 ifneq ($(origin PYTHON),command line)
@@ -107,7 +110,7 @@ clean: ## Remove the outputs of RUN=name, or of all runs
 # -- one run: an executed notebook is put in place last, so it is the stamp of all it wrote -----------------------------
 
 PARAMS_GIVEN := $(filter-out file,$(origin PARAMS))
-NAME := $(basename $(notdir $(PARAMS)))
+NAME := $(basename $(lastword $(subst /, ,$(PARAMS))))
 RAN := $(OUTPUTS)/$(NAME)/notebooks
 GIVEN := $(OUTPUTS)/$(NAME)/params
 LAB := $(abspath $(OUTPUTS)/$(NAME)/lab)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import date
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -46,7 +47,7 @@ def collect_key_figures(
     slipping = tiers.slipping(customers)
     return {
         "as_of": as_of.isoformat(),
-        "source": source,
+        "source": PurePath(source).name,  # the report carries it to who may not know where the log lies
         "horizon_weeks": horizon_weeks,
         "discount_rate_annual": discount_rate_annual,
         "gross_margin": gross_margin,

@@ -115,7 +115,7 @@ def _refused(con: DuckDBPyConnection, settings: Params, found: Inspection) -> In
 def _inspect(con: DuckDBPyConnection, source: SourceSettings, settings: Params, run: str) -> Inspection:
     """Return what is known of the log, as far as its cleaning came."""
     known = {row[0] for row in con.execute("SELECT table_name FROM information_schema.tables").fetchall()}
-    found: dict[str, Any] = {"run": run, "source": settings.source, "currency": settings.currency}
+    found: dict[str, Any] = {"run": run, "source": Path(settings.source).name, "currency": settings.currency}
     if "source" in known:
         found["mapping"] = _mapping(con, source)
     if "ledger" in known:

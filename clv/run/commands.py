@@ -78,6 +78,8 @@ def _prepared(params_file: Path) -> Run:
     run = prepare.prepare(params_file, artefacts.notebooks_folder())
     for sentence in provenance.let_renew(run, artefacts.notebooks_folder()):
         say(sentence)
+    for file in prepare.date_back([*provenance.code_files(), *artefacts.notebooks_folder().glob("*.ipynb")]):
+        say(f"{artefacts.shown(file)} was dated in the future, and is dated now")
     return run
 
 

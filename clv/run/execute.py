@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from clv.run.failures import NotebookError
 from clv.run.folder import Run
 from clv.run.prepare import SETTINGS
 from clv.run.terminal import Follower, say
+from clv.transactions.source import DATABASE, SourceSettings
 
 # Papermill, nbformat and the renderer take seconds to import: make calls `prepare` every time.
 if TYPE_CHECKING:
@@ -63,6 +65,8 @@ def _spent(clock: float) -> dict[str, float]:
 
 def _make(source: Path, run: Run, parameters: dict[str, Any], started: int) -> None:
     name = source.stem
+    if name == NOTEBOOKS[0]:
+        _require_columns(run)
     stamp = prepare.executed(run, name)
     stamp.parent.mkdir(parents=True, exist_ok=True)
     for abandoned in stamp.parent.glob(f".{name}.*.tmp.ipynb"):  # this process holds the lock: its maker was killed
@@ -87,6 +91,17 @@ def _make(source: Path, run: Run, parameters: dict[str, Any], started: int) -> N
         failures.page_of(run, name).unlink(missing_ok=True)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def _require_columns(run: Run) -> None:
+    """Refuse a log in files by its header: a kernel needs half a minute to come so far."""
+    known = prepare.parameters(run, SETTINGS)
+    if known["source"] not in ("generate", DATABASE):
+        from clv.transactions import connection, reading
+
+        given = {field.name: known[field.name] for field in fields(SourceSettings) if field.name in known}
+        settings = SourceSettings(path=run.source(known["source"]), **given)
+        reading.require_columns(connection.connect(), settings)
 
 
 def _execute_strictly(
@@ -119,7 +134,7 @@ def _execute(source: Path, target: Path, parameters: dict[str, Any]) -> None:
     from traitlets.config import Config
 
     paths = [str(artefacts.root()), os.environ.get("PYTHONPATH", "")]
-    os.environ.update(KERNEL_ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(filter(None, paths))})
+    os.environ.update(KERNEL_ENVIRONMENT | _home() | {"PYTHONPATH": os.pathsep.join(filter(None, paths))})
     try:
         by_papermill(
             source,
@@ -141,6 +156,15 @@ def _execute(source: Path, target: Path, parameters: dict[str, Any]) -> None:
         raise NotebookError(
             f"{source.stem}: the kernel died, probably out of memory; lower memory_gib or predictive_draws."
         ) from error
+
+
+def _home() -> dict[str, str]:
+    """Return a home beside the runs where the user's cannot be written: numba and others keep compiled code there."""
+    if os.access(os.path.expanduser("~"), os.W_OK):
+        return {}
+    home = artefacts.outputs() / ".home"
+    home.mkdir(exist_ok=True)
+    return {"HOME": str(home)}
 
 
 def by_papermill(source: Path, target: Path, **options: Any) -> None:

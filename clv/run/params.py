@@ -2,9 +2,10 @@
 
 import difflib
 import re
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import ValidationError, model_validator
 
@@ -13,8 +14,12 @@ from clv.run import strict_yaml
 from clv.run.secrets import refuse_secrets
 from clv.run.settings.decisions import Decisions
 from clv.run.settings.generated import Generated
+from clv.run.settings.kinds import Section
 from clv.run.settings.log import Log
 from clv.run.settings.model import Model
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 RUN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 RESERVED_NAMES = ("lab", "bench", "sbc", "misfit", "decisions", "faults")  # folders in outputs/ that are not runs
@@ -69,12 +74,17 @@ def load(path: Path | str) -> Params:
     values = strict_yaml.read_mapping(path)
     refuse_secrets(values, path)
     unknown = [key for key in values if key not in Params.model_fields]
-    if unknown:
-        raise InputError(f"{path}: {_unknown_key(str(unknown[0]))}")
-    try:
-        return Params.model_validate(values)
-    except ValidationError as error:
-        raise InputError(f"{path}: {_sentence(error)}") from error
+    faults = [_unknown_key(str(key), alone=len(unknown) == 1) for key in unknown]
+    for section in (Log, Model, Decisions, Generated):
+        faults += _faults(section, {key: value for key, value in values.items() if key in section.model_fields})
+    if not faults:
+        faults = _faults(Params, values)
+    if len(faults) > 1:
+        said = " ".join(f"({number}) {fault}" for number, fault in enumerate(faults, start=1))
+        raise InputError(f"{path} has {len(faults)} faults. {said}")
+    if faults:
+        raise InputError(f"{path}: {faults[0]}")
+    return Params.model_validate(values)
 
 
 def run_name(path: Path | str) -> str:
@@ -89,21 +99,28 @@ def run_name(path: Path | str) -> str:
     return path.stem
 
 
-def _unknown_key(key: str) -> str:
+def _unknown_key(key: str, *, alone: bool) -> str:
     near = difflib.get_close_matches(key, Params.model_fields, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}?" if near else f"known keys are {', '.join(Params.model_fields)}."
-    return f"unknown key {key[:60]}; {hint}"
+    others = f"known keys are {', '.join(Params.model_fields)}." if alone else "no key is called so."
+    return f"unknown key {key[:60]}; {f'did you mean {near[0]}?' if near else others}"
 
 
-def _sentence(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    rule = re.sub(r"^(Value error, |(Input|String) should )", "", first["msg"])
+def _faults(section: type[Section], values: Mapping[str, Any]) -> list[str]:
+    try:
+        section.model_validate(values)
+    except ValidationError as error:
+        return [_sentence(fault) for fault in error.errors(include_url=False)]
+    return []
+
+
+def _sentence(fault: "ErrorDetails") -> str:
+    rule = re.sub(r"^(Value error, |(Input|String) should )", "", fault["msg"])
     rule = re.sub(r"^(be|have|match) ", r"must \1 ", rule)
-    if not first["loc"]:
+    if not fault["loc"]:
         return f"{rule}."
-    key, value = ".".join(str(part) for part in first["loc"]), first["input"]
+    key, value = ".".join(str(part) for part in fault["loc"]), fault["input"]
     shown = "the given text" if "://" in str(value) else repr(value)[:60]
-    return f"{key} is {shown}, but {rule}{_hint(value, first['type'])}."
+    return f"{key} is {shown}, but {rule}{_hint(value, fault['type'])}."
 
 
 def _hint(value: object, kind: str) -> str:

@@ -102,6 +102,7 @@ def main(folder: Path) -> int:
         "plotlyjs": str(files("plotly") / "package_data" / "plotly.min.js"),
         "mathjax": False,
         "proxy_server": "http://127.0.0.1:9",
+        "enable_sandbox": os.geteuid() != 0,  # as root Chromium starts without it only
     }
     try:
         kaleido.write_fig_from_object_sync(specifications, cancel_on_error=True, kopts=options)

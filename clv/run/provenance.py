@@ -36,9 +36,12 @@ def mark(run: Run, notebook: Path) -> Mark:
 
 def code() -> dict[str, str]:
     """Return the hash of every file of the package that a result may depend on."""
-    root = artefacts.root()
-    files = sorted(file for file in (root / "clv").rglob("*") if file.suffix in CODE)
-    return {file.relative_to(root).as_posix(): chain.digest(file) for file in files}
+    return {artefacts.shown(file): chain.digest(file) for file in code_files()}
+
+
+def code_files() -> list[Path]:
+    """Return the files of the package that a result may depend on, sorted."""
+    return sorted(file for file in (artefacts.root() / "clv").rglob("*") if file.suffix in CODE)
 
 
 def require_unchanged(run: Run, notebook: Path, made: Mark) -> None:

@@ -85,6 +85,15 @@ def run_over(con: DuckDBPyConnection, settings: SourceSettings, query: str) -> N
             return
 
 
+def require_columns(con: DuckDBPyConnection, settings: SourceSettings) -> None:
+    """Refuse a log in files that lacks a column, as soon as its header tells; a database is asked when it is read."""
+    files = files_of(settings)
+    kind = transactions_files.kind(files)
+    if kind in (CSV, PARQUET):
+        scan = _scan_parquet(con, files) if kind == PARQUET else _scan_csv(files, settings, parallel=False)
+        _refuse_missing(set(settings.wanted.values()) - set(scan[1]), scan[1], settings, files[0])
+
+
 def files_of(settings: SourceSettings) -> list[Path]:
     """Return the files of a log that lies in files; refuse a place where there is none."""
     found = find(settings.path)

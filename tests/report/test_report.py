@@ -1,6 +1,7 @@
 """The report says what the figures say, in sentences a budget owner can act on."""
 
 import copy
+import json
 import re
 from datetime import date
 from types import SimpleNamespace
@@ -362,11 +363,16 @@ def collected(groups: pd.DataFrame) -> dict:
     forecast = SimpleNamespace(customers=base, total_value=np.linspace(10, 30, 100))
     checks = [Check("data", "one", 1.0, "1", PASS, "All is well.")]
     return key_figures.collect_key_figures(
-        forecast, groups, as_of=date(2024, 12, 31), source="log", horizon_weeks=52, discount_rate_annual=0.1,
+        forecast, groups, as_of=date(2024, 12, 31), source="/ada/log.csv", horizon_weeks=52, discount_rate_annual=0.1,
         gross_margin=1.0, currency="USD", interval=0.9, checks=checks, backtest=None, misfit=MISFIT,
         campaign=None, acquisition=None,
         dependence=pd.DataFrame({"measure": ["Spearman"], "value": [0.1]}), ledger=LEDGER, revenue_before=77.0,
     )  # fmt: skip
+
+
+def test_the_figures_that_a_report_carries_name_the_log_and_not_where_it_lies():
+    assert collected(GROUPS)["source"] == "log.csv"
+    assert "/ada" not in json.dumps(collected(GROUPS))
 
 
 def test_the_figures_of_the_total_are_the_row_of_everybody():

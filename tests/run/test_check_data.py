@@ -1,19 +1,22 @@
 """What check promises: a page on the log and the rows it lost, in a folder of their own, the same every time."""
 
 import csv
+import json
 import re
 import tempfile
+import warnings
 from collections import Counter
 from datetime import date, timedelta
 from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 from clv.errors import InputError
 from clv.report.page import quality
-from clv.run import commands
+from clv.run import check_data, commands
 from clv.run.artefacts import root
 from clv.run.check_data import ROWS_PER_RULE, check
 
@@ -65,6 +68,25 @@ def rows_left_out(page: Path) -> list[dict[str, str]]:
 def files(folder: Path) -> dict[str, bytes]:
     """Return what stands in the files of a folder, by their names."""
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+def test_the_page_names_the_log_and_not_where_it_lies(outputs, tmp_path):
+    assert str(tmp_path) not in check(shop(tmp_path)).read_text()
+
+
+def test_what_other_packages_warn_of_goes_to_the_log_and_not_to_the_terminal(outputs, tmp_path, monkeypatch, capsys):
+    def warns(*_: object, **__: object) -> pd.DataFrame:
+        warnings.warn("an odd column 'ada'", UserWarning, stacklevel=1)
+        return original(*_, **__)
+
+    original = check_data.summarise
+    monkeypatch.setattr(check_data, "summarise", warns)
+    monkeypatch.delenv("CLV_WARNINGS")
+    warnings.simplefilter("default")  # as in a process that nobody tests; pytest restores its own
+    assert commands.main(["check", str(shop(tmp_path))]) == 0
+    assert capsys.readouterr().err.startswith("the log can be used")
+    (event,) = [json.loads(line) for line in (outputs / "shop" / "log.jsonl").read_text().splitlines()]
+    assert (event["event"], event["kind"], event["text"]) == ("warning", "UserWarning", 'an odd column "…"')
 
 
 def test_the_published_sample_can_be_used_and_loses_no_row(outputs):

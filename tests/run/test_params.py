@@ -162,6 +162,27 @@ def test_nonsense_is_refused_in_one_sentence_naming_key_value_and_rule(refused, 
     assert refused(text) == sentence
 
 
+def test_all_faults_of_a_file_are_said_at_once(tmp_path):
+    (tmp_path / "x.yaml").write_text(
+        "disount_rate_annual: 0.1\nxyzzy: 1\ninterval: 2\ncurrency: dollars\ndraws: 200\nacquisition_months: 3\n"
+    )
+    with pytest.raises(InputError) as refusal:
+        params.load(tmp_path / "x.yaml")
+    assert str(refusal.value) == (
+        f"{tmp_path}/x.yaml has 5 faults."
+        " (1) unknown key disount_rate_annual; did you mean discount_rate_annual?"
+        " (2) unknown key xyzzy; no key is called so."
+        " (3) currency is 'dollars', but must be three capital letters like USD."
+        " (4) interval is 2, but must be less than or equal to 0.99."
+        " (5) customers still to come need acquisition_cost, acquisition_per_month, acquisition_months, all three."
+    )
+    (tmp_path / "x.yaml").write_text("draws: 200\nacquisition_months: 3\n")  # each right by itself
+    with pytest.raises(
+        InputError, match=r"has 2 faults\. \(1\) predictive_draws \(1000\) must not exceed .* \(2\) customers"
+    ):
+        params.load(tmp_path / "x.yaml")
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [

@@ -58,6 +58,16 @@ def test_what_a_killed_run_left_half_drawn_is_cleared_away(run):
     assert list(run.folder.glob(".figures*")) == []
 
 
+@pytest.mark.parametrize(("user", "sandboxed"), [(0, False), (1000, True)])
+def test_the_browser_draws_in_its_sandbox_unless_it_runs_as_root(tmp_path, monkeypatch, user, sandboxed):
+    (tmp_path / pictures.TASK).write_text("{}")
+    asked = {}
+    monkeypatch.setattr("os.geteuid", lambda: user)
+    monkeypatch.setattr("kaleido.write_fig_from_object_sync", lambda *_, kopts, **__: asked.update(kopts))
+    assert pictures.main(tmp_path) == 0
+    assert asked["enable_sandbox"] == sandboxed
+
+
 def test_without_a_browser_it_is_said_and_no_old_picture_stays(run, monkeypatch):
     monkeypatch.setenv("BROWSER_PATH", str(run.folder / "no-browser"))
     found, reason = pictures.write_pictures(book("total"), run)

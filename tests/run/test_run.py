@@ -349,6 +349,26 @@ def test_the_log_tells_where_and_why_a_notebook_failed_but_of_no_customer(make, 
     assert "ada" not in (TOY.folder / "log.jsonl").read_text()
 
 
+def test_a_column_that_a_log_lacks_is_told_before_any_kernel_starts(make, tmp_path, monkeypatch):
+    log_file = tmp_path / "shop.csv"
+    log_file.write_text("customer,day,amount\nada,2024-01-01,1\n")
+    columns = {"customer_id": "customer", "date": "date", "amount": "amount"}
+    monkeypatch.setattr(run_execute, "by_papermill", lambda *_, **__: pytest.fail("a kernel was started"))
+    code, printed = make(name=NOTEBOOKS[0], settings=SETTINGS | {"source": str(log_file), "columns": columns})
+    assert code == InputError.exit_code
+    assert printed.startswith("shop.csv lacks the column date (found: customer, day, amount)")
+    assert log()[-1]["event"] == "failed"
+
+
+def test_where_no_home_can_be_written_a_kernel_has_one_beside_the_runs(outputs, tmp_path, monkeypatch):
+    outputs.mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert run_execute._home() == {}
+    monkeypatch.setenv("HOME", str(tmp_path / "nowhere"))
+    assert run_execute._home() == {"HOME": str(outputs / ".home")}
+    assert (outputs / ".home").is_dir()
+
+
 def test_a_second_maker_of_one_notebook_is_turned_away_and_of_another_is_not(outputs):
     with run_execute._only_maker(TOY, "03_bgnbd_bayes"):
         with run_execute._only_maker(TOY, NAME):
@@ -508,11 +528,11 @@ def project(tmp_path, six) -> Path:
     return tmp_path
 
 
-def in_project(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def in_project(project: Path, *arguments: str, params: str = "params/cdnow.yaml") -> subprocess.CompletedProcess[str]:
     """Call make in the project's copy, with this Python."""
     hidden = ("CLV_OUTPUTS", "PYTHONPATH", "MAKE", "MFLAGS")  # the last two: these tests may run under make themselves
     environment = {key: value for key, value in os.environ.items() if not key.startswith(hidden)}
-    command = ["make", *arguments, f"PYTHON={sys.executable}", "PARAMS=params/cdnow.yaml"]
+    command = ["make", *arguments, f"PYTHON={sys.executable}", f"PARAMS={params}"]
     return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=300)
 
 
@@ -529,9 +549,9 @@ def finished(project: Path) -> Path:
     return folder
 
 
-def would_run(project: Path) -> list[str]:
+def would_run(project: Path, params: str = "params/cdnow.yaml") -> list[str]:
     """Return the notebooks that make would execute now."""
-    lines = in_project(project, "-n", "outputs/cdnow/manifest.json").stdout.splitlines()
+    lines = in_project(project, "-n", "outputs/cdnow/manifest.json", params=params).stdout.splitlines()
     return [line.split()[-2] for line in lines if " notebook " in line]
 
 
@@ -557,6 +577,36 @@ def test_a_change_reruns_what_depends_on_it_and_nothing_else(project, changed, r
     later = time.time() + 1000
     os.utime(project / changed, (later, later))
     assert sorted(would_run(project)) == sorted(rerun)
+
+
+def test_a_params_file_may_lie_in_a_folder_whose_name_has_spaces(project):
+    finished(project)
+    (project / "my own params").mkdir()
+    shutil.copy(project / "params" / "cdnow.yaml", project / "my own params")
+    assert would_run(project, "my own params/cdnow.yaml") == []
+    (project / "outputs" / "cdnow" / "params" / "06.json").touch()
+    assert would_run(project, str(project / "my own params" / "cdnow.yaml")) == []
+    later = time.time() + 1000
+    os.utime(project / "outputs" / "cdnow" / "params" / "06.json", (later, later))
+    assert would_run(project, "my own params/cdnow.yaml") == ["06_report"]
+
+
+def test_an_outputs_folder_whose_name_has_spaces_is_refused_in_one_sentence(project):
+    refused = in_project(project, "report", "CLV_OUTPUTS=my outputs")
+    assert refused.returncode != 0
+    assert "CLV_OUTPUTS holds a space, which make takes for two folders: name another one" in refused.stderr
+    assert len(refused.stderr.strip().splitlines()) == 1
+
+
+def test_a_file_of_the_future_is_dated_now_so_that_make_comes_to_an_end(outputs, six, params_file, monkeypatch, capsys):
+    ahead, known = six / "02_rfm.ipynb", six / "03_bgnbd_bayes.ipynb"
+    later, before = time.time() + 1e6, known.stat().st_mtime
+    os.utime(ahead, (later, later))
+    monkeypatch.setattr(artefacts, "notebooks_folder", lambda: six)
+    assert commands.main(["prepare", str(params_file)]) == 0
+    assert capsys.readouterr().err == f"{ahead} was dated in the future, and is dated now\n"
+    assert ahead.stat().st_mtime <= time.time()
+    assert known.stat().st_mtime == before
 
 
 def test_make_alone_explains_every_target():
