@@ -237,7 +237,7 @@ def test_intervals_are_written_in_percent():
     assert words_module.level(0.945) == "94.5 %"
 
 
-SPANS = (1, 2, 3, 8, 26, 52, 53, 104, 195, 216, 238, 520, 1040, 2000)
+SPANS = (1, 2, 26, 195, 238, 2000)
 
 
 def test_dates_can_be_ticked_over_any_span_of_one_to_two_thousand_weeks():

@@ -68,6 +68,7 @@ def test_the_browser_draws_in_its_sandbox_unless_it_runs_as_root(tmp_path, monke
     assert asked["enable_sandbox"] == sandboxed
 
 
+@pytest.mark.slow
 def test_without_a_browser_it_is_said_and_no_old_picture_stays(run, monkeypatch):
     monkeypatch.setenv("BROWSER_PATH", str(run.folder / "no-browser"))
     found, reason = pictures.write_pictures(book("total"), run)
@@ -84,6 +85,7 @@ def install(run: Run, monkeypatch: pytest.MonkeyPatch, does: str) -> None:
     monkeypatch.setenv("BROWSER_PATH", str(browser))
 
 
+@pytest.mark.slow
 def test_a_browser_that_fails_costs_nobody_the_report(run, monkeypatch):
     install(run, monkeypatch, "exit 7")
     found, reason = pictures.write_pictures(book("total"), run)
@@ -92,6 +94,7 @@ def test_a_browser_that_fails_costs_nobody_the_report(run, monkeypatch):
     assert names(run) == []
 
 
+@pytest.mark.slow
 def test_a_browser_that_never_answers_is_not_waited_for(run, monkeypatch):
     install(run, monkeypatch, "exec sleep 20")
     monkeypatch.setattr(pictures, "SECONDS", 3.0)

@@ -401,6 +401,7 @@ def assert_numbered(log: SourceSettings, *, count: int = MANY) -> None:
     assert read == (count, count, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ends", LINE_ENDS.values(), ids=LINE_ENDS)
 def test_records_of_a_large_file_are_numbered_right_with_any_line_ends(tmp_path, ends):
     half = MANY // 2
@@ -409,6 +410,7 @@ def test_records_of_a_large_file_are_numbered_right_with_any_line_ends(tmp_path,
     assert_numbered(source(tmp_path, joined(lines[:half], ends[:1]) + joined(lines[half:], ends), columns=COLUMNS))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("note", ['"two\nlines"', '"two\r\nlines"', '"one\n\n\nafter, another"', '"a ""\n"""'])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("every", [1, 4999])
