@@ -9,6 +9,7 @@ import pytest
 
 from clv.run import params, prepare
 from clv.run.artefacts import NOTEBOOKS, root
+from clv.run.settings.decisions import Decisions
 
 FILES = sorted((root() / "notebooks").glob("*.ipynb"))
 SMOKE = params.load(root() / "params" / "smoke.yaml").as_json() | {"run": "lab"}
@@ -108,3 +109,9 @@ def test_it_filters_no_warnings_and_names_no_file(file):
 def is_import(node: ast.stmt) -> bool:
     """Tell whether a statement is an import."""
     return isinstance(node, ast.Import | ast.ImportFrom)
+
+
+def test_what_finance_changes_touches_only_the_last_two_notebooks():
+    decided = set(Decisions.model_fields) - {"horizon_weeks"}  # how far ahead: windows of the past are as long
+    touched = {file.stem for file in FILES if decided & set(prepare.declared(file))}
+    assert touched == {NOTEBOOKS[4], NOTEBOOKS[5]}

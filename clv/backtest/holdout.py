@@ -131,7 +131,9 @@ def origin_day(calibration_end: date | None) -> date:
     return calibration_end or date.min
 
 
-def holdout_horizon(cut: date, last_day: date, *, discount_rate_annual: float, gross_margin: float) -> Horizon:
+def holdout_horizon(
+    cut: date, last_day: date, *, discount_rate_annual: float = 0.0, gross_margin: float = 1.0
+) -> Horizon:
     """Return the horizon of the backtest: from the cut to the last day; of no length without a backtest."""
     weeks = (last_day - cut).days / 7 if cut > date.min else 0.0
     return yearly_horizon(weeks, discount_rate_annual=discount_rate_annual, gross_margin=gross_margin)

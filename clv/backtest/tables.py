@@ -17,7 +17,7 @@ BACKTEST = Table(
         "monetary_value": HISTORY["monetary_value"],
         "revenue": RFM.columns["revenue"],
         "actual_purchases": HOLDOUT.columns["actual_purchases"],
-        "actual_value": HOLDOUT.columns["actual_value"],
+        "actual_value": Column(NUMBER, "discounted amounts of those purchases, times gross margin"),
         "p_alive": Column(NUMBER, "probability at the origin of still being a customer"),
         "expected_purchases": Column(NUMBER, "posterior mean number of purchases"),
         "purchases_lower": Column(NUMBER, "lower limit of the realised number of purchases"),

@@ -17,4 +17,5 @@ from .tables import HOLDOUT as HOLDOUT
 from .tables import RFM as RFM
 from .tables import ROLLING as ROLLING
 from .tables import WEEKLY_PURCHASES as WEEKLY_PURCHASES
+from .windows import value_windows as value_windows
 from .windows import window_histories as window_histories

@@ -65,8 +65,8 @@ def holdout(
     *,
     calibration_end: date,
     observation_end: date,
-    discount_weekly: float,
-    gross_margin: float,
+    discount_weekly: float = 0.0,
+    gross_margin: float = 1.0,
 ) -> pd.DataFrame:
     """Return what every customer known at `calibration_end` did after it, up to `observation_end` (both included).
 

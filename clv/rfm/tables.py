@@ -45,7 +45,7 @@ HOLDOUT = Table(
     {
         "customer_id": CUSTOMER,
         "actual_purchases": Column(INTEGER, "days with a purchase after the calibration end"),
-        "actual_value": Column(NUMBER, "discounted amounts of those purchases, times gross margin"),
+        "actual_value": Column(NUMBER, "amounts of those purchases; 05 discounts them and takes the margin"),
         "actual_revenue": Column(NUMBER, "amounts of those purchases as they were paid"),
     },
     key=("customer_id",),
@@ -63,7 +63,7 @@ ROLLING = Table(
     | {
         "revenue": RFM.columns["revenue"],
         "actual_purchases": Column(INTEGER, "days with a purchase within the window"),
-        "actual_value": Column(NUMBER, "discounted amounts of those purchases, times gross margin"),
+        "actual_value": Column(NUMBER, "amounts of those purchases; 05 discounts them and takes the margin"),
     },
     key=("horizon_weeks", "origin", "customer_id"),
     rules=(*HISTORY_RULES, below_zero("actual_purchases"), below_zero("actual_value")),

@@ -53,8 +53,6 @@ def window_histories(
     calibration_end: date | None,
     last_day: date,
     horizon_weeks: int,
-    discount_weekly: float,
-    gross_margin: float,
 ) -> pd.DataFrame:
     """Return table ROLLING: the customers of every window as they stood at its origin, and what they did in it.
 
@@ -70,21 +68,28 @@ def window_histories(
         f"CREATE OR REPLACE TEMPORARY VIEW sampled AS SELECT * FROM {quoted(transactions)} "
         f"WHERE md5_number_lower(customer_id) % {max(every, 1)} = 0"
     )
-    found = [_history(con, window, discount_weekly=discount_weekly, gross_margin=gross_margin) for window in planned]
+    found = [_history(con, window) for window in planned]
     kept = [rows for rows in found if _repeat_customers(rows) >= GOOD_REPEAT_CUSTOMERS]
     return tables.check(ROLLING, pd.concat(kept, ignore_index=True) if kept else tables.empty(ROLLING))
 
 
-def _history(con: DuckDBPyConnection, window: Window, *, discount_weekly: float, gross_margin: float) -> pd.DataFrame:
+def value_windows(
+    con: DuckDBPyConnection, transactions: str, rolling: pd.DataFrame, *, discount_weekly: float, gross_margin: float
+) -> pd.DataFrame:
+    """Return table ROLLING with every `actual_value` discounted to its window's origin, times gross margin."""
+    terms = {"discount_weekly": discount_weekly, "gross_margin": gross_margin}
+    parts = [tables.empty(ROLLING)] if rolling.empty else []
+    for (weeks, origin), rows in rolling.groupby(["horizon_weeks", "origin"]):
+        window = Window(weeks, origin.date())
+        came = holdout(con, transactions, calibration_end=window.origin, observation_end=window.end, **terms)
+        value = came.set_index("customer_id")["actual_value"]
+        parts.append(rows.assign(actual_value=rows["customer_id"].map(value)))
+    return tables.check(ROLLING, pd.concat(parts, ignore_index=True))
+
+
+def _history(con: DuckDBPyConnection, window: Window) -> pd.DataFrame:
     known = summarise(con, "sampled", period_end=window.origin)
-    came = holdout(
-        con,
-        "sampled",
-        calibration_end=window.origin,
-        observation_end=window.end,
-        discount_weekly=discount_weekly,
-        gross_margin=gross_margin,
-    )
+    came = holdout(con, "sampled", calibration_end=window.origin, observation_end=window.end)
     rows = known.merge(came, on="customer_id", validate="one_to_one")
     rows = rows.assign(horizon_weeks=window.horizon_weeks, origin=pd.Timestamp(window.origin))
     return rows[list(ROLLING.columns)]

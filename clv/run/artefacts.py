@@ -23,7 +23,8 @@ class Artefact:
 _GENERATE, _RFM, _BGNBD, _GAMMA_GAMMA, SEGMENTS_NOTEBOOK, _REPORT = NOTEBOOKS
 ARTEFACTS: dict[str, Artefact] = {
     "raw": Artefact("data/raw.csv", _GENERATE, GENERATED),
-    "truth": Artefact("data/truth.parquet", _GENERATE, GENERATED),
+    "latent": Artefact("data/latent.parquet", _GENERATE, GENERATED),
+    "future": Artefact("data/future.parquet", _GENERATE, GENERATED),
     "transactions": Artefact("data/transactions.parquet", _GENERATE),
     "rejected": Artefact("data/rejected.parquet", _GENERATE),
     "ledger": Artefact("data/ledger.parquet", _GENERATE),
@@ -41,6 +42,7 @@ ARTEFACTS: dict[str, Artefact] = {
     "gamma_gamma_calibration": Artefact("posterior/gamma_gamma_calibration.nc", _GAMMA_GAMMA, BACKTESTED),
     "gamma_gamma_origins": Artefact("posterior/gamma_gamma_origins.nc", _GAMMA_GAMMA),
     "spend_test": Artefact("data/spend_test.parquet", _GAMMA_GAMMA),
+    "truth": Artefact("data/truth.parquet", SEGMENTS_NOTEBOOK, GENERATED),
     "customers": Artefact("data/customers.parquet", SEGMENTS_NOTEBOOK),
     "segments": Artefact("data/segments.parquet", SEGMENTS_NOTEBOOK),
     "migration": Artefact("data/migration.parquet", SEGMENTS_NOTEBOOK),

@@ -16,7 +16,6 @@ from duckdb import DuckDBPyConnection
 from numpy.random import default_rng
 
 from clv.errors import InputError
-from clv.forecast.future import yearly_horizon
 from clv.report.page import quality
 from clv.report.page.html import render
 from clv.report.page.quality import Inspection
@@ -68,12 +67,7 @@ def _log(run: Run, settings: Params) -> Iterator[str]:
 
 def _generated(settings: Params) -> pd.DataFrame:
     rates = {name: getattr(settings, f"generate_{name}") for name in ("r", "alpha_weeks", "a", "b", "p", "q", "v")}
-    horizon = yearly_horizon(
-        settings.horizon_weeks,
-        discount_rate_annual=settings.discount_rate_annual,
-        gross_margin=settings.gross_margin,
-    )
-    log, _ = generate.generated_log(
+    log, _, _ = generate.generated_log(
         settings.source,
         Truth(**rates),
         n_customers=settings.generate_customers,
@@ -81,8 +75,6 @@ def _generated(settings: Params) -> pd.DataFrame:
         acquisition_months=settings.generate_acquisition_months,
         observation_end=settings.end_if_known or date.today(),
         horizon_weeks=settings.horizon_weeks,
-        discount_weekly=horizon.discount_weekly,
-        gross_margin=settings.gross_margin,
         mess_share=settings.generate_mess_share,
         generator=default_rng(settings.seed),
     )

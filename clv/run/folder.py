@@ -95,6 +95,11 @@ class Run:
 
         return tables.check(table, pd.read_parquet(self._existing(table.name)))
 
+    def read_generated(self, first: "Table", second: "Table") -> "tuple[pd.DataFrame, pd.DataFrame] | None":
+        """Return two tables of a run that generates its customers; None in any other run."""
+        known = self.path(first.name).exists() or self._is_recorded(first.name)
+        return (self.read_table(first), self.read_table(second)) if known else None
+
     def write_query(self, connection: "DuckDBPyConnection", query: str, table: "Table") -> None:
         """Write the result of `query` (SQL, or the name of a table or view), without passing it through pandas."""
         query = f"SELECT * FROM {query}" if query.isidentifier() else query

@@ -7,8 +7,11 @@ from .connection import connect as connect
 from .findings import inspect as inspect
 from .generate import Truth as Truth
 from .generate import generated_log as generated_log
+from .generate import true_future as true_future
 from .reading import read as read
 from .source import SourceSettings as SourceSettings
+from .tables import FUTURE as FUTURE
+from .tables import LATENT as LATENT
 from .tables import LEDGER as LEDGER
 from .tables import QUALITY as QUALITY
 from .tables import REJECTED as REJECTED

@@ -15,7 +15,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike, NDArray
 
 from clv import tables
-from clv.transactions.tables import TRUTH
+from clv.transactions.tables import FUTURE, LATENT
 from clv.units import DAYS_PER_WEEK, months_later
 
 SMALLEST_AMOUNT = 0.01
@@ -98,7 +98,9 @@ def histories(
             "monetary_value": seen["amount"].mean().reindex(every, fill_value=0.0),
         }
     )
-    return history.merge(_truth(latent, events, ages, discount_weekly, gross_margin=1.0), on="customer_id")
+    future = _future(events, ages, n_customers)
+    known = true_future((_latent(latent, events, ages), future), discount_weekly=discount_weekly, gross_margin=1.0)
+    return history.merge(known, on="customer_id")
 
 
 def generate(
@@ -109,11 +111,9 @@ def generate(
     acquisition_months: int,
     observation_end: date,
     horizon_weeks: float,
-    discount_weekly: float,
-    gross_margin: float,
     generator: Generator,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return a clean order log up to `observation_end` (included), and table `TRUTH` with what came after it.
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return a clean order log up to `observation_end` (included), and tables `LATENT` and `FUTURE`.
 
     First purchases are spread evenly over the acquisition months (as far as observed). The process runs in continuous
     time; the log has its days, and amounts in whole cents.
@@ -122,8 +122,8 @@ def generate(
     -------
     log
         customer_id, date, amount, order_id, sorted by date and order_id.
-    truth
-        Latent values, and the purchases and value of the `horizon_weeks` after the end of the observation day.
+    latent, future
+        Every customer's true values, and the purchases of the `horizon_weeks` after the end of the observation day.
     """
     observed_days = (observation_end - start).days + 1
     acquisition_days = min((months_later(start, acquisition_months) - start).days, observed_days)
@@ -133,7 +133,20 @@ def generate(
     events = purchases(truth, latent, ages + horizon_weeks, generator)
     events["amount"] = events["amount"].round(2).clip(lower=SMALLEST_AMOUNT)
     log = _log(events[events["week"] <= ages[events["customer"]]], first, start, n_customers)
-    return log, tables.check(TRUTH, _truth(latent, events, ages, discount_weekly, gross_margin))
+    future = tables.check(FUTURE, _future(events, ages, n_customers))
+    return log, tables.check(LATENT, _latent(latent, events, ages)), future
+
+
+def true_future(
+    known: tuple[pd.DataFrame, pd.DataFrame] | None, *, discount_weekly: float, gross_margin: float
+) -> pd.DataFrame | None:
+    """Return table `TRUTH` from tables `LATENT` and `FUTURE`, discounted and times gross margin. None: None."""
+    if known is None:
+        return None
+    latent, future = known
+    worth = future["amount"] * np.exp(-discount_weekly * future["weeks_ahead"])
+    value = worth.groupby(future["customer_id"]).sum()
+    return latent.assign(future_value=gross_margin * latent["customer_id"].map(value).fillna(0.0))
 
 
 def generated_log(
@@ -145,26 +158,22 @@ def generated_log(
     acquisition_months: int,
     observation_end: date,
     horizon_weeks: float,
-    discount_weekly: float,
-    gross_margin: float,
     mess_share: float,
     generator: Generator,
-) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
-    """Return the messy log and table `TRUTH` of a run that generates its customers; None, None for other sources."""
+) -> tuple[pd.DataFrame | None, pd.DataFrame | None, pd.DataFrame | None]:
+    """Return the messy log and tables `LATENT` and `FUTURE` of a run that generates its customers; else three Nones."""
     if source != "generate":
-        return None, None
-    log, future = generate(
+        return None, None, None
+    log, latent, future = generate(
         truth,
         n_customers=n_customers,
         start=start,
         acquisition_months=acquisition_months,
         observation_end=observation_end,
         horizon_weeks=horizon_weeks,
-        discount_weekly=discount_weekly,
-        gross_margin=gross_margin,
         generator=generator,
     )
-    return mess(log, share=mess_share, generator=generator), future
+    return mess(log, share=mess_share, generator=generator), latent, future
 
 
 def mess(log: pd.DataFrame, *, share: float, generator: Generator) -> pd.DataFrame:
@@ -224,15 +233,11 @@ def _events(latent: pd.DataFrame, until: NDArray[np.float64], generator: Generat
     return pd.DataFrame(dict(zip(("customer", "number", "week", "leaves"), columns, strict=True)))
 
 
-def _truth(
-    latent: pd.DataFrame, events: pd.DataFrame, ages: NDArray[np.float64], discount_weekly: float, gross_margin: float
-) -> pd.DataFrame:
-    """Return table `TRUTH`: latent values, alive at the end of observation, and what came after it."""
-    weeks_after = events["week"] - ages[events["customer"]]
-    later = events.assign(value=events["amount"] * np.exp(-discount_weekly * weeks_after))[weeks_after > 0]
-    left = events.loc[events["leaves"] & (weeks_after <= 0), "customer"]
+def _latent(latent: pd.DataFrame, events: pd.DataFrame, ages: NDArray[np.float64]) -> pd.DataFrame:
+    """Return table `LATENT`: true values, alive at the end of observation, and how many purchases came after it."""
+    later = events["week"] > ages[events["customer"]]
+    left = events.loc[events["leaves"] & ~later, "customer"]
     every = pd.RangeIndex(len(latent))
-    future = later.groupby("customer")
     return pd.DataFrame(
         {
             "customer_id": _identifiers(len(latent)),
@@ -240,10 +245,17 @@ def _truth(
             "dropout_probability": latent["dropout_probability"],
             "mean_spend": latent["mean_spend"],
             "alive": (~every.isin(left)).astype("int64"),
-            "future_purchases": future.size().reindex(every, fill_value=0),
-            "future_value": gross_margin * future["value"].sum().reindex(every, fill_value=0.0),
+            "future_purchases": events[later].groupby("customer").size().reindex(every, fill_value=0),
         }
     )
+
+
+def _future(events: pd.DataFrame, ages: NDArray[np.float64], n_customers: int) -> pd.DataFrame:
+    """Return table `FUTURE`: the purchases after the end of observation, in the order of customers and time."""
+    ahead = events.assign(weeks_ahead=events["week"] - ages[events["customer"]])
+    ahead = ahead[ahead["weeks_ahead"] > 0].reset_index(drop=True)
+    names = _identifiers(n_customers)
+    return ahead.assign(customer_id=names.iloc[ahead["customer"]].to_numpy())[list(FUTURE.columns)]
 
 
 def _log(events: pd.DataFrame, first: NDArray[np.float64], start: date, n_customers: int) -> pd.DataFrame:

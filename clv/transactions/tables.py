@@ -54,8 +54,8 @@ QUALITY = Table(
     rules=(below_zero("rows"),),
 )
 
-TRUTH = Table(
-    "truth",
+LATENT = Table(
+    "latent",
     {
         "customer_id": CUSTOMER,
         "purchase_rate_weekly": Column(NUMBER, "true purchases per week while a customer"),
@@ -63,8 +63,26 @@ TRUTH = Table(
         "mean_spend": Column(NUMBER, "true mean amount of a purchase"),
         "alive": Column(INTEGER, "1 if still a customer at the end of observation"),
         "future_purchases": Column(INTEGER, "purchases made within the horizon"),
-        "future_value": Column(NUMBER, "discounted value of those purchases, times gross margin"),
     },
     key=("customer_id",),
-    rules=(outside_unit("dropout_probability"), below_zero("future_value")),
+    rules=(outside_unit("dropout_probability"), below_zero("future_purchases")),
+)
+
+FUTURE = Table(
+    "future",
+    {
+        "customer_id": CUSTOMER,
+        "number": Column(INTEGER, "which purchase of the customer it is, the first is 0"),
+        "weeks_ahead": Column(NUMBER, "weeks from the end of observation to the purchase"),
+        "amount": Column(NUMBER, "what it costs"),
+    },
+    key=("customer_id", "number"),
+    rules=(below_zero("weeks_ahead"), below_zero("amount")),
+)
+
+TRUTH = Table(
+    "truth",
+    LATENT.columns | {"future_value": Column(NUMBER, "discounted value of those purchases, times gross margin")},
+    key=("customer_id",),
+    rules=(*LATENT.rules, below_zero("future_value")),
 )

@@ -165,7 +165,7 @@ def quarters(shop):
     from clv.backtest import rolling as backtest_rolling
     from clv.models import bgnbd_pymc, sampling
 
-    rules = {"calibration_end": CUT, "last_day": END, "horizon_weeks": 13, "discount_weekly": 0.0, "gross_margin": 1.0}
+    rules = {"calibration_end": CUT, "last_day": END, "horizon_weeks": 13}
     rolling = windows.window_histories(shop, "transactions", **rules)
     compiled = sampling.Compiled(bgnbd_pymc.model(rolling))
     settings = sampling.Settings(chains=4, draws=500, tune=1, seed=20260101, method=sampling.LAPLACE)

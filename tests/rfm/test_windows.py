@@ -93,8 +93,6 @@ def histories(con, **changed) -> pd.DataFrame:
         "calibration_end": day(ORIGIN),
         "last_day": LAST_DAY,
         "horizon_weeks": 13,
-        "discount_weekly": 0.01,
-        "gross_margin": 0.5,
     }
     return windows.window_histories(con, "transactions", **(options | changed))
 
@@ -109,8 +107,13 @@ def test_the_origin_is_known_and_the_last_day_of_the_window_is_forecast_and_no_d
     assert (ada["frequency"], ada["recency"] * 7, ada["T"] * 7) == pytest.approx((1, ORIGIN, ORIGIN))
     assert (ada["monetary_value"], ada["revenue"]) == (20, 30)
     assert ada["actual_purchases"] == 2
+    assert ada["actual_value"] == 120  # as paid
+    valued = windows.value_windows(con, "transactions", found, discount_weekly=0.01, gross_margin=0.5)
     later = 0.5 * (40 * exp(-0.01 / 7) + 80 * exp(-0.01 * 13))
-    assert ada["actual_value"] == pytest.approx(later)
+    assert valued.set_index("customer_id").loc["ada", "actual_value"] == pytest.approx(later)
+    pd.testing.assert_frame_equal(valued.drop(columns="actual_value"), found.drop(columns="actual_value"))
+    nothing = windows.value_windows(con, "transactions", found[:0], discount_weekly=0.01, gross_margin=0.5)
+    assert nothing.empty and list(nothing) == list(found)
 
 
 @pytest.mark.usefixtures("few")

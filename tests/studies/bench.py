@@ -563,15 +563,13 @@ def _log(file: str, customers: int) -> dict[str, Any]:
 
     shop = params.load(artefacts.root() / "params" / "default.yaml")
     names = {name: f"generate_{name}" for name in generate.Truth.__dataclass_fields__}
-    log, _ = generate.generate(
+    log, _, _ = generate.generate(
         generate.Truth(**{name: getattr(shop, key) for name, key in names.items()}),
         n_customers=customers,
         start=shop.generate_start,
         acquisition_months=shop.generate_acquisition_months,
         observation_end=OBSERVATION_END,
         horizon_weeks=1,
-        discount_weekly=0.0,
-        gross_margin=1.0,
         generator=default_rng(SEED),
     )
     log.to_parquet(file, index=False)

@@ -20,17 +20,16 @@ END = date(2025, 12, 31)
 
 
 def generated(n_customers=600, seed=7):
-    return generate.generate(
+    log, latent, future = generate.generate(
         TRUTH,
         n_customers=n_customers,
         start=date(2024, 1, 1),
         acquisition_months=24,
         observation_end=END,
         horizon_weeks=52,
-        discount_weekly=0.002,
-        gross_margin=0.5,
         generator=np.random.default_rng(seed),
     )
+    return log, generate.true_future((latent, future), discount_weekly=0.002, gross_margin=0.5)
 
 
 def latent(rate, dropout, n_customers=1):
@@ -146,19 +145,17 @@ def test_first_purchases_fill_the_acquisition_months_evenly():
 
 
 def test_nobody_is_acquired_after_the_end_of_observation():
-    log, truth = generate.generate(
+    log, latent, _ = generate.generate(
         TRUTH,
         n_customers=200,
         start=date(2024, 1, 1),
         acquisition_months=24,
         observation_end=date(2024, 2, 10),
         horizon_weeks=10,
-        discount_weekly=0.0,
-        gross_margin=1.0,
         generator=np.random.default_rng(2),
     )
     assert log["date"].max() <= pd.Timestamp("2024-02-10")
-    assert log["customer_id"].nunique() == len(truth) == 200
+    assert log["customer_id"].nunique() == len(latent) == 200
 
 
 def test_generated_future_value_is_margin_times_less_than_the_amounts():
