@@ -84,6 +84,15 @@ def outputs() -> Path:
     return Path(redirected).resolve() if redirected else root() / "outputs"
 
 
+def home() -> dict[str, str]:
+    """Return a home beside the runs where the user's cannot be written: numba and others keep compiled code there."""
+    if os.access(os.path.expanduser("~"), os.W_OK):
+        return {}
+    place = outputs() / ".home"
+    place.mkdir(parents=True, exist_ok=True)
+    return {"HOME": str(place)}
+
+
 def source_files(source: str) -> list[Path]:
     """Return the files a `source` setting names: none if it is generated, on a server, or matches nothing."""
     if source in ("generate", DATABASE):

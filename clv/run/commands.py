@@ -53,6 +53,7 @@ def _run_of(options: argparse.Namespace) -> Run | None:
 
 def _exit_code(options: argparse.Namespace) -> int:
     try:
+        os.environ.update(artefacts.home())  # kernels inherit it
         options.do(options)
     except ClvError as error:
         say(str(error))

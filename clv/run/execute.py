@@ -134,7 +134,7 @@ def _execute(source: Path, target: Path, parameters: dict[str, Any]) -> None:
     from traitlets.config import Config
 
     paths = [str(artefacts.root()), os.environ.get("PYTHONPATH", "")]
-    os.environ.update(KERNEL_ENVIRONMENT | _home() | {"PYTHONPATH": os.pathsep.join(filter(None, paths))})
+    os.environ.update(KERNEL_ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(filter(None, paths))})
     try:
         by_papermill(
             source,
@@ -156,15 +156,6 @@ def _execute(source: Path, target: Path, parameters: dict[str, Any]) -> None:
         raise NotebookError(
             f"{source.stem}: the kernel died, probably out of memory; lower memory_gib or predictive_draws."
         ) from error
-
-
-def _home() -> dict[str, str]:
-    """Return a home beside the runs where the user's cannot be written: numba and others keep compiled code there."""
-    if os.access(os.path.expanduser("~"), os.W_OK):
-        return {}
-    home = artefacts.outputs() / ".home"
-    home.mkdir(exist_ok=True)
-    return {"HOME": str(home)}
 
 
 def by_papermill(source: Path, target: Path, **options: Any) -> None:

@@ -360,12 +360,13 @@ def test_a_column_that_a_log_lacks_is_told_before_any_kernel_starts(make, tmp_pa
     assert log()[-1]["event"] == "failed"
 
 
-def test_where_no_home_can_be_written_a_kernel_has_one_beside_the_runs(outputs, tmp_path, monkeypatch):
-    outputs.mkdir()
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert run_execute._home() == {}
-    monkeypatch.setenv("HOME", str(tmp_path / "nowhere"))
-    assert run_execute._home() == {"HOME": str(outputs / ".home")}
+def test_where_no_home_can_be_written_there_is_one_beside_the_runs(outputs, tmp_path, monkeypatch):
+    found = []
+    monkeypatch.setattr(commands, "_do_finish", lambda options: found.append(os.environ["HOME"]))
+    for home in (tmp_path, tmp_path / "nowhere"):
+        monkeypatch.setenv("HOME", str(home))
+        assert commands.main(["finish", "toy"]) == 0
+    assert found == [str(tmp_path), str(outputs / ".home")]
     assert (outputs / ".home").is_dir()
 
 
