@@ -87,8 +87,9 @@ def line_items(
 ) -> Retail:
     """Return two years of order lines with every kind of mess a real export has, and the truth behind them.
 
-    Foreign is a share of the customers, postage and cancelled orders of the orders, every other share one of the
-    lines. What a cancellation takes from is the customer's latest earlier line of that product, by days as by minutes.
+    Foreign is a share of the customers, postage and cancelled orders of the orders, duplicates of the invoices, every
+    other share one of the lines. What a cancellation takes from is the customer's latest earlier line of that product,
+    by days as by minutes.
     """
     generator = np.random.default_rng(seed)
     orders = _orders(customers, guest_share, foreign_share, cancelled_order_share, test_orders, generator)
@@ -101,7 +102,8 @@ def line_items(
         _bad_debts(bad_debts, generator),
     ]
     lines = pd.concat([lines, *added], ignore_index=True)
-    again = lines[lines["kind"] != DEBT].sample(round(duplicate_share * len(lines)), random_state=generator)
+    invoices = lines.loc[lines["kind"] != DEBT, "invoice"].drop_duplicates()
+    again = lines[lines["invoice"].isin(invoices.sample(frac=duplicate_share, random_state=generator))]
     return _retail(_numbered(pd.concat([lines, again.assign(kind=DUPLICATE)])), (HOME,), EXCLUDED)
 
 

@@ -24,7 +24,7 @@ from clv.rfm.customers import last_day, require_holdout, summarise
 from clv.run import artefacts, params
 from clv.run.folder import Run
 from clv.run.params import Params
-from clv.transactions import activity, cleaning, connection, findings, generate, reading
+from clv.transactions import activity, cleaning, connection, findings, generate, reading, selection
 from clv.transactions.generate import Truth
 from clv.transactions.source import SourceSettings
 from clv.transactions.tables import LEDGER
@@ -113,6 +113,7 @@ def _inspect(con: DuckDBPyConnection, source: SourceSettings, settings: Params, 
     if "ledger" in known:
         found["ledger"] = cleaning.frame(con, LEDGER)
         found["quality"] = findings.inspect(con, source, calibration_end=settings.calibration_end)
+        found["values"] = selection.by_value(con, source)
         if con.execute("SELECT 1 FROM transactions LIMIT 1").fetchone():
             customers = summarise(con, "transactions", period_end=_end(con, settings))
             found |= {
@@ -126,8 +127,9 @@ def _inspect(con: DuckDBPyConnection, source: SourceSettings, settings: Params, 
 
 def _mapping(con: DuckDBPyConnection, source: SourceSettings) -> pd.DataFrame:
     kinds = {row[0]: row[1].lower() for row in con.execute("DESCRIBE source").fetchall()}
-    rows = {ours: (name, kinds[ours]) for ours, name in source.wanted.items() if ours in kinds}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["Column of the log", "Kind"])
+    rows = [(ours, name, kinds[ours]) for ours, name in source.wanted.items() if ours in kinds]
+    roles = ["values" if ours in source.others else ours for ours, _, _ in rows]
+    return pd.DataFrame([row[1:] for row in rows], index=roles, columns=["Column of the log", "Kind"])
 
 
 def _write(run: Run, found: Inspection, con: DuckDBPyConnection) -> Path:

@@ -1,9 +1,11 @@
 """From a raw log to clean customer-days: read, judge every row by named rules, account for all rows and money.
 
 Everything happens in DuckDB, under fixed names: `source` (from `sources`), `judged` (each row typed, with the rule
-that took it, or none), `changes` (what repeats and refunds do to rows), `decided` (the view of both), and the contracts
-`transactions`, `rejected`, `ledger`. Rows stream through once, and only what later steps need is kept, so a log may be
-larger than memory. Money is DECIMAL(18, 6) until the last step, so the ledger balances to the last digit.
+that took it, or none), `changes` (what repeats and refunds do to rows), `order_days` (rows of orders that span days),
+`decided` (the view of all three), and the contracts `transactions`, `rejected`, `ledger`. Rows stream through once, and
+only what later steps need is kept, so a log may be larger than memory; only where lines lack what stands on another
+line of their order they stream twice. Money is DECIMAL(18, 6) until the last step, so the ledger balances to the last
+digit.
 """
 
 from collections.abc import Mapping
@@ -14,7 +16,7 @@ from duckdb import DuckDBPyConnection
 
 from clv import tables
 from clv.errors import IntegrityError
-from clv.transactions import parsing
+from clv.transactions import orders, parsing, selection
 from clv.transactions.connection import literal, one, quoted
 from clv.transactions.days import find_strays
 from clv.transactions.parsing import MONEY, TEXT
@@ -31,9 +33,8 @@ from clv.transactions.refusals import (
 from clv.transactions.rules import KEPT, REPEAT_RULE, ROW_RULES, RULES, SET_ASIDE, STRAY, Rule, first_that_holds
 from clv.transactions.source import KNOWN_COLUMNS, SourceSettings
 
-IDENTITY = ("order_id", "product", "quantity")  # what tells rows of one customer, time and amount apart, where known
 _KEPT_RULE = Rule(KEPT, "", "amount", "rows kept, net of refunds", "")
-_TABLES = ("judged", "changes", "transactions", "rejected", "ledger", "rules")
+_TABLES = ("judged", "changes", "order_days", "repeated", "transactions", "rejected", "ledger", "rules")
 
 
 def clean(con: DuckDBPyConnection, settings: SourceSettings, *, today: date | None = None) -> None:
@@ -46,9 +47,10 @@ def clean(con: DuckDBPyConnection, settings: SourceSettings, *, today: date | No
     refuse_empty(con, settings)
     refuse_currencies(con, settings)
     find_strays(con, settings)
-    _find_repeats(con, settings)
+    orders.find_copies(con, settings)
     refuse_refunds(con, settings)
     net_refunds(con, settings)
+    orders.find_days(con, settings)
     _tabulate(con, settings)
     check_identity(con)
     refuse_faults(con, settings)
@@ -59,28 +61,6 @@ def same_day_merges(con: DuckDBPyConnection) -> int:
     """Return how many kept rows disappeared because a customer's rows of one day count as one purchase."""
     kept = one(con, "SELECT count(*) FROM decided WHERE rule IS NULL")
     return kept - one(con, "SELECT count(*) FROM transactions")
-
-
-def tells_rows_apart(settings: SourceSettings) -> bool:
-    """Return whether an exact repeat is an error: the order is known, and of its lines also the product."""
-    return settings.has("order_id") and (settings.shape == "transactions" or settings.has("product"))
-
-
-def repeats(con: DuckDBPyConnection, table: str, time: str, chosen: str) -> str:
-    """Return the query for the rows of `table` that repeat an earlier one: their record and money.
-
-    A repeat has the same customer, money and `time` (a column), and the same of what else tells rows apart; only rows
-    of which the condition `chosen` holds are looked at.
-    """
-    found = {row[0] for row in con.execute(f"DESCRIBE {table}").fetchall()}
-    known = ", ".join(["customer", time, "money", *(name for name in IDENTITY if name in found)])
-    # Only rows whose hash is not unique are numbered: among a hundred million that is what can be done in memory.
-    return f"""
-        SELECT record, money FROM (
-            SELECT record, money, row_number() OVER (PARTITION BY {known} ORDER BY record) AS repetition
-            FROM {table} WHERE {chosen} AND hash({known}) IN (
-                SELECT hash({known}) AS key FROM {table} WHERE {chosen} GROUP BY key HAVING count(*) > 1))
-        WHERE repetition > 1"""
 
 
 def frame(con: DuckDBPyConnection, table: tables.Table) -> pd.DataFrame:
@@ -115,55 +95,82 @@ def _judge(con: DuckDBPyConnection, settings: SourceSettings, today: date) -> No
     parsing.refuse_meaningless_patterns(con, settings)
     for name in _TABLES:
         con.execute(f"DROP TABLE IF EXISTS {name} CASCADE")
-    identity = [column for column in IDENTITY if column in kinds]
-    kept = ["record", "customer", *identity, "moment", "money", "currency"] + (["file"] if "file" in kinds else [])
-    run_over(
-        con,
-        settings,
-        f"""CREATE TABLE judged AS
-            SELECT {", ".join(kept)}, rule, {cell_at_fault(kinds)} AS value
-            FROM (SELECT *, {first_that_holds(ROW_RULES)} AS rule FROM ({_parsed(con, kinds, settings, today)}))""",
-    )
     con.execute("CREATE TABLE changes (record BIGINT, rule VARCHAR, money DECIMAL(18, 6))")
+    con.execute("CREATE TABLE order_days (record BIGINT, day DATE)")
+    as_it_stands = "(SELECT *, false AS further_line FROM source)"
+    _create_judged(con, kinds, settings, _parsed(con, kinds, settings, today, as_it_stands))
+    if orders.can_be_filled(con):
+        _create_judged(con, kinds, settings, _parsed(con, kinds, settings, today, orders.filled(kinds, settings)))
     con.execute("""
         CREATE OR REPLACE VIEW decided AS
         SELECT j.* REPLACE (coalesce(c.money, j.money) AS money,
-                            CASE WHEN c.record IS NULL THEN j.rule ELSE c.rule END AS rule), j.moment::DATE AS day
-        FROM judged AS j LEFT JOIN changes AS c USING (record)""")
+                            CASE WHEN c.record IS NULL THEN j.rule ELSE c.rule END AS rule),
+               coalesce(o.day, j.moment::DATE) AS day
+        FROM judged AS j LEFT JOIN changes AS c USING (record) LEFT JOIN order_days AS o USING (record)""")
 
 
-def _parsed(con: DuckDBPyConnection, kinds: Mapping[str, str], settings: SourceSettings, today: date) -> str:
-    """Return the query that types every row of `source`, with what the rules look at."""
+def _create_judged(con: DuckDBPyConnection, kinds: Mapping[str, str], settings: SourceSettings, parsed: str) -> None:
+    optional = [name for name in (*orders.IDENTITY, "file", *settings.others) if name in kinds]
+    kept = ["record", "customer", "moment", "money", "refunded", "currency", "gaps", *optional]
+    run_over(
+        con,
+        settings,
+        f"""CREATE OR REPLACE TABLE judged AS
+            SELECT {", ".join(kept)}, rule, {cell_at_fault(kinds)} AS value
+            FROM (SELECT *, {first_that_holds(ROW_RULES)} AS rule FROM ({parsed}))""",
+    )
+
+
+def _parsed(
+    con: DuckDBPyConnection, kinds: Mapping[str, str], settings: SourceSettings, today: date, source: str
+) -> str:
+    """Return the query that types every row of the query `source`, with what the rules look at."""
     latest = max(today, settings.observation_end or today)
     order = parsing.identifier("order_id") if "order_id" in kinds else "NULL::VARCHAR"
     pattern = settings.cancellation_pattern
     cancels = f"coalesce(regexp_matches({order}, {literal(pattern)}), false)" if pattern else "false"
     others = {name: parsing.identifier(name) for name in ("product",) if name in kinds}
     others |= {"quantity": parsing.money("quantity", kinds["quantity"], settings)} if "quantity" in kinds else {}
+    others |= {name: selection.value(name) for name in settings.others}
     replaced = "".join(f", {expression} AS {name}" for name, expression in others.items())
     raw = {"customer_id": "customer_id", "date": "date", "amount": _raw_amount(kinds)}
     raw |= {name: name for name in ("order_id", "country") if name in kinds}
     cells = ", ".join(f"nullif({cell}::VARCHAR, '') AS raw_{name}" for name, cell in raw.items())
     return f"""
-        SELECT *, {_is_listed("customer", settings.exclude_ids)}
+        SELECT * REPLACE (CASE WHEN gross < 0 THEN 0 ELSE refunded END AS refunded),
+               CASE WHEN gross < 0 THEN gross ELSE gross - refunded END AS money
+        FROM (SELECT *, {_is_listed("customer", settings.exclude_ids)}
                   OR coalesce(regexp_matches(customer, {_text(settings.exclude_pattern)}), false) AS excluded,
-               CASE WHEN cancels THEN -abs(amount) ELSE amount END AS money
-        FROM (SELECT record, ragged, {"file, " if "file" in kinds else ""}{cells}{replaced},
+               {selection.unwanted(settings)} AS unwanted,
+               CASE WHEN cancels OR {selection.are_refunds(settings)} THEN -abs(amount) ELSE amount END AS gross
+        FROM (SELECT record, ragged, further_line, {"file, " if "file" in kinds else ""}{cells}{replaced},
                      {parsing.customer(settings)} AS customer, {order} AS order_id,
                      {parsing.moment(con, kinds["date"], settings)} AS moment, {_amount(kinds, settings)} AS amount,
+                     {_refunded(kinds, settings)} AS refunded, {orders.gaps(kinds, settings)} AS gaps,
                      {_currency(kinds)} AS currency, {cancels} AS cancels, {_is_header(kinds, settings)} AS is_header,
                      {_is_empty(kinds)} AS is_empty,
                      {_other_country(kinds, settings)} AS other_country, {literal(settings.refunds)} AS refunds,
                      {literal(settings.zero_amounts)} AS zero_amounts, DATE '{latest}' AS latest_possible,
                      {_text(settings.observation_end)}::DATE AS observation_end
-              FROM source)"""
+              FROM {source}))"""
 
 
 def _amount(kinds: Mapping[str, str], settings: SourceSettings) -> str:
     if "amount" in kinds:
         return parsing.money("amount", kinds["amount"], settings)
     quantity, price = (parsing.money(name, kinds[name], settings) for name in ("quantity", "unit_price"))
-    return f"try_cast(({quantity})::DECIMAL(38, 6) * ({price})::DECIMAL(38, 6) AS {MONEY})"
+    product = f"try_cast(({quantity})::DECIMAL(38, 6) * ({price})::DECIMAL(38, 6) AS {MONEY})"
+    # A quantity and a price that are both below zero say the same thing twice: it came back.
+    return f"CASE WHEN ({quantity}) < 0 AND ({price}) < 0 THEN -{product} ELSE {product} END"
+
+
+def _refunded(kinds: Mapping[str, str], settings: SourceSettings) -> str:
+    """Return the money given back for a row, 0 where nothing stands; null, and so a fault, if it is no number."""
+    if "refunded_amount" not in kinds or settings.refunds == "drop":
+        return f"0::{MONEY}"
+    blank = f"{parsing.identifier('refunded_amount')} IS NULL"
+    number = parsing.money("refunded_amount", kinds["refunded_amount"], settings)
+    return f"CASE WHEN {blank} THEN 0 ELSE abs({number}) END::{MONEY}"
 
 
 def _raw_amount(kinds: Mapping[str, str]) -> str:
@@ -203,16 +210,6 @@ def _is_listed(value: str, listed: object) -> str:
 
 def _text(value: object) -> str:
     return "NULL" if value is None else literal(str(value))
-
-
-def _find_repeats(con: DuckDBPyConnection, settings: SourceSettings) -> None:
-    """Add to `changes` the exact repeats of rows that name their order."""
-    if not tells_rows_apart(settings):
-        return
-    rows = repeats(
-        con, "judged", "moment", "rule IS NULL AND order_id IS NOT NULL AND record NOT IN (SELECT record FROM changes)"
-    )
-    con.execute(f"INSERT INTO changes SELECT record, '{REPEAT_RULE.name}', money FROM ({rows})")
 
 
 def _tabulate(con: DuckDBPyConnection, settings: SourceSettings) -> None:

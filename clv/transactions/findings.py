@@ -4,6 +4,7 @@ Works on the tables that `transactions.clean` leaves, also where it refused the 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -11,11 +12,13 @@ import pandas as pd
 from duckdb import DuckDBPyConnection
 
 from clv import tables
-from clv.transactions.cleaning import repeats, tells_rows_apart
+from clv.errors import listed
 from clv.transactions.connection import literal, one
 from clv.transactions.days import of_days
+from clv.transactions.orders import LONGEST_PAUSE, repeats, tells_rows_apart
 from clv.transactions.refusals import places
 from clv.transactions.rules import RULES, WARN, Rule
+from clv.transactions.selection import unmet
 from clv.transactions.source import SourceSettings
 from clv.transactions.tables import QUALITY
 from clv.transactions.unreadable import hint
@@ -82,10 +85,21 @@ UNUSED_FILTER = Rule(
     "exclude_ids that no row has, or an exclude_pattern that matches none",
     "Identifiers must be written as in the log, leading zeros included.",
 )  # fmt: skip
+UNUSED_VALUE = Rule(
+    "unused_value", WARN, "keep_rows", "values that keep_rows, drop_rows or refund_rows name, and no row has",
+    "no row has the value in the column",
+    "Values must be written as in the log, capitals included.",
+)  # fmt: skip
 REPEATS = Rule(
-    "repeat_kept", WARN, "row", "exact repeats of a row, kept because no order tells them apart",
+    "repeat_kept", WARN, "row", "exact repeats of a row, kept because nothing says that they are copies",
     "rule IS NULL AND an earlier row has the same customer, day and amount",
-    "If an order_id (of lines: a product) can be mapped, repeats are recognised and removed.",
+    "Pieces of one purchase are right so. If an order_id (of lines: a product) can be mapped, orders that stand there "
+    "twice are recognised and removed.",
+)  # fmt: skip
+LONG_ORDERS = Rule(
+    "order_over_days", WARN, "order_id", "rows of orders that began on an earlier day: one purchase, of its first day",
+    f"an earlier day has the same customer and order_id, at most {LONGEST_PAUSE} days before",
+    "Instalments and partial deliveries are right so. If each is a purchase, as in a subscription, leave order_id out.",
 )  # fmt: skip
 
 
@@ -95,10 +109,10 @@ def inspect(con: DuckDBPyConnection, settings: SourceSettings, *, calibration_en
     if one(con, "SELECT count(*) FROM transactions"):
         _profile(con, settings)
         lines += [_customers(con, rule) for rule in CUSTOMER_RULES]
-        lines += [*_amounts(con), _repeats(con, settings)]
+        lines += [*_amounts(con), _repeats(con, settings), _long_orders(con)]
         lines += [_first(con, rule, rows) for rule, rows in of_days(con, settings, calibration_end)]
         con.execute("DROP TABLE profile")
-    lines.append(_unused_filters(con, settings))
+    lines += [_unused_filters(con, settings), _unused_values(con, settings)]
     total = one(con, "SELECT count(*) FROM judged")
     rules = [line[0] for line in lines]
     counted = [line[1:] for line in lines]
@@ -180,9 +194,22 @@ def _customers(con: DuckDBPyConnection, rule: Rule) -> Found:
 
 
 def _repeats(con: DuckDBPyConnection, settings: SourceSettings) -> Found:
-    """Return the kept rows that repeat another; those with an order, where that tells rows apart, are gone already."""
-    kept = "rule IS NULL AND order_id IS NULL" if tells_rows_apart(settings) else "rule IS NULL"
-    return _first(con, REPEATS, repeats(con, "decided", "day", kept))
+    """Return the kept rows that repeat another: where orders tell rows apart, the pieces of one order, or no order."""
+    if not tells_rows_apart(settings):
+        return _first(con, REPEATS, repeats(con, "decided", "moment::DATE", "rule IS NULL"))
+    pieces = "SELECT record, money FROM decided SEMI JOIN repeated USING (record) WHERE rule IS NULL"
+    nameless = repeats(con, "decided", "moment::DATE", "rule IS NULL AND order_id IS NULL")
+    return _first(con, REPEATS, f"{pieces} UNION ALL {nameless}")
+
+
+def _long_orders(con: DuckDBPyConnection) -> Found:
+    return _first(con, LONG_ORDERS, "SELECT record, money FROM decided WHERE rule IS NULL AND day < moment::DATE")
+
+
+def _unused_values(con: DuckDBPyConnection, settings: SourceSettings) -> Found:
+    missing = unmet(con, settings)
+    named = replace(UNUSED_VALUE, advice=f"No row has {listed(missing)}. {UNUSED_VALUE.advice}")
+    return (named if missing else UNUSED_VALUE), len(missing), 0, []
 
 
 def _unused_filters(con: DuckDBPyConnection, settings: SourceSettings) -> Found:

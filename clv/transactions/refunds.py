@@ -3,18 +3,19 @@
 What can be refunded is a bundle: an order, or a customer's day where no order is named. In the order of time each
 refund goes to
 
-1. the bundle of the order it names;
-2. if refunds have order numbers of their own, or name none: to the customer's latest bundle up to that day that still
-   holds as much, of the same product where products are known;
+1. the bundle of the order it names; a line below zero inside an order, like a coupon, names that order;
+2. if refunds have order numbers of their own, or name none: to one of the customer's bundles up to that day, of the
+   same product where products are known and the refund's is ever sold: the latest that holds just as much, else the
+   latest that holds more, else the latest that holds as much without the refund's tax;
 3. nowhere: what it refunds is not in the log.
 
 Within a bundle rows of the refunded product give first, then the largest; what exceeds the whole bundle goes to its
-smallest row, which then leaves with it.
+smallest row, which then leaves with it. A refunded amount that stands beside a purchase is taken off that row first.
 """
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -28,6 +29,11 @@ from clv.transactions.rules import CANCELLED, NETTED, UNMATCHED
 from clv.transactions.source import SourceSettings
 
 ROWS_AT_A_TIME = 50_000
+HIGHEST_TAX = Decimal("0.27")  # a refund may hold so much more than its purchase: Hungary's is the highest VAT there is
+LOOKED_AT = 1000  # so many bundles back a refund's own amount is looked for
+BY_CHANCE = 2  # so many refunds may have the digits of an order of their customer
+COMMON = 0.1  # share of the refunds that a word instead of a product has; a product no longer sold has less
+FEW_KINDS = 10  # of order numbers, by the letters they begin with; with more, letters tell nothing
 Bundle = tuple[str, object]  # ("order", its id) or ("day", its date)
 CHANGES = pa.schema([("record", pa.int64()), ("rule", pa.string()), ("money", pa.decimal128(18, 6))])
 
@@ -40,12 +46,13 @@ class Row:
     order: str | None
     product: str | None
     moment: datetime
-    money: Decimal
+    money: Decimal  # less what the row itself says was refunded
+    refunded: Decimal = Decimal(0)
     left: Decimal = field(init=False)
 
     def __post_init__(self) -> None:
         """Nothing has been refunded yet."""
-        self.left = self.money
+        self.left = self.money + self.refunded
 
     @property
     def bundle(self) -> Bundle:
@@ -65,21 +72,22 @@ class Change:
 def net_refunds(con: DuckDBPyConnection, settings: SourceSettings) -> None:
     """Add to `changes` what refunds do to the rows of `judged` that nothing has taken yet."""
     untaken = "rule IS NULL AND record NOT IN (SELECT record FROM changes)"
-    if not one(con, f"SELECT count(*) FROM judged WHERE {untaken} AND money < 0"):
+    some = f"{untaken} AND (money < 0 OR refunded > 0)"
+    if not one(con, f"SELECT count(*) FROM judged WHERE {some}"):
         return
     order = "order_id" if settings.has("order_id") else "NULL"
     product = "product" if settings.has("product") else "NULL"
     con.execute(f"""
         CREATE OR REPLACE TABLE concerned AS
-        SELECT customer, record, {order} AS order_id, {product} AS product, moment, money FROM judged
-        WHERE {untaken} AND customer IN (SELECT customer FROM judged WHERE {untaken} AND money < 0)
+        SELECT customer, record, {order} AS order_id, {product} AS product, moment, money, refunded FROM judged
+        WHERE {untaken} AND customer IN (SELECT customer FROM judged WHERE {some})
         ORDER BY customer, moment, order_id, product, money, record""")
-    order_of = _order_of(con, settings)
+    names = _Names(con, settings)
     # A cursor of its own: an insert in the loop would end a result that is still being read.
     reader = con.cursor().execute("SELECT * FROM concerned")
     changes: list[Change] = []
     for _, rows in groupby(_rows(reader), key=lambda row: row[0]):
-        changes += settle([Row(*row[1:]) for row in rows], order_of)
+        changes += settle([Row(*row[1:]) for row in rows], names)
         if len(changes) >= ROWS_AT_A_TIME:
             _insert(con, changes)
             changes = []
@@ -87,21 +95,19 @@ def net_refunds(con: DuckDBPyConnection, settings: SourceSettings) -> None:
     con.execute("DROP TABLE concerned")
 
 
-def settle(rows: Sequence[Row], order_of: Callable[[str | None], str | None]) -> list[Change]:
-    """Return what one customer's refunds do to the customer's rows, which stand in the order of time.
-
-    Parameters
-    ----------
-    order_of
-        From the order id on a refund to the id of the order it refunds; None where refunds have numbers of their own.
-    """
-    purchases = _Purchases([row for row in rows if row.money >= 0])
+def settle(rows: Sequence[Row], names: "_Names") -> list[Change]:
+    """Return what one customer's refunds do to the customer's rows, which stand in the order of time."""
+    purchases = _Purchases([row for row in rows if row.left >= 0])
+    refunds = [row for row in rows if row.left < 0]
     changes, touched = [], set()
-    for refund in (row for row in rows if row.money < 0):
-        key = purchases.met_by(refund, order_of(refund.order))
+    for row in (row for row in rows if row.refunded):
+        _take(purchases.bundles[row.bundle], row.refunded, row)
+        touched.add(row.bundle)
+    for refund in refunds:
+        key = purchases.met_by(refund, names)
         changes.append(Change(refund.record, (NETTED if key else UNMATCHED).name, Decimal(0) if key else refund.money))
         if key:
-            _take(purchases.bundles[key], refund)
+            _take(purchases.bundles[key], -refund.money, refund)
             touched.add(key)
     return changes + [change for key in sorted(touched, key=str) for change in _outcome(purchases.bundles[key])]
 
@@ -121,27 +127,36 @@ class _Purchases:
             product: sorted((day, str(key), key) for key, day in days.items()) for product, days in bought.items()
         }
 
-    def met_by(self, refund: Row, order: str | None) -> Bundle | None:
+    def met_by(self, refund: Row, names: "_Names") -> Bundle | None:
         """Return the bundle that a refund belongs to, None if there is none."""
-        if order is not None:
-            return ("order", order) if ("order", order) in self.bundles else None
-        candidates = self.bought.get(refund.product, [])
+        own = next((key for order in names.orders(refund) if (key := ("order", order)) in self.bundles), None)
+        if own or names.must_name(refund):
+            return own
+        product = names.product(refund)
+        candidates = self.bought.get(product, [])
         earlier = candidates[: bisect_right(candidates, refund.moment.date(), key=lambda candidate: candidate[0])]
-        for _, same_day in groupby(reversed(earlier), key=lambda candidate: candidate[0]):
-            held = [(self._left(key, refund.product), name, key) for _, name, key in same_day]
-            left, _, key = max(held, key=lambda candidate: candidate[:2])
-            if left >= -refund.money:
-                return key
-        return None
+        more = nearly = None
+        for number, (_, same_day) in enumerate(groupby(reversed(earlier), key=lambda candidate: candidate[0])):
+            held = sorted(((self._left(key, product), name, key) for _, name, key in same_day), reverse=True)
+            if same := next((key for left, _, key in held if left == -refund.money), None):
+                return same
+            left, _, largest = held[0]
+            more = more or (largest if left > -refund.money else None)
+            nearly = nearly or (largest if left > 0 and left * (1 + HIGHEST_TAX) >= -refund.money else None)
+            if more and number >= LOOKED_AT:
+                break
+        return more or nearly
 
     def _left(self, key: Bundle, product: str | None) -> Decimal:
         return sum((row.left for row in self.bundles[key] if product in (None, row.product)), Decimal(0))
 
 
-def _take(rows: Sequence[Row], refund: Row) -> None:
-    amount = -refund.money
+def _take(rows: Sequence[Row], amount: Decimal, refund: Row) -> None:
     # A refund that names its order may exceed the rows of its product, or name none of them.
-    for row in sorted(rows, key=lambda row: (row.product != refund.product, -row.left, row.moment, row.record)):
+    def place(row: Row) -> tuple:
+        return row is not refund, row.product != refund.product, -row.left, row.moment, row.record
+
+    for row in sorted(rows, key=place):
         taken = min(max(row.left, Decimal(0)), amount)
         row.left -= taken
         amount -= taken
@@ -151,22 +166,73 @@ def _take(rows: Sequence[Row], refund: Row) -> None:
 def _outcome(rows: Sequence[Row]) -> Iterator[Change]:
     all_gone = sum(row.left for row in rows) <= 0
     for row in rows:
-        if all_gone or row.left < row.money:
+        if all_gone or row.left != row.money:
             yield Change(row.record, CANCELLED.name if all_gone or row.left <= 0 else None, row.left)
 
 
-def _order_of(con: DuckDBPyConnection, settings: SourceSettings) -> Callable[[str | None], str | None]:
-    """Return how to find the order that a refund names: by its number, without the mark of a cancellation.
+class _Names:
+    """What refunds say of the order and product they refund, told from all refunds of the log."""
 
-    Where no refund of the whole log names an order of its customer, refunds are numbered apart and name none.
-    """
-    mark = re.compile(settings.cancellation_pattern or "(?!)")  # without a pattern: what matches nothing
-    refunds = con.cursor().execute("SELECT customer, order_id FROM concerned WHERE money < 0 AND order_id IS NOT NULL")
-    named = {(customer, mark.sub("", order, count=1)) for customer, order in _rows(refunds)}
-    purchases = con.cursor().execute("SELECT customer, order_id FROM concerned WHERE money >= 0")
-    if not any(row in named for row in _rows(purchases)):
-        return lambda order: None
-    return lambda order: None if order is None else mark.sub("", order, count=1)
+    def __init__(self, con: DuckDBPyConnection, settings: SourceSettings) -> None:
+        self.mark = re.compile(settings.cancellation_pattern or "(?!)")  # without a pattern: what matches nothing
+        refunds = con.cursor().execute(
+            "SELECT DISTINCT customer, order_id, moment::DATE FROM concerned WHERE money < 0 AND order_id IS NOT NULL"
+        )
+        days: dict[tuple[str, str], set[date]] = {}
+        for customer, order, day in _rows(refunds):
+            days.setdefault((customer, self._bare(order)), set()).add(day)
+        purchases = con.cursor().execute(
+            "SELECT DISTINCT customer, order_id, moment::DATE FROM concerned WHERE money >= 0 AND order_id IS NOT NULL"
+        )
+        bought = {(customer, order, day) for customer, order, day in _rows(purchases)}
+        # What stands below zero on the day of its order may be a coupon, which tells nothing of refunds.
+        self.some_name = any(days.get(row[:2], set()) - {row[2]} for row in bought)
+        self.kinds = {_letters(order) for _, order, _ in bought}
+        own = {(customer, order) for customer, order in days if _letters(order) not in self.kinds}
+        theirs = {(customer, order[len(_letters(order)) :]) for customer, order, _ in bought}
+        same = sum((customer, order[len(_letters(order)) :]) in theirs for customer, order in own)
+        # R0001 refunds T0001 where most refunds agree so with an order of their customer.
+        self.other_letters = (
+            sorted(self.kinds) if len(self.kinds) <= FEW_KINDS and 2 * same > max(len(own), 2 * BY_CHANCE) else []
+        )
+        self.words = _words(con) if settings.has("product") else set()
+
+    def orders(self, refund: Row) -> list[str]:
+        """Return the numbers an order may have that a refund names: its own, without the mark of a cancellation."""
+        if refund.order is None:
+            return []
+        bare = self._bare(refund.order)
+        return [bare, *(letters + bare[len(_letters(bare)) :] for letters in self.other_letters)]
+
+    def must_name(self, refund: Row) -> bool:
+        """Return whether a refund with this number would name its order if that were in the log.
+
+        Not where no refund of the log names one, or where the number begins with other letters than those of orders.
+        """
+        if refund.order is None or not self.some_name:
+            return False
+        return len(self.kinds) > FEW_KINDS or _letters(self._bare(refund.order)) in self.kinds
+
+    def product(self, refund: Row) -> str | None:
+        """Return the product that was refunded; None if the refund's is no product, but a word like "refund"."""
+        return None if refund.product in self.words else refund.product
+
+    def _bare(self, order: str) -> str:
+        return self.mark.sub("", order, count=1)
+
+
+def _words(con: DuckDBPyConnection) -> set[str]:
+    """Return what stands as the product of many refunds and is never sold, like "refund": coupons apart."""
+    rows = con.execute(f"""
+        WITH notes AS (SELECT * FROM concerned AS c WHERE money < 0 AND NOT EXISTS (
+            SELECT 1 FROM concerned AS p WHERE p.money >= 0 AND p.customer = c.customer AND p.order_id = c.order_id))
+        SELECT product FROM notes GROUP BY product HAVING count(*) >= {COMMON} * (SELECT count(*) FROM notes)
+        EXCEPT SELECT product FROM judged WHERE rule IS NULL AND money >= 0""").fetchall()
+    return {product for (product,) in rows}
+
+
+def _letters(order: str) -> str:
+    return re.match(r"\D*", order)[0]  # type: ignore[index]
 
 
 def _rows(reader: DuckDBPyConnection) -> Iterator[tuple]:

@@ -33,9 +33,10 @@ def places(con: DuckDBPyConnection, records: Sequence[int]) -> str:
 def cell_at_fault(kinds: Mapping[str, str]) -> str:
     """Return the cell that a rule's column names; of rows without a rule only what refunds will need."""
     cells = {"row": "ragged", "customer_id": "raw_customer_id", "date": "raw_date", "amount": "raw_amount"}
+    cells["keep_rows"] = "unwanted"
     cells |= {name: f"raw_{name}" if name in kinds else "NULL" for name in ("order_id", "country")}
     cases = " ".join(f"WHEN '{rule.name}' THEN {cells[rule.column]}" for rule in ROW_RULES)
-    return f"CASE WHEN rule IS NULL THEN CASE WHEN money < 0 THEN raw_amount END ELSE CASE rule {cases} END END"
+    return f"CASE WHEN rule IS NULL THEN CASE WHEN gross < 0 THEN raw_amount END ELSE CASE rule {cases} END END"
 
 
 def refuse_empty(con: DuckDBPyConnection, settings: SourceSettings) -> None:

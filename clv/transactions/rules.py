@@ -41,12 +41,15 @@ ROW_RULES = (
         "repeated_header", QUARANTINE, "row", "the header once more", "is_header",
         "Files were put together with their headers: remove these lines.",
     ),
+    Rule("unwanted_value", LEAVE_OUT, "keep_rows", "rows that keep_rows or drop_rows leave out, as asked",
+        "unwanted IS NOT NULL"),
     Rule("excluded_country", LEAVE_OUT, "country", "other countries, left out as asked", "other_country",
         "countries and exclude_countries must be written as in the log."),
     Rule(
         "missing_customer_id", QUARANTINE, "customer_id",
         "no customer identifier, or one for nobody, like 0 or (not set)", "customer IS NULL",
-        "Orders of guests cannot be valued; if there are many, raise max_rejected_share knowingly.",
+        "Orders of guests cannot be valued. A customer who stands on the first line of an order only is read where "
+        "order_id (and product, if the order's number stands there only, too) are mapped.",
     ),
     Rule("excluded_customer", LEAVE_OUT, "customer_id", "customers left out as asked", "excluded",
         "exclude_ids and exclude_pattern decide who they are."),
@@ -61,16 +64,20 @@ ROW_RULES = (
         "Correct the dates; a wrong date_format can also put them there.",
     ),
     Rule(
+        "further_line", LEAVE_OUT, "amount", "further lines of orders whose total stands on their first line",
+        "further_line",
+    ),
+    Rule(
         "unparsable_amount", QUARANTINE, "amount", "amount is missing or not a finite number", "money IS NULL",
         "Correct the amounts, or state decimal and thousands.",
     ),
     Rule(SET_ASIDE, LEAVE_OUT, "date", "rows after the end of observation, not used", "moment::DATE > observation_end"),
     Rule(
-        "refund_dropped", LEAVE_OUT, "amount", "refunds, dropped by policy", "money < 0 AND refunds = 'drop'",
+        "refund_dropped", LEAVE_OUT, "amount", "refunds, dropped by policy", "gross < 0 AND refunds = 'drop'",
     ),
     Rule(
         "zero_amount", LEAVE_OUT, "amount", "purchases of amount zero, dropped by policy",
-        "money = 0 AND zero_amounts = 'drop'",
+        "gross = 0 AND zero_amounts = 'drop'",
     ),
 )  # fmt: skip
 STRAY = Rule(
@@ -79,8 +86,8 @@ STRAY = Rule(
     "Correct them, or date_format; if those at the end are right, state observation_end, which they would move.",
 )  # fmt: skip
 REPEAT_RULE = Rule(
-    "duplicate", LEAVE_OUT, "order_id", "exact repeat of customer, date, amount and order",
-    "an earlier row has the same customer, date, amount, order_id, product and quantity",
+    "duplicate", LEAVE_OUT, "order_id", "rows of orders that stand in the log twice",
+    "every row of the order's day stands there as often again, with the same customer, date, amount, product, quantity",
 )  # fmt: skip
 NETTED = Rule(
     "refund_netted", LEAVE_OUT, "amount", "refunds taken off their purchase",
@@ -89,7 +96,8 @@ NETTED = Rule(
 UNMATCHED = Rule(
     "refund_unmatched", QUARANTINE, "amount", "refunds without a purchase they belong to",
     "money < 0 and no purchase it belongs to",
-    "They refund what was bought before the log begins, or name another order: give a longer log, or drop refunds.",
+    "Was what they refund bought before the log begins? A longer log finds it. Do they name their order with a mark, as"
+    " in C1234 or 1234-R1? cancellation_pattern says so.",
 )  # fmt: skip
 CANCELLED = Rule("cancelled_purchase", LEAVE_OUT, "amount", "purchases refunded in full", "money less its refunds <= 0")
 RULES = (*ROW_RULES, STRAY, REPEAT_RULE, NETTED, UNMATCHED, CANCELLED)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 KNOWN_COLUMNS = (
     *("customer_id", "date", "amount", "order_id"),
-    *("quantity", "unit_price", "product", "currency", "country"),
+    *("quantity", "unit_price", "product", "currency", "country", "refunded_amount"),
 )
-NUMBERS = ("amount", "quantity", "unit_price")
+NUMBERS = ("amount", "quantity", "unit_price", "refunded_amount")
 DATABASE = "postgresql"
 
 # Date formats that count time instead of writing it: how many make a second.
@@ -17,6 +17,7 @@ INSTANTS = {"unix_seconds": 1, "unix_milliseconds": 1000}
 CDNOW = Path(__file__).parent / "data" / "cdnow.csv"
 CDNOW_COLUMNS = {"customer_id": "id", "date": "date", "amount": "amount"}
 ISO_DATE = "%Y-%m-%d"
+Values = Mapping[str, Sequence[str]]  # a column of the log -> values in it
 
 
 def sign_of(stated: str | Mapping[str, str] | None, column: str) -> str | None:
@@ -48,6 +49,9 @@ class SourceSettings:
     exclude_pattern: str | None = None
     countries: Sequence[str] = ()
     exclude_countries: Sequence[str] = ()
+    keep_rows: Values = field(default_factory=dict)
+    drop_rows: Values = field(default_factory=dict)
+    refund_rows: Values = field(default_factory=dict)
     currency: str = "USD"
     minor_units: bool = False
     max_rejected_share: float = 0.10
@@ -70,5 +74,11 @@ class SourceSettings:
 
     @property
     def wanted(self) -> dict[str, str]:
-        """Our columns that the source has, with their names there."""
-        return {column: self.name_of(column) for column in KNOWN_COLUMNS if self.has(column)}
+        """Columns that the source has, as they are called here and there: ours, and those read for their values."""
+        return {column: self.name_of(column) for column in KNOWN_COLUMNS if self.has(column)} | self.others
+
+    @property
+    def others(self) -> dict[str, str]:
+        """Columns of the source that are read for their values alone, as they are called here and there."""
+        names = sorted({*self.keep_rows, *self.drop_rows, *self.refund_rows})
+        return {f"other_{place}": name for place, name in enumerate(names, start=1)}

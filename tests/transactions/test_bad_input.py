@@ -1016,8 +1016,9 @@ REFUNDS_AND_REPEATS = [
         log(customer=every(8, "X{0}"), amount=every(8, "-{0}")),
         refused(
             "12.5% of 240 rows cannot be used, more than max_rejected_share 10.0%: mostly refund_unmatched (refunds"
-            " without a purchase they belong to) in 30 rows of column amount (first: record 1, '-10.00'). They refund"
-            " what was bought before the log begins, or name another order: give a longer log, or drop refunds.",
+            " without a purchase they belong to) in 30 rows of column amount (first: record 1, '-10.00'). Was what they"
+            " refund bought before the log begins? A longer log finds it. Do they name their order with a mark, as in"
+            " C1234 or 1234-R1? cancellation_pattern says so.",
             refund_unmatched=(30, 1),
         ),
     ),

@@ -15,7 +15,7 @@ from nbformat import NotebookNode
 
 from clv.report.figures.log import plot_order_amounts, plot_weekly_activity
 from clv.report.markup import markup
-from clv.report.tables.log import findings_table, ledger_table, rules_table
+from clv.report.tables.log import findings_table, ledger_table, rules_table, values_table
 from clv.report.text import log
 from clv.rfm.support import Support
 
@@ -32,6 +32,7 @@ class Inspection:
     ledger: pd.DataFrame | None = None
     quality: pd.DataFrame | None = None
     customers: pd.DataFrame | None = None
+    values: pd.DataFrame | None = None
     weekly: pd.DataFrame | None = None
     amounts: pd.Series | None = None
     supports: list[Support] = field(default_factory=list)
@@ -57,6 +58,9 @@ def _cells(found: Inspection) -> Iterator[NotebookNode]:
             f"source = kept + all other lines.\n\n{log.left_out(found.ledger, found.currency)}"
         )
         yield _table(ledger_table(found.ledger, found.currency))
+    if found.values is not None and len(found.values):
+        yield _text("## Rows by value\n\n" + log.values_in_words(found.values))
+        yield _table(values_table(found.values, found.currency))
     if found.supports:
         yield _text("## What these data can carry\n\n" + log.support_in_words(found.supports))
     if found.weekly is not None and found.amounts is not None and len(found.amounts):

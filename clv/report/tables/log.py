@@ -39,6 +39,18 @@ def findings_table(quality: pd.DataFrame, currency: str) -> Words:
     )
 
 
+def values_table(values: pd.DataFrame, currency: str) -> Words:
+    """Return rows and money by value of the columns that tell rows apart."""
+    return Words(
+        {
+            "Column": values["column"],
+            "Rows": values["rows"].map(count),
+            f"Amount ({currency})": values["amount"].map("{:,.2f}".format),
+            "Rows left out": values["left_out"].map(count),
+        }
+    ).set_axis(values["value"].replace("", "(blank)").rename("Value"), axis="index")
+
+
 def rules_table(quality: pd.DataFrame) -> Words:
     """Return every rule of table QUALITY with its condition and what it found."""
     return Words(

@@ -41,6 +41,15 @@ def findings_in_words(quality: pd.DataFrame) -> str:
     )
 
 
+def values_in_words(values: pd.DataFrame) -> str:
+    """Return what the table of rows by value shows; `values` has columns column, value, rows, amount and left_out."""
+    names = " and ".join(plain(name) for name in values["column"].unique())
+    return (
+        f"What each value of {names} holds, and how many of its rows left because keep_rows or drop_rows say so. Is"
+        " every value that stays a purchase or a refund?"
+    )
+
+
 def support_in_words(found: Sequence[Support]) -> str:
     """Return what the data can carry, as a Markdown list."""
     return "\n".join(f"- {support.sentence}" for support in found)

@@ -20,6 +20,7 @@ def _day(value: object) -> object:
 
 Day = Annotated[date, BeforeValidator(_day)]
 Positive = Annotated[float, Field(gt=0)]
+Values = dict[str, Annotated[list[str], Field(min_length=1)]]  # a column of the log -> values in it
 
 
 class Section(BaseModel):

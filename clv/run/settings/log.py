@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from clv.run.settings.kinds import Day, Section
+from clv.run.settings.kinds import Day, Section, Values
 from clv.transactions.source import DATABASE, INSTANTS, KNOWN_COLUMNS, NUMBERS, sign_of
 
 _TELLS_THE_DAY = re.compile(r"^(?=.*%(-?d|-?j|c|x|D|F|e))(?=.*%(Y|y|-y|c|x|D|F|G))", re.DOTALL)
@@ -52,8 +52,8 @@ class Log(Section):
     columns: dict[str, str] = Field(
         default={},
         description="Which columns of the log hold customer_id, date and amount (or quantity and unit_price), and, "
-        "where there are any, order_id, product, currency and country. Changed with the source; an order_id lets "
-        "refunds and duplicated rows be recognised.",
+        "where there are any, order_id, product, currency, country and refunded_amount (given back of it). "
+        "Changed with the source; an order_id lets refunds and duplicated rows be recognised.",
     )
     date_format: str | None = Field(
         default=None,
@@ -122,6 +122,19 @@ class Log(Section):
         default=[], description="Only rows of these countries are used; empty: all. Changed to look at one market."
     )
     exclude_countries: list[str] = Field(default=[], description="Rows of these countries are left out.")
+    keep_rows: Values = Field(
+        default={},
+        description="Column of the log -> the values with which a row is a purchase or refund, like {Status: [Paid]}; "
+        'rows with another one are left out; "" is a blank cell. Changed with the source.',
+    )
+    drop_rows: Values = Field(
+        default={}, description="Column of the log -> values with which a row is left out, like {Event: [view, cart]}."
+    )
+    refund_rows: Values = Field(
+        default={},
+        description="Column of the log -> values with which a row is a refund, whatever its sign, like "
+        "{Type: [Refund]}.",
+    )
     max_rejected_share: float = Field(
         default=0.10, ge=0, le=1, description="Share of faulty rows above which the log is refused. Lowered by purists."
     )

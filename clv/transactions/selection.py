@@ -1,0 +1,78 @@
+"""Rows told apart by the values of any column: which are no purchases, which are refunds, and what each value holds.
+
+Values are compared without surrounding blanks; a blank cell is the value "".
+"""
+
+from collections.abc import Sequence
+
+import pandas as pd
+from duckdb import DuckDBPyConnection
+
+from clv.transactions.connection import literal
+from clv.transactions.parsing import identifier
+from clv.transactions.source import SourceSettings
+
+MOST_VALUES = 20  # of a column, the most frequent ones
+
+
+def value(column: str) -> str:
+    """Return the SQL of a cell's value."""
+    return f"coalesce({identifier(column)}, '')"
+
+
+def unwanted(settings: SourceSettings) -> str:
+    """Return the SQL that says which value of a row keep_rows or drop_rows leaves out; null if they leave it in."""
+    kept = [f"WHEN NOT {_among(settings, name, values)}" for name, values in settings.keep_rows.items()]
+    dropped = [f"WHEN {_among(settings, name, values)}" for name, values in settings.drop_rows.items()]
+    names = [*settings.keep_rows, *settings.drop_rows]
+    cases = [
+        f"{condition} THEN concat({literal(name)}, ': ', {_alias(settings, name)})"
+        for condition, name in zip([*kept, *dropped], names, strict=True)
+    ]
+    return f"CASE {' '.join(cases)} END" if cases else "NULL::VARCHAR"
+
+
+def are_refunds(settings: SourceSettings) -> str:
+    """Return the SQL condition for rows that refund_rows names."""
+    return " OR ".join(_among(settings, name, values) for name, values in settings.refund_rows.items()) or "false"
+
+
+def by_value(con: DuckDBPyConnection, settings: SourceSettings) -> pd.DataFrame:
+    """Return what the most frequent values of each column in keep_rows, drop_rows and refund_rows hold.
+
+    Columns: column, value, rows, amount (with the sign it counts by), left_out (rows that went for this or another
+    column's value).
+    """
+    queries = [
+        f'(SELECT {literal(name)} AS "column", {alias} AS of_the_row, count(*) AS rows,'
+        f" coalesce(sum(money), 0)::DOUBLE AS amount, count(*) FILTER (rule = 'unwanted_value') AS left_out"
+        f" FROM judged GROUP BY of_the_row ORDER BY rows DESC, of_the_row LIMIT {MOST_VALUES})"
+        for alias, name in settings.others.items()
+    ]
+    rows = con.execute(" UNION ALL ".join(queries)).fetchall() if queries else []
+    return pd.DataFrame(rows, columns=["column", "value", "rows", "amount", "left_out"])
+
+
+def unmet(con: DuckDBPyConnection, settings: SourceSettings) -> list[str]:
+    """Return the values that the settings name and no row has, each with its column."""
+    asked = [
+        (name, text)
+        for values in (settings.keep_rows, settings.drop_rows, settings.refund_rows)
+        for name, texts in values.items()
+        for text in texts
+    ]
+    found = {
+        (name, text)
+        for alias, name in settings.others.items()
+        for (text,) in con.execute(f"SELECT DISTINCT {alias} FROM judged").fetchall()
+    }
+    return [f"{name}: {text}" for name, text in asked if (name, text.strip()) not in found]
+
+
+def _alias(settings: SourceSettings, name: str) -> str:
+    return next(alias for alias, other in settings.others.items() if other == name)
+
+
+def _among(settings: SourceSettings, name: str, values: Sequence[str]) -> str:
+    texts = ", ".join(literal(text.strip()) for text in values)
+    return f"({_alias(settings, name)} IN ({texts}))"
