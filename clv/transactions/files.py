@@ -15,15 +15,15 @@ from typing import IO, cast
 
 from clv.errors import InputError
 
-CSV, PARQUET, DUCKDB, SQLITE = "CSV", "Parquet", "DuckDB", "SQLite"
+CSV, PARQUET, SPREADSHEET, DUCKDB, SQLITE = "CSV", "Parquet", "a spreadsheet", "DuckDB", "SQLite"
 SUFFIXES = {".csv", ".tsv", ".txt", ".gz", ".zst", ".parquet", ".pq"}  # what is read of a folder
 LONGEST_HEADER = 1 << 16
+_HEADER_LINES = 20  # at most
 _BLOCK = 1 << 20
 # The first bytes say what a file is, whatever its name.
 _MAGIC = {0: {b"SQLite format 3\0": SQLITE, b"PAR1": PARQUET}, 8: {b"DUCK": DUCKDB}}
+SHEETS = {b"PK\x03\x04": "a spreadsheet or ZIP archive", b"\xd0\xcf\x11\xe0": "an old spreadsheet"}
 _OTHERS = {
-    b"PK\x03\x04": "a spreadsheet or ZIP archive",
-    b"\xd0\xcf\x11\xe0": "an old spreadsheet",
     b"%PDF": "a PDF",
     b"BZh": "packed by bzip2",
     b"\xfd7zXZ": "packed by xz",
@@ -87,11 +87,11 @@ def encoding(file: Path, stated: str | None) -> str:
 
 
 def header(file: Path, stated: str | None) -> str:
-    """Return the first line of a file, without its line end."""
+    """Return the header of a file without its line end: its first line, and more while a name in quotes goes on."""
     name = "utf-8"
     try:
         name = encoding(file, stated)
-        line = (first_lines(file, stated, 1) or [""])[0]
+        line = _first_record(first_lines(file, stated, _HEADER_LINES))
         line.encode()
     except UnicodeError as error:
         raise InputError(f"{file.name} is not {name} text in its first line: {_state_encoding(stated)}.") from error
@@ -104,6 +104,16 @@ def header(file: Path, stated: str | None) -> str:
     if "\0" in line:
         raise InputError(f"{file.name} is not text in its first line: give a CSV or Parquet file, or state encoding.")
     return line
+
+
+def _first_record(lines: list[str]) -> str:
+    """Return the first line, and those after it while a quote is open; the first alone if it never closes."""
+    record = lines[0]
+    for line in lines[1:]:
+        if record.count('"') % 2 == 0:
+            return record
+        record = f"{record}\n{line}"
+    return record if record.count('"') % 2 == 0 else lines[0]
 
 
 def first_lines(file: Path, stated: str | None, count: int) -> list[str]:
@@ -205,6 +215,8 @@ def _kind(file: Path) -> str:
     begin = _begin(file)
     if packing(file) != "none":
         _refuse_damaged(file)
+    if begin[:4] in SHEETS:
+        return SPREADSHEET
     for magic, what in _OTHERS.items():
         if begin.startswith(magic):
             raise InputError(f"{file.name} is {what}: save the log as CSV or Parquet.")

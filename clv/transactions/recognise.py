@@ -44,11 +44,14 @@ def recognise(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Recogni
     """
     if not names or not rows:
         raise InputError("a log needs a header and at least one row to be recognised: give a file with transactions.")
+    _refuse_headless(names)
     columns = [ColumnLook(name, [row[at] if at < len(row) else None for row in rows]) for at, name in enumerate(names)]
     named, about_names = _choose(columns)
     chosen, about_money, price_in_doubt = settle(named)
     dates = (chosen["date"].dates if "date" in chosen else None) or Dates()
     sure = Dates() if len(dates.formats) > 1 or dates.unread else dates
+    days = sorted(sure.days)
+    few = len(days) // 1000  # the first and the last of so many may be mistakes
     how = notation(chosen)
     decimal, thousands = how.stated[0]
     money = amounts(how.columns, how.styles)
@@ -63,12 +66,22 @@ def recognise(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Recogni
         timezone_needed=dates.offset,
         cancellation_pattern=_cancellation_pattern(chosen, money),
         currency=code,
-        first_day=min(sure.days, default=None),
-        last_day=max(sure.days, default=None),
+        first_day=days[few] if days else None,
+        last_day=days[-1 - few] if days else None,
         questions=(*about_names, *about_money, *_observations(chosen, how, money), *about_currency),
         number_formats=tuple(how.stated) if len(how.stated) > 1 else (),
         price_in_doubt=price_in_doubt,
     )
+
+
+def _refuse_headless(names: Sequence[str]) -> None:
+    """Refuse names that look like a row of data, if none is a name that columns have."""
+    like_data = any(re.search(r"^[\d.,/: -]+$|@", name) for name in names)
+    if like_data and not any(rank_of(role, name) for role in NAMES for name in names):
+        apart = " Nothing that can part columns stands in it: put commas there." if len(names) == 1 else ""
+        raise InputError(
+            f"the log's first line looks like a row of data: put a line with the columns' names on top.{apart}"
+        )
 
 
 def _choose(columns: list[ColumnLook]) -> tuple[dict[str, ColumnLook], list[str]]:
@@ -79,14 +92,21 @@ def _choose(columns: list[ColumnLook]) -> tuple[dict[str, ColumnLook], list[str]
         free = [column for column in columns if column not in chosen.values()]
         ranks = {column: rank for column in free if (rank := rank_of(role, column.name))}
         # Of two columns named like the customer, the customer is the one in which somebody comes back.
-        order = {column: (role == "customer_id" and not column.repeats, rank) for column, rank in ranks.items()}
+        # Of two dates it is the one whose days can be told; the other is asked about.
+        order = {column: (_is_worse(role, column), rank) for column, rank in ranks.items()}
         named = [column for column, _ in sorted(order.items(), key=lambda item: item[1])]
         fitting = [column for column in named if _fits(role, column)]
         fitting = fitting or [column for column in free if role == "date" and column.dates]
-        questions += _about_choice(role, named, fitting)
+        questions += _about_choice(role, named, fitting, columns)
         if fitting:
             chosen[role] = fitting[0]
     return chosen, questions
+
+
+def _is_worse(role: str, column: ColumnLook) -> bool:
+    dates = column.dates if role == "date" else None
+    unclear = bool(dates and (len(dates.formats) > 1 or dates.unread))
+    return unclear or (role == "customer_id" and not column.repeats)
 
 
 def _fits(role: str, column: ColumnLook) -> bool:
@@ -112,12 +132,16 @@ def _fits(role: str, column: ColumnLook) -> bool:
     return (column.repeats or column.name.lower() != "id") and (len(texts) < FEW or len(set(texts)) > 2)
 
 
-def _about_choice(role: str, named: list[ColumnLook], fitting: list[ColumnLook]) -> Iterator[str]:
+def _about_choice(
+    role: str, named: list[ColumnLook], fitting: list[ColumnLook], columns: list[ColumnLook]
+) -> Iterator[str]:
     filled = [column for column in named if column.filled]
     if filled and not fitting:
         yield f"{filled[0]} is named like {role}, but its values do not look like it: what is it?"
     if not fitting and role in ASKED and role != "amount":
         yield ASKED[role]
+    if not fitting and role == "date" and any(column.name.lower() == "recency" for column in columns):
+        yield "This looks like a table with a row for each customer: give the log with a row for each purchase."
     if len(fitting) > 1 and role not in ("product", "country"):
         yield f"{fitting[0]} is taken for {role}: or is it {' or '.join(map(str, fitting[1:]))}?"
     if fitting and role == "order_id" and fitting[0].name.lower() == "id":

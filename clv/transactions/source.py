@@ -60,7 +60,7 @@ class SourceSettings:
         """Return the name in the source of one of our columns; unmapped ones have our own name."""
         if column == "amount" and not self.has("amount"):
             return f"{self.name_of('quantity')} × {self.name_of('unit_price')}"
-        return self.columns.get(column, column)
+        return " ".join(self.columns.get(column, column).split())
 
     def has(self, column: str) -> bool:
         """Return whether the source has one of our columns."""

@@ -201,7 +201,7 @@ def test_a_shops_line_items_can_be_used_once_the_one_question_that_stops_them_is
     }
     assert (loaded.shape, loaded.date_format, loaded.cancellation_pattern) == ("line_items", "%d/%m/%Y %H:%M", "^C")
     text = target.read_text()
-    assert "blank in 16 % of the rows, which a run refuses: mend them, or raise max_rejected_share?" in text
+    assert "`CustomerID` is blank in" in text and "mend them, or raise max_rejected_share?" in text
     with pytest.raises(InputError, match="mostly missing_customer_id"):
         check(target)
     target.write_text(text.replace("max_rejected_share: 0.10", "max_rejected_share: 0.20"))

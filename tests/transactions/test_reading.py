@@ -1,12 +1,18 @@
 """What sources promises: strict reading, identifiers as text, one sentence for every file that cannot be read."""
 
 import gzip
+import zipfile
+from datetime import UTC, datetime, timedelta
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from helpers import COLUMNS, cleaned, kept, rules, source
 
 from clv.errors import InputError
+from clv.transactions import reading
+from clv.transactions.connection import connect, literal
 from clv.transactions.source import SourceSettings
 
 
@@ -72,11 +78,116 @@ def test_several_files_are_read_in_the_order_of_their_names(tmp_path):
     assert con.execute("SELECT record, customer_id FROM source").fetchall() == [(1, "ada"), (2, "bob")]
 
 
-def test_several_files_must_have_the_same_header(tmp_path):
+def test_of_several_files_columns_are_read_by_their_names(tmp_path):
     (tmp_path / "a.csv").write_text("id,date,amount\nada,2024-01-01,1\n")
-    (tmp_path / "b.csv").write_text("id,amount,date\nbob,2,2024-01-01\n")
-    with pytest.raises(InputError, match=r"^b\.csv has another header than a\.csv"):
+    (tmp_path / "b.csv").write_text("shop,id,amount,date\neast,bob,2,2024-01-02\neast,carl,3\n")
+    (tmp_path / "c.csv").write_text("id,date,amount\ndora,2024-01-04,4\n")
+    con = cleaned(SourceSettings(tmp_path / "*.csv", columns=COLUMNS, date_format="%Y-%m-%d", max_rejected_share=1.0))
+    rows = con.execute("SELECT record, customer_id, amount, ragged, file FROM source").fetchall()
+    assert rows == [
+        (1, "ada", "1", None, "a.csv"),
+        (2, "bob", "2", None, "b.csv"),
+        (3, "carl", "3", "too few fields", "b.csv"),
+        (4, "dora", "4", None, "c.csv"),
+    ]
+
+
+def test_each_of_several_files_must_have_the_columns_that_are_read(tmp_path):
+    (tmp_path / "a.csv").write_text("id,date,amount\nada,2024-01-01,1\n")
+    (tmp_path / "b.csv").write_text("id,date,total\nbob,2024-01-01,2\n")
+    with pytest.raises(InputError, match=r"^b\.csv lacks the column amount \(found: id, date, total\)"):
         cleaned(SourceSettings(tmp_path / "*.csv", columns=COLUMNS, date_format="%Y-%m-%d"))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_name_of_two_lines_is_a_name(tmp_path, end):
+    rows = ["ada,2024-01-01,1", 'bob,2024-01-02,"2"']
+    (tmp_path / "log.csv").write_bytes(f'id,"Order\nDate","Amount  \n(EUR)"{end}{end.join(rows)}{end}'.encode())
+    for date, amount in (("Order Date", "Amount (EUR)"), ("Order\nDate", "Amount\n(EUR)")):
+        names = {"customer_id": "id", "date": date, "amount": amount}
+        con = cleaned(SourceSettings(tmp_path / "log.csv", columns=names, date_format="%Y-%m-%d"))
+        assert con.execute("SELECT customer_id, amount FROM source").fetchall() == [("ada", "1"), ("bob", "2")]
+    assert reading.sample(con, SourceSettings(tmp_path / "log.csv"), rows=9)[0] == ["id", "Order Date", "Amount (EUR)"]
+
+
+def test_a_sample_comes_from_the_whole_log_with_its_first_rows_and_orders_as_they_stand(tmp_path):
+    lines = "".join(f"c{row},{row},1\n" for row in range(100_000))
+    (tmp_path / "log.csv").write_text("id,date,amount\n" + lines)
+    names, rows = reading.sample(connect(), SourceSettings(tmp_path / "log.csv"), rows=1000)
+    days = [int(day) for _, day, _ in rows]
+    assert (names, len(rows)) == (["id", "date", "amount"], 1000)
+    assert days == sorted(days) and days[:500] == list(range(500))
+    assert days[-1] > 60_000 and len({day // 50 for day in days[500:]}) < 25
+
+
+def test_instants_and_names_that_differ_in_case_only_are_looked_at(tmp_path):
+    file = literal(str(tmp_path / "log.parquet"))
+    connect().execute("COPY (SELECT 'ada' AS id, TIMESTAMPTZ '2024-01-31 23:30:00+00' AS date, 5 AS amount) TO " + file)
+    _, rows = reading.sample(connect(), SourceSettings(tmp_path / "log.parquet"), rows=9)
+    assert rows == [("ada", datetime(2024, 1, 31, 23, 30, tzinfo=UTC), 5)]
+    table = pa.table([["east"], ["ada"], ["2024-01-31"], [5]], names=["ID", "id", "date", "amount"])
+    pq.write_table(table, tmp_path / "twins.parquet")
+    assert reading.sample(connect(), SourceSettings(tmp_path / "twins.parquet"), rows=9)[0] == table.column_names
+    con = cleaned(SourceSettings(tmp_path / "twins.parquet", columns=COLUMNS, date_format="%Y-%m-%d"))
+    assert con.execute("SELECT customer_id FROM source").fetchall() == [("ada",)]
+
+
+MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+PACKAGE = 'xmlns="http://schemas.openxmlformats.org/package/2006/relationships"'
+
+
+def cell(value):
+    """Return a cell as a spreadsheet stores it: days are numbers with a format."""
+    if isinstance(value, datetime):
+        return f'<c s="1"><v>{(value - datetime(1899, 12, 30)) / timedelta(days=1)}</v></c>'
+    if isinstance(value, str):
+        return f'<c t="inlineStr"><is><t>{value}</t></is></c>'
+    return f"<c><v>{value}</v></c>"
+
+
+def workbook(file, rows, title="Sheet1"):
+    """Write a spreadsheet whose first sheet is empty."""
+    formats = '<xf numFmtId="0"/><xf numFmtId="22"/>'
+    lines = "".join(f"<row>{''.join(map(cell, row))}</row>" for row in rows)
+    names = "".join(f'<sheet name="{name}" sheetId="{at}" r:id="r{at}"/>' for at, name in ((1, "Empty"), (2, title)))
+    targets = [("worksheet", "worksheets/1.xml"), ("worksheet", "worksheets/2.xml"), ("styles", "styles.xml")]
+    links = "".join(
+        f'<Relationship Id="r{at}" Type="{OFFICE}/{kind}" Target="{target}"/>'
+        for at, (kind, target) in enumerate(targets, start=1)
+    )
+    main = f'<Relationship Id="r1" Type="{OFFICE}/officeDocument" Target="xl/workbook.xml"/>'
+    parts = {
+        "_rels/.rels": f"<Relationships {PACKAGE}>{main}</Relationships>",
+        "xl/_rels/workbook.xml.rels": f"<Relationships {PACKAGE}>{links}</Relationships>",
+        "xl/workbook.xml": f'<workbook {MAIN} xmlns:r="{OFFICE}"><sheets>{names}</sheets></workbook>',
+        "xl/worksheets/1.xml": f"<worksheet {MAIN}><sheetData/></worksheet>",
+        "xl/worksheets/2.xml": f"<worksheet {MAIN}><sheetData>{lines}</sheetData></worksheet>",
+        "xl/styles.xml": f"<styleSheet {MAIN}><cellXfs>{formats}</cellXfs></styleSheet>",
+    }
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, text in parts.items():
+            archive.writestr(name, text)
+
+
+def test_a_spreadsheet_is_read_as_the_csv_it_would_be_saved_as(tmp_path):
+    rows = [["id", "date", "amount"], [12, datetime(2024, 1, 31), 4.5], ["007", datetime(2024, 2, 1), 1000]]
+    workbook(tmp_path / "log.xlsx", rows)
+    settings = SourceSettings(tmp_path / "log.xlsx", columns=COLUMNS, date_format="%Y-%m-%d")
+    con = cleaned(settings)
+    found = con.execute("SELECT customer_id, date, amount FROM source").fetchall()
+    assert found == [("12", "2024-01-31", "4.5"), ("007", "2024-02-01", "1000")]
+    assert kept(con) == [("007", "02-01", 1000), ("12", "01-31", 4.5)]
+    assert reading.sample(con, settings, rows=9) == (["id", "date", "amount"], found)
+
+
+def test_a_sheet_is_named_as_table_and_moments_keep_their_time(tmp_path):
+    workbook(tmp_path / "log.xlsx", [["id", "date", "amount"], ["ada", datetime(2024, 1, 31, 9, 5), 1]], "Orders")
+    settings = {"columns": COLUMNS, "date_format": "%Y-%m-%d %H:%M:%S"}
+    con = cleaned(SourceSettings(tmp_path / "log.xlsx", table="Orders", **settings))
+    assert con.execute("SELECT date FROM source").fetchall() == [("2024-01-31 09:05:00",)]
+    with pytest.raises(InputError, match=r"log\.xlsx has no sheet Order \(found: Empty, Orders\): correct table"):
+        cleaned(SourceSettings(tmp_path / "log.xlsx", table="Order", **settings))
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,124 @@
+"""How files are read: for each run of files with one header the table function that yields their rows as they stand."""
+
+import csv
+import glob
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import duckdb
+from duckdb import DuckDBPyConnection
+
+from clv.errors import InputError, listed
+from clv.transactions import files as transactions_files
+from clv.transactions.connection import literal
+from clv.transactions.files import packing
+from clv.transactions.source import SourceSettings
+
+DELIMITERS = (",", ";", "\t", "|")
+SPARE_FIELDS = 16  # so many fields too many are a faulty row; more, and the file is refused
+# What an absent field is read as: a text that no file holds, so that an empty field stays an empty text.
+_ABSENT = "\x01\x02"
+FILE = "name of the file"
+
+
+@dataclass(frozen=True)
+class Scan:
+    """Files that are read at once: the table function, its columns by their names in the files, what is ragged."""
+
+    files: Sequence[Path]
+    function: str
+    columns: Mapping[str, str]
+    ragged: str = "NULL::VARCHAR"
+
+
+def scan_csv(files: Sequence[Path], settings: SourceSettings, *, parallel: bool) -> list[Scan]:
+    """Return the scans of the files, in their order; files in a row with one header are read at once.
+
+    The delimiter is the one that splits the header into the columns we need. DuckDB's own detection is off: it
+    takes a data row for the header when the delimiter is wrong, and forgives ragged rows.
+    """
+    headers = {file: transactions_files.header(file, settings.encoding) for file in files}
+    runs = groupby(files, key=lambda file: (headers[file], packing(file)))
+    return [_scan_alike(list(alike), *what, settings, parallel=parallel) for what, alike in runs]
+
+
+def _scan_alike(files: Sequence[Path], header: str, packed: str, settings: SourceSettings, *, parallel: bool) -> Scan:
+    delimiter = settings.delimiter or likely_delimiter(header, set(settings.wanted.values()))
+    names = split(header, delimiter)
+    _refuse_header(names, header, settings, delimiter, files[0].name)
+    types = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(names) + SPARE_FIELDS))
+    scan = (
+        f"read_csv({_names(files)}, auto_detect = false, header = true, delim = {literal(delimiter)}, quote = '\"',"
+        f" escape = '\"', nullstr = {literal(_ABSENT)}, null_padding = true, strict_mode = true, filename = '{FILE}',"
+        f" parallel = {str(parallel).lower()}, compression = '{packed}', columns = {{{types}}})"
+    )
+    spare = ", ".join(f"nullif(c{len(names) + number}, '')" for number in range(SPARE_FIELDS))
+    ragged = (
+        f"CASE WHEN c{len(names) - 1} IS NULL THEN 'too few fields'"
+        f" WHEN coalesce({spare}) IS NOT NULL THEN 'too many fields' END"
+    )
+    return Scan(files, scan, {name: f"c{number}" for number, name in enumerate(names)}, ragged)
+
+
+def scan_parquet(con: DuckDBPyConnection, files: Sequence[Path], needed: set[str]) -> list[Scan]:
+    found = {file: _parquet_columns(con, file) for file in files}
+    first = found[files[0]]
+    for file, columns in found.items():
+        # DuckDB would turn a later file's values into the first one's types: '007' into 7.
+        other = sorted(name for name in needed & set(first) & set(columns) if first[name] != columns[name])
+        if other:
+            raise InputError(f"{file.name} has other types than {files[0].name}: {listed(other)}.")
+    runs = (list(alike) for _, alike in groupby(files, key=found.__getitem__))
+    return [
+        Scan(
+            alike,
+            f"read_parquet({_names(alike)}, filename = '{FILE}')",
+            {n: at for n, (at, _) in found[alike[0]].items()},
+        )
+        for alike in runs
+    ]
+
+
+def _parquet_columns(con: DuckDBPyConnection, file: Path) -> dict[str, tuple[str, str]]:
+    """Return the columns of a file by its own names: DuckDB's name, another one for names that differ only in case."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        rows = con.execute(f"DESCRIBE SELECT * FROM read_parquet({_names([file])})").fetchall()
+        names = pq.read_schema(file).names
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        raise InputError(f"{file.name} cannot be read as Parquet: write the file again.") from error
+    return {name: (row[0], row[1]) for name, row in zip(names, rows, strict=True)}
+
+
+def likely_delimiter(header: str, needed: set[str]) -> str:
+    """Return the delimiter that splits the header into most of the needed columns, and else into most columns."""
+    return max(DELIMITERS, key=lambda mark: (len(needed & set(split(header, mark))), header.count(mark)))
+
+
+def split(header: str, delimiter: str) -> list[str]:
+    """Return the names in a header, each in one line and without spaces around it."""
+    return [
+        " ".join(name.split()) for name in next(csv.reader(header.splitlines(True) or [header], delimiter=delimiter))
+    ]
+
+
+def _names(files: Sequence[Path]) -> str:
+    # DuckDB would take a bracket in a file's name for a pattern.
+    return f"[{', '.join(literal(glob.escape(str(file))) for file in files)}]"
+
+
+def _refuse_header(names: list[str], header: str, settings: SourceSettings, delimiter: str, file: str) -> None:
+    needed = set(settings.wanted.values())
+    better = [mark for mark in DELIMITERS if mark != delimiter and needed <= set(split(header, mark))]
+    if better and not needed <= set(names):
+        raise InputError(
+            f"{file} split by the delimiter {delimiter!r} has {len(names)} columns without {', '.join(sorted(needed))}:"
+            f" delimiter {better[0]!r} finds them all."
+        )
+    repeated = sorted(name for name in needed if names.count(name) > 1)
+    if repeated:
+        raise InputError(f"{file} has several columns named {', '.join(repeated)}: rename all but one.")

@@ -1,0 +1,54 @@
+"""Spreadsheets as the CSV they would be saved as: whole numbers without a point, days and moments as ISO dates."""
+
+import csv
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime, time
+from pathlib import Path
+
+from clv.errors import InputError
+from clv.transactions.files import SHEETS
+
+
+@contextmanager
+def as_csv(files: Sequence[Path], sheet: str | None) -> Iterator[list[Path]]:
+    """Write a sheet of each file (the first one that holds something) to a temporary folder, which vanishes."""
+    with tempfile.TemporaryDirectory(prefix="clv-") as folder:
+        copies = []
+        for number, file in enumerate(files):
+            copy = Path(folder) / str(number) / file.name
+            copy.parent.mkdir()
+            with copy.open("w", encoding="utf-8-sig", newline="") as target:
+                csv.writer(target, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(_rows(file, sheet))
+            copies.append(copy)
+        yield copies
+
+
+def _rows(file: Path, sheet: str | None) -> list[list[str]]:
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    try:
+        book = CalamineWorkbook.from_path(file)
+        if sheet and sheet not in book.sheet_names:
+            raise InputError(f"{file.name} has no sheet {sheet} (found: {', '.join(book.sheet_names)}): correct table.")
+        sheets = (book.get_sheet_by_name(name).to_python() for name in ([sheet] if sheet else book.sheet_names))
+        cells = next((rows for rows in sheets if len(rows) > 1), [])
+    except (CalamineError, OSError, ValueError) as error:
+        with file.open("rb") as begin:
+            what = SHEETS[begin.read(4)]
+        raise InputError(f"{file.name} is {what}: save the log as CSV or Parquet.") from error
+    if not cells:
+        raise InputError(f"{file.name} holds no rows: give a spreadsheet with a header and transactions.")
+    columns = zip(*cells, strict=True)
+    timed = [any(isinstance(cell, datetime) and cell.time() != time() for cell in column) for column in columns]
+    return [[_text(cell, hours) for cell, hours in zip(row, timed, strict=True)] for row in cells]
+
+
+def _text(cell: object, with_time: bool) -> str:
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))  # a spreadsheet knows no whole numbers: customer 12 is 12.0 there
+    if isinstance(cell, date):
+        moment = cell if isinstance(cell, datetime) else datetime.combine(cell, time())
+        return moment.strftime("%Y-%m-%d %H:%M:%S" if with_time else "%Y-%m-%d")
+    return str(cell)
