@@ -55,8 +55,6 @@ def check(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
     _check_columns(table, frame)
     for name, column in table.columns.items():
         _refuse(table, frame, f"{name} is missing", frame[name].isna() & (not column.nullable))
-        if column.kind == NUMBER:
-            _refuse(table, frame, f"{name} is infinite", frame[name].abs() == float("inf"))
     if table.key:
         _refuse(table, frame, f"{', '.join(table.key)} repeats", frame.duplicated(list(table.key)))
     for rule in table.rules:

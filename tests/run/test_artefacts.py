@@ -98,7 +98,6 @@ def test_a_query_is_written_and_read_like_a_table(log):
         ("SELECT NULL::VARCHAR AS customer_id, date, amount FROM frame", "customer_id is missing in 2 rows"),
         ("SELECT * FROM frame UNION ALL SELECT * FROM frame", "repeats in 2 rows"),
         ("SELECT customer_id, date, -amount AS amount FROM frame", "amount is below zero in 2 rows"),
-        ("SELECT customer_id, date, 'inf'::DOUBLE AS amount FROM frame", "amount is infinite in 2 rows"),
     ],
 )
 def test_a_query_that_breaks_the_contract_is_refused_and_not_written(log, query, rule):
