@@ -10,7 +10,7 @@ from clv.forecast.future import Horizon, simulate
 from clv.models import bgnbd
 from clv.models.base import HISTORY
 from clv.models.draws import Draws
-from clv.models.registry import KEY, PURCHASE_MODELS
+from clv.models.registry import KEY, purchase_model
 
 # Published maximum-likelihood estimates, CDNOW sample, weeks and dollars (Fader, Hardie & Lee 2005; note 025).
 CDNOW_PURCHASES = {"r": 0.2426, "alpha": 4.4136, "a": 0.7929, "b": 2.4259}
@@ -38,7 +38,7 @@ def fixed_draws(n: int, **parameters: float) -> Draws:
 
 def typed_draws(*, p=(2.0,), q=(3.0,), v=(1.0,), **purchase) -> Draws:
     """Return draws of BG/NBD and Gamma-Gamma from one array per parameter."""
-    model = PURCHASE_MODELS["bgnbd"]
+    model = purchase_model("bgnbd")
     theta = [purchase[one.name] for one in model.parameters]
     size = len(theta[0])
     return Draws(model, np.column_stack(theta), np.column_stack([np.resize(one, size) for one in (p, q, v)]))

@@ -81,13 +81,16 @@ def group_table(
     """Return table SEGMENTS: sums of the means, limits from the joint totals."""
 
     total = groups.sums
+    came_back = customers["frequency"] > 0
+    back = total(came_back)
     size, clv_mean = total(pd.Series(1, index=customers.index)), total(customers["clv_mean"])
     purchases, value = (np.quantile(draws, tails(interval), axis=0) for draws in (totals.purchases, totals.value))
     return labels.assign(
         customers=size.astype("int64"),
-        repeat_customers=total(customers["frequency"] > 0).astype("int64"),
+        repeat_customers=back.astype("int64"),
         revenue=total(customers["revenue"]),
         mean_p_alive=total(customers["p_alive"]) / size,
+        mean_p_alive_repeat=total(customers["p_alive"].where(came_back, 0.0)) / np.where(back > 0, back, np.nan),
         mean_p_purchase=total(customers["p_purchase"]) / size,
         expected_purchases=total(customers["expected_purchases"]),
         purchases_lower=purchases[0],

@@ -19,7 +19,7 @@ CUSTOMERS = Table(
     "customers",
     HISTORY
     | {
-        "p_alive": Column(NUMBER, "probability of still being a customer; 1 by construction at frequency 0"),
+        "p_alive": Column(NUMBER, "probability of still being a customer; 1 at frequency 0 under bgnbd"),
         "p_purchase": Column(NUMBER, "probability of at least one purchase within the horizon"),
         "expected_purchases": Column(NUMBER, "posterior mean number of purchases within the horizon"),
         "purchases_lower": Column(NUMBER, "lower limit of the realised number of purchases"),
@@ -65,6 +65,7 @@ SEGMENTS = Table(
         "repeat_customers": Column(INTEGER, "customers with at least one repeat purchase"),
         "revenue": Column(NUMBER, "money spent so far"),
         "mean_p_alive": Column(NUMBER, "mean probability of still being a customer"),
+        "mean_p_alive_repeat": Column(NUMBER, "the same of those who came back; missing where nobody did", True),
         "mean_p_purchase": Column(NUMBER, "mean probability of a purchase within the horizon"),
         "expected_purchases": Column(NUMBER, "expected purchases of the group within the horizon"),
         "purchases_lower": Column(NUMBER, "lower limit of the total number of purchases"),
@@ -85,7 +86,7 @@ SEGMENTS = Table(
         unordered("purchases_lower", "purchases_upper"),
         unordered("clv_lower_with_misfit", "clv_upper_with_misfit"),
         unordered("purchases_lower_with_misfit", "purchases_upper_with_misfit"),
-        outside_unit("mean_p_alive", "mean_p_purchase", "share_of_value"),
+        outside_unit("mean_p_alive", "mean_p_alive_repeat", "mean_p_purchase", "share_of_value"),
     ),
 )
 

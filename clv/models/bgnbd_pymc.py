@@ -1,6 +1,7 @@
-"""BG/NBD as a PyMC model: pymc-marketing's BetaGeoModel on distinct histories, priors on the customer's scale."""
+"""(M)BG/NBD as a PyMC model: pymc-marketing's on distinct histories, with priors on the customer's scale."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,15 +17,18 @@ from clv.units import WEEKS_PER_YEAR
 PARAMETERS = ["r", "alpha", "a", "b"]
 
 
-class WeightedBetaGeoModel(BetaGeoModel):
-    """BetaGeoModel whose likelihood runs once per distinct history, times its number of customers.
+class OnDistinctHistories:
+    """BetaGeoModel or ModifiedBetaGeoModel whose likelihood runs once per distinct history, times its customers.
 
     Same posterior as upstream's one row per customer, several times faster. Data enter as data, so
     one compiled model can be refitted (`data_for`). All prediction methods of upstream work.
     """
 
-    _model_type = "BG/NBD (distinct histories)"
-    key, parameters = "bgnbd", PARAMETERS
+    key: str
+    first = 0  # as in bgnbd
+    model_config: Any  # upstream's, like the next
+    _validate_rfm_data: Any
+    parameters = PARAMETERS
 
     @property
     def default_model_config(self) -> dict:
@@ -50,7 +54,7 @@ class WeightedBetaGeoModel(BetaGeoModel):
         self.data = data.assign(customer_id=np.arange(len(data)))
         config = self.model_config
         with pm.Model() as self.model:
-            tables = {name: pm.Data(name, column) for name, column in _containers(data).items()}
+            tables = {name: pm.Data(name, column) for name, column in _containers(data, self.first).items()}
             r = config["r"].create_variable("r")
             yearly_rate = config["yearly_rate"].create_variable("yearly_rate")
             phi = config["phi_dropout"].create_variable("phi_dropout")
@@ -59,11 +63,11 @@ class WeightedBetaGeoModel(BetaGeoModel):
             alpha = pm.Deterministic("alpha", r / yearly_rate * config["periods_per_year"])
             a = pm.Deterministic("a", phi * kappa)
             b = pm.Deterministic("b", (1.0 - phi) * kappa)
-            pm.Potential("likelihood", _log_likelihood(tables, r, alpha, a, b))
+            pm.Potential("likelihood", _log_likelihood(tables, r, alpha, a, b, self.first))
 
     def data_for(self, customers: pd.DataFrame) -> dict[str, np.ndarray]:
         """Return the arrays that one row per customer puts into the model's data containers, by container name."""
-        return _containers(distinct_histories(customers))
+        return _containers(distinct_histories(customers), self.first)
 
     def log_prior(self, draws: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the prior's log-density of draws of r, alpha, a, b (`priors.log_density`); `data` do not matter."""
@@ -73,15 +77,23 @@ class WeightedBetaGeoModel(BetaGeoModel):
         return log_density(self.model_config, values)
 
 
-def model(customers: pd.DataFrame, *, periods_per_year: float = WEEKS_PER_YEAR) -> WeightedBetaGeoModel:
+class WeightedBetaGeoModel(OnDistinctHistories, BetaGeoModel):
+    """BG/NBD."""
+
+    _model_type, key = "BG/NBD (distinct histories)", "bgnbd"
+
+
+def model(
+    customers: pd.DataFrame, *, periods_per_year: float = WEEKS_PER_YEAR, of: type[Any] = WeightedBetaGeoModel
+) -> Any:
     """Return the built model for one row per customer, with T in units of which a year has `periods_per_year`."""
-    built = WeightedBetaGeoModel(model_config={"periods_per_year": periods_per_year})
+    built = of(model_config={"periods_per_year": periods_per_year})
     built.build_model(distinct_histories(customers))
     return built
 
 
-def _containers(histories: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Return distinct values of x, T and t_x with their weights, and for each repeat history where its values stand.
+def _containers(histories: pd.DataFrame, first: int) -> dict[str, np.ndarray]:
+    """Return distinct values of x, T and t_x with their weights, and where those of who may have left stand.
 
     `more_than` counts the customers with more than 0, 1, 2 ... repeat purchases.
     """
@@ -89,10 +101,10 @@ def _containers(histories: pd.DataFrame) -> dict[str, np.ndarray]:
     (x, x_of), (t_x, t_x_of), (T, T_of) = (
         np.unique(histories[name].to_numpy(float), return_inverse=True) for name in HISTORY
     )
-    repeat = x[x_of] > 0
+    repeat = x[x_of] + first > 0  # who may have left
     return {
         "x": x,
-        "x_before_last": np.maximum(x - 1, 0.0),
+        "stayed": np.maximum(x + first - 1, 0.0),
         "more_than": customers.sum() - np.bincount(x[x_of].astype(int), weights=customers).cumsum()[:-1],
         "T": T,
         "T_customers": np.bincount(T_of, weights=customers),
@@ -105,22 +117,24 @@ def _containers(histories: pd.DataFrame) -> dict[str, np.ndarray]:
     }
 
 
-def _log_likelihood(tables, r, alpha, a, b):  # type: ignore[no-untyped-def]
+def _log_likelihood(tables, r, alpha, a, b, first):  # type: ignore[no-untyped-def]
     """Return the summed bgnbd.log_likelihood (same formula, held equal by a test).
 
     Ratios of gamma functions are products over the purchases, so no large numbers cancel however far a draw lies out:
     differences of gammaln gave such draws a likelihood made of rounding errors. Logarithms run on the few distinct x, T
-    and t_x; what is left for each history of repeat buyers is the odds of having left. One-time buyers have none.
+    and t_x; what is left for each history is the odds of having left, where one may have. Who may leave with the first
+    purchase has survived one chance more: everywhere else that is b + 1 in the place of b.
     """
     x, more_than = tables["x"], tables["more_than"]
     earlier = pt.arange(more_than.shape[0]).astype("float64")
-    purchases = pt.log(r + earlier) - pt.log(alpha) + pt.log1p(-a / (a + b + earlier))
+    purchases = pt.log(r + earlier) - pt.log(alpha) + pt.log1p(-a / (a + b + first + earlier))
     silence = pt.log1p(tables["T"] / alpha)
     since_last = silence[tables["repeat_T"]] - pt.log1p(tables["recency"] / alpha)[tables["repeat_recency"]]
-    left_at_once = pt.log(a) - pt.log(b + tables["x_before_last"])
+    left_at_once = pt.log(a) - pt.log(b + tables["stayed"])
     log_odds = left_at_once[tables["repeat_x"]] + (r + x)[tables["repeat_x"]] * since_last
     return (
         pt.sum(more_than * purchases)
         - pt.sum((r * tables["T_customers"] + tables["T_purchases"]) * silence)
         + pt.sum(tables["repeat_customers"] * pt.softplus(log_odds))
+        + first * pt.sum(tables["T_customers"]) * pt.log1p(-a / (a + b))
     )

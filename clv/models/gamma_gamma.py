@@ -12,7 +12,6 @@ from scipy.special import betainc, gammaln
 
 from clv.models.base import Floats, Parameter
 
-KEY = "gamma_gamma"
 PARAMETERS = (
     Parameter("p", "no unit", 6.2488),
     Parameter("q", "no unit", 3.7446),

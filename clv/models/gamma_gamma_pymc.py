@@ -9,8 +9,9 @@ import pytensor.tensor as pt
 from pymc_extras.prior import Prior
 from pymc_marketing.clv import GammaGammaModel
 
-from clv.models.gamma_gamma import KEY, typical_order_value, usable
+from clv.models.gamma_gamma import typical_order_value, usable
 from clv.models.priors import log_density
+from clv.models.registry import GAMMA_GAMMA
 
 PARAMETERS = ["p", "q", "v"]
 
@@ -23,7 +24,7 @@ class WeightedGammaGammaModel(GammaGammaModel):
     """
 
     _model_type = "Gamma-Gamma Model (distinct histories)"
-    key, parameters = KEY, PARAMETERS
+    key, parameters = GAMMA_GAMMA, PARAMETERS
     typical: float | None = None
 
     @property

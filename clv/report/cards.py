@@ -93,10 +93,10 @@ def _behaviour(typical: pd.Series) -> str:
 
 
 def _still(row: pd.Series) -> str:
-    """Return the mean P(alive) of those who came back: of the others it is 1, whatever they do."""
+    """Return the mean P(alive) of those who came back: of the others one purchase says little."""
     if not row["repeat_customers"]:
         return "cannot be told after one purchase"
-    known = 1 - row["customers"] * (1 - row["mean_p_alive"]) / row["repeat_customers"]
+    known = row["mean_p_alive_repeat"]
     everybody = row["repeat_customers"] == row["customers"]
     return percent(known) if everybody else f"{percent(known)} of the {count(row['repeat_customers'])} who came back"
 

@@ -22,6 +22,7 @@ def collect_key_figures(
     groups: pd.DataFrame,
     *,
     as_of: date,
+    purchase_model: str,
     source: str,
     horizon_weeks: float,
     discount_rate_annual: float,
@@ -47,6 +48,7 @@ def collect_key_figures(
     slipping = tiers.slipping(customers)
     return {
         "as_of": as_of.isoformat(),
+        "purchase_model": purchase_model,
         "source": PurePath(source).name,  # the report carries it to who may not know where the log lies
         "horizon_weeks": horizon_weeks,
         "discount_rate_annual": discount_rate_annual,

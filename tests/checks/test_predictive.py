@@ -8,7 +8,7 @@ from forecasts import CDNOW_PURCHASES, CDNOW_SPEND, expected_purchases, fixed_dr
 
 from clv.checks import predictive
 from clv.models import bgnbd
-from clv.models.registry import PURCHASE_MODELS
+from clv.models.registry import purchase_model
 from clv.transactions.generate import Truth, histories
 
 TRUTH = Truth(r=0.8, alpha_weeks=8.0, a=0.8, b=4.0, p=5.0, q=4.0, v=24.0)
@@ -45,7 +45,7 @@ def test_a_wrong_model_does_not(customers):
 def test_simulated_frequencies_have_the_expected_mean():
     rng = np.random.default_rng(3)
     x = predictive.simulate_frequency(
-        PURCHASE_MODELS["bgnbd"], np.full(200_000, 39.0), np.array([*CDNOW_PURCHASES.values()]), rng
+        purchase_model("bgnbd"), np.full(200_000, 39.0), np.array([*CDNOW_PURCHASES.values()]), rng
     )
     expected = expected_purchases(39.0, 0, 0, 0, **CDNOW_PURCHASES)
     assert abs(x.mean() - expected) < 4 * x.std() / np.sqrt(x.size)

@@ -48,10 +48,9 @@ def test_who_bought_once_and_is_not_contacted_is_told_so():
 
 
 def test_of_who_bought_once_nobody_can_tell_whether_they_left():
-    facts = card("At risk", SEGMENTS.assign(repeat_customers=[0, 521], mean_p_alive=[1.0, 0.9]))
+    facts = card("At risk", SEGMENTS.assign(repeat_customers=[0, 521], mean_p_alive_repeat=[float("nan"), 0.9]))
     assert facts["Still customers"] == "cannot be told after one purchase"
-    # 21 of 84 came back: where they are half lost, all are, on average, seven eighths there.
-    facts = card("At risk", SEGMENTS.assign(repeat_customers=[21, 521], mean_p_alive=[0.875, 0.9]))
+    facts = card("At risk", SEGMENTS.assign(repeat_customers=[21, 521], mean_p_alive_repeat=[0.5, 0.9]))
     assert facts["Still customers"] == "50 % of the 21 who came back"
 
 

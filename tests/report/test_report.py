@@ -76,6 +76,7 @@ GROUPS = pd.DataFrame(
         "repeat_customers": [1139, 84, 521],
         "revenue": [244_091.9, 7_580.0, 147_000.0],
         "mean_p_alive": [0.79, 0.2, 0.9],
+        "mean_p_alive_repeat": [0.79, 0.2, 0.9],
         "mean_p_purchase": [0.27, 0.08, 0.63],
         "expected_purchases": [1970.6, 9.0, 1500.0],
         "purchases_lower": [1822.0, 3.0, 1400.0],
@@ -363,7 +364,8 @@ def collected(groups: pd.DataFrame) -> dict:
     forecast = SimpleNamespace(customers=base, total_value=np.linspace(10, 30, 100))
     checks = [Check("data", "one", 1.0, "1", PASS, "All is well.")]
     return key_figures.collect_key_figures(
-        forecast, groups, as_of=date(2024, 12, 31), source="/ada/log.csv", horizon_weeks=52, discount_rate_annual=0.1,
+        forecast, groups, as_of=date(2024, 12, 31), purchase_model="BG/NBD", source="/ada/log.csv",
+        horizon_weeks=52, discount_rate_annual=0.1,
         gross_margin=1.0, currency="USD", interval=0.9, checks=checks, backtest=None, misfit=MISFIT,
         campaign=None, acquisition=None,
         dependence=pd.DataFrame({"measure": ["Spearman"], "value": [0.1]}), ledger=LEDGER, revenue_before=77.0,

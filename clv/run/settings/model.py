@@ -4,6 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from clv.models.registry import PURCHASE_MODELS
 from clv.run.settings.kinds import Day, Positive, Section
 
 # Checks of the gate that a run may accept by name; the others say that the numbers themselves are wrong.
@@ -23,6 +24,12 @@ class Model(Section):
     )
     interval: float = Field(
         default=0.90, ge=0.5, le=0.99, description="Probability inside every interval. Changed by careful readers."
+    )
+    purchase_model: str = Field(
+        default="bgnbd",
+        description=f"How customers buy and leave: one of {', '.join(PURCHASE_MODELS)}. Under bgnbd nobody leaves "
+        "before a repeat purchase; under mbgnbd customers may leave with their first. "
+        "Changed by those who compare the two.",
     )
     method: Literal["nuts", "laplace", "auto"] = Field(
         default="auto",
@@ -59,6 +66,13 @@ class Model(Section):
         description="Money in a usual order, the scale of the spend prior; null: geometric mean of repeat buyers' "
         "means. Changed by those who know better than a small log.",
     )
+
+    @field_validator("purchase_model")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        if value not in PURCHASE_MODELS:
+            raise ValueError(f"must be one of {', '.join(PURCHASE_MODELS)}")
+        return value
 
     @field_validator("acknowledge")
     @classmethod
