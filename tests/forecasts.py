@@ -158,6 +158,7 @@ def outcome_of(actual: float, mean: float, lower: float, upper: float, **more) -
     return {
         "actual": actual,
         "forecast": {"mean": mean, "lower": lower, "upper": upper},
+        "with_misfit": None,
         "inside": lower <= actual <= upper,
         "error": mean / actual - 1,
         "n_customers": 2357,
@@ -189,5 +190,12 @@ TESTED = {
     },
     "worst_tenth": {"decile": 8, "predicted": 16.8, "actual": 28.4},
     "naive": {"past_rate_mae": 1.02, "past_rate_total": 2401.0, "nobody_mae": 0.80},
+    "better_without_a_model": [],
 }
-MISFIT = {"horizon_weeks": 26.0, "n_windows": 2, "tau": {"purchases": 0.12, "value": 0.15}}
+MISFIT = {
+    "horizon_weeks": 26.0,
+    "shortest_weeks": 26.0,
+    "n_windows": 2,
+    "growth": 1.0,
+    "tau": {"purchases": 0.12, "value": 0.15},
+}

@@ -2,13 +2,13 @@ from .holdout import holdout_horizon as holdout_horizon
 from .holdout import holdout_weeks as holdout_weeks
 from .holdout import origin_day as origin_day
 from .holdout import score as score
-from .misfit import evidence as evidence
 from .misfit import factors as factors
 from .misfit import misfit_figures as misfit_figures
 from .misfit import one_per_draw as one_per_draw
-from .misfit import tested_with as tested_with
 from .misfit import widened as widened
 from .misfit import with_misfit as with_misfit
+from .rolling import ended_by as ended_by
+from .rolling import evidence as evidence
 from .rolling import fit_windows as fit_windows
 from .rolling import score_windows as score_windows
 from .scoring_rules import randomised_pit as randomised_pit
@@ -23,6 +23,7 @@ from .tables import BACKTEST as BACKTEST
 from .tables import BACKTEST_GROUPS as BACKTEST_GROUPS
 from .tables import SPEND_TEST as SPEND_TEST
 from .tables import TRACKING as TRACKING
+from .tables import WINDOW_GROUPS as WINDOW_GROUPS
 from .tables import WINDOWS as WINDOWS
 from .verdicts import judge_backtest as judge_backtest
 from .verdicts import judge_independence as judge_independence

@@ -10,20 +10,23 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr as norm_cdf
 
 from clv import tables
+from clv.backtest import misfit
 from clv.backtest.scoring_rules import against
 from clv.backtest.tables import BACKTEST_GROUPS
 from clv.forecast.closed_forms import expectations
 from clv.forecast.future import Calendar, Groups, Horizon, Totals, simulate, yearly_horizon
 from clv.forecast.groups import grouped
+from clv.forecast.tiers import value_tier
 from clv.models.base import HISTORY, Floats, Integers
 from clv.models.draws import Draws, tails
 
 # What is known of a customer decides how hard the forecast is.
 ONCE, BACK = "bought once", "came back"
 OUTCOMES = {"purchases": "expected_purchases", "value": "clv_mean"}
+# The central share from which a total's spread is read, and so many standard deviations of a normal one.
+_SPREAD, _SPREAD_SDS = 0.9, 3.29
 # So much of the last origin's base was there at the first: windows of the same customers are no independent tests.
 SAME_CUSTOMERS = 0.9
 GROUPS_BY_FREQUENCY = 6
@@ -54,6 +57,7 @@ def score(
     seed: int,
     workers: int,
     groupings: pd.DataFrame | None = None,
+    past: pd.DataFrame | None = None,
     calendar: Calendar | None = None,
 ) -> Scored:
     """Hold a forecast against what came.
@@ -65,13 +69,18 @@ def score(
     holdout
         Table HOLDOUT: what the same customers did within `horizon` after `origin`.
     groupings
-        One column per grouping beside `history`, one row per row of `customers`.
+        One column per grouping beside `history` and `value_tier`, one row per row of `customers`.
+    past
+        Forecasts that were over by `origin`, from `ended_by`: what the intervals of totals allow for is learnt from
+        them, so that they are tested on what they have not seen. None: no allowance is made.
     """
     history = customers[["customer_id", *HISTORY, "monetary_value", "revenue"]]
     came = holdout[["customer_id", "actual_purchases", "actual_value"]]
     known = history.merge(came, on="customer_id", how="left", validate="one_to_one")
     actual = {outcome: known[f"actual_{outcome}"].to_numpy(float) for outcome in OUTCOMES}
-    groups, labels = _groups(known, groupings)
+    expected = expectations(known, draws, horizon, interval=interval, workers=workers)
+    expected = expected[["p_alive", "expected_purchases", "clv_mean", "expected_clv_lower", "expected_clv_upper"]]
+    groups, labels = _groups(known, expected["clv_mean"], groupings)
     found = np.empty((len(known), 10))
 
     def keep(rows: slice, purchases: Integers, value: Floats) -> None:
@@ -85,45 +94,54 @@ def score(
         *(f"{name}" for name in ("clv_lower", "clv_upper", "value_cdf_below", "value_cdf", "value_crps")),
     ]
     scored = pd.DataFrame(found, columns=columns, index=known.index)
-    expected = expectations(known, draws, horizon, interval=interval, workers=workers)
-    expected = expected[["p_alive", "expected_purchases", "clv_mean", "expected_clv_lower", "expected_clv_upper"]]
     table = pd.concat([known, scored, expected], axis=1).assign(origin=pd.Timestamp(origin))
-    return Scored(table, _group_table(table, groups, labels, totals, interval), totals)
+    by_group = _group_table(table, groups, labels, totals, interval)
+    allowance: dict[str, Any] = {"weeks": horizon.weeks, "interval": interval, "seed": seed, "columns": misfit.TESTED}
+    by_group = misfit.widened(by_group, totals, past, **allowance)
+    return Scored(table, tables.check(BACKTEST_GROUPS, by_group), totals)
 
 
-def _groups(known: pd.DataFrame, groupings: pd.DataFrame | None) -> tuple[Groups, pd.DataFrame]:
+def _groups(known: pd.DataFrame, value: pd.Series, groupings: pd.DataFrame | None) -> tuple[Groups, pd.DataFrame]:
     history = pd.Series(np.where(known["frequency"] > 0, BACK, ONCE), index=known.index, dtype="str")
     named = pd.DataFrame({"history": history})
     if groupings is not None:
-        named = named.join(groupings.set_axis(known.index))
+        named = named.join(groupings.set_axis(known.index)).assign(value_tier=value_tier(value))
     return grouped(named, list(named.columns))
 
 
 def _group_table(
     table: pd.DataFrame, groups: Groups, labels: pd.DataFrame, totals: Totals, interval: float
 ) -> pd.DataFrame:
-    """Return table BACKTEST_GROUPS."""
+    """Return table BACKTEST_GROUPS without what allows for misfit."""
     total = groups.sums
     columns = {"customers": total(pd.Series(1, index=table.index)).astype("int64")}
-    for outcome, predicted in OUTCOMES.items():
-        draws = getattr(totals, outcome)
+    forecasts = {outcome: total(table[predicted]) for outcome, predicted in OUTCOMES.items()}
+    order = float(forecasts["value"][0] / forecasts["purchases"][0]) if forecasts["purchases"][0] > 0 else 0.0
+    # Half an order, so that a logarithm exists of nothing too.
+    least = {"purchases": 0.5, "value": 0.5 * order or 0.5}
+    for outcome, forecast in forecasts.items():
+        draws, actual = getattr(totals, outcome), total(table[f"actual_{outcome}"])
         lower, upper = np.quantile(draws, tails(interval), axis=0)
+        low, high = np.quantile(np.log(draws + least[outcome]), tails(_SPREAD), axis=0)
         columns |= {
-            f"{outcome}_actual": total(table[f"actual_{outcome}"]),
-            f"{outcome}_forecast": total(table[predicted]),
+            f"{outcome}_actual": actual,
+            f"{outcome}_forecast": forecast,
             f"{outcome}_lower": lower,
             f"{outcome}_upper": upper,
-            f"{outcome}_log_sd": _log_sd(draws),
+            f"{outcome}_log_error": np.log((actual + least[outcome]) / (forecast + least[outcome])),
+            f"{outcome}_log_sd": (high - low) / _SPREAD_SDS,
         }
-    return tables.check(BACKTEST_GROUPS, labels.assign(**columns))
+    return labels.assign(**columns)
 
 
-def _log_sd(draws: Floats) -> Floats:
-    """Return each column's standard deviation of the logarithm, from its central 68 %: far tails do not matter."""
-    low, high = np.quantile(draws, norm_cdf([-1.0, 1.0]), axis=0)
-    from_moments = np.sqrt(np.log1p(draws.var(axis=0) / np.maximum(draws.mean(axis=0), 1e-12) ** 2))
-    known = low > 0
-    return np.where(known, np.log(np.divide(high, low, out=np.ones_like(high), where=known)) / 2, from_moments)
+def by_outcome(groups: pd.DataFrame) -> pd.DataFrame:
+    """Return table BACKTEST_GROUPS with one row per group and outcome, which is no longer part of a column's name."""
+    parts = []
+    for outcome in OUTCOMES:
+        own = {name: name.removeprefix(f"{outcome}_") for name in groups if name.startswith(f"{outcome}_")}
+        rows = groups[["grouping", "group", "customers", *own]].rename(columns=own)
+        parts.append(rows.assign(outcome=pd.Series(outcome, rows.index, dtype="str")))
+    return pd.concat(parts, ignore_index=True)
 
 
 def origin_day(calibration_end: date | None) -> date:

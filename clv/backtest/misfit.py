@@ -1,14 +1,22 @@
-"""Totals that allow for the model being wrong, by as much as its past forecasts were.
+"""Totals and groups that allow for the model being wrong, by as much as its past forecasts were.
 
 A simulated total knows what the model does not know about customers and parameters, not that the model itself may be
 wrong: a shop with seasons, a new competitor, customers unlike those of the papers. Past forecasts show how large such
-errors are. The log of actual over forecast total in window k is taken as normal with mean 0, never as a correction, and
-variance s_k^2 + tau^2: s_k is the spread the model itself announced, tau its misfit, with prior HalfNormal(0.2). Every
-total draw is multiplied by exp(tau z), with one z per draw for all groups, since what misleads a model misleads it for
-all of them. Intervals of single customers stay as they are: there luck outweighs misfit by far.
+errors are. Of each, e is the log of what came over what was forecast and s the spread of it that the model announced.
+
+*Everybody*: e ~ N(0, s^2 + tau^2), tau ~ HalfNormal(0.25): never a correction. Every total draw is multiplied by
+exp(tau z), one z per draw for all groups, since what misleads a model misleads it for all of them.
+*A group* errs beside everybody by r = e(group) - e(everybody), and much of that lasts: r ~ N(m, s^2 + tau_r^2) with the
+group's own m ~ N(0, omega^2); omega and tau_r ~ HalfNormal(0.3) are shared by the groups of a grouping. So a group's
+draws are moved by what is known of m, widened by the rest, and rescaled so that the means of a grouping still add up to
+that of everybody, which is never moved.
+
+A past forecast of another length h' than the h that is asked for counts min(h'/h, h/h'). Intervals of single customers
+stay as they are: there luck outweighs misfit by far.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,78 +26,65 @@ from clv.forecast.future import Totals
 from clv.models.draws import Floats, tails
 
 # Errors of a fifth are common, of a half rare: what a year's forecast of a shop is off by.
-PRIOR_SD = 0.2
+PRIOR_SD = 0.25
+GROUP_PRIOR_SD = 0.3
+# What a smaller group was off by is luck.
+FEWEST_CUSTOMERS = 20
+# With a single past error nobody knows whether it was a usual one: tails as heavy as Student's with so many degrees.
+_FEW_WINDOWS, _TAIL = 2, 4
 _GRID = np.linspace(0, 2, 4001)
-# Of a window in which nothing came: as if it had been a hundredth of the forecast.
-_LEAST_SHARE = 0.01
+# Squares of even steps, finest where a misfit is small; the steps' own widths are their prior weight.
+_STEPS = (np.arange(30) + 0.5) / 30
+_OMEGA, _TAU = (axis.ravel() for axis in np.meshgrid(1.5 * _STEPS**2, 1.5 * _STEPS**2, indexing="ij"))
+_WIDTHS = np.outer(_STEPS, _STEPS).ravel()
 # Factors per total draw: limits from one each would have a Monte-Carlo error of a twentieth of their width.
-TILES = 50
+TILES = 20
+# Outcome -> the columns of a table of groups that hold its mean, and the stem of its limits.
+VALUED = {"purchases": ("expected_purchases", "purchases"), "value": ("clv_mean", "clv")}
+TESTED = {"purchases": ("purchases_forecast", "purchases"), "value": ("value_forecast", "value")}
 
 
-def evidence(windows: pd.DataFrame, tested: dict[str, Any] | None) -> pd.DataFrame:
-    """Return the past forecasts that say most about the next one: those of the longest horizon with two windows.
-
-    Where no horizon has two, the backtest at the calibration end stands alone; without a backtest there are none.
-
-    Parameters
-    ----------
-    windows
-        Table WINDOWS.
-    tested
-        From `backtest.figures`.
-
-    Returns
-    -------
-    One row per window and outcome: horizon_weeks, origin, outcome, actual, forecast, log_sd.
-    """
-    columns = ["horizon_weeks", "origin", "outcome", "actual", "forecast", "log_sd"]
-    if tested is None:
-        return windows.iloc[:0][columns]
-    number = windows.groupby("horizon_weeks")["origin"].nunique()
-    if (number >= 2).any():
-        return windows.loc[windows["horizon_weeks"] == number[number >= 2].index.max(), columns]
-    rows = [
-        {
-            "horizon_weeks": tested["horizon_weeks"],
-            "origin": pd.Timestamp(tested["origin"]),
-            "outcome": outcome,
-            "actual": tested[outcome]["actual"],
-            "forecast": tested[outcome]["forecast"]["mean"],
-            "log_sd": tested[outcome]["log_sd"],
-        }
-        for outcome in ("purchases", "value")
-    ]
-    return pd.DataFrame(rows)
+def growth(rows: pd.DataFrame, weeks: float) -> float:
+    """Return how much larger errors may be beyond the longest horizon tested: as a random walk's are; never smaller."""
+    longest = rows["horizon_weeks"].max() if len(rows) else weeks
+    return float(np.sqrt(max(weeks / longest, 1.0)))
 
 
-def log_errors(rows: pd.DataFrame) -> Floats:
-    """Return log(actual / forecast) of every row."""
-    actual, forecast = (rows[name].to_numpy(float) for name in ("actual", "forecast"))
-    least = _LEAST_SHARE * np.maximum(forecast, 1e-9)
-    return np.log(np.clip(np.maximum(actual, least) / np.maximum(forecast, 1e-9), _LEAST_SHARE, 1 / _LEAST_SHARE))
+def weights(rows: pd.DataFrame, weeks: float) -> Floats:
+    """Return how much each past forecast says of one that looks so many weeks ahead, or as far as any was tested."""
+    lengths = rows["horizon_weeks"].to_numpy(float)
+    asked = min(weeks, lengths.max(initial=0.0))
+    return np.minimum(lengths / asked, asked / lengths) if lengths.size else lengths
 
 
-def tau(rows: pd.DataFrame, *, draws: int, seed: int) -> Floats:
-    """Return posterior draws of tau from the rows of one outcome."""
-    errors, spread = log_errors(rows)[:, None], rows["log_sd"].to_numpy(float)[:, None]
+def tau(rows: pd.DataFrame, *, weeks: float, draws: int, seed: int) -> Floats:
+    """Return posterior draws of tau from the rows of one outcome about everybody: log_error, log_sd, horizon_weeks."""
+    errors, spread = (rows[name].to_numpy(float)[:, None] for name in ("log_error", "log_sd"))
     variance = spread**2 + _GRID**2 + 1e-12
-    log_density = -0.5 * (_GRID / PRIOR_SD) ** 2 - 0.5 * (np.log(variance) + errors**2 / variance).sum(axis=0)
+    known = weights(rows, weeks) @ (np.log(variance) + errors**2 / variance)
+    log_density = -0.5 * (_GRID / PRIOR_SD) ** 2 - 0.5 * known
     density = np.exp(log_density - log_density.max())
     below = np.concatenate([[0.0], np.cumsum(density[1:] + density[:-1])])
     return np.interp(np.random.default_rng(seed).random(draws), below / below[-1], _GRID)
 
 
-def factors(found: pd.DataFrame, *, draws: int, seed: int) -> dict[str, Floats]:
+def factors(past: pd.DataFrame | None, *, weeks: float, draws: int, seed: int) -> dict[str, Floats]:
     """Return per outcome what total draws are multiplied by in turn, exp(tau z), shape (TILES x draws,).
 
-    Nothing where `found` holds no forecast. Purchases and value share the z and the place of tau in its posterior: what
-    goes wrong with the one goes wrong with the other.
+    Nothing where no backtest tells of misfit. Purchases and value share the z and the place of tau in its posterior:
+    what goes wrong with the one goes wrong with the other.
     """
-    z = np.random.default_rng([seed, 1]).standard_normal(TILES * draws)
-    return {
-        str(outcome): np.exp(tau(rows, draws=TILES * draws, seed=seed) * z)
-        for outcome, rows in found.groupby("outcome")
-    }
+    if past is None:
+        return {}
+    generator = np.random.default_rng([seed, 1])
+    normal = generator.standard_normal(TILES * draws)
+    heavy = normal / np.sqrt(generator.chisquare(_TAIL, TILES * draws) / _TAIL)
+    found = {}
+    for outcome in VALUED:
+        rows = _about(past, outcome, "base")
+        z = growth(rows, weeks) * (heavy if len(rows) < _FEW_WINDOWS else normal)
+        found[outcome] = np.exp(tau(rows, weeks=weeks, draws=TILES * draws, seed=seed) * z)
+    return found
 
 
 def one_per_draw(found: Mapping[str, Floats], draws: int) -> dict[str, Floats]:
@@ -97,58 +92,153 @@ def one_per_draw(found: Mapping[str, Floats], draws: int) -> dict[str, Floats]:
     return {outcome: factor[:draws] for outcome, factor in found.items()}
 
 
-def misfit_figures(found: pd.DataFrame, *, seed: int) -> dict[str, Any] | None:
-    """Return what the report says of the misfit: from which past forecasts, and tau's mean and 90 % per outcome."""
-    if found.empty:
-        return None
-    draws = {str(outcome): tau(rows, draws=4000, seed=seed) for outcome, rows in found.groupby("outcome")}
-    return {
-        "horizon_weeks": float(found["horizon_weeks"].iloc[0]),
-        "n_windows": int(found["origin"].nunique()),
-        "tau": {outcome: float(taus.mean()) for outcome, taus in draws.items()},
-        "tau_range": {outcome: np.quantile(taus, tails(0.9)).tolist() for outcome, taus in draws.items()},
-    }
+@dataclass(frozen=True)
+class Residual:
+    """What is known of the groups of one grouping beside everybody, over a grid of (omega, tau_r).
 
-
-def tested_with(
-    tested: dict[str, Any] | None, totals: Totals, found: dict[str, Floats], *, interval: float
-) -> dict[str, Any] | None:
-    """Return the figures of `backtest.figures` with the limits of its totals, had they allowed for misfit.
-
-    The misfit was learnt from times that overlap the test: this says whether it is of that size, and proves nothing.
+    probability (cells,); mean and variance (groups, cells) of the next residual of each group.
     """
-    if tested is None:
-        return None
-    wider = {
-        outcome: limits_with(getattr(totals, outcome)[:, :1], factor, interval=interval)[:, 0].tolist()
-        for outcome, factor in found.items()
-    }
-    return tested | {
-        outcome: tested[outcome] | {"with_misfit": dict(zip(("lower", "upper"), limits, strict=True))}
-        for outcome, limits in wider.items()
-    }
+
+    probability: Floats
+    mean: Floats
+    variance: Floats
+
+    @property
+    def shift(self) -> Floats:
+        """Each group's expected log shift."""
+        return self.mean @ self.probability
+
+    def draws(self, n: int, generator: np.random.Generator) -> Iterator[Floats]:
+        """Yield of each group in turn `n` draws of its log factor."""
+        cells = generator.choice(self.probability.size, n, p=self.probability)
+        for mean, variance in zip(self.mean, self.variance, strict=True):
+            yield mean[cells] + np.sqrt(variance[cells]) * generator.standard_normal(n)
 
 
-def widened(groups: pd.DataFrame, totals: Totals, found: dict[str, Floats], *, interval: float) -> pd.DataFrame:
-    """Return `groups`, one row per group of `totals`, with the limits of the totals that allow for misfit.
+def residual(rows: pd.DataFrame, groups: Sequence[str], *, weeks: float) -> Residual:
+    """Return what past residuals of one grouping and outcome say of its `groups`; of new ones only the grouping's.
 
-    Without a backtest nothing is known of misfit, and the limits are missing.
+    Parameters
+    ----------
+    rows
+        group, residual, log_sd, horizon_weeks: one row per group and past forecast.
     """
-    columns: dict[str, Any] = {}
-    for outcome, name in {"purchases": "purchases", "value": "clv"}.items():
-        draws = getattr(totals, outcome)
-        limits: Any = (np.nan, np.nan)
-        if outcome in found:
-            limits = limits_with(draws, found[outcome], interval=interval)
-        columns |= {f"{name}_lower_with_misfit": limits[0], f"{name}_upper_with_misfit": limits[1]}
-    return groups.assign(**columns).astype(dict.fromkeys(columns, float))
+    names, place = list(groups), {name: number for number, name in enumerate(groups)}
+    names += [name for name in rows["group"].unique() if name not in place]
+    member = pd.Categorical(rows["group"], categories=names).codes
+    weight, error = weights(rows, weeks)[:, None], rows["residual"].to_numpy(float)[:, None]
+    precision = 1 / (rows["log_sd"].to_numpy(float)[:, None] ** 2 + _TAU**2 + 1e-9)
+
+    def summed(terms: Floats) -> Floats:
+        found = np.zeros((len(names), _TAU.size))
+        np.add.at(found, member, terms)
+        return found
+
+    known, pull = summed(weight * precision), summed(weight * precision * error)
+    shrunk = _OMEGA**2 / (1 + _OMEGA**2 * known)
+    each = weight * (np.log(precision) - precision * error**2)
+    log_density = -0.5 * (_OMEGA**2 + _TAU**2) / GROUP_PRIOR_SD**2 + 0.5 * each.sum(axis=0)
+    log_density += 0.5 * (shrunk * pull**2 - np.log1p(_OMEGA**2 * known)).sum(axis=0)
+    density = _WIDTHS * np.exp(log_density - log_density.max())
+    asked = slice(len(groups))
+    return Residual(density / density.sum(), (shrunk * pull)[asked], shrunk[asked] + _TAU**2)
+
+
+def widened(
+    groups: pd.DataFrame,
+    totals: Totals,
+    past: pd.DataFrame | None,
+    *,
+    weeks: float,
+    interval: float,
+    seed: int,
+    columns: Mapping[str, tuple[str, str]] = VALUED,
+) -> pd.DataFrame:
+    """Return `groups` with what allows for misfit: the limits of every total, and the means that belong to them.
+
+    Parameters
+    ----------
+    groups
+        grouping, group and the columns that `columns` name; the index is the group's place in `totals`.
+    past
+        Past forecasts: columns of table WINDOW_GROUPS. None without a backtest: nothing is known of misfit, and what
+        would allow for it is missing. Without rows the priors speak.
+    """
+    missing = pd.DataFrame(np.nan, groups.index, ["mean", "lower", "upper"])
+    shared = factors(past, weeks=weeks, draws=len(totals.value), seed=seed)
+    for outcome, (mean, stem) in columns.items():
+        found = missing
+        if past is not None:
+            parts = [
+                _allowing(rows[mean], getattr(totals, outcome), shared[outcome], beside, interval, seed)
+                for rows, beside in _by_grouping(groups, past, outcome, weeks)
+            ]
+            found = pd.concat([missing.iloc[:0], *parts]).reindex(groups.index)
+        named = {"mean": f"{mean}_with_misfit"} | {end: f"{stem}_{end}_with_misfit" for end in ("lower", "upper")}
+        groups = groups.assign(**{name: found[kind].astype(float) for kind, name in named.items()})
+    return groups
+
+
+def _by_grouping(
+    groups: pd.DataFrame, past: pd.DataFrame, outcome: str, weeks: float
+) -> Iterator[tuple[pd.DataFrame, Residual | None]]:
+    """Yield the groups of each grouping and what is known of them; None of what is everybody by another name."""
+    for grouping, rows in groups.groupby("grouping", sort=False):
+        alone = len(rows) == 1
+        beside = None if alone else residual(_residuals(past, outcome, str(grouping)), list(rows["group"]), weeks=weeks)
+        yield rows, beside
+
+
+def _residuals(past: pd.DataFrame, outcome: str, grouping: str) -> pd.DataFrame:
+    """Return the rows of one grouping, of groups not too small, with the log error beside everybody's."""
+    rows, window = _about(past, outcome, grouping), ["horizon_weeks", "origin"]
+    everybody = _about(past, outcome, "base").set_index(window)["log_error"]
+    rows = rows[rows["customers"] >= FEWEST_CUSTOMERS]
+    beside = everybody.reindex(pd.MultiIndex.from_frame(rows[window])).to_numpy()
+    return rows.assign(residual=rows["log_error"] - beside)
+
+
+def _about(past: pd.DataFrame, outcome: str, grouping: str) -> pd.DataFrame:
+    return past[(past["outcome"] == outcome) & (past["grouping"] == grouping)]
+
+
+def _allowing(
+    means: pd.Series, drawn: Floats, shared: Floats, beside: Residual | None, interval: float, seed: int
+) -> pd.DataFrame:
+    """Return mean and limits of the groups of one grouping, their places in `drawn` as the index."""
+    if beside is None:
+        shift, own = np.zeros(len(means)), iter(np.zeros((len(means), 1)))
+    else:
+        shift, own = beside.shift, beside.draws(shared.size, np.random.default_rng([seed, 2]))
+    moved = means * np.exp(shift)
+    rescaled = means.sum() / moved.sum() if moved.sum() > 0 else 1.0
+    limits = [
+        limits_with(drawn[:, place], rescaled * shared * np.exp(log_factor), interval=interval)
+        for place, log_factor in zip(means.index, own, strict=True)
+    ]
+    return pd.DataFrame(limits, means.index, ["lower", "upper"]).assign(mean=rescaled * moved)
 
 
 def limits_with(draws: Floats, factor: Floats, *, interval: float) -> Floats:
-    """Return lower and upper limits (2, groups) of total draws (draws, groups), times every factor in turn."""
-    factor = factor.reshape(-1, len(draws))
-    columns = (np.quantile(column * factor, tails(interval)) for column in draws.T)
-    return np.column_stack(list(columns))
+    """Return lower and upper limit of the draws of one total, times every factor in turn."""
+    return np.quantile(factor.reshape(-1, len(draws)) * draws, tails(interval))
+
+
+def misfit_figures(past: pd.DataFrame | None, *, weeks: float, seed: int) -> dict[str, Any] | None:
+    """Return what the report says of the misfit: from which past forecasts, and tau's mean and 90 % per outcome."""
+    if past is None:
+        return None
+    known = {outcome: _about(past, outcome, "base") for outcome in VALUED}
+    drawn = {name: tau(rows, weeks=weeks, draws=4000, seed=seed) for name, rows in known.items()}
+    lengths = known["value"]["horizon_weeks"]
+    return {
+        "horizon_weeks": float(lengths.max()),
+        "shortest_weeks": float(lengths.min()),
+        "n_windows": len(lengths),
+        "growth": growth(known["value"], weeks),
+        "tau": {outcome: float(taus.mean()) for outcome, taus in drawn.items()},
+        "tau_range": {outcome: np.quantile(taus, tails(0.9)).tolist() for outcome, taus in drawn.items()},
+    }
 
 
 def with_misfit(total_draws: pd.DataFrame, found: dict[str, Floats]) -> pd.DataFrame:

@@ -10,8 +10,8 @@ import xarray as xr
 
 from clv import progress, tables
 from clv.backtest import holdout, summary
-from clv.backtest.holdout import OUTCOMES
-from clv.backtest.tables import WINDOWS
+from clv.backtest.holdout import OUTCOMES, Scored, by_outcome
+from clv.backtest.tables import WINDOW_GROUPS, WINDOWS
 from clv.checks import convergence
 from clv.checks.gate import FAIL
 from clv.checks.posterior import infinite_mean
@@ -21,6 +21,17 @@ from clv.models.base import Built
 from clv.models.draws import pair
 from clv.models.registry import KEY
 from clv.models.sampling import AUTO, LAPLACE, Compiled, Settings
+from clv.rfm.scoring import scores
+from clv.rfm.segments import groupings
+from clv.units import DAYS_PER_WEEK
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Past forecasts held against what came: tables WINDOWS and WINDOW_GROUPS."""
+
+    totals: pd.DataFrame
+    groups: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -87,10 +98,11 @@ def score_windows(
     interval: float,
     seed: int,
     workers: int,
-) -> pd.DataFrame:
-    """Return table WINDOWS: every window's forecast from its origin, held against what came.
+) -> Windows:
+    """Return every window's forecast from its origin, held against what came.
 
     A window without a posterior at its origin is left out; without a spend model only purchases are tested.
+    What a window's intervals allow for is learnt from those windows alone that were over at its origin.
 
     Parameters
     ----------
@@ -102,41 +114,89 @@ def score_windows(
         Joint posterior draws used.
     """
     known = set(_days(purchases)) & set(_days(spend or purchases))
-    rows: list[dict[str, Any]] = []
-    windows = [(weeks, origin, part) for (weeks, origin), part in rolling.groupby(["horizon_weeks", "origin"])]
+    rows, groups = tables.empty(WINDOWS), tables.empty(WINDOW_GROUPS)
+    windows = [(origin, weeks, part) for (origin, weeks), part in rolling.groupby(["origin", "horizon_weeks"])]
     with progress.stage("testing past windows", of=len(windows)) as advance:
-        for weeks, origin, customers in windows:
+        for origin, weeks, customers in windows:  # in the order of time: what one learns from stands before it
             advance()
             if origin not in known:
                 continue
             horizon = yearly_horizon(weeks, discount_rate_annual=discount_rate_annual, gross_margin=gross_margin)
             joint = pair(_at(purchases, origin), _at(spend, origin), draws)
             options: dict[str, Any] = {"interval": interval, "seed": seed}
-            scored = holdout.score(customers, customers, joint, horizon, origin=origin, workers=workers, **options)
+            scored = holdout.score(
+                customers,
+                customers,
+                joint,
+                horizon,
+                origin=origin,
+                groupings=_groupings(customers),
+                past=ended_by(groups, origin),
+                workers=workers,
+                **options,
+            )
+            found = _long(scored, weeks, origin, len(windows_of(ended_by(groups, origin))))
+            found = found[found["outcome"].isin(OUTCOMES if spend else ["purchases"])]
             figures = summary.figures(scored, horizon=horizon, **options) or {}
-            rows += [_row(weeks, origin, outcome, figures) for outcome in OUTCOMES if spend or outcome != "value"]
-    found = pd.DataFrame(rows, columns=list(WINDOWS.columns)) if rows else tables.empty(WINDOWS)
-    return tables.check(WINDOWS, found.astype({"gini": float, "gini_past_spend": float, "outcome": "str"}))
+            groups = pd.concat([groups, found], ignore_index=True)
+            rows = pd.concat([rows, _totals(found, figures)], ignore_index=True)
+    rows = rows.sort_values(["horizon_weeks", "origin", "outcome"], ignore_index=True)
+    return Windows(tables.check(WINDOWS, rows), tables.check(WINDOW_GROUPS, groups))
 
 
-def _row(weeks: int, origin: date, outcome: str, figures: dict[str, Any]) -> dict[str, Any]:
-    found = figures[outcome]
+def windows_of(groups: pd.DataFrame) -> pd.DataFrame:
+    """Return length and origin of the windows in table WINDOW_GROUPS."""
+    return groups[["horizon_weeks", "origin"]].drop_duplicates()
+
+
+def ended_by(groups: pd.DataFrame, day: date) -> pd.DataFrame:
+    """Return the rows of table WINDOW_GROUPS about windows that were over at the end of `day`."""
+    return groups[groups["origin"] + pd.to_timedelta(groups["horizon_weeks"], unit="W") <= pd.Timestamp(day)]
+
+
+def evidence(groups: pd.DataFrame, tested: Scored, horizon_weeks: float) -> pd.DataFrame | None:
+    """Return what past forecasts say of the next one: those of table WINDOW_GROUPS, all of which are over.
+
+    The test at the calibration end counts too where it looked further ahead than any window; None without a backtest.
+    """
+    if tested.customers.empty:
+        return None
+    if groups["horizon_weeks"].max() >= horizon_weeks:
+        return groups
+    return pd.concat([groups, _long(tested, horizon_weeks, tested.customers["origin"].iloc[0], 0)], ignore_index=True)
+
+
+def _long(scored: Scored, weeks: float, origin: date, earlier: int) -> pd.DataFrame:
+    """Return the groups of a forecast as rows of table WINDOW_GROUPS."""
+    found = by_outcome(scored.groups).assign(horizon_weeks=weeks, origin=pd.Timestamp(origin), earlier_windows=earlier)
+    return found[list(WINDOW_GROUPS.columns)]
+
+
+def _groupings(customers: pd.DataFrame) -> pd.DataFrame:
+    """Return the groupings of customers as table ROLLING has them at one origin."""
+    purchases = customers["frequency"] + 1
+    age = pd.to_timedelta((customers["T"] * DAYS_PER_WEEK).round(), unit="D")
+    first = customers["origin"] - age
+    scored = customers.assign(purchases=purchases, mean_amount=customers["revenue"] / purchases, first_purchase=first)
+    return groupings(scores(scored))
+
+
+def _totals(found: pd.DataFrame, figures: dict[str, Any]) -> pd.DataFrame:
+    """Return the rows of table WINDOWS: what `found` says of everybody, and how single customers were forecast."""
+    everybody = found[found["grouping"] == "base"].set_index("outcome", drop=False)
+    single = pd.DataFrame({outcome: _single(outcome, figures) for outcome in everybody.index}).T.astype(float)
+    return everybody.join(single.astype({"repeat_customers": "int64"}))[list(WINDOWS.columns)]
+
+
+def _single(outcome: str, figures: dict[str, Any]) -> dict[str, float]:
+    found, naive = figures[outcome], "past_rate_mae" if outcome == "purchases" else "past_rate_value_mae"
     return {
-        "horizon_weeks": weeks,
-        "origin": origin,
-        "outcome": outcome,
-        "customers": figures["n_customers"],
         "repeat_customers": figures["n_repeat_customers"],
-        "actual": found["actual"],
-        "forecast": found["forecast"]["mean"],
-        "lower": found["forecast"]["lower"],
-        "upper": found["forecast"]["upper"],
-        "log_sd": found["log_sd"],
         "coverage": found["coverage_of_interval"],
         "pit_distance": found["pit_distance"],
         "crps": found["crps"],
         "mae": found["mae"],
-        "naive_mae": figures["naive"]["past_rate_mae" if outcome == "purchases" else "past_rate_value_mae"],
+        "naive_mae": figures["naive"][naive],
         "gini": figures["ranking"]["gini"]["forecast"],
         "gini_past_spend": figures["ranking"]["gini"]["past_spend"],
     }

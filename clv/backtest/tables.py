@@ -43,23 +43,38 @@ BACKTEST = Table(
     ),
 )
 
-_LOG_SD = "standard deviation of the logarithm of the total, by the joint draws"
+_LOG_SD = "standard deviation of the logarithm of the total plus half an order, by the joint draws"
+_LOG_ERROR = "logarithm of what came over what was forecast, half an order added to both"
+_MISFIT = "that allows for misfit, learnt from windows that were over at the origin"
+_GROUPING = "base, history (bought once or came back), rfm_segment, value_tier or cohort, at the origin"
 BACKTEST_GROUPS = Table(
     "backtest_groups",
     {
-        "grouping": Column(TEXT, "base, history (bought once or came back), rfm_segment or cohort, at the origin"),
+        "grouping": Column(TEXT, _GROUPING),
         "group": Column(TEXT, "name of the group"),
         "customers": Column(INTEGER, "number of customers"),
         "purchases_actual": Column(NUMBER, "purchases that came"),
         "purchases_forecast": Column(NUMBER, "purchases that were expected"),
         "purchases_lower": Column(NUMBER, "lower limit of the total number of purchases, from joint draws"),
         "purchases_upper": Column(NUMBER, "upper limit of the total number of purchases, from joint draws"),
+        "purchases_log_error": Column(NUMBER, _LOG_ERROR),
         "purchases_log_sd": Column(NUMBER, _LOG_SD),
+        "purchases_forecast_with_misfit": Column(NUMBER, f"expected number of purchases {_MISFIT}", nullable=True),
+        "purchases_lower_with_misfit": Column(
+            NUMBER, f"lower limit of the total number of purchases {_MISFIT}", nullable=True
+        ),
+        "purchases_upper_with_misfit": Column(
+            NUMBER, f"upper limit of the total number of purchases {_MISFIT}", nullable=True
+        ),
         "value_actual": Column(NUMBER, "value that came, discounted to the origin"),
         "value_forecast": Column(NUMBER, "value that was expected"),
         "value_lower": Column(NUMBER, "lower limit of the total value, from joint draws"),
         "value_upper": Column(NUMBER, "upper limit of the total value, from joint draws"),
+        "value_log_error": Column(NUMBER, _LOG_ERROR),
         "value_log_sd": Column(NUMBER, _LOG_SD),
+        "value_forecast_with_misfit": Column(NUMBER, f"expected value {_MISFIT}", nullable=True),
+        "value_lower_with_misfit": Column(NUMBER, f"lower limit of the total value {_MISFIT}", nullable=True),
+        "value_upper_with_misfit": Column(NUMBER, f"upper limit of the total value {_MISFIT}", nullable=True),
     },
     key=("grouping", "group"),
     rules=(unordered("purchases_lower", "purchases_upper"), unordered("value_lower", "value_upper")),
@@ -83,18 +98,29 @@ SPEND_TEST = Table(
     rules=(outside_unit("pit_distance"),),
 )
 
+_ALLOWED = {
+    "lower_with_misfit": Column(NUMBER, f"lower limit of the total {_MISFIT}"),
+    "upper_with_misfit": Column(NUMBER, f"upper limit of the total {_MISFIT}"),
+    "earlier_windows": Column(INTEGER, "how many those are; without any a usual size of misfit is taken"),
+}
+_TOTAL = {
+    "outcome": Column(TEXT, "purchases or value"),
+    "customers": Column(INTEGER, "customers known at the origin"),
+    "actual": Column(NUMBER, "what came: a number of purchases, or money discounted to the origin"),
+    "forecast": Column(NUMBER, "what was expected"),
+    "lower": Column(NUMBER, "lower limit of the total, from joint draws, if the model is right"),
+    "upper": Column(NUMBER, "upper limit of the total, from joint draws, if the model is right"),
+    "log_error": Column(NUMBER, _LOG_ERROR),
+    "log_sd": Column(NUMBER, _LOG_SD),
+}
+_TOTAL_RULES = (unordered("lower", "upper"), unordered("lower_with_misfit", "upper_with_misfit"))
 WINDOWS = Table(
     "windows",
     WINDOW
+    | _TOTAL
+    | _ALLOWED
     | {
-        "outcome": Column(TEXT, "purchases or value"),
-        "customers": Column(INTEGER, "customers known at the origin"),
-        "repeat_customers": Column(INTEGER, "of them those with a repeat purchase"),
-        "actual": Column(NUMBER, "what came: a number of purchases, or money discounted to the origin"),
-        "forecast": Column(NUMBER, "what was expected"),
-        "lower": Column(NUMBER, "lower limit of the total, from joint draws"),
-        "upper": Column(NUMBER, "upper limit of the total, from joint draws"),
-        "log_sd": Column(NUMBER, _LOG_SD),
+        "repeat_customers": Column(INTEGER, "of the customers those with a repeat purchase"),
         "coverage": Column(NUMBER, "share of single customers whose outcome lay inside their realised interval"),
         "pit_distance": Column(NUMBER, "distance of the randomised PIT from uniform (Kolmogorov-Smirnov)"),
         "crps": Column(NUMBER, "mean continuous ranked probability score of single customers"),
@@ -104,7 +130,18 @@ WINDOWS = Table(
         "gini_past_spend": Column(NUMBER, "the same of the ranking by past spend", nullable=True),
     },
     key=("horizon_weeks", "origin", "outcome"),
-    rules=(unordered("lower", "upper"), outside_unit("coverage", "pit_distance")),
+    rules=(*_TOTAL_RULES, outside_unit("coverage", "pit_distance")),
+)
+
+WINDOW_GROUPS = Table(
+    "window_groups",
+    WINDOW
+    | {"grouping": Column(TEXT, _GROUPING), "group": BACKTEST_GROUPS.columns["group"]}
+    | _TOTAL
+    | {"forecast_with_misfit": Column(NUMBER, f"what was expected, by a mean {_MISFIT}")}
+    | _ALLOWED,
+    key=("horizon_weeks", "origin", "grouping", "group", "outcome"),
+    rules=_TOTAL_RULES,
 )
 
 TRACKING = Table(

@@ -101,12 +101,12 @@ def judge_backtest(tested: dict[str, Any] | None, *, currency: str, interval: fl
 
 
 def _wide_enough(missed: dict[str, Any]) -> str:
-    """Say whether an interval that allows for misfit, as those of this report do, would have held."""
+    """Say whether an interval that allows for misfit, by what was known at its origin, would have held."""
     held = all(
         found["with_misfit"]["lower"] <= found["actual"] <= found["with_misfit"]["upper"] for found in missed.values()
     )
     would = "would have contained them" if held else "would not have contained them either"
-    return f"Intervals that allow for past errors, as this report's totals do, {would}"
+    return f"Intervals that allow for errors known on that day, as this report's totals do, {would}"
 
 
 def _came(found: dict[str, Any], unit: str) -> str:

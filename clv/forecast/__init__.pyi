@@ -14,6 +14,7 @@ from .tables import CUSTOMERS as CUSTOMERS
 from .tables import MIGRATION as MIGRATION
 from .tables import SEGMENTS as SEGMENTS
 from .tables import TOTAL_DRAWS as TOTAL_DRAWS
+from .tables import as_shown as as_shown
 from .tiers import migration as migration
 from .tiers import of_grouping as of_grouping
 from .tiers import value_tier as value_tier

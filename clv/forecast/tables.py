@@ -15,6 +15,14 @@ def shown_limits(row: pd.Series, name: str) -> dict[str, float]:
     return {end: float(row[f"{name}_{end}{suffix}"]) for end in ("lower", "upper")}
 
 
+def as_shown(groups: pd.DataFrame) -> pd.DataFrame:
+    """Return rows of table SEGMENTS with the means that readers are shown: those that allow for misfit, if any do."""
+    moved = {name: groups[f"{name}_with_misfit"].fillna(groups[name]) for name in ("clv_mean", "expected_purchases")}
+    change = (moved["clv_mean"] / groups["clv_mean"]).fillna(1.0)
+    shares = {name: groups[name] * change for name in ("clv_per_customer", "share_of_value")}
+    return groups.assign(**moved, **shares)
+
+
 CUSTOMERS = Table(
     "customers",
     HISTORY
@@ -56,6 +64,7 @@ CUSTOMERS = Table(
 _TOTAL = "joint draws of realised value, summed over the group within each draw"
 NONE = "missing without a backtest"
 _MISFIT = f"that allows for the model being as wrong as it was before; {NONE}"
+_ADD_UP = "groups that were further off than others are moved, and still add up to everybody, who never are"
 SEGMENTS = Table(
     "segments",
     {
@@ -75,8 +84,10 @@ SEGMENTS = Table(
         "clv_upper": Column(NUMBER, f"upper limit of the group's total: {_TOTAL}"),
         "clv_per_customer": Column(NUMBER, "clv_mean divided by the number of customers"),
         "share_of_value": Column(NUMBER, "share of the base's expected value"),
+        "expected_purchases_with_misfit": Column(NUMBER, f"expected purchases {_MISFIT}; {_ADD_UP}", True),
         "purchases_lower_with_misfit": Column(NUMBER, f"lower limit of the number of purchases {_MISFIT}", True),
         "purchases_upper_with_misfit": Column(NUMBER, f"upper limit of the number of purchases {_MISFIT}", True),
+        "clv_mean_with_misfit": Column(NUMBER, f"expected value {_MISFIT}; {_ADD_UP}", True),
         "clv_lower_with_misfit": Column(NUMBER, f"lower limit of the group's total {_MISFIT}", True),
         "clv_upper_with_misfit": Column(NUMBER, f"upper limit of the group's total {_MISFIT}", True),
     },

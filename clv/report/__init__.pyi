@@ -60,8 +60,6 @@ from .text.advice import to_decide as to_decide
 from .text.advice import where_to_begin as where_to_begin
 from .text.backtests import backtest_in_words as backtest_in_words
 from .text.backtests import further_tests_in_words as further_tests_in_words
-from .text.backtests import misfit_in_words as misfit_in_words
-from .text.backtests import windows_in_words as windows_in_words
 from .text.cover import banner as banner
 from .text.cover import bottom_line as bottom_line
 from .text.cover import cover as cover
@@ -82,3 +80,5 @@ from .text.trust import fits_in_words as fits_in_words
 from .text.trust import purchases_in_words as purchases_in_words
 from .text.trust import spend_in_words as spend_in_words
 from .text.trust import trust_in_words as trust_in_words
+from .text.windows import misfit_in_words as misfit_in_words
+from .text.windows import windows_in_words as windows_in_words

@@ -1,5 +1,6 @@
 """The look of a table in notebooks and pages: cells in words, numbers aligned, everything escaped."""
 
+from collections.abc import Callable
 from html import escape
 
 import pandas as pd
@@ -57,6 +58,6 @@ def _is_number(cell: str) -> bool:
     return not cell or (cell.lstrip("-+<")[:1].isdigit() and ", " not in cell)
 
 
-def ranges(lower: pd.Series, upper: pd.Series) -> list[str]:
+def ranges(lower: pd.Series, upper: pd.Series, written: Callable[[float], str] = amount) -> list[str]:
     """Return each pair of limits as words."""
-    return [f"{amount(low)} to {amount(high)}".replace(" ", NBSP) for low, high in zip(lower, upper, strict=True)]
+    return [f"{written(low)} to {written(high)}".replace(" ", NBSP) for low, high in zip(lower, upper, strict=True)]

@@ -49,6 +49,7 @@ ARTEFACTS: dict[str, Artefact] = {
     "cohorts": Artefact("data/cohorts.parquet", SEGMENTS_NOTEBOOK),
     "backtest": Artefact("data/backtest.parquet", SEGMENTS_NOTEBOOK),
     "backtest_groups": Artefact("data/backtest_groups.parquet", SEGMENTS_NOTEBOOK),
+    "window_groups": Artefact("data/window_groups.parquet", SEGMENTS_NOTEBOOK),
     "windows": Artefact("data/windows.parquet", SEGMENTS_NOTEBOOK),
     "total_draws": Artefact("data/total_draws.parquet", SEGMENTS_NOTEBOOK),
     "concentration": Artefact("data/concentration.parquet", SEGMENTS_NOTEBOOK),

@@ -7,11 +7,14 @@ import pandas as pd
 import pytest
 from forecasts import DISCOUNT, expected_purchases, fixed_draws, posterior, share_errors, typed_draws
 
+from clv import tables
 from clv.backtest import holdout, scoring_rules, spend_test, summary
 from clv.backtest import weekly as backtest_weekly
 from clv.backtest.holdout import BACK, ONCE, Scored
-from clv.forecast.future import Horizon
+from clv.backtest.tables import WINDOW_GROUPS
+from clv.forecast.future import Horizon, Totals
 from clv.forecast.future import simulate as simulate_futures
+from clv.forecast.groups import grouped
 from clv.models import bgnbd
 from clv.models.base import History
 from clv.models.draws import Draws
@@ -50,6 +53,22 @@ def test_naive_forecasts_are_the_past_rate_and_nobody():
     assert naive["nobody_value_mae"] == pytest.approx(80 / 4)
     # Worth what a margin of a half leaves.
     assert summary._naive(four_customers(), Horizon(10.0, 0.0, 0.5))["past_rate_value_total"] == pytest.approx(25)
+
+
+def test_a_rule_without_a_model_that_did_better_is_named_and_no_other():
+    """7 purchases came, 7.5 were forecast; going on as before gives 4."""
+    table = four_customers().assign(revenue=[5.0, 1.0, 2.0, 3.0])
+    found = summary.better_without_a_model(Scored(table, pd.DataFrame(), None), Horizon(10.0))
+    named = {(row["outcome"], row["rule"], row["measure"]): (row["naive"], row["forecast"]) for row in found}
+    assert named == {}  # errors of purchases .75 and .625, of value 12.5 and 5
+    worse = table.assign(expected_purchases=[2.0, 1.0, 4.0, 4.0], clv_mean=[80.0, 1.0, 2.0, 0.0])
+    found = summary.better_without_a_model(Scored(worse, pd.DataFrame(), None), Horizon(10.0))
+    named = {(row["outcome"], row["rule"], row["measure"]): (row["naive"], row["forecast"]) for row in found}
+    assert named[("purchases", summary.GOING_ON, "customer")] == (0.75, 1.0)
+    assert named[("value", summary.NOBODY, "customer")] == (20.0, pytest.approx((80 + 9 + 38 + 30) / 4))
+    assert named[("purchases", summary.GOING_ON, "total")] == (3.0, 4.0)  # 4 and 11 of 7
+    assert ("purchases", summary.NOBODY, "total") not in named
+    assert ("value", summary.PAST_SPEND, "ranking") in named
 
 
 def test_groups_by_frequency_end_with_six_and_more():
@@ -312,32 +331,36 @@ def test_groupings_belong_to_their_customers_by_place_not_by_label(shop, parted)
     assert found.loc["Loyal", "value_actual"] == parted.groups.set_index("group").loc["Loyal", "value_actual"]
 
 
-def test_the_spread_of_a_total_is_that_of_its_logarithm(parted):
+def test_spread_and_error_of_a_total_are_those_of_its_logarithm_half_an_order_added(parted):
+    everybody = parted.groups.iloc[0]
+    half = {"purchases": 0.5, "value": 0.5 * everybody["value_forecast"] / everybody["purchases_forecast"]}
     for name, draws in (("purchases", parted.totals.purchases), ("value", parted.totals.value)):
-        np.testing.assert_allclose(parted.groups[f"{name}_log_sd"], np.log(draws).std(axis=0), rtol=0.1)
+        low, high = np.quantile(np.log(draws + half[name]), [0.05, 0.95], axis=0)
+        np.testing.assert_allclose(parted.groups[f"{name}_log_sd"], (high - low) / 3.29)
+        came, said = (parted.groups[f"{name}_{which}"] + half[name] for which in ("actual", "forecast"))
+        np.testing.assert_allclose(parted.groups[f"{name}_log_error"], np.log(came / said))
 
 
-def test_one_wild_draw_in_a_thousand_does_not_move_the_spread():
-    draws = np.random.default_rng(2).lognormal(5, [0.05, 0.2, 0.6], (1000, 3))
-    wild = draws.copy()
-    wild[17] *= 1e6
-    own = holdout._log_sd(draws)
-    np.testing.assert_allclose(holdout._log_sd(wild), own, rtol=0.01)
-    # Negative control: the standard deviation of the logarithm itself does move.
-    assert (np.log(wild).std(axis=0) > 1.1 * np.log(draws).std(axis=0)).all()
+def test_of_a_group_in_which_nothing_came_the_error_is_finite():
+    known = pd.DataFrame({name: [0.0, 0.0] for name in ("actual_purchases", "actual_value")})
+    known = known.assign(expected_purchases=[2.0, 0.0], clv_mean=[60.0, 0.0])
+    groups, labels = grouped(known.assign(kind=["some", "none"]), ["kind"])
+    drawn = np.array([[1.0, 0.0, 1.0], [3.0, 0.0, 3.0]])
+    totals = Totals(drawn, 30 * drawn, *[np.zeros((2, 1, 1))] * 3)
+    table = holdout._group_table(known, groups, labels, totals, 0.9).set_index("group")
+    assert table.loc["some", "purchases_log_error"] == pytest.approx(np.log(0.5 / 2.5))
+    assert table.loc["some", "value_log_error"] == pytest.approx(np.log(15 / 75))  # half an order of 30
+    assert table.loc["none", ["value_log_error", "value_log_sd"]].tolist() == [0, 0]
 
 
-@pytest.mark.parametrize("spread", [0.02, 0.2, 1.0])
-def test_the_spread_of_lognormal_draws_is_that_of_their_logarithm(spread):
-    draws = np.random.default_rng(5).lognormal(5, spread, (100_000, 1))
-    assert holdout._log_sd(draws)[0] == pytest.approx(spread, rel=0.01)
-
-
-def test_a_total_that_may_be_nothing_still_has_a_spread():
-    draws = np.array([[0.0, 5.0], [0.0, 5.0], [0.0, 5.0], [4.0, 5.0]])
-    mostly_nothing, known = holdout._log_sd(draws)
-    assert mostly_nothing == pytest.approx(np.sqrt(np.log1p(3)))  # variance 3, mean 1
-    assert known == 0
+def test_one_row_per_group_and_outcome_says_what_the_columns_said(parted):
+    rows = holdout.by_outcome(parted.groups)
+    assert len(rows) == 2 * len(parted.groups)
+    for outcome in OUTCOMES:
+        one = rows[rows["outcome"] == outcome].reset_index(drop=True)
+        for name in ("actual", "forecast", "lower", "log_error", "upper_with_misfit"):
+            assert one[name].tolist() == pytest.approx(parted.groups[f"{outcome}_{name}"].tolist(), nan_ok=True)
+        assert one["group"].tolist() == parted.groups["group"].tolist()
 
 
 OUTCOMES = ("purchases", "value")
@@ -386,11 +409,14 @@ def test_past_spend_and_hindsight_stand_beside_the_forecasts_ranking(shop, calib
 
 # --- past windows
 
+NO_GROUPS = tables.empty(WINDOW_GROUPS)
+
 
 def past_windows(*rows: tuple) -> pd.DataFrame:
     """Return of table WINDOWS what is summed up: weeks, origin, customers, then value's actual, limits and coverage."""
     names = ["horizon_weeks", "origin", "customers", "actual", "lower", "upper", "coverage"]
     found = pd.DataFrame(rows, columns=names).assign(outcome="value", forecast=100.0)
+    found = found.assign(lower_with_misfit=found["lower"] - 5, upper_with_misfit=found["upper"] + 5)
     return found.assign(origin=pd.to_datetime(found["origin"]))
 
 
@@ -405,6 +431,9 @@ def test_windows_are_summed_up_by_length():
     assert (quarter["horizon_weeks"], half_year["horizon_weeks"]) == (13, 26)
     assert (quarter["n_windows"], half_year["n_windows"]) == (3, 1)
     assert (quarter["value"]["inside"], half_year["value"]["inside"]) == (2, 0)
+    windows["lower_with_misfit"] -= 5  # by ten all in all: 70 is inside, 120 above 110 + 5 is not
+    wider = summary.by_horizon(windows)
+    assert [row["value"]["inside_with_misfit"] for row in wider] == [3, 0]
     assert quarter["value"]["off"] == pytest.approx({"lowest": -0.3, "highest": 0.05})
     assert half_year["value"]["off"] == pytest.approx({"lowest": 0.2, "highest": 0.2})
     assert quarter["value"]["coverage"] == {"lowest": 0.91, "highest": 0.97}
@@ -421,15 +450,30 @@ def test_what_was_planned_and_not_tested_is_counted():
     rolling = pd.DataFrame(
         {"horizon_weeks": [13, 13, 13, 26], "origin": ["2024-01-01", "2024-04-01", "2024-04-01", "2024-04-01"]}
     )
-    assert summary.past(windows, rolling, customers=700)["windows_left_out"] == 2
-    nothing = summary.past(windows.head(0), rolling.head(0), customers=700)
-    assert nothing == {"horizons": [], "windows_left_out": 0, "sample_of": None}
+    assert summary.past(windows, NO_GROUPS, rolling, customers=700)["windows_left_out"] == 2
+    nothing = summary.past(windows.head(0), NO_GROUPS, rolling.head(0), customers=700)
+    assert nothing == {
+        "horizons": [], "groupings": {"purchases": {}, "value": {}}, "windows_left_out": 0, "sample_of": None
+    }  # fmt: skip
+
+
+def test_groups_count_where_earlier_windows_taught_their_intervals_and_they_are_not_small():
+    rows = [
+        # customers, earlier windows, actual; the model's own interval is 90 to 110, the wider one 70 to 130
+        (20, 1, 100.0), (400, 3, 75.0), (400, 3, 131.0), (19, 3, 200.0), (400, 0, 200.0),
+    ]  # fmt: skip
+    groups = pd.DataFrame(rows, columns=["customers", "earlier_windows", "actual"]).assign(
+        outcome="value", grouping="cohort", lower=90.0, upper=110.0, lower_with_misfit=70.0, upper_with_misfit=130.0
+    )
+    assert summary.by_grouping(groups) == {
+        "purchases": {}, "value": {"cohort": {"groups": 3, "inside": 2, "inside_if_right": 1}}
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(("customers", "sample_of"), [(50_000, None), (50_001, 50_001)])
 def test_windows_of_a_large_base_hold_a_sample_of_it(customers, sample_of):
     nothing = past_windows()
-    assert summary.past(nothing, nothing, customers=customers)["sample_of"] == sample_of
+    assert summary.past(nothing, NO_GROUPS, nothing, customers=customers)["sample_of"] == sample_of
 
 
 # --- amounts alone

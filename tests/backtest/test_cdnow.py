@@ -172,7 +172,7 @@ def quarters(shop):
     fits = backtest_rolling.fit_windows(compiled, rolling, settings)
     assert fits.refused == {}
     options = {"draws": 500, "interval": 0.9, "seed": 1, "workers": 2}
-    return backtest_rolling.score_windows(rolling, fits.draws, None, **options).set_index("origin")
+    return backtest_rolling.score_windows(rolling, fits.draws, None, **options).totals.set_index("origin")
 
 
 @pytest.mark.slow

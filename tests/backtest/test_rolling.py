@@ -11,8 +11,9 @@ import xarray as xr
 from clv import tables
 from clv.backtest import holdout, summary
 from clv.backtest import rolling as backtest_rolling
-from clv.backtest.rolling import Fits
-from clv.backtest.tables import WINDOWS
+from clv.backtest.holdout import Scored
+from clv.backtest.rolling import Fits, Windows
+from clv.backtest.tables import WINDOW_GROUPS, WINDOWS
 from clv.forecast.future import yearly_horizon
 from clv.models import bgnbd_pymc, gamma_gamma_pymc, sampling
 from clv.models import draws as models_draws
@@ -60,8 +61,13 @@ def fits(compiled, rolling) -> list[Fits]:
 
 
 @pytest.fixture(scope="module")
-def windows(rolling, fits) -> pd.DataFrame:
+def scored(rolling, fits) -> Windows:
     return backtest_rolling.score_windows(rolling, *(found.draws for found in fits), **RATES, **OPTIONS)
+
+
+@pytest.fixture(scope="module")
+def windows(scored) -> pd.DataFrame:
+    return scored.totals
 
 
 def of(windows: pd.DataFrame, weeks: int, origin: pd.Timestamp, outcome: str = "purchases") -> pd.Series:
@@ -115,6 +121,7 @@ def test_the_forecast_is_that_of_the_backtest_with_the_origins_own_draws(rolling
     scored = holdout.score(
         late, late, models_draws.pair(*own, 200), horizon, origin=date(2024, 9, 30), interval=0.9, seed=1, workers=1
     )
+    assert scored.groups["value_lower_with_misfit"].isna().all()  # without a past no allowance
     for outcome in ("purchases", "value"):
         found, expected = of(windows, 13, LATE, outcome), scored.total
         for name in ("actual", "forecast", "lower", "upper", "log_sd"):
@@ -134,7 +141,7 @@ def test_nothing_after_an_origin_changes_its_fit_or_its_forecast(compiled, rolli
     again = [backtest_rolling.fit_windows(model, later, SETTINGS) for model in compiled]
     for before, after in zip(fits, again, strict=True):
         xr.testing.assert_identical(before.draws, after.draws)
-    found = backtest_rolling.score_windows(later, *(part.draws for part in again), **RATES, **OPTIONS)
+    found = backtest_rolling.score_windows(later, *(part.draws for part in again), **RATES, **OPTIONS).totals
     blind = [
         "horizon_weeks",
         "origin",
@@ -162,8 +169,9 @@ def test_what_was_known_does_change_the_fit(compiled, rolling, fits):
 
 
 def test_without_a_spend_model_only_purchases_are_tested(rolling, fits, windows):
-    found = backtest_rolling.score_windows(rolling, fits[0].draws, None, **OPTIONS)
-    assert set(found["outcome"]) == {"purchases"}
+    both = backtest_rolling.score_windows(rolling, fits[0].draws, None, **OPTIONS)
+    found = both.totals
+    assert set(found["outcome"]) == set(both.groups["outcome"]) == {"purchases"}
     counted = windows[windows["outcome"] == "purchases"].reset_index(drop=True)
     pd.testing.assert_series_equal(found["lower"], counted["lower"])
 
@@ -174,6 +182,67 @@ def test_the_method_of_a_run_is_kept_unless_it_is_left_to_the_project(compiled, 
     for method in (AUTO, LAPLACE, NUTS):
         backtest_rolling.fit_windows(compiled[0], rolling, replace(SETTINGS, method=method))
     assert [settings.method for settings in asked] == [LAPLACE, LAPLACE, NUTS]
+
+
+# --- what a window's intervals are learnt from
+
+
+def test_a_window_learns_from_those_that_were_over_when_it_began(scored, windows):
+    """The late quarter begins on the day on which the early one ends; half a year from the early origin is not over."""
+    earlier = windows.set_index(["horizon_weeks", "origin"])["earlier_windows"].groupby(level=[0, 1]).first()
+    assert earlier.to_dict() == {(13, EARLY): 0, (13, LATE): 1, (26, EARLY): 0}
+    over = backtest_rolling.ended_by(scored.groups, LATE)
+    assert backtest_rolling.windows_of(over).to_numpy().tolist() == [[13, EARLY]]
+    assert backtest_rolling.ended_by(scored.groups, LATE - pd.Timedelta(days=1)).empty
+
+
+def test_what_came_in_a_window_moves_later_intervals_and_never_its_own(rolling, fits, windows):
+    early = rolling["origin"] == EARLY
+    worse = rolling.assign(actual_purchases=rolling["actual_purchases"].where(~early, 0))
+    found = backtest_rolling.score_windows(worse, *(part.draws for part in fits), **RATES, **OPTIONS).totals
+    limits = ["lower_with_misfit", "upper_with_misfit"]
+    own, before = of(found, 13, EARLY)[limits].tolist(), of(windows, 13, EARLY)[limits].tolist()
+    assert own == before
+    later, after = of(found, 13, LATE)[limits], of(windows, 13, LATE)[limits]
+    assert later["upper_with_misfit"] > 1.5 * after["upper_with_misfit"]
+
+
+def test_windows_by_group_add_up_to_everybody(rolling, scored):
+    quarter = scored.groups[(scored.groups["horizon_weeks"] == 13) & (scored.groups["origin"] == LATE)]
+    assert set(quarter["grouping"]) == {"base", "history", "rfm_segment", "cohort", "value_tier"}
+    sums = quarter.groupby(["outcome", "grouping"])[["customers", "actual", "forecast", "forecast_with_misfit"]].sum()
+    for outcome in ("purchases", "value"):
+        for grouping in ("history", "rfm_segment", "cohort", "value_tier"):
+            np.testing.assert_allclose(sums.loc[(outcome, grouping)], sums.loc[(outcome, "base")])
+    everybody = quarter[quarter["grouping"] == "base"].set_index("outcome")
+    assert (everybody["forecast_with_misfit"] == everybody["forecast"]).all()
+    late = rolling[rolling["origin"] == LATE]
+    months = (LATE - pd.to_timedelta((late["T"] * 7).round(), unit="D")).dt.strftime("%Y-%m").value_counts()
+    cohorts = quarter[(quarter["grouping"] == "cohort") & (quarter["outcome"] == "value")]
+    assert cohorts.set_index("group")["customers"].to_dict() == months.to_dict()
+
+
+def held_at(rolling: pd.DataFrame, fits: list[Fits], origin: pd.Timestamp) -> Scored:
+    own = [
+        xr.DataTree.from_dict({"posterior": found.draws["posterior"].to_dataset().sel(origin=origin)}) for found in fits
+    ]
+    rows = rolling[rolling["origin"] == origin].drop_duplicates("customer_id")
+    joint, options = models_draws.pair(*own, 50), {"interval": 0.9, "seed": 1, "workers": 1}
+    return holdout.score(rows, rows, joint, yearly_horizon(30, **RATES), origin=origin.date(), **options)
+
+
+def test_the_test_at_the_calibration_end_counts_where_it_looked_further_than_any_window(rolling, fits, scored):
+    tested = held_at(rolling, fits, EARLY)
+    longest = backtest_rolling.evidence(scored.groups, tested, 30.0)
+    assert backtest_rolling.windows_of(longest)["horizon_weeks"].tolist() == [13, 26, 13, 30]
+    added = longest[(longest["horizon_weeks"] == 30) & (longest["grouping"] == "base")].set_index("outcome")
+    assert added.loc["value", "log_error"] == tested.total["value_log_error"]
+    assert backtest_rolling.evidence(scored.groups, tested, 26.0) is scored.groups
+    # Without any window it stands alone, without a backtest nothing does.
+    alone = backtest_rolling.evidence(tables.empty(WINDOW_GROUPS), tested, 30.0)
+    assert backtest_rolling.windows_of(alone)["horizon_weeks"].tolist() == [30]
+    untested = holdout.Scored(tested.customers.head(0), tested.groups, tested.totals)
+    assert backtest_rolling.evidence(scored.groups, untested, 0.0) is None
 
 
 # --- a posterior that the gate refuses
@@ -200,14 +269,15 @@ def test_a_posterior_that_fails_the_gate_is_left_out_with_the_gates_sentence(spo
 
 
 def test_windows_of_a_refused_origin_are_not_tested(spoilt, rolling, fits, windows):
-    found = backtest_rolling.score_windows(rolling, spoilt.draws, fits[1].draws, **RATES, **OPTIONS)
+    found = backtest_rolling.score_windows(rolling, spoilt.draws, fits[1].draws, **RATES, **OPTIONS).totals
     kept = windows[windows["origin"] == LATE].reset_index(drop=True)
-    pd.testing.assert_frame_equal(found, kept)
+    learnt = ["lower_with_misfit", "upper_with_misfit", "earlier_windows"]
+    pd.testing.assert_frame_equal(found.drop(columns=learnt), kept.drop(columns=learnt))
+    assert (found["earlier_windows"] == 0).all()  # nor does anybody learn from them
     # It does not matter which of the two models failed, and the report is told how many are missing.
-    pd.testing.assert_frame_equal(
-        found, backtest_rolling.score_windows(rolling, fits[0].draws, _only(fits[1].draws, LATE), **RATES, **OPTIONS)
-    )
-    assert summary.past(found, rolling, customers=600)["windows_left_out"] == 2
+    other = backtest_rolling.score_windows(rolling, fits[0].draws, _only(fits[1].draws, LATE), **RATES, **OPTIONS)
+    pd.testing.assert_frame_equal(found, other.totals)
+    assert summary.past(found, other.groups, rolling, customers=600)["windows_left_out"] == 2
 
 
 def _only(draws: xr.DataTree, origin: pd.Timestamp) -> xr.DataTree:
@@ -240,10 +310,11 @@ def test_without_windows_there_are_empty_tables(compiled):
     assert [found.refused for found in fits] == [{}, {}]
     assert fits[0].draws["posterior"].sizes == {"origin": 0, "chain": 2, "draw": 600}
     found = backtest_rolling.score_windows(nothing, *(part.draws for part in fits), **OPTIONS)
-    assert found.empty
-    tables.check(WINDOWS, found)
-    none = {"horizons": [], "windows_left_out": 0, "sample_of": None}
-    assert summary.past(found, nothing, customers=600) == none
+    assert found.totals.empty
+    tables.check(WINDOWS, found.totals)
+    tables.check(WINDOW_GROUPS, found.groups)
+    none = {"horizons": [], "groupings": {"purchases": {}, "value": {}}, "windows_left_out": 0, "sample_of": None}
+    assert summary.past(found.totals, found.groups, nothing, customers=600) == none
 
 
 @pytest.mark.usefixtures("outputs")
@@ -257,6 +328,6 @@ def test_posteriors_of_origins_come_back_as_they_were_written(compiled, rolling,
     read = run.read_posterior("bgnbd_origins")
     xr.testing.assert_equal(read, written)
     late = rolling[rolling["origin"] == LATE]
-    again = backtest_rolling.score_windows(late, read, None, **OPTIONS)
-    pd.testing.assert_frame_equal(again, backtest_rolling.score_windows(late, written, None, **OPTIONS))
+    again = backtest_rolling.score_windows(late, read, None, **OPTIONS).totals
+    pd.testing.assert_frame_equal(again, backtest_rolling.score_windows(late, written, None, **OPTIONS).totals)
     assert again.empty == (rows == "none")

@@ -337,7 +337,8 @@ def test_a_backtest_that_missed_is_a_warning_that_says_by_how_much():
         "The backtest missed: in the 39 weeks after 30 September 1997, 1,882 purchases came where 1,653 were forecast "
         "(14 % more) and 70,976 USD of value (discounted) came where 60,116 were forecast (18 % more), outside the "
         "model's own 90 % "
-        "interval. Intervals that allow for past errors, as this report's totals do, would have contained them."
+        "interval. Intervals that allow for errors known on that day, as this report's totals do, would have contained "
+        "them."
     )
 
 

@@ -114,6 +114,8 @@ WINDOWS = pd.DataFrame(
         "forecast": [100.0, 100.0, 200.0, 1.0],
         "lower": [80.0, 85.0, 180.0, 0.0],
         "upper": [120.0, 115.0, 230.0, 9.0],
+        "lower_with_misfit": [60.0, 70.0, 150.0, 0.0],
+        "upper_with_misfit": [160.0, 140.0, 250.0, 9.0],
     }
 )
 WINDOWS = labelled(WINDOWS)
@@ -435,6 +437,11 @@ def test_past_windows_stand_as_shares_of_their_forecasts_shortest_and_earliest_f
     own, came = trace(figure, "90 % if the model is right"), trace(figure, "what came")
     assert list(came.x) == [130, 90, 150]
     np.testing.assert_allclose(own.x, [90, 115, np.nan, 85, 115, np.nan, 80, 120, np.nan])
+    shown = trace(figure, "90 %, allowing for past errors")
+    np.testing.assert_allclose(shown.x, [75, 125, np.nan, 70, 140, np.nan, 60, 160, np.nan])
+    assert (
+        "in 2 of 3 windows inside the interval that allows for errors known by then, in 1" in figure.layout.meta["alt"]
+    )
     assert list(came.y) == ["13 weeks to 29 Apr 2024", "13 weeks to 29 Jul 2024", "26 weeks to 29 Jul 2024"]
     assert list(own.y[::3]) == list(came.y)
     assert came.marker.color == OBSERVED

@@ -410,6 +410,8 @@ def past_windows() -> pd.DataFrame:
             "forecast": [640.0, 20_000.0, 36_000.0],
             "lower": [590.0, 16_500.0, 31_000.0],
             "upper": [700.0, 23_500.0, 41_000.0],
+            "lower_with_misfit": [500.0, 14_000.0, 26_000.0],
+            "upper_with_misfit": [800.0, 27_000.0, 49_000.0],
             "coverage": [0.95, 0.94, 0.91],
         }
     )
@@ -423,6 +425,7 @@ def test_past_windows_are_shown_with_their_error_and_their_interval():
     assert {said(column): said(cell) for column, cell in table.iloc[1].items()} == {
         "Customers": "2,300",
         "Value (USD) forecast": "36,000",
+        "Total: 90 %, allowing for errors known by then": "26,000 to 49,000",
         "Total: 90 % if the model is right": "31,000 to 41,000",
         "Came": "45,000",
         "Off": "+25 %",
@@ -435,7 +438,7 @@ def test_past_windows_are_shown_with_their_error_and_their_interval():
 
 def test_the_title_of_the_past_counts_totals_inside():
     assert windows.title(past_windows()) == (
-        "Past totals inside the model's own interval: 1 of 1 (13 weeks), 0 of 1 (26 weeks)"
+        "Past totals inside the interval, by what was known before: 1 of 1 (13 weeks), 1 of 1 (26 weeks)"
     )
     assert windows.title(past_windows().head(1)) == "No past window to test on"  # purchases are not value
 
@@ -446,9 +449,9 @@ def test_tested_segments_come_in_the_readers_order_and_say_what_missed():
             "grouping": ["base", "rfm_segment", "rfm_segment", "cohort"],
             "group": ["all customers", "Lost", "Champions", "1997-01"],
             "customers": [10, 6, 4, 10],
-            "value_forecast": [1000.0, 100.0, 900.0, 1000.0],
-            "value_lower": [800.0, 50.0, 700.0, 800.0],
-            "value_upper": [1200.0, 150.0, 1100.0, 1200.0],
+            "value_forecast_with_misfit": [1000.0, 100.0, 900.0, 1000.0],
+            "value_lower_with_misfit": [800.0, 50.0, 700.0, 800.0],
+            "value_upper_with_misfit": [1200.0, 150.0, 1100.0, 1200.0],
             "value_actual": [1400.0, 150.0, 1250.0, 1400.0],
         }
     )

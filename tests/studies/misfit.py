@@ -143,14 +143,13 @@ def forecast(number: int, *, world: str, seed: int) -> dict[str, float]:
         interval=INTERVAL,
         seed=one_seed,
         workers=1,
-    )
+    ).groups
     today = known_at(log, WEEKS_SEEN)
     joint = draws.pair(sampling.sample(_model(), today, settings), None, DRAWS)
     options = {"interval": INTERVAL, "seed": one_seed, "workers": 1}
     scored = holdout.score(today, today, joint, Horizon(AHEAD), origin=today["origin"].iloc[0], **options)
-    past = misfit.evidence(windows, {})
-    factor = misfit.factors(past, draws=DRAWS, seed=one_seed)["purchases"]
-    lower, upper = misfit.limits_with(scored.totals.purchases, factor, interval=INTERVAL)[:, 0]
+    factor = misfit.factors(windows, weeks=AHEAD, draws=DRAWS, seed=one_seed)["purchases"]
+    lower, upper = misfit.limits_with(scored.totals.purchases[:, 0], factor, interval=INTERVAL)
     total = scored.total
     return {
         "actual": total["purchases_actual"],
@@ -159,7 +158,7 @@ def forecast(number: int, *, world: str, seed: int) -> dict[str, float]:
         "upper": total["purchases_upper"],
         "lower_with_misfit": lower,
         "upper_with_misfit": upper,
-        "windows": len(windows),
+        "windows": int((windows["grouping"] == "base").sum()),
     }
 
 

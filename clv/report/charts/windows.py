@@ -7,7 +7,10 @@ import plotly.graph_objects as go
 from clv.report.charts.canvas import blank_chart, mark_at, new_chart
 from clv.report.figures.style import MODEL, OBSERVED
 from clv.report.labels import interval_of
-from clv.words import if_right, percent
+from clv.words import if_right, percent, possible
+
+# The limits that readers are shown, by what was known at each origin, and those of the model alone.
+_SHOWN, _OWN = ["lower_with_misfit", "upper_with_misfit"], ["lower", "upper"]
 
 
 def chart_windows(windows: pd.DataFrame) -> go.Figure:
@@ -26,15 +29,17 @@ def chart_windows(windows: pd.DataFrame) -> go.Figure:
         f"{row.horizon_weeks} weeks to {row.origin + pd.Timedelta(weeks=row.horizon_weeks):%d %b %Y}"
         for row in rows.itertuples()
     ]
-    share = 100 * rows[["lower", "upper", "actual"]].div(rows["forecast"], axis="index")
-    figure.add_scatter(
-        y=np.repeat(names, 3),
-        x=np.column_stack([share[["lower", "upper"]], np.full(len(rows), np.nan)]).ravel(),
-        mode="lines",
-        line={"color": MODEL, "width": 5},
-        name=if_right(interval_of(windows)),
-        hoverinfo="skip",
-    )
+    share = 100 * rows[[*_SHOWN, *_OWN, "actual"]].div(rows["forecast"], axis="index")
+    level = interval_of(windows)
+    for limits, width, name in ((_SHOWN, 2, possible(level)), (_OWN, 6, if_right(level))):
+        figure.add_scatter(
+            y=np.repeat(names, 3),
+            x=np.column_stack([share[limits], np.full(len(rows), np.nan)]).ravel(),
+            mode="lines",
+            line={"color": MODEL, "width": width},
+            name=name,
+            hoverinfo="skip",
+        )
     figure.add_scatter(
         y=names,
         x=share["actual"],
@@ -50,19 +55,21 @@ def chart_windows(windows: pd.DataFrame) -> go.Figure:
 
 
 def title(windows: pd.DataFrame) -> str:
-    """Say in how many past windows of each length the total value lay inside the interval that the model announced."""
+    """Say in how many past windows of each length the total value lay inside the interval that allowed for misfit."""
     rows = windows[windows["outcome"] == "value"]
     if rows.empty:
         return "No past window to test on"
-    inside = rows["actual"].between(rows["lower"], rows["upper"]).groupby(rows["horizon_weeks"])
+    inside = rows["actual"].between(*(rows[limit] for limit in _SHOWN)).groupby(rows["horizon_weeks"])
     parts = [f"{held.sum()} of {len(held)} ({weeks} weeks)" for weeks, held in inside]
-    return f"Past totals inside the model's own interval: {', '.join(parts)}"
+    return f"Past totals inside the interval, by what was known before: {', '.join(parts)}"
 
 
 def sentence(rows: pd.DataFrame) -> str:
     """Return how far past windows were off; `rows` are those of one outcome of table WINDOWS."""
-    share, inside = rows["actual"] / rows["forecast"], rows["actual"].between(rows["lower"], rows["upper"])
+    share = rows["actual"] / rows["forecast"]
+    shown, own = (rows["actual"].between(rows[low], rows[high]).sum() for low, high in (_SHOWN, _OWN))
     return (
-        f"What came lay between {percent(share.min())} and {percent(share.max())} of the forecast, in {inside.sum()} "
-        f"of {len(rows)} windows inside the interval that holds if the model is right."
+        f"What came lay between {percent(share.min())} and {percent(share.max())} of the forecast, in {shown} of "
+        f"{len(rows)} windows inside the interval that allows for errors known by then, in {own} inside the one that "
+        "holds if the model is right."
     )

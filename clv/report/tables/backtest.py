@@ -31,15 +31,16 @@ def windows_table(windows: pd.DataFrame, outcome: str) -> Words:
     """Return the past windows of table WINDOWS as people read them: purchases or value forecast and what came."""
     rows = windows[windows["outcome"] == outcome]
     unit = "Purchases" if outcome == "purchases" else f"Value ({currency_of(windows)})"
-    written = count if outcome == "purchases" else amount
+    written, level = count if outcome == "purchases" else amount, percent(interval_of(windows))
     names = [f"from {row.origin:%d %b %Y}, {row.horizon_weeks} weeks".replace(" ", NBSP) for row in rows.itertuples()]
     return Words(
         {
             "Customers": rows["customers"].map(count),
             f"{unit} forecast": rows["forecast"].map(written),
-            f"Total: {percent(interval_of(windows))} if the model is right": [
-                f"{written(row.lower)} to {written(row.upper)}".replace(" ", NBSP) for row in rows.itertuples()
-            ],
+            f"Total: {level}, allowing for errors known by then": ranges(
+                rows["lower_with_misfit"], rows["upper_with_misfit"], written
+            ),
+            f"Total: {level} if the model is right": ranges(rows["lower"], rows["upper"], written),
             "Came": rows["actual"].map(written),
             "Off": (rows["actual"] / rows["forecast"] - 1).map(_signed),
             "Single customers inside": rows["coverage"].map(percent),
@@ -50,15 +51,15 @@ def windows_table(windows: pd.DataFrame, outcome: str) -> Words:
 def tested_segments_table(groups: pd.DataFrame) -> Words:
     """Return what segments were forecast to bring and brought; `groups` is table BACKTEST_GROUPS."""
     rows = of_grouping(groups, "rfm_segment")
-    inside = rows["value_actual"].between(rows["value_lower"], rows["value_upper"])
+    lower, upper = rows["value_lower_with_misfit"], rows["value_upper_with_misfit"]
+    inside = rows["value_actual"].between(lower, upper)
+    level = percent(interval_of(groups))
     return (
         Words(
             {
                 "Customers": rows["customers"].map(count),
-                f"Value forecast ({currency_of(groups)})": rows["value_forecast"].map(amount),
-                f"Total: {percent(interval_of(groups))} if the model is right": ranges(
-                    rows["value_lower"], rows["value_upper"]
-                ),
+                f"Value forecast ({currency_of(groups)})": rows["value_forecast_with_misfit"].map(amount),
+                f"Total: {level}, allowing for errors known by then": ranges(lower, upper),
                 "Came": rows["value_actual"].map(amount),
                 "Inside": inside.map({True: "yes", False: "no"}),
             }

@@ -5,13 +5,11 @@ from typing import Any
 import numpy as np
 
 from clv.report.key_figures import Figures
-from clv.words import count, day, money, percent, weeks
+from clv.report.text.windows import misfit_in_words, one_sided, past_windows
+from clv.words import NBSP, count, day, money, percent, span, weeks
 
-# So improbable a number of missed totals, were the intervals right, is a verdict on them.
-_TOO_MANY_MISSES = 0.05
 _CLEARLY = 3.0  # standard errors
 _ALIKE = 0.05  # two scores closer than that are no reason to prefer one
-_ENOUGH_WINDOWS = 5  # that fell on one side of their forecasts to be worth a sentence
 
 
 def backtest_in_words(figures: Figures) -> str:
@@ -32,7 +30,7 @@ def further_tests_in_words(figures: Figures) -> str:
     if test is None:
         return ""
     parts = [
-        _past_windows(figures, test),
+        past_windows(figures, test),
         _single_customers(figures, test),
         _ranking(test),
         _without_a_model(test),
@@ -53,9 +51,15 @@ def intervals_of_customers(value: Figures, interval: float) -> list[tuple[str, s
     return rows
 
 
-def of_few(inside: int, number: int, interval: float) -> str:
-    """Return what so few windows can say of an interval: that it is wrong, or nothing."""
-    return "missed" if _at_most(inside, number, interval) < _TOO_MANY_MISSES else "too few tests to tell"
+def inside_shown(outcome: Figures) -> bool:
+    """Return whether what came lay inside the interval that is shown, by what was known at its origin."""
+    limits = outcome["with_misfit"] or outcome["forecast"]
+    return bool(limits["lower"] <= outcome["actual"] <= limits["upper"])
+
+
+def would_have_contained(outcomes: list[Figures]) -> str:
+    held = [inside_shown(outcome) for outcome in outcomes]
+    return "contained both" if all(held) else "contained one" if any(held) else "contained neither"
 
 
 def better(larger: float, smaller: float) -> str:
@@ -63,17 +67,6 @@ def better(larger: float, smaller: float) -> str:
     if abs(larger - smaller) <= _ALIKE * max(abs(larger), abs(smaller)):
         return "about the same"
     return "better" if larger > smaller else "worse"
-
-
-def one_sided(test: Figures) -> str:
-    """Return whether the main test and all past windows, if not too few, brought less value than forecast, or more."""
-    off = [row["value"]["off"] for row in test["horizons"]]
-    main = test["value"]["actual"] - test["value"]["forecast"]["mean"]
-    if sum(row["n_windows"] for row in test["horizons"]) < _ENOUGH_WINDOWS:
-        return ""
-    if main < 0 and all(row["highest"] < 0 for row in off):
-        return "less"
-    return "more" if main > 0 and all(row["lowest"] > 0 for row in off) else ""
 
 
 def held(share: float, level: float, customers: float) -> str:
@@ -92,15 +85,16 @@ def _beyond_luck(share: float, level: float, customers: float) -> int:
     return int(share > level + luck) - int(share < level - luck)
 
 
-def windows_in_words(horizons: list[dict[str, Any]], outcome: str, *, interval: float) -> str:
-    """Return what past windows say of the totals of `outcome`, one sentence per length, as a Markdown list."""
-    found = [f"- {_verdict(row, outcome, interval)}" for row in horizons]
-    return "\n".join(found) or "No past window has enough history and repeat customers before it to be tested on."
-
-
 def _main_test(figures: Figures, test: Figures) -> str:
     value, purchases, currency = test["value"], test["purchases"], figures["currency"]
     level = percent(figures["interval"])
+    wider = (
+        f" Intervals as this report shows them, allowing for errors that were known on that day, would have been "
+        f"{count(purchases['with_misfit']['lower'])} to {count(purchases['with_misfit']['upper'])} and "
+        f"{span(value['with_misfit'])}{NBSP}{currency}: they {would_have_contained([purchases, value])}."
+        if value["with_misfit"]
+        else ""
+    )
     return (
         f"**Test on held-out data.** The model was fitted on the purchases up to {day(test['origin'])} and forecast "
         f"the following {weeks(test['horizon_weeks'])} for the {count(test['n_customers'])} customers known then. "
@@ -108,7 +102,7 @@ def _main_test(figures: Figures, test: Figures) -> str:
         f"(the model's own {level} interval: {count(purchases['forecast']['lower'])} to "
         f"{count(purchases['forecast']['upper'])}); discounted to that day they were worth "
         f"{money(value['actual'], currency)} where {money(value['forecast']['mean'], currency)} were expected "
-        f"({money(value['forecast']['lower'], currency)} to {money(value['forecast']['upper'], currency)})."
+        f"({money(value['forecast']['lower'], currency)} to {money(value['forecast']['upper'], currency)}).{wider}"
     )
 
 
@@ -121,89 +115,6 @@ def _direction(test: Figures) -> str:
     return (
         f"**One direction.** Every past window tested brought {side} value than was forecast, by {percent(min(off))} "
         f"to {percent(max(off))}. They share weeks and customers, so that is less evidence than it seems."
-    )
-
-
-def _past_windows(figures: Figures, test: Figures) -> str:
-    left_out, base = test["windows_left_out"], test["sample_of"]
-    if not test["horizons"] and not left_out:
-        return f"**Past windows.** {windows_in_words([], 'value', interval=figures['interval'])}"
-    lost = f" {count(left_out)} more could not be fitted and are left out." if left_out else ""
-    sample = (
-        f" Of the {count(base)} customers a sample was tested: the interval of all of them is narrower than those "
-        "tested."
-        if base
-        else ""
-    )
-    head = "**Past windows.** The model was fitted again at earlier days, each time asked what came next."
-    return f"{head}{lost}{sample}\n\n{windows_in_words(test['horizons'], 'value', interval=figures['interval'])}"
-
-
-def _verdict(row: Figures, outcome: str, interval: float) -> str:
-    """Return what the windows of one length say; one window is no rate, and no error is ever corrected by another."""
-    found, number, level = row[outcome], row["n_windows"], percent(interval)
-    ahead = f"{weeks(row['horizon_weeks'])} ahead"
-    if number == 1:
-        inside = "inside" if found["inside"] else "**outside**"
-        return (
-            f"{ahead}, one window: what came lay {_off(found['off']['highest'])} the forecast, {inside} the model's "
-            "own interval of the total. One window says nothing about how often."
-        )
-    same = "of the same customers" if row["same_customers"] else "they share customers"
-    probability = _at_most(found["inside"], number, interval)
-    verdict = (
-        f"**Were they independent, a right {level} interval would do so badly once in {1 / probability:,.0f} times: "
-        "the "
-        "model's own intervals of totals are too narrow here.**"
-        if probability < _TOO_MANY_MISSES
-        else f"So few windows agree with {level}, and with much less."
-    )
-    low, high = found["off"]["lowest"], found["off"]["highest"]
-    return (
-        f"{ahead}, {number} windows ({same}, so they count for fewer): the model's own {level} interval of the total "
-        f"{outcome} contained what "
-        f"came in {found['inside']}. {verdict} What came lay between {_off(low)} and {_off(high)} the forecast; the "
-        f"intervals of single customers contained the outcomes of {_range(found['coverage'])}."
-    )
-
-
-def _at_most(inside: int, number: int, interval: float) -> float:
-    """Return the probability of at most `inside` hits in `number` windows if intervals hold as they say."""
-    from scipy.stats import binom
-
-    return float(binom.cdf(inside, number, interval))
-
-
-def _off(error: float) -> str:
-    return f"{percent(abs(error))} {'above' if error > 0 else 'below'}"
-
-
-def _range(shares: Figures) -> str:
-    low, high = percent(shares["lowest"]), percent(shares["highest"])
-    return f"{low} of them" if low == high else f"{low} to {high} of them"
-
-
-def misfit_in_words(misfit: Figures | None, *, horizon_weeks: float) -> str:
-    """Return what the intervals of totals allow for, and from which tests that was learnt."""
-    if misfit is None:
-        return (
-            "Without a backtest nobody knows how wrong the model is here; intervals of totals hold only if it is right."
-        )
-    windows = "the one window" if misfit["n_windows"] == 1 else f"the {misfit['n_windows']} windows"
-    low, high = (percent(limit) for limit in misfit["tau_range"]["value"])
-    further = (
-        f" This report looks {weeks(horizon_weeks)} ahead, further than those tests: errors that far ahead may be "
-        "larger."
-        if horizon_weeks > misfit["horizon_weeks"]
-        else ""
-    )
-    return (
-        f"**What the intervals allow for.** Intervals of totals allow for a model as wrong as it was in {windows} of "
-        f"{weeks(misfit['horizon_weeks'])}: typically by {percent(misfit['tau']['value'])} in value (so few tests "
-        f"leave anything from {low} to {high} possible) and {percent(misfit['tau']['purchases'])} in purchases, either "
-        "way. The expected value itself is never moved by them: so few tests are no ground for a correction. *If the "
-        "model is right* names the interval without that allowance. A segment may be further off than the whole, as "
-        f"the table of segments shows. Intervals of single customers are left as they are.{further}"
     )
 
 
@@ -236,18 +147,31 @@ def _ranking(test: Figures) -> str:
 
 def _without_a_model(test: Figures) -> str:
     naive, purchases, value = test["naive"], test["purchases"], test["value"]
-    better = "smaller" if value["mae"] < naive["nobody_value_mae"] else "**larger**"
     return (
         f"**Against no model.** The mean absolute error was {purchases['mae']:.2f} purchases per customer; assuming "
         "that "
         f"everybody goes on as before gives {naive['past_rate_mae']:.2f} and a total of "
         f"{count(naive['past_rate_total'])}, and that nobody buys again {naive['nobody_mae']:.2f}. In value it was "
-        f"{value['mae']:,.2f}, {better} than that of nobody buying again ({naive['nobody_value_mae']:,.2f}): this "
-        "error "
-        f"rewards forecasting zero. The score that judges whole distributions, the CRPS, is {value['crps']:,.2f} in "
-        "value "
-        "and would be the absolute error for a single number."
+        f"{value['mae']:,.2f}, that of nobody buying again {naive['nobody_value_mae']:,.2f}: this error rewards "
+        "forecasting zero. The score that judges whole distributions, the CRPS, is "
+        f"{value['crps']:,.2f} in value and would be the absolute error for a single number. "
+        f"{without_a_model(test['better_without_a_model']) or 'No rule without a model that was tried did better'}."
     )
+
+
+_MEASURES = {
+    "customer": "mean error of a customer {naive:,.2f} against {forecast:,.2f}",
+    "total": "error of the total {naive:,.0f} against {forecast:,.0f}",
+    "ranking": "ranking, as a distance from perfect, {naive:.2f} against {forecast:.2f}",
+}
+
+
+def without_a_model(rules: list[dict[str, Any]]) -> str:
+    """Name the rules without a model that did better than the forecast, and by what; nothing where none did."""
+    if not rules:
+        return ""
+    named = [f"{row['rule']} in {row['outcome']} ({_MEASURES[row['measure']].format(**row)})" for row in rules]
+    return f"Better than the forecast: {'; '.join(named)}"
 
 
 def _where_wrong(figures: Figures, test: Figures) -> str:

@@ -10,10 +10,12 @@ from clv.report.text.backtests import (
     better,
     further_tests_in_words,
     held,
+    inside_shown,
     intervals_of_customers,
-    of_few,
-    one_sided,
+    without_a_model,
+    would_have_contained,
 )
+from clv.report.text.windows import intervals_of_groups, of_few, one_sided
 from clv.words import count, day, money, percent, weeks
 
 
@@ -26,12 +28,17 @@ def in_short(figures: Figures) -> str:
     inside = {(True, True): "both inside", (False, False): "both **outside**"}
     verdict = inside.get((purchases["inside"], value["inside"]), "one of them **outside**")
     side, windows = one_sided(test), sum(row["n_windows"] for row in test["horizons"])
+    wider = (
+        f"; intervals of this report, by what was known then, {would_have_contained([purchases, value])}"
+        if purchases["with_misfit"]
+        else ""
+    )
     always = f"; all {windows} past windows, which overlap, brought **{side}** value than forecast" if side else ""
     return (
         f"Tested on the {weeks(test['horizon_weeks'])} after {day(test['origin'])}: "
         f"{count(purchases['forecast']['mean'])} purchases worth {money(value['forecast']['mean'], currency)} were "
         f"forecast, {count(purchases['actual'])} worth {money(value['actual'], currency)} came, {verdict} the model's "
-        f"own {percent(figures['interval'])} interval{always}."
+        f"own {percent(figures['interval'])} interval{wider}{always}."
     )
 
 
@@ -52,16 +59,18 @@ def answers(figures: Figures) -> list[tuple[str, str, str]]:
         (
             "Was the total right?",
             f"{money(value['forecast']['mean'], currency)} forecast, {money(value['actual'], currency)} came",
-            held[value["inside"]],
+            held[inside_shown(value)],
         ),
         *(
             (
                 f"Were totals {weeks(row['horizon_weeks'])} ahead right before?",
-                f"the model's own {level} interval contained {row['value']['inside']} of {row['n_windows']}",
-                of_few(row["value"]["inside"], row["n_windows"], figures["interval"]),
+                f"the {level} interval, by what was known before, contained {row['value']['inside_with_misfit']} of "
+                f"{row['n_windows']}; the model's own {row['value']['inside']}",
+                of_few(row["value"]["inside_with_misfit"], row["n_windows"], figures["interval"]),
             )
             for row in test["horizons"]
         ),
+        *intervals_of_groups(test["groupings"]["value"], figures["interval"]),
         *intervals_of_customers(value, figures["interval"]),
     ]
     if gini["forecast"] is not None:
@@ -76,7 +85,12 @@ def answers(figures: Figures) -> list[tuple[str, str, str]]:
         f"purchases per customer were forecast with a score (CRPS) of {score:.2f}; going on as before scores "
         f"{naive['past_rate_mae']:.2f}, nobody buying {naive['nobody_mae']:.2f}; lower is better"
     )
-    return [*found, ("Does it beat having no model?", errors, better(rivals, score))]
+    rules = without_a_model(test["better_without_a_model"])
+    return [
+        *found,
+        ("Does it beat having no model?", errors, better(rivals, score)),
+        ("Did a rule without a model do better?", rules or "none that was tried", "yes" if rules else "no"),
+    ]
 
 
 def purchases_in_words(outcome: Figures | None, *, horizon_weeks: float, interval: float) -> str:
