@@ -23,7 +23,7 @@ AGE, WEEKS, DISCOUNT = 12.0, 10.0, 0.01
 
 def lives(n: int, r: float, alpha: float, a: float, b: float, *, age, weeks: float, seed: int) -> pd.DataFrame:
     """Tell `n` lives event by event, the first purchase a chance to leave like all others: history and future."""
-    rng = np.random.default_rng(seed)
+    rng, age = np.random.default_rng(seed), np.broadcast_to(age, n)
     rate, leave = rng.gamma(r, 1 / alpha, n), rng.beta(a, b, n)
     told = pd.DataFrame(
         {"frequency": np.zeros(n, int), "recency": 0.0, "T": age, "alive": True, "later": 0, "worth": 0.0}
@@ -38,7 +38,7 @@ def lives(n: int, r: float, alpha: float, a: float, b: float, *, age, weeks: flo
         columns["frequency"][past] += 1
         columns["recency"][past] = clock[past]
         columns["later"][then] += 1
-        columns["worth"][then] += np.exp(-DISCOUNT * (clock[then] - age))
+        columns["worth"][then] += np.exp(-DISCOUNT * (clock[then] - age[then]))
         left = here & (rng.random(n) < leave)
         columns["alive"][left & past] = False
         here &= ~left
