@@ -154,6 +154,14 @@ def _format_lines(found: Recognised) -> Iterator[str]:
     for decimal, thousands in found.number_formats:
         yield f"# decimal: {_quoted(decimal)}"
         yield _noted(f"# thousands: {_quoted(thousands) if thousands else 'null'}", "with the line above")
+    for key in ("keep_rows", "refund_rows"):
+        lines = [
+            f"{_quoted(column)}: [{', '.join(map(_quoted, values))}]"
+            for one, column, values in found.row_lines
+            if one == key
+        ]
+        if lines:
+            yield _noted(f"# {key}: {{{', '.join(lines)}}}", "correct it and remove the #")
 
 
 def _noted(line: str, comment: str) -> str:

@@ -12,6 +12,7 @@ from clv.errors import InputError
 from clv.transactions.amounts import Notation, amounts, currency, notation, questions, settle
 from clv.transactions.currencies import words
 from clv.transactions.notation import MOST, Dates, number_styles, read_number
+from clv.transactions.states import carried, find_states
 from clv.transactions.synonyms import (
     ASKED,
     FEW,
@@ -45,7 +46,8 @@ def recognise(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Recogni
     if not names or not rows:
         raise InputError("a log needs a header and at least one row to be recognised: give a file with transactions.")
     _refuse_headless(names)
-    columns = [ColumnLook(name, [row[at] if at < len(row) else None for row in rows]) for at, name in enumerate(names)]
+    looks = [ColumnLook(name, [row[at] if at < len(row) else None for row in rows]) for at, name in enumerate(names)]
+    columns = carried(looks)
     named, about_names = _choose(columns)
     chosen, about_money, price_in_doubt = settle(named)
     dates = (chosen["date"].dates if "date" in chosen else None) or Dates()
@@ -56,6 +58,7 @@ def recognise(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Recogni
     decimal, thousands = how.stated[0]
     money = amounts(how.columns, how.styles)
     code, about_currency = currency(chosen)
+    states = tuple(find_states(columns, chosen, money))
     return Recognised(
         columns={role: chosen[role].name for role in NAMES if role in chosen},
         shape="line_items" if _orders_have_lines(named) else "transactions",
@@ -68,7 +71,11 @@ def recognise(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Recogni
         currency=code,
         first_day=days[few] if days else None,
         last_day=days[-1 - few] if days else None,
-        questions=(*about_names, *about_money, *_observations(chosen, how, money), *about_currency),
+        questions=(
+            *(*about_names, *about_money, *_observations(chosen, how, money)),
+            *(*(state.question for state in states), *about_currency),
+        ),
+        row_lines=tuple(line for state in states for line in state.lines),
         number_formats=tuple(how.stated) if len(how.stated) > 1 else (),
         price_in_doubt=price_in_doubt,
     )
@@ -119,7 +126,7 @@ def _fits(role: str, column: ColumnLook) -> bool:
     style = number_styles(filled)[0]
     numbers = [read_number(value, style) for value in filled]
     is_numeric = len(filled) - numbers.count(None) >= MOST * len(filled)
-    if role in MONEY:
+    if role in MONEY or role == "refunded_amount":
         return is_numeric
     if role == "currency":
         return all(re.fullmatch(r"[A-Za-z]{3}", text) or text in words() for text in texts)

@@ -35,6 +35,7 @@ NAMES = {
         produkt produit producto articulo description bezeichnung""",
     "currency": "currency isocurrency wahrung waehrung devise monnaie moneda divisa",
     "country": "country land pays pais",
+    "refunded_amount": "refundedamount totalrefunded amountrefunded refundamount",
 }
 RANKS = {role: {name: rank for rank, name in enumerate(names.split())} for role, names in NAMES.items()}
 NUMBER_WORD = re.compile(r"(id|no|nr|num|number|nummer|numero|code|key|ref)$")
@@ -76,6 +77,7 @@ class Recognised:
     questions: tuple[str, ...]
     number_formats: tuple[tuple[str | dict[str, str], str | dict[str, str] | None], ...] = ()  # those in doubt
     price_in_doubt: bool = False  # of one piece, or of the line
+    row_lines: tuple[tuple[str, str, tuple[str, ...]], ...] = ()  # key, column, values: which rows may be no purchases
 
 
 @dataclass(frozen=True, eq=False)

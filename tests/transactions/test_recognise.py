@@ -207,7 +207,7 @@ SHOPS: dict[str, tuple[dict[str, Values | tuple[Values, str]], str, str | None]]
             "id": (lambda row: f"ch_{row:04}", "order_id"),
             "Created (UTC)": (day("%Y-%m-%d %H:%M:%S"), "date"),
             "Amount": (money, "amount"),
-            "Amount Refunded": ["0.00"],
+            "Amount Refunded": (["0.00"], "refunded_amount"),
             "Currency": (["usd"], "currency"),
             "Fee": ["0.30"],
             "Customer ID": (lambda row: f"cus_{row % 17}", "customer_id"),

@@ -1,0 +1,118 @@
+"""Columns of an unknown log whose few values may say that a row is no purchase: a status, a type, a mark of a test.
+
+Which values count is asked, never guessed: the params file gets a line to correct and to uncomment.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from clv.transactions.synonyms import Chosen, ColumnLook, rank_of, shown, whole_percent
+
+FEW_VALUES = 12  # a column with more is no state
+SHOWN_VALUES = 6
+_NAMED = re.compile(
+    r"(status|state|type|event|action|kind|cancel\w*|void\w*|test\w*|deleted|returned|refunded|failed|paid|zustand|vorgang"
+    r"|storn\w*|belegart|art|statut|etat|estado|tipo)"
+)
+_MARKS = re.compile(r"(cancel\w*|void\w*|test\w*|deleted|returned|refunded|failed|storn\w*)")  # filled: no purchase
+_NO = re.compile(r"(|0|n|no|false|f|none|nein|non)", re.IGNORECASE)
+_NO_PURCHASE = re.compile(
+    r"^(?!part).*refunded|cancel|void|fail|declin|pending|reject|charge.?back|\btest\b|view|(?<![a-z])cart(?!on)|abandon|expired|unpaid|draft"
+    r"|on.hold|returned|closed|delet|storniert|abgebrochen|fehlgeschlagen|annul|rembours[ée]|devuelt",
+    re.IGNORECASE,
+)
+_REFUND = re.compile(
+    r"\b(refund|return|credit.?note|gutschrift|retoure|erstattung|storno|avoir|remboursement|devoluci[oó]n|reembolso)s?\b",
+    re.IGNORECASE,
+)
+_FIRST_LINES = (0.1, 0.9)  # share of rows that are further lines of an order, where its fields stand on the first only
+
+
+@dataclass(frozen=True)
+class States:
+    """A column that may tell rows apart: what to ask, and the lines a params file might say."""
+
+    question: str
+    lines: tuple[tuple[str, str, tuple[str, ...]], ...]  # key, column, values
+
+
+def carried(columns: list[ColumnLook]) -> list[ColumnLook]:
+    """Return the columns with what stands on the first line of an order only (its number, customer, date) on all."""
+    roles = ("order_id", "customer_id", "date")
+    patterns: dict[tuple[bool, ...], list[ColumnLook]] = defaultdict(list)
+    for column in columns:
+        blank = tuple(value is None or not str(value).strip() for value in column.values)
+        if not blank[0] and _FIRST_LINES[0] < sum(blank) / len(blank) < _FIRST_LINES[1]:
+            patterns[blank].append(column)
+    for together in patterns.values():
+        if all(any(rank_of(role, column.name) for column in together) for role in roles):
+            return [ColumnLook(column.name, _down(column)) if column in together else column for column in columns]
+    return columns
+
+
+def find_states(columns: Sequence[ColumnLook], chosen: Chosen, money: Sequence[Decimal | None]) -> Iterator[States]:
+    """Return what to ask of the columns that no role has taken and that look like a state."""
+    orders = chosen["order_id"].values if "order_id" in chosen else []
+    for column in columns:
+        if column in chosen.values():
+            continue
+        texts = _of_order(column, orders)
+        counts = Counter(texts)
+        named = any(_NAMED.fullmatch(word) for word in _words(column.name))
+        mark = any(_MARKS.fullmatch(word) for word in _words(column.name))
+        if mark and "" in counts and len(counts) > FEW_VALUES and column.dates:
+            texts = ["filled" if text else "" for text in texts]
+            counts = Counter(texts)
+        if not 2 <= len(counts) <= FEW_VALUES or _counts_something(counts):
+            continue
+        if named or any(_NO_PURCHASE.search(text) or _REFUND.search(text) for text in counts):
+            yield _asked(column, texts, counts, mark, money)
+
+
+def _asked(
+    column: ColumnLook, texts: list[str], counts: Counter[str], mark: bool, money: Sequence[Decimal | None]
+) -> States:
+    sums: dict[str, Decimal] = defaultdict(Decimal)
+    for text, amount in zip(texts, money, strict=False):
+        sums[text] += amount or 0
+    held = [
+        f"{shown(text) or '(blank)'} {whole_percent(rows / len(texts))} of the rows ({sums[text]:,.2f})"
+        for text, rows in counts.most_common(SHOWN_VALUES)
+    ]
+    more = f" and {len(counts) - SHOWN_VALUES} more" if len(counts) > SHOWN_VALUES else ""
+    refunds = tuple(text for text in counts if _REFUND.search(text))
+    bad = {text for text in counts if (mark and not _NO.fullmatch(text)) or _NO_PURCHASE.search(text)} - set(refunds)
+    kept = tuple(text for text in counts if text not in bad)
+    lines = [("keep_rows", column.name, kept)] if bad or not refunds else []
+    lines += [("refund_rows", column.name, refunds)] if refunds else []
+    return States(
+        f"{column} holds {', '.join(held)}{more}: are all purchases? If not, state keep_rows, drop_rows or"
+        " refund_rows.",
+        tuple(lines),
+    )
+
+
+def _of_order(column: ColumnLook, orders: Sequence[object]) -> list[str]:
+    """Return a column's texts; a blank has what another line of its order says."""
+    texts = ["" if value is None or value != value else str(value).strip() for value in column.values]
+    said = {order: text for order, text in zip(orders, texts, strict=False) if order is not None and text}
+    return [text or said.get(order, "") for text, order in zip(texts, orders, strict=False)] if orders else texts
+
+
+def _counts_something(counts: Counter[str]) -> bool:
+    numbers = [text for text in counts if re.fullmatch(r"[-+]?[\d.,]+", text)]
+    return len(numbers) == len(counts.keys() - {""}) and not {*numbers} <= {"0", "1"}
+
+
+def _down(column: ColumnLook) -> list[object]:
+    values: list[object] = []
+    for value in column.values:
+        values.append(value if value is not None and str(value).strip() else values[-1])
+    return values
+
+
+def _words(name: str) -> list[str]:
+    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]

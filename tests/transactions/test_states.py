@@ -1,0 +1,86 @@
+"""What states promises: a column of few words that may say "no purchase" is asked about, and others are left alone."""
+
+import pytest
+
+from clv.run.new_params import params_text
+from clv.transactions.recognise import recognise
+
+
+def recognised(values, *, name="Status", orders=None):
+    """Recognise a log of forty purchases for 10.00, in which a column repeats these values."""
+    rows = [
+        (f"c{number % 9}", f"2024-01-{1 + number % 28:02d}", "10.00", orders(number) if orders else f"o{number}", value)
+        for number in range(40)
+        for value in [values[number % len(values)]]
+    ]
+    return recognise(["customer", "date", "amount", "order", name], rows)
+
+
+def asked(found):
+    return [question for question in found.questions if "keep_rows" in question]
+
+
+def test_a_status_is_asked_about_with_shares_and_money():
+    found = recognised(["Paid", "Paid", "Paid", "Failed"])
+    assert asked(found) == [
+        "`Status` holds Paid 75 % of the rows (300.00), Failed 25 % of the rows (100.00): are all purchases? If not,"
+        " state keep_rows, drop_rows or refund_rows."
+    ]
+    assert found.row_lines == (("keep_rows", "Status", ("Paid",)),)
+
+
+def test_the_params_file_holds_the_lines_to_correct():
+    text = params_text(recognised(["Sale", "Sale", "Refund"], name="Type"), source="till.csv")
+    assert "# refund_rows: {Type: [Refund]} " in text
+    assert "keep_rows: {" not in text
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "lines"),
+    [
+        ("Financial Status", ["paid", "partially_refunded", "refunded"], ("paid", "partially_refunded")),
+        ("Event", ["purchase", "view", "add_to_cart"], ("purchase",)),
+        ("is_test", ["", "", "1"], ("",)),
+        ("Cancelled", ["no", "no", "yes"], ("no",)),
+        ("Cancelled at", ["", "", *(f"2024-02-{day}" for day in range(10, 28))], ("",)),
+        ("Payment result", ["ok", "declined"], ("ok",)),
+    ],
+)
+def test_what_looks_like_no_purchase_is_left_out_of_the_line(name, values, lines):
+    assert recognised(values, name=name).row_lines == (("keep_rows", name, lines),)
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("Status", ["Paid"]),  # all alike
+        ("Shop", ["Paris", "Lyon"]),
+        ("Type", [f"kind {number}" for number in range(20)]),
+        ("Test score", ["1", "2", "3"]),
+        ("Note", ["", "please ring twice"]),
+    ],
+)
+def test_other_columns_are_left_alone(name, values):
+    assert asked(recognised(values, name=name)) == []
+
+
+def test_a_status_on_the_first_line_is_that_of_the_order():
+    found = recognised(["paid", "", "voided", ""], orders=lambda number: f"o{number // 2}")
+    assert "paid 50 % of the rows (200.00), voided 50 % of the rows (200.00)" in asked(found)[0]
+
+
+def test_order_customer_and_date_on_first_lines_only_are_recognised():
+    rows = [
+        (f"B{n}", f"K{n % 9}", f"2024-01-{1 + n % 28:02d}", "p", "1", "5.00")
+        if first
+        else ("", "", "", "q", "1", "5.00")
+        for n in range(30)
+        for first in (True, False, False)
+    ]
+    found = recognise(["Order", "Customer", "Date", "Product", "Quantity", "Unit price"], rows)
+    assert (found.columns["order_id"], found.columns["customer_id"], found.shape) == ("Order", "Customer", "line_items")
+    assert not [question for question in found.questions if "blank" in question]
+
+
+def test_a_refunded_amount_is_recognised():
+    assert recognised(["0.00", "2.50", ""], name="Refunded Amount").columns["refunded_amount"] == "Refunded Amount"
