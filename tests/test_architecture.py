@@ -21,7 +21,13 @@ READS_OR_WRITES = {
     *("open", "read_csv", "read_parquet", "to_csv", "to_parquet", "to_netcdf", "open_datatree", "from_netcdf"),
     *("read_text", "write_text", "read_bytes", "write_bytes", "write_html", "savez", "load_dataset"),
 }
-MAY_TOUCH_FILES = {"progress", "transactions.reading", "transactions.files", "report.page.html"}
+MAY_TOUCH_FILES = {
+    "progress",
+    "transactions.reading",
+    "transactions.files",
+    "transactions.spreadsheets",
+    "report.page.html",
+}
 HEAVY = (
     "pandas",
     "numpy",

@@ -1,5 +1,6 @@
 from .convergence import summary as summary
 from .gate import acknowledge as acknowledge
+from .gate import from_tables as from_tables
 from .gate import judge_data as judge_data
 from .gate import require as require
 from .gate import require_draws as require_draws
@@ -14,3 +15,5 @@ from .predictive import prior_and_posterior as prior_and_posterior
 from .predictive import references as references
 from .predictive import shrinkage as shrinkage
 from .predictive import spend_check as spend_check
+from .tables import CHECKS_PURCHASES as CHECKS_PURCHASES
+from .tables import CHECKS_SPEND as CHECKS_SPEND

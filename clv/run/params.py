@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -17,6 +18,7 @@ from clv.run.settings.generated import Generated
 from clv.run.settings.kinds import Section
 from clv.run.settings.log import Log
 from clv.run.settings.model import Model
+from clv.transactions.source import SourceSettings
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -62,6 +64,13 @@ class Params(Generated, Decisions, Model, Log):
         values["observation_end"] = str(self.end_if_known) if self.end_if_known else None
         return values
 
+    def for_notebooks(self) -> dict[str, Any]:
+        """Return `as_json` with what belongs together packed: the log's keys, the campaign's, those of acquisition."""
+        flat = self.as_json()
+        apart = ("path", "observation_end", "exclude_ids")  # found, may be unknown, named by no notebook
+        log = {field.name: flat[field.name] for field in fields(SourceSettings) if field.name not in apart}
+        return flat | {"log": log, "campaign": _named(flat, "campaign_"), "acquisition": _named(flat, "acquisition_")}
+
 
 def day(text: str | None) -> date | None:
     """Return a day that a notebook was given as ISO text, or None."""
@@ -97,6 +106,10 @@ def run_name(path: Path | str) -> str:
     if path.stem in RESERVED_NAMES:
         raise InputError(f"{path}: the name {path.stem} is reserved; rename the params file.")
     return path.stem
+
+
+def _named(flat: dict[str, Any], prefix: str) -> dict[str, Any]:
+    return {key.removeprefix(prefix): value for key, value in flat.items() if key.startswith(prefix)}
 
 
 def _unknown_key(key: str, *, alone: bool) -> str:

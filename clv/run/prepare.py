@@ -27,7 +27,8 @@ def prepare(params_file: Path, notebooks: Path) -> Run:
     loaded.refuse_future_end(date.today())
     settings = loaded.as_json()
     sources = _fingerprints(params_file, settings["source"])
-    handed = {name: _handed(notebooks / f"{name}.ipynb", settings | {"run": run.name}) for name in NOTEBOOKS}
+    known = loaded.for_notebooks() | {"run": run.name}
+    handed = {name: _handed(notebooks / f"{name}.ipynb", known) for name in NOTEBOOKS}
     # Not declared by the notebook, which would show them, but part of what it depends on.
     handed[NOTEBOOKS[0]] |= {SOURCE_FILES: sources, "exclude_ids": settings["exclude_ids"]}
     for name, content in {SETTINGS: settings, **handed}.items():

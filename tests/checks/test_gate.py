@@ -7,10 +7,12 @@ import pytest
 import xarray as xr
 from forecasts import CDNOW_PURCHASES, CDNOW_SPEND, TESTED, customers, expected_purchases, outcome_of, posterior
 
+from clv import tables
 from clv.backtest import verdicts as backtest_verdicts
 from clv.backtest.holdout import BACK, ONCE
 from clv.checks import convergence, gate
 from clv.checks import posterior as checks_posterior
+from clv.checks import tables as checks_tables
 from clv.checks.convergence import NEEDED_OF_NUTS
 from clv.checks.gate import FAIL, PASS, WARN, Check
 from clv.errors import GateError
@@ -419,3 +421,12 @@ def test_warnings_about_forecasts_can_be_accepted_by_name(name):
     ]
     (accepted,) = [check for check in gate.acknowledge(checks, [name]) if check.name == name]
     assert accepted.verdict == WARN
+
+
+def test_checks_come_back_from_their_tables_as_they_were_made(tmp_path):
+    made = [
+        Check("bgnbd", "k-hat", 0.25, "< 0.7", "PASS", "Few draws carry no more than their share."),
+        Check("bgnbd", "energy", 3.0, "> 0.3", "WARN", "Accepted by this run: it moves slowly."),
+    ]
+    tables.check(checks_tables.CHECKS_PURCHASES, gate.table(made)).to_parquet(tmp_path / "checks.parquet")
+    assert gate.from_tables(pd.read_parquet(tmp_path / "checks.parquet"), gate.table([])) == made
