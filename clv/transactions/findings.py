@@ -127,13 +127,32 @@ def inspect(con: DuckDBPyConnection, settings: SourceSettings, *, calibration_en
             "amount": [float(amount or 0) for _, amount, _ in counted],
             "records": [places(con, records) for _, _, records in counted],
             "condition": [rule.condition for rule in rules],
-            "advice": [f"{rule.advice} {hint(con, rule, settings)}".strip() for rule in rules],
+            "advice": [
+                " ".join(f"{rule.advice} {hint(con, rule, settings)} {_unread(con, rule)}".split()) for rule in rules
+            ],
         }
     )
     return tables.check(QUALITY, tables.with_texts(QUALITY, frame))
 
 
 Found = tuple[Rule, int, Any, Sequence[int]]  # rule, rows, money, first records
+
+
+def _unread(con: DuckDBPyConnection, rule: Rule) -> str:
+    """Return what stands where no amount could be read, and the money there would be at the mean of the kept rows."""
+    if rule.name != "unparsable_amount":
+        return ""
+    texts = con.execute(
+        "SELECT value FROM rejected WHERE rule = ? AND value IS NOT NULL GROUP BY value"
+        " ORDER BY count(*) DESC, value LIMIT 3",
+        [rule.name],
+    ).fetchall()
+    mean = one(con, "SELECT avg(money)::DOUBLE FROM decided WHERE rule IS NULL")
+    if not texts or mean is None:
+        return ""
+    rows = one(con, f"SELECT count(*) FROM rejected WHERE rule = '{rule.name}'")
+    written = ", ".join(repr(text[:40]) for (text,) in texts)
+    return f"There stands {written}; at the mean of the rows kept that would be about {rows * mean:,.2f}."
 
 
 def _decided(con: DuckDBPyConnection) -> list[Found]:

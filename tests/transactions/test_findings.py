@@ -391,3 +391,9 @@ def test_a_customer_whom_another_filter_took_first_is_in_the_log(tmp_path):
     options = {"columns": COLUMNS | {"country": "country"}, "countries": ["France"]}
     assert inspected(tmp_path, text, **options, exclude_ids=["ada"])["rows"]["unused_filter"] == 0
     assert inspected(tmp_path, text, **options, exclude_pattern="^ad")["rows"]["unused_filter"] == 0
+
+
+def test_where_no_amount_can_be_read_its_text_and_the_likely_money_are_said(tmp_path):
+    quality = inspected(tmp_path, log(("ada", 1, "ten"), ("bob", 2, "ten"), ("eva", 3, "")))
+    advice = quality.loc["unparsable_amount", "advice"]
+    assert advice.endswith("There stands 'ten'; at the mean of the rows kept that would be about 3.00.")
