@@ -149,6 +149,8 @@ def _format_lines(found: Recognised) -> Iterator[str]:
         yield f"date_format: {_quoted(found.date_format)}"
     for form in found.date_formats:
         yield _noted(f"# date_format: {_quoted(form)}", "remove the # if dates are written so")
+    if found.date_language:
+        yield f"date_language: {found.date_language}"
     if found.timezone_needed:
         yield _noted("# timezone: Europe/Berlin", "the clock that your days follow")
     for decimal, thousands in found.number_formats:

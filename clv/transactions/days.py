@@ -4,21 +4,16 @@ Reads `decided` and `transactions` as cleaning makes them. A finding is a rule a
 """
 
 from collections.abc import Iterator
-from datetime import date, timedelta
-from itertools import pairwise
-from statistics import median
+from datetime import date
 
 from duckdb import DuckDBPyConnection
 
 from clv.transactions.connection import one
+from clv.transactions.history import QUIET_TIMES, history, longest_pause
 from clv.transactions.rules import EARLIEST_LONELY, STRAY, WARN, Rule
 from clv.transactions.source import SourceSettings
 
 QUIET_DAYS = 14  # days without any purchase that are worth a question, if purchases usually come more often
-QUIET_TIMES = 10  # ... namely so many times the usual pause
-LONE_DAYS = 28  # a shop may close for three weeks: what comes alone after more was hardly bought then
-LONE_YEARS = timedelta(days=730)  # ... and no history has a hole like this near its beginning
-FEW_ROWS = 1000  # one of so many rows, and at least one, is few
 FEWEST_SIDES = 20  # customers who come back before a day, and after it, without whom nothing is said of that day
 
 GAP = Rule(
@@ -61,8 +56,8 @@ def find_strays(con: DuckDBPyConnection, settings: SourceSettings) -> None:
     days = con.execute(
         "SELECT moment::DATE AS day, count(*) FROM judged WHERE rule IS NULL GROUP BY day ORDER BY day"
     ).fetchall()
-    first = _first_of_history(days)
-    last = None if settings.observation_end else _last_of_history(days)
+    first, last = history(days)
+    last = None if settings.observation_end else last
     con.execute(
         f"INSERT INTO changes SELECT record, if(day < DATE '{EARLIEST_LONELY}', 'impossible_date', '{STRAY.name}'),"
         " money FROM decided WHERE rule IS NULL AND (day < coalesce(?::DATE, day) OR day > coalesce(?::DATE, day))",
@@ -79,7 +74,7 @@ def of_days(
         " FROM (SELECT DISTINCT date FROM transactions)"
     )
     usual = float(one(con, f"SELECT coalesce(median(pause), 1) FROM ({pauses})") or 1)
-    longest = _longest(QUIET_DAYS, usual)
+    longest = longest_pause(QUIET_DAYS, usual)
     gaps = f"SELECT date FROM ({pauses}) WHERE pause > {longest}"
     yield GAP, _firsts(gaps)
     split = f"AND DATE '{calibration_end}' BETWEEN before AND date - 1" if calibration_end else "AND false"
@@ -130,41 +125,3 @@ def _firsts(days: str) -> str:
 
 def _rows_on(days: str) -> str:
     return f"SELECT record, money FROM decided WHERE rule IS NULL AND day IN ({days})"
-
-
-def _longest(least: int, usual: float) -> float:
-    """Return the longest pause that needs no question."""
-    return max(least, QUIET_TIMES * usual)
-
-
-def _few(days: list[tuple[date, int]]) -> float:
-    rows = sum(count for _, count in days)
-    return max(rows / FEW_ROWS, 1 if rows >= FEW_ROWS / 10 else 0)
-
-
-def _first_of_history(days: list[tuple[date, int]]) -> date | None:
-    """Return the first day that does not lie alone: after it come years without a hole."""
-    if not days or days[-1][0] < EARLIEST_LONELY:  # all of it: a number was taken for a date
-        return date.max if days else None
-    first, rows, distinct = days[0][0], 0, 0
-    for (day, count), (following, _) in pairwise(days):
-        rows, distinct = rows + count, distinct + 1
-        alone = rows <= _few(days) or distinct == 1 or day < EARLIEST_LONELY
-        if following - day > LONE_YEARS and alone:
-            first = following
-    return first
-
-
-def _last_of_history(days: list[tuple[date, int]]) -> date | None:
-    """Return the last day that is not one of few behind a long silence."""
-    if len(days) < 2:
-        return None
-    last, rows, pauses = days[-1][0], 0, [(later - day).days for (day, _), (later, _) in pairwise(days)]
-    longest = _longest(LONE_DAYS, median(pauses))
-    for (_, count), (before, _) in pairwise(reversed(days)):
-        rows += count
-        if rows > _few(days):
-            break
-        if pauses.pop() > longest:
-            last, rows = before, 0
-    return last

@@ -4,12 +4,13 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import cache
 
 from clv.transactions.currencies import split_off
+from clv.transactions.months import languages_of
 
 Style = tuple[str, str | None]  # decimal and thousands
 
@@ -17,20 +18,36 @@ MOST = 0.9  # a column holds dates, numbers or ids if this share of its values d
 ORDERS = ("%Y-%m-%d", "%d-%m-%Y", "%m-%d-%Y", "%d-%m-%y", "%m-%d-%y", "%y-%m-%d", "%d-%b-%Y", "%d-%B-%Y", "%d-%b-%y")
 DAY_FORMATS = (
     *(order.replace("-", mark) for mark in "-/. " for order in ORDERS),
-    *("%d. %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y", "%Y%m%d", "unix_seconds", "unix_milliseconds"),
+    *("%d. %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y", "%d de %B de %Y"),
+    *("%a, %d %b %Y", "%A, %d %B %Y", "%a %d %b %Y", "%Y%m%d", "%Y%m%d%H%M%S"),
+    *("unix_seconds", "unix_milliseconds", "unix_microseconds"),
 )
 STYLES: tuple[Style, ...] = tuple(
     (decimal, thousands) for thousands in (None, ",", ".", "'", " ") for decimal in ".," if decimal != thousands
 )
 
-_INSTANTS = {"unix_seconds": r"1\d{9}", "unix_milliseconds": r"1\d{12}"}
+_INSTANTS = {"unix_seconds": r"1\d{9}", "unix_milliseconds": r"1\d{12}", "unix_microseconds": r"1\d{15}"}
+# Abbreviations that are one offset in most logs; IST and the like are several.
+ZONES = {
+    **{"EST": "-0500", "EDT": "-0400", "CST": "-0600", "CDT": "-0500", "MST": "-0700", "MDT": "-0600", "PST": "-0800"},
+    **{
+        "PDT": "-0700",
+        "GMT": "+0000",
+        "WET": "+0000",
+        "BST": "+0100",
+        "WEST": "+0100",
+        "CET": "+0100",
+        "CEST": "+0200",
+    },
+    **{"EET": "+0200", "EEST": "+0300", "MSK": "+0300", "JST": "+0900", "AEST": "+1000", "AEDT": "+1100"},
+}
 _TIME = re.compile(
     r"(?P<gap>T|,? )\s*\d{1,2}:\d\d(?P<second>:\d\d)?(?P<part>\.\d{1,6})?(?P<half>\s?[AaPp][Mm])?"
-    r"(?P<zone>\s?(?:Z|UTC|[+-]\d\d(?::?\d\d)?))?$"
+    rf"(?P<zone>\s?(?:Z|UTC|(?:GMT)?[+-]\d\d(?::?\d\d)?|{'|'.join(ZONES)}))?$"
 )
 _PARTS = {
     **dict.fromkeys("dmyHIMS", r"\d{1,2}"),
-    **dict.fromkeys("bB", "[A-Za-z]+"),
+    **dict.fromkeys("aAbB", "[A-Za-z]+"),
     **{"Y": r"\d{4}", "f": r"\d{1,6}", "p": "[AaPp][Mm]", "z": r"[+-][\d:]{2,5}"},
 }
 _OTHER_MARKS = str.maketrans({"’": "'", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "−": "-"})
@@ -46,6 +63,7 @@ class Dates:
     formats: tuple[str, ...] = ()  # none: typed
     unread: int = 0
     offset: bool = False  # instants, which are days only by a clock
+    languages: tuple[str, ...] = ()  # in which they name their months, one for each meaning; none: English or numbers
 
 
 def read_dates(values: Sequence[object]) -> Dates | None:
@@ -56,8 +74,20 @@ def read_dates(values: Sequence[object]) -> Dates | None:
     texts = [str(value).strip() for value in values if isinstance(value, str) or type(value) is int]
     if len(texts) < len(values) or not texts:
         return None
+    found = _read_texts(texts)
+    named = not found and any(char.isalpha() for char in texts[0])
+    others = {name: _read_texts(english) for name, english in (languages_of(texts, most=MOST) if named else {}).items()}
+    read = {name: dates for name, dates in others.items() if dates}
+    if not read:
+        return found
+    first = next(iter(read.values()))
+    long = tuple(form for form in first.formats if "%B" in form)  # their months are put into English in full
+    return replace(first, formats=long or first.formats, languages=tuple(read))
+
+
+def _read_texts(texts: Sequence[str]) -> Dates | None:
     time = Counter(map(_time_format, texts)).most_common(1)[0][0]
-    forms = [day + time for day in DAY_FORMATS if any(_day(text, day + time) for text in texts[:_TRIED_FIRST])]
+    forms = [day + time for day in _days_before(time) if any(_day(text, day + time) for text in texts[:_TRIED_FIRST])]
     days = {form: [day for text in texts if (day := _day(text, form))] for form in forms}
     unread = len(texts) - max(map(len, days.values()), default=0)
     allowed = unread and (1 - MOST) * len(texts)
@@ -74,7 +104,7 @@ def formats_that_read(texts: Sequence[str]) -> list[tuple[str, float]]:
     """
     distinct = list(dict.fromkeys(text.strip() for text in texts))[:_TRIED_AT_MOST]
     times = [time for time, _ in Counter(map(_time_format, distinct)).most_common(3)]
-    forms = [day + time for time in times for day in DAY_FORMATS]
+    forms = [day + time for time in times for day in _days_before(time)]
     read = {form: days for form in forms if (days := [day for text in distinct if (day := _day(text, form))])}
     best = sorted(read, key=lambda form: (-len(read[form]), _years(read[form])))
     return [(form, len(read[form]) / len(distinct)) for form in best]
@@ -104,12 +134,18 @@ def read_number(value: object, style: Style) -> Decimal | None:
     return Decimal(plain) if _pattern(style).fullmatch(text) else None
 
 
+def _days_before(time: str) -> Sequence[str]:
+    return [day for day in DAY_FORMATS if not (time and "%H" in day)]
+
+
 def _time_format(text: str) -> str:
     """Return the format of what follows the day. DuckDB's %z reads +01 and +01:00 but no Z, which stays a letter."""
     time = _TIME.search(text)
     if not time:
         return ""
-    zone = re.sub(r"[+-].*", "%z", time["zone"] or "")
+    zone = re.sub(
+        rf"[+-].*|(?:{'|'.join(ZONES)})$", lambda part: "%Z" if part[0] in ZONES else "%z", time["zone"] or ""
+    )
     half = re.sub(r"[AaPp][Mm]", "%p", time["half"] or "")
     second, part = ":%S" if time["second"] else "", ".%f" if time["part"] else ""
     return f"{time['gap']}{'%I' if half else '%H'}:%M{second}{part}{half}{zone}"
@@ -119,6 +155,8 @@ def _day(text: str, form: str) -> date | None:
     """Return the day that `form` sees in a text; numbers are days from 1970 to 2099 and instants from 2001 to 2033."""
     if form in _INSTANTS:
         return datetime.fromtimestamp(int(text[:10]), UTC).date() if re.fullmatch(_INSTANTS[form], text) else None
+    if form.endswith("%Z") and text[-4:].strip().isalpha():
+        form, text = form.removesuffix("%Z").rstrip(), re.sub(r"\s*[A-Z]+$", "", text)
     if not _layout(form).fullmatch(text):
         return None  # strptime would need a hundred times as long to see it
     whole_offset = re.sub(r"(:\d\d(?:\.\d+)? ?[+-]\d\d)$", r"\g<1>00", text)  # Python's %z reads no +01
@@ -130,7 +168,7 @@ def _day(text: str, form: str) -> date | None:
 
 @cache
 def _layout(form: str) -> re.Pattern[str]:
-    compact = form.replace("%Y%m%d", r"(?:19[7-9]|20\d)\d{5}")
+    compact = form.replace("%Y%m%d", r"(?:19[7-9]|20\d)\d{5}").replace("%H%M%S", r"\d{6}")
     return re.compile(re.sub("%(.)", lambda part: _PARTS[part[1]], compact.replace(".", r"\.").replace(" ", r" +")))
 
 

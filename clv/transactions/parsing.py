@@ -16,6 +16,8 @@ from clv.errors import InputError
 from clv.transactions.complaints import reason
 from clv.transactions.connection import literal
 from clv.transactions.currencies import minor_units, words_of
+from clv.transactions.months import ENGLISH, pattern
+from clv.transactions.notation import ZONES
 from clv.transactions.source import INSTANTS, SourceSettings
 
 MONEY = "DECIMAL(18, 6)"
@@ -32,6 +34,7 @@ _NOBODY = (
     "|0{8}-0{4}-0{4}-0{4}-0{12}"
 )
 _THOUSANDS = {".": r"\.", ",": ",", " ": r"[ \x{A0}\x{2009}\x{202F}]", "'": "['’]"}
+_NAMED_UTC = re.compile(r"(^|[^a-z])(utc|gmt)([^a-z]|$)|[a-z](UTC|GMT)$", re.IGNORECASE)
 _LATEST = 4_102_444_800  # seconds to the year 2100: what counts time beyond it counts something else
 
 
@@ -64,7 +67,9 @@ def moment(con: DuckDBPyConnection, kind: str, settings: SourceSettings) -> str:
     if kind == "TIMESTAMP_NS":  # a cast would round the end of a day into the next one
         return "make_timestamp(epoch_ns(date) // 1000)"
     if kind in DAYS:
-        return "try_cast(date AS TIMESTAMP)"
+        read = "try_cast(date AS TIMESTAMP)"
+        is_utc = settings.timezone and kind != "DATE" and _NAMED_UTC.search(name)
+        return _local(f"timezone('UTC', {read})", settings) if is_utc else read
     if kind == INSTANT:
         return _local("date", settings)
     if kind not in TEXT | WHOLE:
@@ -80,13 +85,22 @@ def moment(con: DuckDBPyConnection, kind: str, settings: SourceSettings) -> str:
     if written in INSTANTS:
         count = f"try_cast(date AS DOUBLE) / {INSTANTS[written]}"
         return _local(f"CASE WHEN abs({count}) < {_LATEST} THEN to_timestamp({count}) END", settings)
-    read = f"try_strptime(trim(date::VARCHAR), {literal(written)})"
+    text = "trim(date::VARCHAR)"
+    if settings.date_language:
+        written = written.replace("%b.", "%b").replace("%B.", "%B")
+        text = _in_english(text, settings.date_language, short="%b" in written)
+    read = f"try_strptime({text}, {literal(written)})"
+    if written.endswith("%Z"):
+        known = " ".join(f"WHEN '{name}' THEN '{offset}'" for name, offset in ZONES.items())
+        offset = f"regexp_replace({text}, '[A-Z]+$', CASE regexp_extract({text}, '[A-Z]+$') {known} END)"
+        read = f"coalesce(try_strptime({offset}, {literal(written[:-1] + 'z')}), {read})"
     found = _kind_of(con, read.replace("date::VARCHAR", "''"), written)
     if found == INSTANT:
         return _local(read, settings)
     if found == "TIMESTAMP_NS":
         read = f"make_timestamp(epoch_ns({read}) // 1000)"
-    if written.endswith(("Z", "UTC")):  # %z does not read a Z, so formats spell it out
+    utc_by_name = settings.timezone and _NAMED_UTC.search(name) and re.search("%[HI]", written)
+    if written.endswith(("Z", "UTC")) or utc_by_name:  # %z does not read a Z, so formats spell it out
         return _local(f"timezone('UTC', {read}::TIMESTAMP)", settings)
     return f"{read}::TIMESTAMP"
 
@@ -148,6 +162,13 @@ def _local(instant: str, settings: SourceSettings) -> str:
             "like Europe/Berlin."
         )
     return f"timezone({literal(settings.timezone)}, {instant})"
+
+
+def _in_english(text: str, language: str, *, short: bool) -> str:
+    for month, name in enumerate(ENGLISH, start=1):
+        english = name[:3] if short else name
+        text = f"regexp_replace({text}, {literal(pattern(language, month))}, '\\1{english}\\2')"
+    return text
 
 
 def _kind_of(con: DuckDBPyConnection, expression: str, written: str) -> str:

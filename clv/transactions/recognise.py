@@ -4,13 +4,14 @@ What the sample leaves open becomes a question; nothing is guessed that a run co
 """
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from clv.errors import InputError
 from clv.transactions.amounts import Notation, amounts, currency, notation, questions, settle
 from clv.transactions.currencies import words
+from clv.transactions.history import history
 from clv.transactions.notation import MOST, Dates, number_styles, read_number
 from clv.transactions.states import carried, find_states
 from clv.transactions.synonyms import (
@@ -52,8 +53,7 @@ def recognise(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Recogni
     chosen, about_money, price_in_doubt = settle(named)
     dates = (chosen["date"].dates if "date" in chosen else None) or Dates()
     sure = Dates() if len(dates.formats) > 1 or dates.unread else dates
-    days = sorted(sure.days)
-    few = len(days) // 1000  # the first and the last of so many may be mistakes
+    first, last = history(sorted(Counter(sure.days).items()))
     how = notation(chosen)
     decimal, thousands = how.stated[0]
     money = amounts(how.columns, how.styles)
@@ -66,17 +66,18 @@ def recognise(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Recogni
         date_formats=() if sure is dates else dates.formats,
         decimal=decimal if len(how.stated) == 1 and decimal != "." else None,
         thousands=thousands if len(how.stated) == 1 else None,
-        timezone_needed=dates.offset,
+        timezone_needed=dates.offset or _is_utc(chosen),
         cancellation_pattern=_cancellation_pattern(chosen, money),
         currency=code,
-        first_day=days[few] if days else None,
-        last_day=days[-1 - few] if days else None,
+        first_day=first,
+        last_day=last,
         questions=(
             *(*about_names, *about_money, *_observations(chosen, how, money)),
             *(*(state.question for state in states), *about_currency),
         ),
         row_lines=tuple(line for state in states for line in state.lines),
         number_formats=tuple(how.stated) if len(how.stated) > 1 else (),
+        date_language=dates.languages[0] if len(dates.languages) == 1 else None,
         price_in_doubt=price_in_doubt,
     )
 
@@ -207,8 +208,21 @@ def _about_dates(column: ColumnLook) -> Iterator[str]:
     if dates.unread:
         share = whole_percent(dates.unread / len(column.filled))
         yield f"Of the dates in {column} {share} are not written like {dates.formats[0]}: what are they?"
+    if len(dates.languages) > 1:
+        yield f"Months in {column} can be {' or '.join(dates.languages)}: which is it? State date_language."
+    if dates.days and min(dates.days).year >= 2400:
+        yield f"Years in {column} are of the Buddhist calendar, 543 ahead: take them off, no setting does."
+    if not dates.offset and _is_utc({"date": column}):
+        yield f"{column} says UTC: which clock do your days follow? State timezone, or the days are those of UTC."
     if dates.offset:
         yield f"{column} holds instants, not days: which clock do your days follow? State timezone."
+
+
+def _is_utc(chosen: Chosen) -> bool:
+    """Return whether moments are named UTC by their column alone."""
+    column = chosen.get("date")
+    timed = column and column.dates and any(re.search("%[HI]", form) for form in column.dates.formats)
+    return bool(timed and re.search(r"(^|[^a-z])(utc|gmt)([^a-z]|$)", column.name if column else "", re.IGNORECASE))
 
 
 def _about_customers(column: ColumnLook) -> Iterator[str]:

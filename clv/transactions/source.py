@@ -13,7 +13,7 @@ NUMBERS = ("amount", "quantity", "unit_price", "refunded_amount")
 DATABASE = "postgresql"
 
 # Date formats that count time instead of writing it: how many make a second.
-INSTANTS = {"unix_seconds": 1, "unix_milliseconds": 1000}
+INSTANTS = {"unix_seconds": 1, "unix_milliseconds": 1000, "unix_microseconds": 1_000_000}
 CDNOW = Path(__file__).parent / "data" / "cdnow.csv"
 CDNOW_COLUMNS = {"customer_id": "id", "date": "date", "amount": "amount"}
 ISO_DATE = "%Y-%m-%d"
@@ -32,6 +32,7 @@ class SourceSettings:
     path: str | Path
     columns: Mapping[str, str] = field(default_factory=dict)
     date_format: str | None = None
+    date_language: str | None = None
     timezone: str | None = None
     delimiter: str | None = None
     decimal: str | Mapping[str, str] = "."  # for all numbers, or by column of ours

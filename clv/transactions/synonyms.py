@@ -14,8 +14,8 @@ from clv.transactions.notation import Dates, read_dates
 # The last words of a name are enough ("Billing country"); NUMBER_WORD, ONLY_ALONE and MISLEADING say what else counts.
 NAMES = {
     "customer_id": """customerunique customer cust client user buyer member household shopper consumer account card
-        loyalty customerreference visitor guest donor contact kunden kunde kd cliente cid uid emailaddress email mail
-        id""",
+        loyalty customerreference visitor guest donor contact kunden kunde kd cliente cid uid userpseudo
+        emailaddress email mail id""",
     "date": """orderdate invoicedate purchasedate transactiondate saledate dateofpurchase datepurchased
         purchasetimestamp orderedat purchasedat createdat processedat placedat paidat datecreated createdutc created
         timestamp datetime ordertime date day bestelldatum kaufdatum rechnungsdatum belegdatum buchungsdatum datum
@@ -76,6 +76,7 @@ class Recognised:
     last_day: date | None
     questions: tuple[str, ...]
     number_formats: tuple[tuple[str | dict[str, str], str | dict[str, str] | None], ...] = ()  # those in doubt
+    date_language: str | None = None  # of the months' names; None: English, numbers, or in doubt
     price_in_doubt: bool = False  # of one piece, or of the line
     row_lines: tuple[tuple[str, str, tuple[str, ...]], ...] = ()  # key, column, values: which rows may be no purchases
 

@@ -7,7 +7,7 @@ from functools import partial
 from duckdb import DuckDBPyConnection
 
 from clv.transactions.currencies import split_off, words_of
-from clv.transactions.notation import Style, formats_that_read, number_styles, read_number
+from clv.transactions.notation import Style, formats_that_read, number_styles, read_dates, read_number
 from clv.transactions.rules import Rule
 from clv.transactions.source import SourceSettings
 
@@ -17,13 +17,16 @@ WORTH_SAYING = 0.5  # a format that reads fewer of the rejected texts is no expl
 
 def hint(con: DuckDBPyConnection, rule: Rule, settings: SourceSettings) -> str:
     """Return a sentence on what would read the texts in `rejected` that `rule` took, empty if nothing known would."""
-    if rule.name not in ("unparsable_date", "unparsable_amount"):
+    if rule.name not in ("unparsable_date", "impossible_date", "unparsable_amount"):
         return ""
     rows = con.execute(
         "SELECT DISTINCT value FROM rejected WHERE rule = ? AND value IS NOT NULL ORDER BY hash(value) LIMIT ?",
         [rule.name, TEXTS],
     ).fetchall()
     texts = [text for (text,) in rows]
+    if rule.name == "impossible_date":
+        buddhist = _most(texts, lambda text: re.search(r"\b25[4-9]\d\b", text))
+        return "Their years are of the Buddhist calendar, 543 ahead: take them off." if buddhist else ""
     if rule.name == "unparsable_date":
         return _of_dates(texts)
     return _of_amounts(texts, settings)
@@ -32,6 +35,9 @@ def hint(con: DuckDBPyConnection, rule: Rule, settings: SourceSettings) -> str:
 def _of_dates(texts: list[str]) -> str:
     if _most(texts, lambda text: re.fullmatch(r"[2-6]\d{4}(\.\d+)?", text)):
         return "They look like a spreadsheet's day numbers: save the column as dates."
+    dates = read_dates(texts)
+    if dates and dates.languages:
+        return f"Their months are in {' or '.join(dates.languages)}: state date_language, with {dates.formats[0]}."
     found = formats_that_read(texts)
     if not found or found[0][1] < WORTH_SAYING:
         return ""

@@ -20,7 +20,7 @@ from clv.transactions.notation import (
 from clv.transactions.parsing import money
 from clv.transactions.source import SourceSettings
 
-WRITTEN = [form for form in DAY_FORMATS if form.startswith("%")]
+WRITTEN = [form for form in DAY_FORMATS if form.startswith("%") and "%H" not in form]
 POINT, COMMA, ENGLISH, GERMAN = (".", None), (",", None), (".", ","), (",", ".")
 
 
@@ -50,6 +50,41 @@ def test_a_reading_that_spreads_days_over_decades_is_none():
     days = [(f"{1 + number % 28:02}", f"{1 + number % 12:02}") for number in range(60)]
     assert formats([f"{day}-{month}-24" for day, month in days]) == ("%d-%m-%y",)
     assert formats([f"24-{month}-{day}" for day, month in days]) == ("%y-%m-%d",)
+
+
+@pytest.mark.parametrize(
+    ("texts", "languages", "form"),
+    [
+        (["4. Januar 2023", "5. März 2023", "6. Mai 2023"], ("de",), "%d. %B %Y"),
+        (["4 janv. 2023", "5 févr. 2023", "6 août 2023"], ("fr",), "%d %B %Y"),
+        (["4 de enero de 2023", "5 de mayo de 2023"], ("es",), "%d de %B de %Y"),
+        (["4 Jan 2023", "5 May 2023"], (), "%d %b %Y"),
+        (["4 quarta 2023", "5 terza 2023"], (), None),
+    ],
+)
+def test_months_are_known_in_the_languages_that_name_them_so(texts, languages, form):
+    found = read_dates(texts)
+    assert (found.languages if found else (), found.formats[0] if found else None) == (languages, form)
+
+
+def test_one_language_is_enough_if_only_it_has_the_month():
+    found = read_dates(["1 mart 2023", "3 mart 2023"])
+    assert found and found.languages == ("tr",)
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("2023-01-04 18:20:11 EST", "%Y-%m-%d %H:%M:%S %Z"),
+        ("2023-01-04 10:20:11 GMT+0200", "%Y-%m-%d %H:%M:%S GMT%z"),
+        ("2023-01-04 10:20:11 GMT", "%Y-%m-%d %H:%M:%S %Z"),
+        ("Wed, 04 Jan 2023", "%a, %d %b %Y"),
+        ("20230104182011", "%Y%m%d%H%M%S"),
+        ("1672574400000000", "unix_microseconds"),
+    ],
+)
+def test_dates_of_programs_are_known(text, form):
+    assert formats([text]) == (form,)
 
 
 def test_may_alone_does_not_say_whether_months_are_written_out():

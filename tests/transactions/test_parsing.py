@@ -316,6 +316,58 @@ def test_a_moment_with_an_offset_is_what_the_clock_of_the_stated_zone_showed(con
 
 
 @pytest.mark.parametrize(
+    ("text", "language", "form", "found"),
+    [
+        ("4. Januar 2023", "de", "%d. %B %Y", at(2023, 1, 4)),
+        ("4. März 2023", "de", "%d. %B %Y", at(2023, 3, 4)),
+        ("4. Mai 2023", "de", "%d. %b %Y", at(2023, 5, 4)),
+        ("4 août 2023", "fr", "%d %B %Y", at(2023, 8, 4)),
+        ("4 févr. 2023", "fr", "%d %b %Y", at(2023, 2, 4)),
+        ("4 févr. 2023", "fr", "%d %b. %Y", at(2023, 2, 4)),
+        ("4 mars 2023", "fr", "%d %B %Y", at(2023, 3, 4)),
+        ("4 de enero de 2023", "es", "%d de %B de %Y", at(2023, 1, 4)),
+        ("4 января 2023", "ru", "%d %B %Y", at(2023, 1, 4)),
+        ("4 mai 2023", "ro", "%d %B %Y", at(2023, 5, 4)),
+        ("4. Foo 2023", "de", "%d. %B %Y", None),
+        ("4. Januar 2023", "fr", "%d. %B %Y", None),
+        ("4.1.2023", "de", "%d.%m.%Y", at(2023, 1, 4)),
+    ],
+)
+def test_months_are_read_in_the_stated_language(con, text, language, form, found):
+    assert moment(con, text, date_format=form, date_language=language) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("2024-01-31 23:30:00 EST", at(2024, 2, 1, 5, 30)),
+        ("2024-07-31 23:30:00 EDT", at(2024, 8, 1, 5, 30)),
+        ("2024-07-31 23:30:00 CEST", at(2024, 7, 31, 23, 30)),
+        ("2024-01-31 23:30:00 GMT", at(2024, 2, 1, 0, 30)),
+        ("2024-01-31 23:30:00 XYZ", None),
+        ("2024-01-31 23:30:00", None),
+    ],
+)
+def test_a_zone_may_be_abbreviated(con, text, found):
+    assert moment(con, text, date_format="%Y-%m-%d %H:%M:%S %Z", timezone=BERLIN) == found
+
+
+@pytest.mark.parametrize("name", ["Created (UTC)", "created_utc", "createdUTC", "date GMT"])
+def test_a_column_named_utc_follows_the_stated_clock(con, name):
+    column = {"columns": {"date": name}, "timezone": BERLIN}
+    late = "2024-01-31 23:30:00"
+    assert moment(con, late, date_format="%Y-%m-%d %H:%M:%S", **column) == at(2024, 2, 1, 0, 30)
+    assert moment(con, late, "TIMESTAMP", **column) == at(2024, 2, 1, 0, 30)
+    assert moment(con, "2024-01-31", date_format="%Y-%m-%d", **column) == at(2024, 1, 31)  # a day is one
+    assert moment(con, late, date_format="%Y-%m-%d %H:%M:%S", columns={"date": name}) == at(2024, 1, 31, 23, 30)
+    assert moment(con, late, date_format="%Y-%m-%d %H:%M:%S", columns={"date": "outcome"}, timezone=BERLIN).hour == 23
+
+
+def test_microseconds_are_counted_too(con):
+    assert moment(con, "1704067200000000", date_format="unix_microseconds", timezone="UTC") == at(2024, 1, 1)
+
+
+@pytest.mark.parametrize(
     ("kind", "form", "cell"),
     [
         (TEXT, "%Y-%m-%dT%H:%M:%SZ", "2024-01-31T23:30:00Z"),

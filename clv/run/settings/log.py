@@ -60,6 +60,11 @@ class Log(Section):
         description="How text dates are written, like %d/%m/%Y, or unix_seconds or unix_milliseconds; never guessed. "
         "Changed with the source.",
     )
+    date_language: str | None = Field(
+        default=None,
+        pattern="^(de|fr|es|it|pt|nl|sv|nb|da|fi|pl|cs|hu|tr|ro|id|ru|uk|el)$",
+        description="Language of the months' names, like de or fr; null: English, or numbers. Changed with the source.",
+    )
     timezone: str | None = Field(
         default=None,
         description="Time zone whose days count, like Europe/Berlin: needed where dates carry an offset; dates without "
@@ -73,18 +78,15 @@ class Log(Section):
     )
     decimal: str | dict[str, str] = Field(
         default=".",
-        description="Decimal sign of text amounts, never guessed; where columns differ, by column: {quantity: '.', "
-        "unit_price: ','}. Changed with the source.",
+        description="Decimal sign of text amounts, or {quantity: '.', unit_price: ','}. Changed with the source.",
     )
     thousands: str | dict[str, str] | None = Field(
         default=None,
-        description="Sign between thousands in text amounts, or by column like decimal; null: none. Changed with the "
-        "source.",
+        description="Sign between thousands in text amounts, or by column; null: none. Changed with the source.",
     )
     minor_units: bool = Field(
         default=False,
-        description="Whether amounts are whole numbers of the currency's smallest unit: 4950 for 49.50. Changed with "
-        "the source.",
+        description="Whether amounts count the smallest unit: 4950 for 49.50. Changed with the source.",
     )
     encoding: str | None = Field(
         default=None,
