@@ -127,14 +127,14 @@ def _log_likelihood(tables, r, alpha, a, b, first):  # type: ignore[no-untyped-d
     """
     x, more_than = tables["x"], tables["more_than"]
     earlier = pt.arange(more_than.shape[0]).astype("float64")
-    purchases = pt.log(r + earlier) - pt.log(alpha) + pt.log1p(-a / (a + b + first + earlier))
+    purchases = pt.log(r + earlier) - pt.log(alpha) + pt.log1p(-a / (a + (b + first if first else b) + earlier))
     silence = pt.log1p(tables["T"] / alpha)
     since_last = silence[tables["repeat_T"]] - pt.log1p(tables["recency"] / alpha)[tables["repeat_recency"]]
     left_at_once = pt.log(a) - pt.log(b + tables["stayed"])
     log_odds = left_at_once[tables["repeat_x"]] + (r + x)[tables["repeat_x"]] * since_last
-    return (
+    total = (
         pt.sum(more_than * purchases)
         - pt.sum((r * tables["T_customers"] + tables["T_purchases"]) * silence)
         + pt.sum(tables["repeat_customers"] * pt.softplus(log_odds))
-        + first * pt.sum(tables["T_customers"]) * pt.log1p(-a / (a + b))
     )
+    return total + pt.sum(tables["T_customers"]) * pt.log1p(-a / (a + b)) if first else total
