@@ -40,20 +40,22 @@ def scan_csv(files: Sequence[Path], settings: SourceSettings, *, parallel: bool)
     takes a data row for the header when the delimiter is wrong, and forgives ragged rows.
     """
     headers = {file: transactions_files.header(file, settings.encoding) for file in files}
-    runs = groupby(files, key=lambda file: (headers[file], packing(file)))
-    return [_scan_alike(list(alike), *what, settings, parallel=parallel) for what, alike in runs]
+    runs = groupby(files, key=lambda file: (headers[file], packing(file), "\n" in headers[file] and file))
+    return [_scan_alike(list(alike), *what[:2], settings, parallel=parallel) for what, alike in runs]
 
 
 def _scan_alike(files: Sequence[Path], header: str, packed: str, settings: SourceSettings, *, parallel: bool) -> Scan:
     delimiter = settings.delimiter or likely_delimiter(header, set(settings.wanted.values()))
     names = split(header, delimiter)
     _refuse_header(names, header, settings, delimiter, files[0].name)
+    one_line = str("\n" not in header).lower()  # behind a byte order mark DuckDB sees a part of a longer one only
     types = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(names) + SPARE_FIELDS))
     scan = (
-        f"read_csv({_names(files)}, auto_detect = false, header = true, delim = {literal(delimiter)}, quote = '\"',"
-        f" escape = '\"', nullstr = {literal(_ABSENT)}, null_padding = true, strict_mode = true, filename = '{FILE}',"
-        f" parallel = {str(parallel).lower()}, compression = '{packed}', columns = {{{types}}})"
+        f"read_csv({_names(files)}, auto_detect = false, header = {one_line}, delim = {literal(delimiter)},"
+        f" quote = '\"', escape = '\"', nullstr = {literal(_ABSENT)}, null_padding = true, strict_mode = true,"
+        f" filename = '{FILE}', parallel = {str(parallel).lower()}, compression = '{packed}', columns = {{{types}}})"
     )
+    scan = scan if one_line == "true" else f"(FROM {scan} OFFSET 1)"
     spare = ", ".join(f"nullif(c{len(names) + number}, '')" for number in range(SPARE_FIELDS))
     ragged = (
         f"CASE WHEN c{len(names) - 1} IS NULL THEN 'too few fields'"

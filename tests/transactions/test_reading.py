@@ -102,12 +102,16 @@ def test_each_of_several_files_must_have_the_columns_that_are_read(tmp_path):
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 def test_a_name_of_two_lines_is_a_name(tmp_path, end):
     rows = ["ada,2024-01-01,1", 'bob,2024-01-02,"2"']
-    (tmp_path / "log.csv").write_bytes(f'id,"Order\nDate","Amount  \n(EUR)"{end}{end.join(rows)}{end}'.encode())
+    (tmp_path / "log.csv").write_bytes(f'"the\nid","Order\nDate","Amount  \n(EUR)"{end}{end.join(rows)}{end}'.encode())
     for date, amount in (("Order Date", "Amount (EUR)"), ("Order\nDate", "Amount\n(EUR)")):
-        names = {"customer_id": "id", "date": date, "amount": amount}
+        names = {"customer_id": "the id", "date": date, "amount": amount}
         con = cleaned(SourceSettings(tmp_path / "log.csv", columns=names, date_format="%Y-%m-%d"))
         assert con.execute("SELECT customer_id, amount FROM source").fetchall() == [("ada", "1"), ("bob", "2")]
-    assert reading.sample(con, SourceSettings(tmp_path / "log.csv"), rows=9)[0] == ["id", "Order Date", "Amount (EUR)"]
+    assert reading.sample(con, SourceSettings(tmp_path / "log.csv"), rows=9)[0] == [
+        "the id",
+        "Order Date",
+        "Amount (EUR)",
+    ]
 
 
 def test_a_sample_comes_from_the_whole_log_with_its_first_rows_and_orders_as_they_stand(tmp_path):
