@@ -322,10 +322,10 @@ def test_columns_are_found_by_their_names_in_every_encoding(tmp_path, encoding):
             "log.csv, line 2 is not UTF-8 text: save the file in UTF-8, or state its encoding, like latin-1 or cp1252.",
         ),
         (LOG.encode(), "ascii", "log.csv, in line 1 or after it, is not ascii text: state another encoding."),
-        (b"\x81\n", "cp1252", "log.csv, in line 1 or after it, is not cp1252 text: state another encoding."),
+        (b"\x81\n", "cp1252", "log.csv is not cp1252 text in its first line: state another encoding."),
         (
             b"\xff\xfe" + LOG.encode("utf-16-le")[:-1], None,
-            "log.csv, in line 1 or after it, is not utf-16 text:"
+            "log.csv is not utf-16 text in its first line:"
             " save it as CSV in UTF-8, or state its encoding, like latin-1 or cp1252.",
         ),
         (
