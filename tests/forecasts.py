@@ -10,6 +10,8 @@ from clv.forecast.future import Horizon, simulate
 from clv.models import bgnbd
 from clv.models.base import HISTORY
 from clv.models.draws import Draws
+from clv.models.gamma_gamma import PAID_SHARE, SPEND_COLUMNS
+from clv.models.gamma_gamma import PARAMETERS as SPEND_PARAMETERS
 from clv.models.registry import KEY, purchase_model
 
 # Published maximum-likelihood estimates, CDNOW sample, weeks and dollars (Fader, Hardie & Lee 2005; note 025).
@@ -18,17 +20,24 @@ CDNOW_SPEND = {"p": 6.2488, "q": 3.7446, "v": 15.448}
 CDNOW = CDNOW_PURCHASES | CDNOW_SPEND
 # Ten per cent a year, per week.
 DISCOUNT = float(np.log(1.10) * 7 / 365.25)
-COLUMNS = [*HISTORY, "monetary_value"]
+COLUMNS = [*HISTORY, *SPEND_COLUMNS[1:]]
 
 
 def oracle() -> pd.DataFrame:
     """Return the committed values of the reference implementation; test_bgnbd says how they were made."""
-    return pd.read_csv(Path(__file__).parent / "oracle_values.csv")
+    return with_amounts(pd.read_csv(Path(__file__).parent / "oracle_values.csv"))
 
 
 def customers(*rows: tuple[float, float, float, float]) -> pd.DataFrame:
-    """Return one customer per (frequency, recency, T, monetary_value)."""
-    return pd.DataFrame(rows, columns=COLUMNS).astype({"frequency": "int64"})
+    """Return one customer per (frequency, recency, T, monetary_value), whose first order had no amount."""
+    return with_amounts(pd.DataFrame(rows, columns=COLUMNS[:4]).astype({"frequency": "int64"}))
+
+
+def with_amounts(histories: pd.DataFrame, *, first: float = 0.0) -> pd.DataFrame:
+    """Return histories with a first order of that amount, every repeat purchase having cost the customer's mean."""
+    x, mean = histories["frequency"], histories["monetary_value"]
+    logs = x * np.log(mean.where(mean > 0, 1.0))
+    return histories.assign(first_amount=first, paid_purchases=x.where(mean > 0, 0), log_amounts=logs)
 
 
 def fixed_draws(n: int, **parameters: float) -> Draws:
@@ -36,17 +45,20 @@ def fixed_draws(n: int, **parameters: float) -> Draws:
     return typed_draws(**{name: np.full(n, float(value)) for name, value in parameters.items()})
 
 
-def typed_draws(*, p=(2.0,), q=(3.0,), v=(1.0,), **purchase) -> Draws:
-    """Return draws of BG/NBD and Gamma-Gamma from one array per parameter."""
+def typed_draws(
+    *, p=(2.0,), q=(3.0,), v=(1.0,), p_first=None, first_ratio=(1.0,), paid_share=(1.0,), **purchase
+) -> Draws:
+    """Return draws of BG/NBD and Gamma-Gamma from one array per parameter; first orders are like others if not said."""
     model = purchase_model("bgnbd")
     theta = [purchase[one.name] for one in model.parameters]
     size = len(theta[0])
-    return Draws(model, np.column_stack(theta), np.column_stack([np.resize(one, size) for one in (p, q, v)]))
+    spend = (p, q, v, p if p_first is None else p_first, first_ratio, paid_share)
+    return Draws(model, np.column_stack(theta), np.column_stack([np.resize(one, size) for one in spend]))
 
 
 def by_name(draws: Draws) -> dict[str, np.ndarray]:
     """Return the draws of each parameter by its name."""
-    names = [*(one.name for one in draws.model.parameters), "p", "q", "v"]
+    names = [*(one.name for one in draws.model.parameters), *(one.name for one in SPEND_PARAMETERS), PAID_SHARE]
     return dict(zip(names, np.column_stack([draws.theta, draws.phi]).T, strict=True))
 
 
@@ -101,14 +113,14 @@ def lives(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Tell `n` lives event by event, as the two papers tell the story, with none of their formulas.
 
-    Returns the history seen at `age` (frequency, recency, T, monetary_value) and what truly followed:
-    alive, purchases, value (discounted) in the next `weeks`.
+    Returns the history seen at `age` (first orders had no amount) and what truly followed: alive, purchases, value
+    (discounted) in the next `weeks`.
     """
     rng = np.random.default_rng(seed)
     rate = rng.gamma(truth["r"], 1 / truth["alpha"], n)
     leave = rng.beta(truth["a"], truth["b"], n)
     nu = rng.gamma(truth["q"], 1 / truth["v"], n)
-    seen, spent, last = np.zeros(n, int), np.zeros(n), np.zeros(n)
+    seen, spent, last, logs = np.zeros(n, int), np.zeros(n), np.zeros(n), np.zeros(n)
     alive, later, value = np.ones(n, bool), np.zeros(n, int), np.zeros(n)
     here, clock = np.arange(n), np.zeros(n)
     while here.size:
@@ -119,6 +131,7 @@ def lives(
         now, then = here[past], here[~past]
         seen[now] += 1
         spent[now] += amount[past]
+        logs[now] += np.log(amount[past])
         last[now] = clock[now]
         later[then] += 1
         value[then] += amount[~past] * np.exp(-discount * (clock[then] - age))
@@ -128,11 +141,15 @@ def lives(
     history = pd.DataFrame(
         {"frequency": seen, "recency": last, "T": float(age), "monetary_value": spent / np.maximum(seen, 1)}
     )
+    history = with_amounts(history).assign(log_amounts=logs)
     return history, pd.DataFrame({"alive": alive, "purchases": later, "value": value})
 
 
 def parameters_in(values: dict) -> xr.Dataset:
-    """Return draws of parameters that say to which of the two models they belong."""
+    """Return draws of parameters that say to which of the two models they belong; first orders as of `typed_draws`."""
+    if "v" in values:
+        dims, q = values["q"]
+        values = {"p_first": values["p"], "first_ratio": (dims, np.ones_like(q))} | values
     return xr.Dataset(values, attrs={KEY: "gamma_gamma" if "v" in values else "bgnbd"})
 
 

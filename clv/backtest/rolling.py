@@ -70,9 +70,14 @@ def _refused(origin: str, posterior: xr.DataTree, settings: Settings) -> str:
 def _stacked(posteriors: dict[str, xr.DataTree], model: Built, settings: Settings) -> xr.DataTree:
     """Return the parameters and k-hat (missing where NUTS sampled) of all origins."""
     shape = (len(posteriors), settings.chains, settings.draws)
+    # What an origin has no draws of (no visit without an amount) is there as missing.
+    names = dict.fromkeys(
+        [*model.parameters, *(name for one in posteriors.values() for name in one["posterior"].data_vars)]
+    )
+    missing = xr.DataArray(np.full(shape[1:], np.nan))
     drawn = {
-        name: np.reshape([posterior["posterior"][name].to_numpy() for posterior in posteriors.values()], shape)
-        for name in model.parameters
+        name: np.reshape([one["posterior"].get(name, missing).to_numpy() for one in posteriors.values()], shape)
+        for name in names
     }
     k_hat = [float(posterior["sample_stats"].get("k_hat", np.nan)) for posterior in posteriors.values()]
     days = np.array(list(posteriors), dtype="datetime64[ns]")

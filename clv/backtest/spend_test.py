@@ -10,9 +10,8 @@ from clv.backtest.scoring_rules import coverage, pit_distance
 from clv.backtest.tables import LEVELS, SPEND_TEST
 from clv.forecast.blocks import BLOCK_CUSTOMERS, blocks
 from clv.forecast.closed_forms import EXPECTATION_DRAWS
-from clv.models import gamma_gamma
-from clv.models.base import columns
 from clv.models.draws import spend_draws
+from clv.models.gamma_gamma import Amounts, expected_spend, total_cdf
 
 
 def spend(calibration: pd.DataFrame, holdout: pd.DataFrame, posterior: xr.DataTree) -> pd.DataFrame:
@@ -25,19 +24,19 @@ def spend(calibration: pd.DataFrame, holdout: pd.DataFrame, posterior: xr.DataTr
     One row per customer who bought: history, purchases, expected (per purchase), actual (per purchase), cdf (predictive
     probability of as much money or less).
     """
-    came = holdout.loc[holdout["actual_revenue"] > 0, ["customer_id", "actual_purchases", "actual_revenue"]]
+    came = holdout.loc[holdout["actual_paid"] > 0, ["customer_id", "actual_paid", "actual_revenue"]]
     known = calibration.merge(came, on="customer_id", validate="one_to_one")
-    names = ("frequency", "monetary_value", "actual_purchases", "actual_revenue")
-    x, own, n, total = (known[name].to_numpy(float) for name in names)
-    parameters = columns(spend_draws(posterior, EXPECTATION_DRAWS), x)
+    n, total = (known[name].to_numpy(float) for name in ("actual_paid", "actual_revenue"))
+    amounts, phi = np.column_stack(Amounts.of(known)), spend_draws(posterior, EXPECTATION_DRAWS)
     expected, cdf = np.empty(len(known)), np.empty(len(known))
     for rows in blocks(0, len(known), BLOCK_CUSTOMERS):  # draws x customers of all would not fit
-        expected[rows] = gamma_gamma.expected_spend(x[rows], own[rows], *parameters).mean(axis=0)
-        cdf[rows] = gamma_gamma.total_cdf(total[rows], n[rows], x[rows], own[rows], *parameters).mean(axis=0)
+        own = Amounts(*amounts[rows].T)
+        expected[rows] = expected_spend(own, phi).mean(axis=0)
+        cdf[rows] = total_cdf(total[rows], n[rows], own, phi).mean(axis=0)
     return pd.DataFrame(
         {
-            "history": pd.Series(np.where(x > 0, BACK, ONCE), dtype="str"),
-            "purchases": known["actual_purchases"],
+            "history": pd.Series(np.where(known["frequency"] > 0, BACK, ONCE), dtype="str"),
+            "purchases": known["actual_paid"],
             "expected": expected,
             "actual": total / n,
             "cdf": cdf,

@@ -1,7 +1,7 @@
 """What tables of forecasts held against what came must look like."""
 
 from clv.forecast.tables import CUSTOMERS
-from clv.rfm.tables import HISTORY, HOLDOUT, RFM, WINDOW
+from clv.rfm.tables import AMOUNTS, HISTORY, HOLDOUT, RFM, WINDOW
 from clv.tables import CUSTOMER, DATE, INTEGER, NUMBER, TEXT, Column, Table, outside_unit, unordered
 
 LEVELS = (0.50, 0.80, 0.90, 0.94)  # of the central intervals whose coverage is told
@@ -15,6 +15,8 @@ BACKTEST = Table(
         "recency": HISTORY["recency"],
         "T": HISTORY["T"],
         "monetary_value": HISTORY["monetary_value"],
+        "paid_purchases": AMOUNTS["paid_purchases"],
+        "first_amount": AMOUNTS["first_amount"],
         "revenue": RFM.columns["revenue"],
         "actual_purchases": HOLDOUT.columns["actual_purchases"],
         "actual_value": Column(NUMBER, "discounted amounts of those purchases, times gross margin"),

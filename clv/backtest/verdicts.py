@@ -19,19 +19,20 @@ def judge_independence(
 ) -> Check:
     """Return whether spend depends on frequency, and what that costs where it matters: in the value of one-time buyers.
 
-    Of them the spend model knows nothing of their own: it values them at the population's mean spend, learnt from those
-    who came back. What they spent on their one purchase is known, and says how wrong that is.
+    What later orders cost is learnt from those who came back. If one-time buyers are like them, what is expected of
+    their next orders stands in the same ratio to their first ones: what is more is too much.
 
     Parameters
     ----------
     customers
-        With frequency, mean_amount, expected_spend and clv_mean.
+        With frequency, first_amount, expected_spend and clv_mean.
     dependence
         From `checks.dependence`.
     returned
         From `backtest.spend_figures`, what those who came back after the cut paid; empty without a backtest.
     """
-    once = customers[(customers["frequency"] == 0) & (customers["mean_amount"] > 0)]
+    paid_first = customers[customers["first_amount"] > 0]
+    once, back = paid_first[paid_first["frequency"] == 0], paid_first[paid_first["frequency"] > 0]
     related = bool((~dependence["value"].between(dependence["lower"], dependence["upper"])).any())
     spearman = dependence.set_index("measure").loc["Spearman", "value"]
     sentence = (
@@ -41,17 +42,21 @@ def judge_independence(
         else "Customers who buy more often spend neither more nor less per purchase than luck explains."
     )
     limit = f"<= {INDEPENDENCE_WARN:.0%}, or within two standard errors"
-    if once.empty:
+    if once.empty or back.empty:
         return Check("data", "independence", 0.0, limit, WARN if related else PASS, sentence)
-    spent, valued, value = once["mean_amount"].mean(), once["expected_spend"].mean(), once["clv_mean"].sum()
-    excess, error = valued / spent - 1, once["mean_amount"].std() / np.sqrt(len(once)) / spent
+    spent, valued, value = once["first_amount"].mean(), once["expected_spend"].mean(), once["clv_mean"].sum()
+    usual = back["expected_spend"].mean() / back["first_amount"].mean()
+    excess = valued / spent / usual - 1
+    error = np.hypot(
+        *(part["first_amount"].std() / np.sqrt(len(part)) / part["first_amount"].mean() for part in (once, back))
+    )
     wrong = abs(excess) > INDEPENDENCE_WARN and abs(excess) > 2 * error
     paid = (
         f"they spent {spent:,.2f}{NBSP}{currency} on their purchase, and {valued:,.2f} is expected of each of their "
         "next ones."
     )
     if wrong:
-        wrongly = money(value * abs(1 - spent / valued), currency)
+        wrongly = money(value * abs(1 - 1 / (1 + excess)), currency)
         sentence += (
             f" What one-time buyers are expected to bring, {money(value, currency)}, may be {wrongly} too "
             f"{'high' if excess > 0 else 'low'}: {paid}"

@@ -12,8 +12,9 @@ import xarray as xr
 from numpy.random import Generator
 
 from clv.models import gamma_gamma
-from clv.models.base import HISTORY, Floats, History, Integers, PurchaseModel, columns
+from clv.models.base import HISTORY, Floats, History, Integers, PurchaseModel
 from clv.models.draws import Draws, spaced, tails
+from clv.models.gamma_gamma import NOTHING_PAID, Amounts
 from clv.models.registry import is_generated, model_of, parameters_of
 
 # A picture needs no more: shares of 5,000 customers are known to half a percent.
@@ -38,7 +39,8 @@ def references(
     if is_generated(posterior):
         known["generate"] = ("truth", truth)
     if published:
-        known["cdnow"] = ("published estimate", {one.name: one.published for one in parameters_of(posterior)})
+        estimates = {one.name: one.published for one in parameters_of(posterior) if np.isfinite(one.published)}
+        known["cdnow"] = ("published estimate", estimates)
     name, values = known.get(source, ("", {}))
     rows = [(parameter, float(value), name) for parameter, value in values.items()]
     return pd.DataFrame(rows, columns=["parameter", "value", "name"])
@@ -86,8 +88,8 @@ def spend_check(customers: pd.DataFrame, parameters: xr.Dataset, *, interval: fl
     """
     buyers = gamma_gamma.usable(customers)
     buyers = buyers.iloc[spaced(len(buyers), CHECK_CUSTOMERS)]
-    generator, x = np.random.default_rng(seed), buyers["frequency"].to_numpy(float)
-    z_mean = buyers["monetary_value"].to_numpy(float)
+    generator, (x, total, _) = np.random.default_rng(seed), Amounts.of(buyers)
+    z_mean = total / x
     low, high = np.quantile(z_mean, [0.001, 0.999])
     edges = np.geomspace(low / 1.5, high * 1.5, SPEND_BINS + 1)
     draws = _rows(parameters, ["p", "q", "v"])
@@ -112,12 +114,12 @@ def dependence(customers: pd.DataFrame, parameters: xr.Dataset, *, interval: flo
 
     buyers = gamma_gamma.usable(customers)
     buyers = buyers.iloc[spaced(len(buyers), CHECK_CUSTOMERS)]
-    generator, x = np.random.default_rng(seed), buyers["frequency"].to_numpy(float)
+    generator, (x, total, _) = np.random.default_rng(seed), Amounts.of(buyers)
     simulated = [_simulate_means(x, p, q, v, generator) for p, q, v in _rows(parameters, ["p", "q", "v"])]
     table = []
     for name, measure in {"Pearson": pearsonr, "Spearman": spearmanr}.items():
         limits = np.quantile([measure(x, z_mean)[0] for z_mean in simulated], tails(interval))
-        table.append((name, measure(x, buyers["monetary_value"])[0], *limits))
+        table.append((name, measure(x, total / x)[0], *limits))
     return pd.DataFrame(table, columns=["measure", "value", "lower", "upper"])
 
 
@@ -159,11 +161,13 @@ def _plane(draws: Draws, T: float, most_purchases: int, quantity) -> pd.DataFram
 def shrinkage(customers: pd.DataFrame, parameters: xr.Dataset) -> tuple[pd.DataFrame, float]:
     """Return own mean against expected spend of at most 1,500 repeat buyers, and the population's mean spend."""
     buyers = gamma_gamma.usable(customers)
-    buyers = buyers.iloc[spaced(len(buyers), 1_500)][["frequency", "monetary_value"]]
-    phi = _rows(parameters, ["p", "q", "v"])
-    x, z_mean = buyers["frequency"], buyers["monetary_value"]
-    expected = gamma_gamma.expected_spend(x, z_mean, *columns(phi, x)).mean(axis=0)
-    return buyers.assign(expected_spend=expected), float(gamma_gamma.expected_spend(0, 0, *columns(phi)).mean())
+    buyers = buyers.iloc[spaced(len(buyers), 1_500)]
+    phi, amounts = _rows(parameters, [one.name for one in gamma_gamma.PARAMETERS]), Amounts.of(buyers)
+    expected = gamma_gamma.expected_spend(amounts, phi).mean(axis=0)
+    found = pd.DataFrame(
+        {"frequency": amounts.n, "monetary_value": amounts.total / amounts.n, "expected_spend": expected}
+    )
+    return found, float(gamma_gamma.expected_spend(NOTHING_PAID, phi).mean())
 
 
 def _rows(parameters: xr.Dataset, names: list[str]) -> Floats:

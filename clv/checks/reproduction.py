@@ -11,6 +11,7 @@ from clv.checks.predictive import CHECK_CUSTOMERS, CHECK_DRAWS, simulate_frequen
 from clv.models import gamma_gamma
 from clv.models.base import Floats, new_customers
 from clv.models.draws import spaced, tails
+from clv.models.gamma_gamma import Amounts
 from clv.models.registry import model_of
 
 NEARLY_CERTAIN = 0.99  # probability inside the predictive interval that excuses a ratio
@@ -59,7 +60,8 @@ def mean_spend(customers: pd.DataFrame, posterior: xr.DataTree, *, seed: int = 0
 
     The modelled one is the posterior median: a draw with q <= 1 has an infinite mean.
     """
-    z_mean = gamma_gamma.usable(customers)["monetary_value"].to_numpy(float)
+    n, total, _ = Amounts.of(gamma_gamma.usable(customers))
+    z_mean = total / n
     generator, error = np.random.default_rng(seed), z_mean.std() / np.sqrt(max(len(z_mean), 1))
     draws = _draws(posterior, "p", "q", "v")
     means = np.array([p * v / (q - 1) if q > 1 else np.inf for p, q, v in draws])

@@ -1,11 +1,12 @@
 """What a new customer is worth, what may be paid to win one, and what customers still to come add to the forecast.
 
-A new customer brings a first order and then the future of the history x = 0, T = 0 (base.new_customers). First
-orders differ from later ones (CDNOW: 33 on average, later 39), so they follow the observed first orders: a Bayesian
-bootstrap (Rubin 1981), one reweighting per posterior draw, carries what is uncertain about them. A customer's first
-order is drawn apart from later amounts; that leaves means as they are and the spread of a single customer a little
-narrow. In limits and probabilities what the model says of the future, not the first order, is multiplied by the misfit
-factor of the draw; means, and with them the week of payback, are those without it: the factor's own mean is above 1.
+A new customer brings a first order and then the future of the history x = 0, T = 0 (base.new_customers). First orders
+differ from later ones (CDNOW: 33 on average, later 39), so they follow the observed first orders: a Bayesian bootstrap
+(Rubin 1981), one reweighting per posterior draw, carries what is uncertain about them. What somebody pays first tells
+what comes later: in the value of a single new customer both are of one person. In totals they are drawn apart, which
+leaves their means as they are and their spread a little narrow. In limits and probabilities what the model says of the
+future, not the first order, is multiplied by the misfit factor of the draw; means, and with them the week of payback,
+are those without it: the factor's own mean is above 1.
 """
 
 from collections.abc import Iterator
@@ -19,9 +20,9 @@ from clv import tables
 from clv.decisions.tables import ACQUISITION
 from clv.forecast.future import Horizon, simulate
 from clv.forecast.groups import Forecast
-from clv.models import gamma_gamma
-from clv.models.base import HISTORY, Floats, columns, new_customers
+from clv.models.base import HISTORY, Floats, new_customers
 from clv.models.draws import Draws, spaced, tails
+from clv.models.gamma_gamma import NOTHING_PAID, SPEND_COLUMNS, expected_per_visit
 from clv.units import WEEKS_PER_YEAR
 
 CONFIDENCE = 0.80  # with which the highest acquisition cost is earned back
@@ -45,9 +46,8 @@ def acquisition_plan(*, cost: float | None, per_month: int | None, months: int |
 
 
 def first_orders(customers: pd.DataFrame) -> Floats:
-    """Return the amounts of the first orders, rising: of each customer what was spent beyond the repeat purchases."""
-    repeats = customers["frequency"] * customers["monetary_value"]
-    amounts = np.sort((customers["revenue"] - repeats).clip(lower=0.0).to_numpy())
+    """Return the amounts of the first orders, rising."""
+    amounts = np.sort(customers["first_amount"].to_numpy())
     return amounts[spaced(len(amounts), _FIRST_ORDERS)]
 
 
@@ -88,7 +88,7 @@ def acquisition_figures(
 def expected_future(draws: Draws, horizon: Horizon, weeks: Floats) -> Floats:
     """Return the expected discounted value of a new customer after the first order: (draws, weeks since then)."""
     discounted = new_customers(draws.model, weeks, draws.theta, discount=horizon.discount_weekly)
-    return horizon.gross_margin * gamma_gamma.expected_spend(0, 0, *columns(draws.phi))[:, None] * discounted
+    return horizon.gross_margin * expected_per_visit(NOTHING_PAID, draws.phi)[:, None] * discounted
 
 
 def payback(first: float, brought: Floats, cost: float) -> int | None:
@@ -152,9 +152,10 @@ def _single_customers(firsts: Floats, draws: Draws, horizon: Horizon, *, seed: i
     def keep(rows: slice, purchases: Any, value: Floats) -> None:
         values[rows] = value
 
-    everybody = _new_customers(_SINGLE_CUSTOMERS)
+    first = np.random.default_rng([seed, 6]).choice(firsts, _SINGLE_CUSTOMERS)
+    everybody = _new_customers(_SINGLE_CUSTOMERS).assign(first_amount=first)
     simulate(everybody, draws, horizon, keep=keep, seed=_seed(seed, 5), workers=workers, stage="new customers")
-    return values + horizon.gross_margin * np.random.default_rng([seed, 6]).choice(firsts, values.shape)
+    return values + horizon.gross_margin * first[:, None]
 
 
 def _planned(
@@ -206,7 +207,7 @@ def _arrivals(months: int, horizon: Horizon) -> Iterator[tuple[float, Horizon, f
 
 
 def _new_customers(n: int) -> pd.DataFrame:
-    return pd.DataFrame(np.zeros((n, 4)), columns=[*HISTORY, "monetary_value"])
+    return pd.DataFrame(0.0, index=range(n), columns=[*HISTORY, *SPEND_COLUMNS[1:]])
 
 
 def _reweighted(size: int, draws: int, seed: int) -> Floats:

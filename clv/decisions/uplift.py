@@ -28,9 +28,9 @@ from clv import progress
 from clv.forecast.blocks import BLOCK_CUSTOMERS, CHUNK_CUSTOMERS, blocks, in_order, simulated_at_once
 from clv.forecast.closed_forms import distinct
 from clv.forecast.future import Groups, Horizon
-from clv.models import gamma_gamma
-from clv.models.base import HISTORY, Floats, History, columns
+from clv.models.base import HISTORY, Floats, History
 from clv.models.draws import Draws
+from clv.models.gamma_gamma import PAYS, SPEND_COLUMNS, Amounts, expected_per_visit, state
 
 RATE, SURVIVAL = "rate", "survival"
 # Posterior draws behind an expected gain. The mean over 100 errs by a tenth of the posterior sd, and for all
@@ -83,7 +83,7 @@ def expected_gains(
     at
         Effects, above -1 for "rate" and in [0, 1) for "survival"; the beliefs of `effect` are not used.
     """
-    history = customers[[*HISTORY, "monetary_value"]]
+    history = customers[[*HISTORY, *SPEND_COLUMNS[1:]]]
     order = np.lexsort([history[name].to_numpy() for name in ("recency", "T", "frequency")])
     found, thinned = np.empty((len(customers), len(at))), draws.thinned(GAIN_DRAWS)
 
@@ -103,9 +103,7 @@ def _gain_block(customers: pd.DataFrame, draws: Draws, horizon: Horizon, kind: s
     history, which = distinct(customers, HISTORY)
     needed, of_needed = distinct(customers, model.if_alive_needs)
     alive = model.p_alive(history, theta)[:, which]
-    worth = horizon.gross_margin * gamma_gamma.expected_spend(
-        customers["frequency"], customers["monetary_value"], *columns(draws.phi, customers["frequency"])
-    )
+    worth = horizon.gross_margin * expected_per_visit(Amounts.of(customers), draws.phi)
     usual = _discounted(model.if_alive, horizon, 1.0, needed, theta)
     weight = alive * worth / len(draws)
     if kind == RATE:
@@ -156,7 +154,7 @@ def realised_gains(
     speeds = 1 + effects if effect.kind == RATE else np.ones(len(draws))
     undone = effects if effect.kind == SURVIVAL else np.zeros(len(draws))
     money = np.array([horizon.discount_weekly, horizon.gross_margin])
-    history, spent = (customers[names].to_numpy(float) for names in (HISTORY, ["frequency", "monetary_value"]))
+    history, amounts = customers[HISTORY].to_numpy(float), np.column_stack(Amounts.of(customers))
 
     def chunk(start: int, chunk_seed: np.random.SeedSequence) -> Floats:
         gains = np.zeros((groups.count, len(draws)))
@@ -165,7 +163,8 @@ def realised_gains(
             lives = draws.model.contacted(
                 rng, history[rows], draws.theta, horizon.weeks, effect.response_share, speeds, undone
             )
-            _add_gains(spend_rng, spent[rows], draws.phi, speeds, money, groups.codes[rows], *lives, gains)  # type: ignore[call-arg]
+            spend = *state(Amounts(*amounts[rows].T), draws.phi), draws.phi[:, PAYS]
+            _add_gains(spend_rng, *spend, speeds, money, groups.codes[rows], *lives, gains)  # type: ignore[call-arg]
         return gains
 
     total = np.zeros((groups.count, len(draws)))
@@ -178,21 +177,22 @@ def realised_gains(
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def _add_gains(rng, spent, phi, speeds, money, codes, counts, times, with_it, without, gains):  # type: ignore[no-untyped-def]
+def _add_gains(  # type: ignore[no-untyped-def]
+    rng, shapes, rates, pays, speeds, money, codes, counts, times, with_it, without, gains
+):
     """Add to `gains` (groups, draws) each customer's value with the contact less that without, one future per draw."""
     discount, margin = money
     n = 0
-    for i in range(spent.shape[0]):
-        x, z_mean = spent[i]
-        for d in range(phi.shape[0]):
+    for i in range(counts.shape[0]):
+        for d in range(counts.shape[1]):
             count = counts[i, d]
             if count == 0:
                 continue
-            p, q, v = phi[d]
-            nu = rng.standard_gamma(p * x + q) / (v + x * z_mean)
+            p, paid_share = pays[d]
+            nu = rng.standard_gamma(shapes[d, i]) / rates[d, i]
             gain = 0.0
             for k in range(n, n + count):
-                amount = rng.standard_gamma(p) / nu
+                amount = 0.0 if paid_share < 1.0 and rng.random() >= paid_share else rng.standard_gamma(p) / nu
                 if with_it[k]:
                     gain += amount * np.exp(-discount * times[k] / speeds[d])
                 if without[k]:

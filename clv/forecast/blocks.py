@@ -13,7 +13,8 @@ BLOCK_CUSTOMERS = 2048
 
 # No part of the result: a chunk's blocks use its generators in turn. Two megabytes stay in a core's cache.
 BLOCK_BYTES = 2 * 2**20
-_BYTES_PER_FUTURE = 12
+# Its purchases, its value, and shape and rate of what its customer spends.
+_BYTES_PER_FUTURE = 28
 
 
 def blocks(start: int, stop: int, size: int) -> Iterator[slice]:

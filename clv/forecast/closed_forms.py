@@ -6,9 +6,9 @@ import pandas as pd
 from clv import progress
 from clv.forecast.blocks import BLOCK_CUSTOMERS, blocks, in_order
 from clv.forecast.future import Horizon
-from clv.models import gamma_gamma
-from clv.models.base import HISTORY, Floats, History, Integers, columns
+from clv.models.base import HISTORY, Floats, History, Integers
 from clv.models.draws import Draws, tails
+from clv.models.gamma_gamma import SPEND_COLUMNS, Amounts, expected_per_visit
 
 # Closed forms are smooth in the draws: 400 of them leave a Monte-Carlo error of a twentieth of the posterior sd.
 EXPECTATION_DRAWS = 400
@@ -27,7 +27,7 @@ def expectations(
     uncertainty only); they shrink to nothing as customers grow and never say what one customer will bring.
     """
     draws = draws.thinned(EXPECTATION_DRAWS)
-    history = customers[[*HISTORY, "monetary_value"]]
+    history = customers[[*HISTORY, *SPEND_COLUMNS[1:]]]
     # Customers of one history stand together, so that what depends on the history alone is computed once per block.
     order = np.lexsort([history[name].to_numpy() for name in ("recency", "T", "frequency")])
     found = np.empty((len(_EXPECTATIONS), len(customers)))
@@ -50,9 +50,7 @@ def _expect_block(customers: pd.DataFrame, draws: Draws, horizon: Horizon, inter
     alive = model.p_alive(history, theta)
     integrals = model.if_alive(weeks, needed, theta, discount=horizon.discount_weekly)
     plain, discounted = (integral[:, of_needed] * alive[:, which] for integral in integrals)
-    amount = gamma_gamma.expected_spend(
-        customers["frequency"], customers["monetary_value"], *columns(draws.phi, customers["frequency"])
-    )
+    amount = expected_per_visit(Amounts.of(customers), draws.phi)
     value = horizon.gross_margin * discounted * amount
     lower, upper = np.quantile(value, tails(interval), axis=0)
     return [

@@ -1,8 +1,9 @@
 """Simulation of every customer's future from posterior draws, in chunks of customers; knows no purchase model.
 
-When customers buy is the model's (base.PurchaseModel.futures). Amounts ~ Gamma(p_spend, rate nu) with one
-nu ~ Gamma(p_spend x + q, v + x z) per customer and draw. Value is gross margin times the sum of amounts discounted by
-exp(-delta t). So parameter, individual and process uncertainty are all in every draw.
+When customers buy is the model's (base.PurchaseModel.futures). Amounts ~ Gamma(p, rate nu) with one nu per customer
+and draw, from what its history tells (gamma_gamma.state); a share of the purchases may cost nothing. Value is gross
+margin times the sum of amounts discounted by exp(-delta t). So parameter, individual and process uncertainty are all
+in every draw.
 
 Nothing of size customers x draws is ever held: a chunk is simulated in blocks, each summarised where it is simulated.
 """
@@ -20,6 +21,7 @@ from clv import progress
 from clv.forecast.blocks import BLOCK_BYTES, CHUNK_CUSTOMERS, blocks, in_order, simulated_at_once
 from clv.models.base import HISTORY, Floats, Integers
 from clv.models.draws import Draws
+from clv.models.gamma_gamma import PAYS, Amounts, state
 from clv.units import WEEKS_PER_YEAR
 
 
@@ -113,7 +115,7 @@ def simulate(
     Parameters
     ----------
     customers
-        frequency, recency, T (weeks), monetary_value: one row per customer, their order is part of the seed.
+        HISTORY and SPEND_COLUMNS: one row per customer, their order is part of the seed.
     block_bytes
         Memory per worker for the futures of one block.
     stage
@@ -129,7 +131,7 @@ def simulate(
     def chunk(start: int, chunk_seed: np.random.SeedSequence) -> Totals:
         rng, spend_rng = (np.random.Generator(np.random.PCG64(seed)) for seed in chunk_seed.spawn(2))
         known = customers.iloc[start : start + CHUNK_CUSTOMERS]
-        history, spent = (known[names].to_numpy(float) for names in (HISTORY, ["frequency", "monetary_value"]))
+        history, amounts = known[HISTORY].to_numpy(float), np.column_stack(Amounts.of(known))
         totals = _no_totals(len(draws), groups.count, calendar)
         for rows in blocks(start, min(start + CHUNK_CUSTOMERS, n), simulated_at_once(len(draws), block_bytes)):
             shape = (rows.stop - rows.start, len(draws))
@@ -138,8 +140,8 @@ def simulate(
             purchases, times = draws.model.futures(rng, history[own], draws.theta, weeks)
             _pay(  # type: ignore[call-arg]
                 spend_rng,
-                spent[own],
-                draws.phi,
+                *state(Amounts(*amounts[own].T), draws.phi),
+                draws.phi[:, PAYS],
                 future,
                 times,
                 groups.codes[rows],
@@ -170,26 +172,25 @@ def _no_totals(draws: int, groups: int, calendar: Calendar) -> Totals:
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _pay(  # type: ignore[no-untyped-def]
-    rng, spent, phi, future, times, codes, edges, cohorts, seen,
+    rng, shapes, rates, pays, future, times, codes, edges, cohorts, seen,
     purchases, value, group_purchases, group_value, active, revenue, period_purchases,
 ):  # fmt: skip
     """Fill `value` and add to the totals what the purchases of one block cost; arguments as in `simulate`, draws last.
 
-    spent (customers, 2): repeat purchases and their mean amount. times: of the purchases, as PurchaseModel.futures.
+    shapes, rates (draws, customers): of the spend model's state. times: of the purchases, as PurchaseModel.futures.
     """
     discount, margin = future
     n = 0
-    for i in range(spent.shape[0]):
-        x, z_mean = spent[i]
-        for d in range(phi.shape[0]):
+    for i in range(purchases.shape[0]):
+        for d in range(purchases.shape[1]):
             count = purchases[i, d]
             if count == 0:
                 continue
-            p, q, v = phi[d]
-            nu = rng.standard_gamma(p * x + q) / (v + x * z_mean)
+            p, paid_share = pays[d]
+            nu = rng.standard_gamma(shapes[d, i]) / rates[d, i]
             period, last_active, worth = 0, 0 if seen[i] else -1, 0.0
             for time in times[n : n + count]:
-                amount = rng.standard_gamma(p) / nu
+                amount = 0.0 if paid_share < 1.0 and rng.random() >= paid_share else rng.standard_gamma(p) / nu
                 worth += amount * np.exp(-discount * time)
                 while period + 2 < edges.size and time > edges[period + 1]:
                     period += 1

@@ -32,7 +32,7 @@ CUSTOMERS = Table(
         "expected_purchases": Column(NUMBER, "posterior mean number of purchases within the horizon"),
         "purchases_lower": Column(NUMBER, "lower limit of the realised number of purchases"),
         "purchases_upper": Column(NUMBER, "upper limit of the realised number of purchases"),
-        "expected_spend": Column(NUMBER, "expected amount of the next purchase"),
+        "expected_spend": Column(NUMBER, "expected amount of the next purchase, which may be nothing"),
         "clv_mean": Column(NUMBER, "posterior mean value within the horizon (closed form)"),
         "clv_median": Column(NUMBER, "median of the realised value; simulated, so known to a few percent"),
         "clv_lower": Column(NUMBER, "lower limit of the realised value: what this customer will actually bring"),

@@ -46,7 +46,10 @@ class Parameter:
 
 
 class Built(Protocol):
-    """A PyMC model with its data as data: what `sampling` and `laplace` ask of it."""
+    """A PyMC model with its data as data: what `sampling` and `laplace` ask of it.
+
+    It may have `exact_draws(customers, shape, generator)`: draws of what needs no sampler, by name.
+    """
 
     key: str
     model: Any

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from clv.models.base import Floats, Integers, PurchaseModel
-from clv.models.gamma_gamma import has_mean
+from clv.models.gamma_gamma import PAID_SHARE, PARAMETERS, has_mean
 from clv.models.registry import model_of
 
 
@@ -14,7 +14,7 @@ from clv.models.registry import model_of
 class Draws:
     """Joint posterior draws of a purchase model and of the spend model; time in weeks, money in the log's currency.
 
-    theta: (draws, parameters of the model), in their order. phi: (draws, 3), columns p, q, v.
+    theta: (draws, parameters of the model), in their order. phi: (draws, 6), columns as `spend_draws`.
     """
 
     model: PurchaseModel
@@ -44,17 +44,20 @@ def pair(purchase_posterior: xr.DataTree, spend_posterior: xr.DataTree | None, n
     model = model_of(purchase_posterior)
     theta = flat(purchase_posterior, [parameter.name for parameter in model.parameters], n)
     if spend_posterior is None:
-        return Draws(model, theta, np.tile([1.0, 2.0, 1.0], (len(theta), 1)))
+        return Draws(model, theta, np.tile([1.0, 2.0, 1.0, 1.0, 1.0, 1.0], (len(theta), 1)))
     return Draws(model, theta, spend_draws(spend_posterior, n))
 
 
 def spend_draws(posterior: xr.DataTree, n: int) -> Floats:
-    """Return at most `n` draws of p, q and v, (draws, 3), evenly spaced over all chains.
+    """Return at most `n` draws of the spend model's parameters and of the share of visits with an amount, (draws, 6).
 
     Where q <= 1 no mean spend exists, and a value would be infinite. The gate lets less than one draw in a hundred be
     so; others take their places.
     """
-    phi = flat(posterior, ["p", "q", "v"], n)
+    phi = flat(posterior, [parameter.name for parameter in PARAMETERS], n)
+    # Without draws of that share every visit had an amount.
+    paid = flat(posterior, [PAID_SHARE], n) if PAID_SHARE in posterior["posterior"] else np.ones((len(phi), 1))
+    phi = np.hstack([phi, np.nan_to_num(paid, nan=1.0)])
     exists = has_mean(phi)
     return phi if exists.all() else phi[np.resize(np.flatnonzero(exists), len(phi))]
 

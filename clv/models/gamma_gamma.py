@@ -1,70 +1,119 @@
-"""Gamma-Gamma spend model in plain numpy: likelihood, expected spend, distribution of what comes next.
+"""Gamma-Gamma spend model in plain numpy: likelihood of single amounts, what a history tells, what comes next.
 
-Symbols (Fader & Hardie 2013, brucehardie.com/notes/025): each purchase of a customer is
-z ~ Gamma(p, rate nu), each customer's nu ~ Gamma(q, rate v). A history is `x` repeat purchases with
-mean `z_mean` (monetary_value). p and q have no unit, v has the log's currency.
+Each repeat purchase of a customer is z ~ Gamma(p, rate nu), each customer's nu ~ Gamma(q, rate v) (Fader & Hardie
+2013, brucehardie.com/notes/025). First orders have a shape and a size of their own: z_1 ~ Gamma(p_first, rate c nu)
+with c = p_first / (p first_ratio), so that a first order is `first_ratio` times a later one on average. A history is
+n repeat amounts above zero with sum S and sum of logarithms G, and the first order z_1 (0: none with an amount). Given
+it, nu ~ Gamma(shape, rate) with shape = q + p n + p_first [z_1 > 0] and rate = v + S + c z_1: the history's `state`.
+p, q, p_first and first_ratio have no unit, v has the log's currency.
 """
+
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, gammaln
 
-from clv.models.base import Floats, Parameter
+from clv.models.base import Floats, Parameter, columns
 
+# p, q and v are published of means alone; nobody has published first orders with a shape of their own.
 PARAMETERS = (
     Parameter("p", "no unit", 6.2488),
     Parameter("q", "no unit", 3.7446),
     Parameter("v", "currency of the log", 15.448),
+    Parameter("p_first", "no unit", np.nan),
+    Parameter("first_ratio", "later orders", np.nan),
 )
+PAID_SHARE = "paid_share"  # of the visits after the first: those with an amount
+SPEND_COLUMNS = ["frequency", "monetary_value", "paid_purchases", "first_amount"]
 
 
-def log_likelihood(x: ArrayLike, z_mean: ArrayLike, p: ArrayLike, q: ArrayLike, v: ArrayLike) -> Floats:
-    """Return the log-density of each customer's mean spend (note 025, eq. 1a); needs x > 0 and z_mean > 0."""
+class Amounts(NamedTuple):
+    """n, S and z_1 of histories: arrays that broadcast."""
+
+    n: Any
+    total: Any
+    first: Any
+
+    @classmethod
+    def of(cls, customers: pd.DataFrame) -> "Amounts":
+        """Return the amounts of customers with the columns SPEND_COLUMNS, (customers,) each."""
+        frequency, mean, paid, first = customers[SPEND_COLUMNS].to_numpy(float).T
+        return cls(paid, frequency * mean, first)
+
+
+PAYS = [0, 5]  # of phi: what amounts depend on once nu is known, p and the share of visits with one
+NOTHING_PAID = Amounts(0.0, 0.0, 0.0)  # somebody of whom only the population is known
+
+
+def log_likelihood(amounts: Amounts, log_sum: ArrayLike, phi: Floats) -> Floats:
+    """Return the log-density of each customer's single amounts, first order included; `log_sum` is G.
+
+    phi holds p, q, v, p_first, first_ratio in its last dimension; so it does in all that follows.
+    """
+    shape, rate = state(amounts, phi)
+    n, _, first = map(np.asarray, amounts)
+    p, q, v, p_first, first_ratio = columns(phi[..., :5], *amounts)
+    scale, paid = p_first / (p * first_ratio), first > 0
+    log_first = np.log(np.where(paid, first, 1.0))
+    of_first = paid * (p_first * np.log(scale) + (p_first - 1) * log_first - gammaln(p_first))
+    of_repeats = (p - 1) * np.asarray(log_sum) - n * gammaln(p)
+    return gammaln(shape) - gammaln(q) + q * np.log(v) - shape * np.log(rate) + of_repeats + of_first
+
+
+def log_likelihood_of_means(x: ArrayLike, z_mean: ArrayLike, p: ArrayLike, q: ArrayLike, v: ArrayLike) -> Floats:
+    """Return the log-density of each customer's mean repeat amount alone (note 025, eq. 1a), as it was published.
+
+    Needs x > 0 and z_mean > 0. It learns p from how means spread against x, not from how single amounts vary.
+    """
     x, z_mean, p, q, v = (np.asarray(value, dtype=float) for value in (x, z_mean, p, q, v))
-    total = x * z_mean
-    return (
-        gammaln(p * x + q)
-        - gammaln(p * x)
-        - gammaln(q)
-        + q * np.log(v)
-        + p * x * np.log(total)
-        - np.log(z_mean)
-        - (p * x + q) * np.log(v + total)
-    )
+    total, own = x * z_mean, p * x
+    constant = gammaln(own + q) - gammaln(own) - gammaln(q) + q * np.log(v)
+    return constant + own * np.log(total) - np.log(z_mean) - (own + q) * np.log(v + total)
 
 
-def expected_spend(x: ArrayLike, z_mean: ArrayLike, p: ArrayLike, q: ArrayLike, v: ArrayLike) -> Floats:
-    """Return E[amount of the next purchase]; infinite where p x + q <= 1 (the prior mean does not exist).
+def state(amounts: Amounts, phi: Floats) -> tuple[Floats, Floats]:
+    """Return shape and rate of the Gamma distribution of nu given histories: phi's dimensions first, theirs last."""
+    n, total, first = map(np.asarray, amounts)
+    p, q, v, p_first, first_ratio = columns(phi[..., :5], *amounts)
+    return q + p * n + p_first * (first > 0), v + total + p_first / (p * first_ratio) * first
+
+
+def expected_spend(amounts: Amounts, phi: Floats) -> Floats:
+    """Return E[amount of the next purchase that has one]; infinite where shape <= 1 (no mean exists).
 
     A weighted mean of the population's mean p v / (q - 1) and the customer's own: the more purchases
     were seen, the more the own mean counts.
     """
-    x, z_mean, p, q, v = (np.asarray(value, dtype=float) for value in (x, z_mean, p, q, v))
-    excess = p * x + q - 1
-    return np.where(excess > 0, p * (v + x * z_mean) / np.where(excess > 0, excess, 1.0), np.inf)
+    shape, rate = state(amounts, phi)
+    (p,) = columns(phi[..., :1], *amounts)
+    return np.where(shape > 1, p * rate / np.where(shape > 1, shape - 1, 1.0), np.inf)
 
 
-def total_cdf(
-    total: ArrayLike, n: ArrayLike, x: ArrayLike, z_mean: ArrayLike, p: ArrayLike, q: ArrayLike, v: ArrayLike
-) -> Floats:
-    """Return P(the amounts of the next n > 0 purchases sum to at most `total`), given the history.
+def expected_per_visit(amounts: Amounts, phi: Floats) -> Floats:
+    """Return the same of any purchase, those without an amount included: phi's sixth column is the share that pays."""
+    return columns(phi[..., 5:6], *amounts)[0] * expected_spend(amounts, phi)
 
-    Their sum is Gamma(p n, rate nu) with nu ~ Gamma(p x + q, rate v + x z_mean), so total / (total + v + x z_mean) is
-    Beta(p n, p x + q).
+
+def total_cdf(total: ArrayLike, n: ArrayLike, amounts: Amounts, phi: Floats) -> Floats:
+    """Return P(the amounts of the next n > 0 paid purchases sum to at most `total`), given the history.
+
+    Their sum is Gamma(p n, rate nu), so total / (total + rate) is Beta(p n, shape).
     """
-    total, n, x, z_mean, p, q, v = (np.asarray(value, dtype=float) for value in (total, n, x, z_mean, p, q, v))
-    return betainc(p * n, p * x + q, total / (total + v + x * z_mean))
+    shape, rate = state(amounts, phi)
+    (p,), total = columns(phi[..., :1], *amounts), np.asarray(total, dtype=float)
+    return betainc(p * np.asarray(n), shape, total / (total + rate))
 
 
 def has_mean(phi: Floats) -> NDArray[np.bool_]:
-    """Return which draws of p, q, v (draws, 3) have a finite mean spend in the population."""
+    """Return which draws (draws, ...) have a finite mean spend in the population."""
     return phi[:, 1] > 1
 
 
 def usable(customers: pd.DataFrame) -> pd.DataFrame:
-    """Return the customers the spend model can learn from: repeat purchases with a positive mean amount."""
-    return customers[(customers["frequency"] > 0) & (customers["monetary_value"] > 0)]
+    """Return the customers who came back and paid: they alone tell how amounts vary within a customer."""
+    return customers[customers["monetary_value"] > 0]
 
 
 def typical_order_value(customers: pd.DataFrame) -> float:

@@ -1,30 +1,32 @@
 """Gamma-Gamma as a PyMC model: pymc-marketing's GammaGammaModel with priors on the scale of a typical order."""
 
 from collections.abc import Mapping
+from math import fsum
 
 import numpy as np
 import pandas as pd
 import pymc as pm
 import pytensor.tensor as pt
+from numpy.random import Generator
 from pymc_extras.prior import Prior
 from pymc_marketing.clv import GammaGammaModel
 
-from clv.models.gamma_gamma import typical_order_value, usable
+from clv.models.gamma_gamma import PAID_SHARE, PARAMETERS, Amounts, typical_order_value
 from clv.models.priors import log_density
 from clv.models.registry import GAMMA_GAMMA
 
-PARAMETERS = ["p", "q", "v"]
+# The likelihood has a limit as p_first grows, reached here to a millionth; far beyond it only rounding errors grow.
+_MOST_SHAPE = 1e6
 
 
-class WeightedGammaGammaModel(GammaGammaModel):
-    """GammaGammaModel whose likelihood runs on distinct x and distinct totals x z, each with its weight.
+class AmountsGammaGammaModel(GammaGammaModel):
+    """GammaGammaModel whose likelihood runs on single amounts, first orders included, on distinct sums with weights.
 
-    Same posterior as upstream's one row per customer. Data enter as data, so one compiled model can be
-    refitted (`data_for`). All prediction methods of upstream work.
+    Data enter as data, so one compiled model can be refitted (`data_for`). All prediction methods of upstream work.
     """
 
-    _model_type = "Gamma-Gamma Model (distinct histories)"
-    key, parameters = GAMMA_GAMMA, PARAMETERS
+    _model_type = "Gamma-Gamma Model (single amounts)"
+    key, parameters = GAMMA_GAMMA, [one.name for one in PARAMETERS]
     typical: float | None = None
 
     @property
@@ -37,81 +39,85 @@ class WeightedGammaGammaModel(GammaGammaModel):
             "q": Prior("LogNormal", mu=np.log(3.5), sigma=0.75),
             # Mean amount of the customer with average nu, p v / q, in typical orders: 1/7 to 7.
             "relative_spend": Prior("LogNormal", mu=0.0, sigma=1.0),
+            # Shape of first orders in that of later ones: coefficient of variation 0.6 to 1.6 times theirs.
+            "relative_shape": Prior("LogNormal", mu=0.0, sigma=0.5),
+            # A mean first order in later ones: 0.55 to 1.8.
+            "first_ratio": Prior("LogNormal", mu=0.0, sigma=0.3),
         }
 
     def build_model(self, data: pd.DataFrame) -> None:  # type: ignore[override]
-        """Build the model on repeat buyers (frequency > 0, monetary_value > 0), one row per customer."""
+        """Build the model on one row per customer of table RFM."""
         self.data = data
-        config = self.model_config
         with pm.Model() as self.model:
-            p = config["p"].create_variable("p")
-            q = config["q"].create_variable("q")
-            relative_spend = config["relative_spend"].create_variable("relative_spend")
-            relative_v = relative_spend * q / p
+            p, q, spend, shape, ratio = (prior.create_variable(name) for name, prior in self.model_config.items())
             tables = {name: pm.Data(name, value) for name, value in self.data_for(data).items()}
-            pm.Deterministic("v", relative_v * tables["typical_order_value"])
-            pm.Potential("likelihood", _log_likelihood(tables, p, q, relative_v))
+            pm.Deterministic("v", spend * q / p * tables["typical_order_value"])
+            p_first = pm.Deterministic("p_first", shape * p)
+            pm.Potential("likelihood", _log_likelihood(tables, p, q, spend, p_first, ratio))
 
     def data_for(self, customers: pd.DataFrame) -> dict[str, np.ndarray]:
         """Return the arrays that one row per customer puts into the model's data containers, by container name."""
-        repeat_buyers = usable(customers)
-        typical = self.typical or typical_order_value(repeat_buyers)
-        x = repeat_buyers["frequency"].to_numpy(float)
-        total = x * repeat_buyers["monetary_value"].to_numpy(float) / typical
-        x_values, x_customers = np.unique(x, return_counts=True)
-        totals, which = np.unique(total, return_inverse=True)
+        typical = self.typical or typical_order_value(customers)
+        n, total, first = Amounts.of(customers)
+        paid = (first > 0).astype(float)
+        rows = {"n": n, "paid": paid, "total": total / typical, "first": first / typical, "customers": 1.0}
+        every = pd.DataFrame(rows)
+        pairs = every.groupby(["n", "paid"], as_index=False)[["customers"]].sum().add_prefix("pair_")
+        sums = every.groupby(["total", "first"], as_index=False)[["customers", "n", "paid"]].sum().add_prefix("sum_")
+        # Summed exactly: the order of the customers must not show.
+        log_amounts, log_firsts = fsum(customers["log_amounts"]), fsum(np.log(first[first > 0]))
         return {
             "typical_order_value": np.asarray(typical, dtype=float),
-            "purchases_log_total": np.asarray(x @ np.log(total)),
-            "customers_log_total": np.asarray(np.log(total).sum()),
-            "x": x_values,
-            "x_customers": x_customers.astype(float),
-            "total": totals,
-            "total_customers": np.bincount(which).astype(float),
-            "total_purchases": np.bincount(which, weights=x),
+            "log_amounts": np.asarray(log_amounts - n.sum() * np.log(typical)),
+            "log_firsts": np.asarray(log_firsts - paid.sum() * np.log(typical)),
+            **{str(name): column.to_numpy() for table in (pairs, sums) for name, column in table.items()},
         }
 
+    def exact_draws(
+        self, customers: pd.DataFrame, shape: tuple[int, int], generator: Generator
+    ) -> dict[str, np.ndarray]:
+        """Return draws of the share of visits with an amount, given those after the first; none where all have one."""
+        visits, paid = customers["frequency"].sum(), customers["paid_purchases"].sum()
+        return {PAID_SHARE: generator.beta(paid + 1, visits - paid + 1, shape)} if paid < visits else {}
+
     def log_prior(self, draws: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return the prior's log-density of draws of p, q, v (`priors.log_density`) for these `data`."""
-        p, q, v = (draws[name] for name in PARAMETERS)
-        relative_spend = p * v / (q * data["typical_order_value"])
-        return log_density(self.model_config, {"p": p, "q": q, "relative_spend": relative_spend})
+        """Return the prior's log-density of draws of the parameters (`priors.log_density`) for these `data`."""
+        p, q, v, p_first, first_ratio = (draws[name] for name in self.parameters)
+        relative = {"relative_spend": p * v / (q * data["typical_order_value"]), "relative_shape": p_first / p}
+        return log_density(self.model_config, {"p": p, "q": q, **relative, "first_ratio": first_ratio})
 
 
-def model(customers: pd.DataFrame, *, typical: float | None = None) -> WeightedGammaGammaModel:
+def model(customers: pd.DataFrame, *, typical: float | None = None) -> AmountsGammaGammaModel:
     """Return the built model for one row per customer; `typical` defaults to the data's own typical order value."""
-    built = WeightedGammaGammaModel()
+    built = AmountsGammaGammaModel()
     built.typical = typical
-    built.build_model(usable(customers))
+    built.build_model(customers)
     return built
 
 
-def _log_likelihood(tables, p, q, v):  # type: ignore[no-untyped-def]
-    """Return the summed gamma_gamma.log_likelihood in typical orders, up to the constant -sum(ln z).
+def _log_likelihood(tables, p, q, spend, p_first, first_ratio):  # type: ignore[no-untyped-def]
+    """Return the summed gamma_gamma.log_likelihood of amounts in typical orders.
 
-    With u = total / (v + total) it is ln(u^(p x) (1 - u)^q / B(p x, q)). Written as differences of gammaln, that
-    is made of rounding errors where p or q is large: hills far above the mode, with slopes of exactly 0, on which NUTS
-    broke down in one of 500 simulated shops. Here no large numbers cancel.
+    With A = p n + p_first [z_1 > 0] and B = S + c z_1, Gamma(q + A) / Gamma(q) by Stirling's formula and its error,
+    everything that grows like p ln p or q ln q cancels on paper and is not written. As differences of gammaln it would
+    be made of rounding errors where p or q is large: hills far above the mode, on which NUTS breaks down.
     """
-    own, total = p * tables["x"], tables["total"]
-    by_frequency = (
-        own * pt.log1p(q / own)
-        + q * pt.log1p(own / q)
-        + (pt.log(own) + pt.log(q) - pt.log(own + q) - np.log(2 * np.pi)) / 2
-        + _stirling_error(own + q)
-        - _stirling_error(own)
-        - _stirling_error(q)
+    p_first = pt.minimum(p_first, _MOST_SHAPE)
+    amounts = p * tables["pair_n"] + p_first * tables["pair_paid"]
+    by_pair = (q + amounts - 0.5) * pt.log1p(amounts / q) + _stirling_error(q + amounts) - _stirling_error(q)
+    in_v = (p * tables["sum_total"] + p_first / first_ratio * tables["sum_first"]) / (spend * q)
+    weights = q * tables["sum_customers"] + p * tables["sum_n"] + p_first * tables["sum_paid"]
+    n, firsts = pt.sum(tables["sum_n"]), pt.sum(tables["sum_paid"])
+    return (
+        pt.sum(tables["pair_customers"] * by_pair)
+        - pt.sum(weights * pt.log1p(in_v))
+        + n * (pt.log(p / (2 * np.pi)) / 2 - _stirling_error(p))
+        + (p - 1) * tables["log_amounts"]
+        - p * n * pt.log(spend)
+        + firsts * (pt.log(p_first / (2 * np.pi)) / 2 - _stirling_error(p_first))
+        + (p_first - 1) * tables["log_firsts"]
+        - p_first * firsts * (pt.log(first_ratio) + pt.log(spend))
     )
-    small = pt.lt(v, 1.0)
-    shares = pt.log1p(pt.switch(small, v / total, total / v))
-    by_total = (p * tables["total_purchases"] + q * tables["total_customers"]) * shares
-    x, customers = tables["x"], tables["x_customers"]
-    exact = pt.switch(
-        small,
-        q * (pt.sum(customers) * pt.log(v) - tables["customers_log_total"]),
-        p * (tables["purchases_log_total"] - pt.sum(x * customers) * pt.log(v)),
-    )
-    return pt.sum(customers * by_frequency) + exact - pt.sum(by_total)
 
 
 def _stirling_error(z):  # type: ignore[no-untyped-def]

@@ -61,7 +61,16 @@ def sample(compiled: Compiled, customers: pd.DataFrame, settings: Settings) -> x
     The customers need not be those the model was built on. Where importance sampling fails (k-hat above its limit)
     NUTS takes over, and the failed k-hat stands in sample_stats as `laplace_k_hat`.
     """
-    data = compiled.model.data_for(customers)
+    found = _sampled(compiled, compiled.model.data_for(customers), settings)
+    if exact := getattr(compiled.model, "exact_draws", None):
+        generator = np.random.default_rng([settings.seed, *compiled.model.key.encode()])
+        drawn = exact(customers, (settings.chains, settings.draws), generator)
+        dims = ("chain", "draw")
+        found["posterior"] = found["posterior"].to_dataset().assign({name: (dims, at) for name, at in drawn.items()})
+    return found
+
+
+def _sampled(compiled: Compiled, data: Mapping[str, np.ndarray], settings: Settings) -> xr.DataTree:
     if _method(settings, data) == NUTS:
         return _by_nuts(compiled, settings, data)
     found = _by_importance(compiled, settings, data)

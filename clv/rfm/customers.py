@@ -43,7 +43,8 @@ def summarise(con: DuckDBPyConnection, transactions: str, *, period_end: date) -
     """
     rows = con.execute(
         f"""
-        WITH days AS ({DAYS.format(transactions=quoted(transactions))})
+        WITH days AS ({DAYS.format(transactions=quoted(transactions))}),
+        logs AS (SELECT *, CASE WHEN amount > 0 THEN ln(amount)::DECIMAL(18, 10) ELSE 0 END AS logarithm FROM days)
         SELECT customer_id,
                count(*) - 1 AS frequency,
                (max(day) - min(day)) / 7.0::DOUBLE AS recency,
@@ -52,8 +53,11 @@ def summarise(con: DuckDBPyConnection, transactions: str, *, period_end: date) -
                min(day) AS first_purchase,
                count(*) AS purchases,
                sum(amount)::DOUBLE / count(*) AS mean_amount,
-               sum(amount)::DOUBLE AS revenue
-        FROM days GROUP BY customer_id ORDER BY customer_id""",
+               sum(amount)::DOUBLE AS revenue,
+               arg_min(amount, day)::DOUBLE AS first_amount,
+               count(*) FILTER (amount > 0) - (arg_min(amount, day) > 0)::INTEGER AS paid_purchases,
+               (sum(logarithm) - arg_min(logarithm, day))::DOUBLE AS log_amounts
+        FROM logs GROUP BY customer_id ORDER BY customer_id""",
         {"until": period_end},
     ).df()
     return tables.check(CALIBRATION, rows.astype({"customer_id": "str"}))
@@ -82,7 +86,7 @@ def holdout(
                   FROM days WHERE day > $cut)
         SELECT customer_id, count(value) AS actual_purchases,
                $margin::DOUBLE * coalesce(sum(value::DECIMAL(38, 12)), 0)::DOUBLE AS actual_value,
-               coalesce(sum(amount), 0)::DOUBLE AS actual_revenue
+               coalesce(sum(amount), 0)::DOUBLE AS actual_revenue, count(*) FILTER (amount > 0) AS actual_paid
         FROM known LEFT JOIN later USING (customer_id) GROUP BY customer_id ORDER BY customer_id""",
         {"until": observation_end, "cut": calibration_end, "discount": discount_weekly, "margin": gross_margin},
     ).df()

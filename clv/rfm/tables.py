@@ -9,12 +9,23 @@ HISTORY = {
     "T": Column(NUMBER, "weeks from the first purchase to the end of the period"),
     "monetary_value": Column(NUMBER, "mean amount of the repeat purchases, 0 if there is none"),
 }
+# What single amounts tell, beside how often and how much: the first order is not among the repeat purchases.
+AMOUNTS = {
+    "first_amount": Column(NUMBER, "amount of the first purchase"),
+    "paid_purchases": Column(INTEGER, "repeat purchases with an amount above zero"),
+    "log_amounts": Column(NUMBER, "sum of the natural logarithms of these amounts"),
+}
 HISTORY_RULES = (
     below_zero("frequency"),
     below_zero("recency"),
     below_zero("monetary_value"),
     Rule("recency exceeds T", lambda frame: frame["recency"] > frame["T"]),
     Rule("recency and frequency disagree", lambda frame: (frame["frequency"] > 0) != (frame["recency"] > 0)),
+)
+
+AMOUNTS_RULES = (
+    below_zero("first_amount"),
+    Rule("paid_purchases exceeds frequency", lambda frame: frame["paid_purchases"] > frame["frequency"]),
 )
 
 RFM = Table(
@@ -25,19 +36,20 @@ RFM = Table(
         "purchases": Column(INTEGER, "days with a purchase, the first one included"),
         "mean_amount": Column(NUMBER, "mean amount of all purchases, the first one included"),
         "revenue": Column(NUMBER, "money spent so far"),
+        **AMOUNTS,
         "r_score": Column(INTEGER, "recency score, 5 = bought most recently"),
         "f_score": Column(INTEGER, "frequency score, 5 = buys most often"),
         "m_score": Column(INTEGER, "monetary score, 5 = spends most per purchase"),
     },
     key=("customer_id",),
-    rules=HISTORY_RULES,
+    rules=HISTORY_RULES + AMOUNTS_RULES,
 )
 
 CALIBRATION = Table(
     "calibration",
     {name: column for name, column in RFM.columns.items() if not name.endswith("_score")},
     key=("customer_id",),
-    rules=HISTORY_RULES,
+    rules=HISTORY_RULES + AMOUNTS_RULES,
 )
 
 HOLDOUT = Table(
@@ -47,6 +59,7 @@ HOLDOUT = Table(
         "actual_purchases": Column(INTEGER, "days with a purchase after the calibration end"),
         "actual_value": Column(NUMBER, "amounts of those purchases; 05 discounts them and takes the margin"),
         "actual_revenue": Column(NUMBER, "amounts of those purchases as they were paid"),
+        "actual_paid": Column(INTEGER, "those of them with an amount above zero"),
     },
     key=("customer_id",),
     rules=(below_zero("actual_purchases"), below_zero("actual_value"), below_zero("actual_revenue")),
@@ -60,13 +73,14 @@ ROLLING = Table(
     "rolling",
     WINDOW
     | HISTORY
+    | AMOUNTS
     | {
         "revenue": RFM.columns["revenue"],
         "actual_purchases": Column(INTEGER, "days with a purchase within the window"),
         "actual_value": Column(NUMBER, "amounts of those purchases; 05 discounts them and takes the margin"),
     },
     key=("horizon_weeks", "origin", "customer_id"),
-    rules=(*HISTORY_RULES, below_zero("actual_purchases"), below_zero("actual_value")),
+    rules=(*HISTORY_RULES, *AMOUNTS_RULES, below_zero("actual_purchases"), below_zero("actual_value")),
 )
 
 WEEKLY_PURCHASES = Table(

@@ -34,6 +34,8 @@ class Truth:
     p: float
     q: float
     v: float
+    p_first: float | None = None  # of first orders; None: like the others
+    first_ratio: float = 1.0  # a first order in later ones
 
 
 def population(truth: Truth, n_customers: int, generator: Generator) -> pd.DataFrame:
@@ -60,7 +62,9 @@ def purchases(truth: Truth, latent: pd.DataFrame, until_weeks: ArrayLike, genera
     events = _events(latent, np.broadcast_to(np.asarray(until_weeks, dtype=float), len(latent)), generator)
     events = events.sort_values(["customer", "number"], ignore_index=True)
     spend_rate = latent["spend_rate"].to_numpy()[events["customer"]]
-    return events.assign(amount=generator.gamma(truth.p, 1, len(events)) / spend_rate)
+    first, p_first = events["number"].to_numpy() == 0, truth.p_first or truth.p
+    size = np.where(first, truth.first_ratio * truth.p / p_first, 1.0)
+    return events.assign(amount=size * generator.gamma(np.where(first, p_first, truth.p)) / spend_rate)
 
 
 def histories(
@@ -82,11 +86,11 @@ def histories(
 
     Returns
     -------
-    customer_id, frequency, recency, T, monetary_value (mean of the repeat amounts), then the columns of `TRUTH`.
+    Columns of table RFM that the models need, then those of `TRUTH`.
     """
     ages = np.broadcast_to(np.asarray(observation_weeks, dtype=float), n_customers)
     latent = population(truth, n_customers, generator)
-    events = purchases(truth, latent, ages + horizon_weeks, generator)
+    events = purchases(truth, latent, ages + horizon_weeks, generator).assign(log=lambda told: np.log(told["amount"]))
     seen = events[(events["number"] > 0) & (events["week"] <= ages[events["customer"]])].groupby("customer")
     every = pd.RangeIndex(n_customers)
     history = pd.DataFrame(
@@ -96,6 +100,9 @@ def histories(
             "recency": seen["week"].max().reindex(every, fill_value=0.0),
             "T": ages,
             "monetary_value": seen["amount"].mean().reindex(every, fill_value=0.0),
+            "first_amount": events.loc[events["number"] == 0, "amount"].to_numpy(),
+            "paid_purchases": seen.size().reindex(every, fill_value=0),
+            "log_amounts": seen["log"].sum().reindex(every, fill_value=0.0),
         }
     )
     future = _future(events, ages, n_customers)

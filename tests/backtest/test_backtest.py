@@ -5,7 +5,17 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from forecasts import DISCOUNT, expected_purchases, fixed_draws, posterior, share_errors, typed_draws
+from forecasts import (
+    COLUMNS,
+    DISCOUNT,
+    customers,
+    expected_purchases,
+    fixed_draws,
+    posterior,
+    share_errors,
+    typed_draws,
+    with_amounts,
+)
 
 from clv import tables
 from clv.backtest import holdout, scoring_rules, spend_test, summary
@@ -105,7 +115,7 @@ def test_the_holdouts_first_week_ends_where_the_calendars_does():
 
 
 def test_tracking_goes_on_from_what_was_bought():
-    known = pd.DataFrame({"frequency": [3, 0], "recency": [2.0, 0.0], "T": [17 / 7, 1.0], "monetary_value": [1.0, 0.0]})
+    known = customers((3, 2.0, 17 / 7, 1.0), (0, 0.0, 1.0, 0.0))
     weekly = pd.DataFrame(
         {
             "week": [0, 1, 2, 2, 3, 4],
@@ -133,7 +143,7 @@ def test_tracking_goes_on_from_what_was_bought():
 HALF_YEAR = Horizon(26.0, DISCOUNT, 1.0)
 DRAWS = fixed_draws(200, **TRUTH)
 CUSTOMERS = 2500
-HISTORY = ["customer_id", "frequency", "recency", "T", "monetary_value", "revenue"]
+HISTORY = ["customer_id", *COLUMNS, "revenue"]
 
 
 def told(customers: int, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -488,7 +498,11 @@ def spenders(n: int = 4000) -> tuple[pd.DataFrame, pd.DataFrame]:
     came = [rng.gamma(TRUTH["p"], 1 / rate, size).sum() for rate, size in zip(nu, later, strict=True)]
     names = [f"C{number}" for number in range(n)]
     known = pd.DataFrame({"customer_id": names, "frequency": x, "monetary_value": paid / np.maximum(x, 1)})
-    return known, pd.DataFrame({"customer_id": names, "actual_purchases": later, "actual_revenue": came})
+    bought = {"actual_purchases": later, "actual_paid": later, "actual_revenue": came}
+    return with_amounts(known), pd.DataFrame({"customer_id": names, **bought})
+
+
+SPENT = posterior(**{name: np.full((1, 40), TRUTH[name]) for name in ("p", "q", "v")})
 
 
 def spent(**changed: float) -> pd.DataFrame:
@@ -546,11 +560,16 @@ def test_amounts_are_weighed_by_purchases():
     assert once.index.tolist() == ["all", ONCE]  # a history that nobody has is absent
 
 
+def test_free_visits_are_no_amounts():
+    known, came = spenders(300)
+    free = spend_test.spend(known, came.assign(actual_purchases=came["actual_purchases"] + 2), SPENT)
+    pd.testing.assert_frame_equal(free, spend_test.spend(known, came, SPENT))
+    assert free["purchases"].sum() == came["actual_paid"].sum()
+
+
 def test_nobody_who_bought_gives_no_amounts():
     known, came = spenders(20)
-    nothing = spend_test.spend(
-        known, came.assign(actual_revenue=0.0), posterior(**{n: np.full((1, 4), 3.0) for n in "pqv"})
-    )
+    nothing = spend_test.spend(known, came.assign(actual_paid=0), posterior(**{n: np.full((1, 4), 3.0) for n in "pqv"}))
     assert nothing.empty
     assert spend_test.spend_figures(nothing, seed=1).empty
 

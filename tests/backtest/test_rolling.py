@@ -76,7 +76,7 @@ def of(windows: pd.DataFrame, weeks: int, origin: pd.Timestamp, outcome: str = "
 
 
 def test_every_origin_is_fitted_once_whatever_the_number_of_its_windows(fits):
-    for found, names in zip(fits, ({"r", "alpha", "a", "b"}, {"p", "q", "v"}), strict=True):
+    for found, names in zip(fits, ({"r", "alpha", "a", "b"}, {"p", "q", "v", "p_first", "first_ratio"}), strict=True):
         posterior = found.draws["posterior"].to_dataset()
         assert dict(posterior.sizes) == {"origin": 2, "chain": 2, "draw": 600}
         assert set(posterior.data_vars) == names

@@ -238,10 +238,15 @@ def said(text: str) -> str:
     return text.replace("\u00a0", " ")
 
 
-def one_time(spent: float, valued: float, n: int = 400) -> pd.DataFrame:
-    """Return one-time buyers who spent around one amount and are valued at another."""
-    amounts = spent * np.random.default_rng(3).lognormal(-0.045, 0.3, n)
-    return pd.DataFrame({"frequency": 0, "mean_amount": amounts, "expected_spend": valued, "clv_mean": 0.5 * valued})
+def one_time(spent: float, valued: float, n: int = 400, *, usual: float = 1.0) -> pd.DataFrame:
+    """Return one-time buyers who spent around one amount and are valued at another, and as many who came back.
+
+    Of those who came back `usual` times their first order of 35 is expected.
+    """
+    luck = np.random.default_rng(3).lognormal(-0.045, 0.3, n)
+    once = {"frequency": 0, "first_amount": spent * luck, "expected_spend": valued, "clv_mean": 0.5 * valued}
+    back = {"frequency": 2, "first_amount": 35 * luck, "expected_spend": 35 * usual, "clv_mean": 50.0}
+    return pd.concat([pd.DataFrame(once), pd.DataFrame(back)], ignore_index=True)
 
 
 def relation(spearman: float) -> pd.DataFrame:
@@ -259,6 +264,15 @@ def test_dependence_of_spend_on_frequency_is_told_in_money(spent, spearman, grad
     assert ("are expected to bring, 7,000\u00a0USD, may be 1," in check.sentence) == (spent == 28)
     assert ("too high: they spent" in check.sentence) == (spent == 28)
     assert ("Of one-time buyers: they spent" in check.sentence) == (spent == 35)
+
+
+def test_first_orders_that_are_cheaper_for_everybody_are_no_sign():
+    """Where later orders cost a quarter more than first ones, those of one-time buyers may as well."""
+    paid = {"dependence": relation(0.05), "returned": pd.DataFrame(), "currency": "USD"}
+    assert backtest_verdicts.judge_independence(one_time(28, 35.0, usual=1.25), **paid).verdict == PASS
+    assert backtest_verdicts.judge_independence(one_time(28, 35.0), **paid).verdict == WARN
+    too_low = backtest_verdicts.judge_independence(one_time(28, 28.0, usual=1.25), **paid)
+    assert "may be 1,400 USD too low" in said(too_low.sentence)  # 5,600 are valued where 7,000 would be usual
 
 
 def test_few_one_time_buyers_are_excused_by_their_luck():

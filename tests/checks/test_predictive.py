@@ -20,7 +20,7 @@ def customers() -> pd.DataFrame:
 
 
 def draws(**parameters: float) -> xr.Dataset:
-    return parameters_in({name: ("draw", np.full(100, value)) for name, value in parameters.items()})
+    return parameters_in({name: ("draw", np.full(100, float(value))) for name, value in parameters.items()})
 
 
 RIGHT = {"r": 0.8, "alpha": 8.0, "a": 0.8, "b": 4.0}
@@ -70,7 +70,7 @@ def test_the_planes_show_the_formulas():
 
 
 def test_shrinkage_pulls_towards_the_population(customers):
-    pulled, mean = predictive.shrinkage(customers, draws(p=5.0, q=4.0, v=24.0))
+    pulled, mean = predictive.shrinkage(customers.assign(first_amount=0.0), draws(p=5.0, q=4.0, v=24.0))
     assert mean == pytest.approx(5 * 24 / 3)
     between = (pulled["expected_spend"] - mean) * (pulled["monetary_value"] - mean)
     assert (between >= -1e-9).all()
@@ -89,6 +89,11 @@ def test_dependent_spend_does_not(customers):
     dearer = customers.assign(monetary_value=customers["monetary_value"] * (1 + customers["frequency"]) ** 0.3)
     table = predictive.dependence(dearer, draws(p=5.0, q=4.0, v=24.0), interval=0.98, seed=1)
     assert (table["value"] > table["upper"]).all()
+
+
+def test_estimates_that_nobody_published_are_no_references():
+    fitted = draws(**CDNOW_SPEND)
+    assert predictive.references("cdnow", {}, fitted)["parameter"].tolist() == ["p", "q", "v"]
 
 
 def test_references_are_the_truth_the_published_estimates_or_nothing():

@@ -21,12 +21,12 @@ from clv.decisions import acquisition
 from clv.decisions.acquisition import Acquisition
 from clv.forecast.future import Horizon
 from clv.forecast.groups import Forecast
-from clv.models import gamma_gamma
 from clv.models.draws import Draws
 from clv.units import WEEKS_PER_YEAR
 
 YEAR = Horizon(52.0, DISCOUNT, 0.4)
-PURCHASE, SPEND = list(CDNOW.values())[:4], list(CDNOW.values())[4:]
+PURCHASE = list(CDNOW.values())[:4]
+MEAN_SPEND = CDNOW["p"] * CDNOW["v"] / (CDNOW["q"] - 1)  # of later orders
 OPTIONS = {"interval": 0.9, "seed": 1, "workers": 1}
 
 
@@ -34,7 +34,7 @@ def forecast(draws: int, *, firsts=(10.0, 30.0, 50.0), future: float = 8.0) -> F
     """Return a base of three customers in two cohorts who each bring `future`, in every draw."""
     rows = customers((0, 0.0, 20.0, 0.0), (2, 12.0, 30.0, 25.0), (4, 50.0, 52.0, 5.0))
     spent = np.array(firsts) + rows["frequency"] * rows["monetary_value"]
-    rows = rows.assign(revenue=spent, clv_mean=future)
+    rows = rows.assign(revenue=spent, first_amount=firsts, clv_mean=future)
     groups = pd.DataFrame(
         {
             "grouping": ["base", "cohort", "cohort"],
@@ -53,8 +53,18 @@ def posterior(n: int) -> Draws:
     return typed_draws(**{name: value * rng.lognormal(0, 0.02, n) for name, value in CDNOW.items()})
 
 
-def test_a_first_order_is_what_was_spent_beyond_the_repeat_purchases():
+def test_first_orders_are_those_of_all_customers_rising():
     assert acquisition.first_orders(forecast(1).customers) == pytest.approx([10.0, 30.0, 50.0])
+
+
+def test_who_pays_much_at_first_is_expected_to_go_on_so():
+    draws = fixed_draws(400, **CDNOW)
+    little, much = (
+        acquisition._single_customers(np.array([first]), draws, YEAR, seed=1, workers=1).mean() - 0.4 * first
+        for first in (10.0, 90.0)
+    )
+    v = CDNOW["v"]  # the same purchases, so what is expected of them is in proportion to v + c z_1, c = 1
+    assert much / little == pytest.approx((v + 90) / (v + 10), rel=0.05)
 
 
 def test_a_new_customer_brings_the_first_order_and_the_future_of_somebody_new():
@@ -62,7 +72,7 @@ def test_a_new_customer_brings_the_first_order_and_the_future_of_somebody_new():
         forecast(500), fixed_draws(500, **CDNOW), YEAR, Acquisition(5.0), {}, **OPTIONS
     )
     later = expected_purchases(52.0, 0, 0, 0, *PURCHASE, discount=DISCOUNT)
-    expected = 0.4 * (30.0 + later * gamma_gamma.expected_spend(0, 0, *SPEND))
+    expected = 0.4 * (30.0 + later * MEAN_SPEND)
     assert found["value"]["mean"] == pytest.approx(expected, rel=1e-6)
     assert found["first_order"] == pytest.approx(30.0)
     assert found["value"]["lower"] < expected < found["value"]["upper"]  # three first orders are few
@@ -130,7 +140,7 @@ def test_customers_still_to_come_are_added_within_each_draw():
     plan = acquisition.acquisition_figures(forecast(400, firsts=(30.0,) * 3), draws, YEAR, given, {}, **OPTIONS)["plan"]
     arrival = 0.5 * WEEKS_PER_YEAR / 12
     later = expected_purchases(52.0 - arrival, 0, 0, 0, *PURCHASE, discount=DISCOUNT)
-    each = 0.4 * (30.0 + later * gamma_gamma.expected_spend(0, 0, *SPEND)) * np.exp(-DISCOUNT * arrival)
+    each = 0.4 * (30.0 + later * MEAN_SPEND) * np.exp(-DISCOUNT * arrival)
     assert plan["value"]["mean"] == pytest.approx(100 * each, rel=1e-6)
     assert plan["cost"] == pytest.approx(1200 * np.exp(-DISCOUNT * arrival))
     assert plan["value"]["lower"] < plan["value"]["mean"] < plan["value"]["upper"]

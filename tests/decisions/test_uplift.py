@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from forecasts import CDNOW, DISCOUNT, customers, expected_purchases, fixed_draws, standard_errors
+from forecasts import CDNOW, DISCOUNT, customers, expected_purchases, fixed_draws, standard_errors, with_amounts
 
 from clv.decisions import uplift
 from clv.decisions.uplift import RATE, SURVIVAL, Effect
@@ -11,6 +11,7 @@ from clv.forecast.blocks import CHUNK_CUSTOMERS
 from clv.forecast.future import Groups, Horizon
 from clv.models import gamma_gamma
 from clv.models.draws import Draws
+from clv.models.gamma_gamma import NOTHING_PAID, Amounts
 
 YEAR = Horizon(52.0, DISCOUNT, 0.4)
 BASE = customers((0, 0.0, 20.0, 0.0), (3, 12.0, 30.0, 25.0), (12, 50.0, 52.0, 8.0), (6, 20.0, 30.0, 20.0))
@@ -30,9 +31,12 @@ def simulated(kind: str, size: float, draws: Draws, rows=BASE, groups=EACH, *, r
     return uplift.realised_gains(rows, draws, YEAR, effect, sizes, groups, seed=seed, workers=workers)
 
 
+@pytest.mark.parametrize("spend", [{}, {"p_first": 3.0, "first_ratio": 0.7, "paid_share": 0.6}])
 @pytest.mark.parametrize(("kind", "size"), KINDS)
-def test_simulated_gains_have_the_mean_of_the_closed_form(kind, size):
-    gains, expected = simulated(kind, size, fixed_draws(40_000, **SHOP)), exact(kind, size)
+def test_simulated_gains_have_the_mean_of_the_closed_form(kind, size, spend):
+    rows = BASE.assign(first_amount=[90.0, 0.0, 8.0, 3.0])
+    gains = simulated(kind, size, fixed_draws(40_000, **(SHOP | spend)), rows)
+    expected = exact(kind, size, rows, **spend)
     for customer in range(len(BASE)):
         assert standard_errors(gains[:, customer], expected[customer]) < 4
 
@@ -67,7 +71,7 @@ def lived(
     history = pd.DataFrame(
         {"frequency": frequency, "recency": last, "T": float(age), "monetary_value": spent / np.maximum(frequency, 1)}
     )
-    return history, values[0] - values[1]
+    return with_amounts(history), values[0] - values[1]
 
 
 @pytest.mark.slow
@@ -91,17 +95,18 @@ def test_without_leaving_a_rate_raised_by_a_third_gains_a_third():
     plain = Horizon(52.0)
     gain = exact(RATE, 1 / 3, horizon=plain, a=1e-12)
     rate = (SHOP["r"] + BASE["frequency"]) / (SHOP["alpha"] + BASE["T"])
-    spend = gamma_gamma.expected_spend(BASE["frequency"], BASE["monetary_value"], SHOP["p"], SHOP["q"], SHOP["v"])
+    spend = gamma_gamma.expected_spend(Amounts.of(BASE), fixed_draws(1, **SHOP).phi[0])
     np.testing.assert_allclose(gain, rate * 52 * spend / 3, rtol=1e-6)
 
 
 def test_survival_gains_nothing_where_nobody_leaves_and_all_where_nobody_may():
     assert exact(SURVIVAL, 0.5, a=1e-12) == pytest.approx(0, abs=1e-8)
     gain = exact(SURVIVAL, 1 - 1e-9, rows=BASE.iloc[[0]], horizon=Horizon(52.0))
-    purchase, spend = ([SHOP[name] for name in names] for names in (("r", "alpha", "a", "b"), ("p", "q", "v")))
+    purchase = [SHOP[name] for name in ("r", "alpha", "a", "b")]
+    spend = gamma_gamma.expected_spend(NOTHING_PAID, fixed_draws(1, **SHOP).phi[0])
     usual = expected_purchases(52.0, 0, 0, 20.0, *purchase)
     never_leaving = SHOP["r"] / (SHOP["alpha"] + 20.0) * 52
-    assert gain == pytest.approx((never_leaving - usual) * gamma_gamma.expected_spend(0, 0, *spend), rel=1e-6)
+    assert gain == pytest.approx((never_leaving - usual) * spend, rel=1e-6)
 
 
 @pytest.mark.parametrize("kind", [RATE, SURVIVAL])

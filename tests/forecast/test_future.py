@@ -19,11 +19,13 @@ from forecasts import (
     typed_draws,
 )
 
+from clv.forecast import closed_forms
 from clv.forecast.blocks import CHUNK_CUSTOMERS
 from clv.forecast.future import Calendar, Groups, Horizon, yearly_horizon
 from clv.models import gamma_gamma
 from clv.models.base import HISTORY
 from clv.models.draws import Draws, spaced
+from clv.models.gamma_gamma import Amounts
 
 YEAR = 52.0
 PARAMETERS = list(CDNOW)
@@ -107,7 +109,7 @@ def test_the_number_of_workers_changes_nothing():
         np.testing.assert_array_equal(first[2].purchases, other[2].purchases)
 
 
-@pytest.mark.parametrize("block_bytes", [1, 12 * 20 * 7, 2**30])
+@pytest.mark.parametrize("block_bytes", [1, 28 * 20 * 7, 2**30])
 def test_the_size_of_the_blocks_changes_nothing(block_bytes):
     """One customer at a time, seven, or a whole chunk: a limit of memory is no part of the result."""
     histories, draws = many(CHUNK_CUSTOMERS + 4), posterior_draws(20)
@@ -247,8 +249,40 @@ def test_spend_learns_from_the_customers_own_amounts():
     draws = fixed_draws(4000, **CDNOW)
     for known in (rich, poor):
         counts, value, _ = futures(known, draws, Horizon(YEAR), seed=2)
-        mean = gamma_gamma.expected_spend(40, known["monetary_value"].iloc[0], *list(CDNOW.values())[4:])
+        mean = gamma_gamma.expected_spend(Amounts.of(known), draws.phi[0])[0]
         assert standard_errors(value[0] - counts[0] * float(mean), 0.0) < 4
+
+
+def visits_told(paid_share: float, n: int) -> np.ndarray:
+    """Return what `n` customers pay in a year, told visit by visit; nobody leaves, a share of the visits is free."""
+    rng = np.random.default_rng(4)
+    p, q, v, p_first, ratio = 3.0, 5.0, 40.0, 2.0, 0.8
+    rate, nu = rng.gamma(2.0 + 4, 1 / (6.0 + 40.0), n), rng.gamma(q + 3 * p + p_first, size=n)
+    nu /= v + 90.0 + p_first / (p * ratio) * 25.0
+    visits = rng.poisson(YEAR * rate)
+    worth = np.zeros(n)
+    for number in range(visits.max()):
+        pays = (visits > number) & (rng.random(n) < paid_share)
+        worth[pays] += rng.gamma(p, size=pays.sum()) / nu[pays]
+    return worth
+
+
+def test_visits_without_an_amount_bring_nothing_and_the_others_what_they_cost():
+    """Ada paid 25 first, then 90 at three of four visits; so she goes on: value = purchases x share x amount."""
+    ada = customers((4, 30.0, 40.0, 22.5)).assign(paid_purchases=3, first_amount=25.0)
+    shop = {"r": 2.0, "alpha": 6.0, "a": 1e-12, "b": 1e3, "p": 3.0, "q": 5.0, "v": 40.0, "p_first": 2.0}
+    draws = fixed_draws(40_000, **shop, first_ratio=0.8, paid_share=0.75)
+    _, value, _ = futures(ada, draws, Horizon(YEAR), seed=3)
+    told = visits_told(0.75, 40_000)
+    expected = closed_forms.expectations(ada, draws.thinned(1), Horizon(YEAR), interval=0.9).iloc[0]
+    assert expected["clv_mean"] == pytest.approx(expected["expected_purchases"] * expected["expected_spend"])
+    for sample in (value[0], told):
+        assert standard_errors(sample, expected["clv_mean"]) < 4
+    for limit in np.quantile(told, [0.1, 0.5, 0.9]):
+        assert share_errors((value <= limit).mean(), (told <= limit).mean(), told.size) < 6  # both are samples
+    # Had every visit been taken for a paid one, neither mean nor luck would do.
+    wrong = futures(ada, changed(draws, paid_share=np.ones(len(draws))), Horizon(YEAR), seed=3)[1]
+    assert standard_errors(wrong[0], expected["clv_mean"]) > 20
 
 
 @pytest.mark.parametrize(("size", "n", "kept"), [(5, 10, [0, 1, 2, 3, 4]), (9, 3, [0, 4, 8]), (1, 1, [0])])

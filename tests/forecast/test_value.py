@@ -28,6 +28,7 @@ from clv.forecast.tiers import TIERS
 from clv.models import bgnbd, gamma_gamma
 from clv.models import draws as models_draws
 from clv.models.draws import Draws
+from clv.models.gamma_gamma import Amounts
 
 YEAR = Horizon(52.0, DISCOUNT, 0.5)
 STORY = {"r": 0.9, "alpha": 6.0, "a": 0.9, "b": 3.0, "p": 3.0, "q": 5.0, "v": 40.0}
@@ -89,7 +90,7 @@ def test_expectations_are_means_over_the_draws_of_each_closed_form():
     row = closed_forms.expectations(one, draws, YEAR, interval=0.8).iloc[0]
     purchase = draws.theta.T
     discounted = expected_purchases(52, 2, 30.43, 38.86, *purchase, discount=DISCOUNT)
-    amount = gamma_gamma.expected_spend(2, 22.35, *draws.phi.T)
+    amount = gamma_gamma.expected_spend(Amounts.of(one), draws.phi)[:, 0]
     each = 0.5 * discounted * amount
     assert row["clv_mean"] == pytest.approx(each.mean(), rel=1e-8)
     assert row["expected_clv_lower"] == pytest.approx(np.quantile(each, 0.1), rel=1e-8)
@@ -137,7 +138,7 @@ def test_thinning_takes_every_chain_about_equally():
 def test_pairing_keeps_the_parameters_of_one_draw_together():
     draws = models_draws.pair(chains([*CDNOW_PURCHASES], 2, 50), chains([*CDNOW_SPEND], 2, 50), 40)
     assert len(draws) == 40
-    for of_one_model in (draws.theta.T, draws.phi.T):
+    for of_one_model in (draws.theta.T, draws.phi.T[:4]):  # the others are 1
         for column in of_one_model:
             np.testing.assert_array_equal(column, of_one_model[0])
 
@@ -167,12 +168,12 @@ def spend_posterior(*infinite: int):
 def test_spend_draws_that_have_a_mean_are_taken_as_they_are():
     for n in (30, 100, 1000):
         found = models_draws.spend_draws(spend_posterior(), n)
-        np.testing.assert_array_equal(found, models_draws.flat(spend_posterior(), ["p", "q", "v"], n))
+        np.testing.assert_array_equal(found[:, :3], models_draws.flat(spend_posterior(), ["p", "q", "v"], n))
     assert sorted(found[:, 0]) == list(range(100))
 
 
 def test_spend_draws_without_a_mean_are_left_out_and_others_take_their_places():
-    p, q, v = models_draws.spend_draws(spend_posterior(0, 63), 100).T
+    p, q, v = models_draws.spend_draws(spend_posterior(0, 63), 100).T[:3]
     assert p.size == 100  # still as many as there are of purchases
     assert (q > 1).all()
     assert set(p) == set(range(100)) - {0, 63}  # and nobody else is lost
@@ -180,6 +181,16 @@ def test_spend_draws_without_a_mean_are_left_out_and_others_take_their_places():
     np.testing.assert_array_equal(v, p)
     # Negative control: they are among the draws that there are.
     assert (models_draws.flat(spend_posterior(0, 63), ["q"], 100) == 1).sum() == 2
+
+
+def test_the_share_of_paid_visits_is_one_where_it_was_not_drawn():
+    assert (models_draws.spend_draws(spend_posterior(), 10)[:, 5] == 1).all()
+    number = np.linspace(0.5, 0.9, 100).reshape(2, 50)
+    drawn = posterior(p=number, q=number + 5, v=number, paid_share=number)
+    found = models_draws.spend_draws(drawn, 10)
+    np.testing.assert_array_equal(found[:, 5], found[:, 0])  # of the same draw
+    drawn["posterior"]["paid_share"] *= np.nan  # an origin whose visits were all paid, among others
+    assert (models_draws.spend_draws(drawn, 10)[:, 5] == 1).all()
 
 
 # --- realised values

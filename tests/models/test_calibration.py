@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from forecasts import DISCOUNT, by_name, changed
+from forecasts import COLUMNS, DISCOUNT, by_name, changed
 
 from clv.backtest import holdout, scoring_rules
 from clv.forecast.future import Horizon
@@ -14,9 +14,10 @@ from clv.transactions.generate import Truth
 
 pytestmark = pytest.mark.slow
 
-TRUTH = Truth(r=0.8, alpha_weeks=8.0, a=0.8, b=4.0, p=5.0, q=4.0, v=24.0)
+TRUTH = Truth(r=0.8, alpha_weeks=8.0, a=0.8, b=4.0, p=5.0, q=4.0, v=24.0, p_first=3.0, first_ratio=0.8)
 HALF_YEAR = Horizon(26.0, DISCOUNT, 1.0)
 CUSTOMERS, DRAWS = 4000, 400
+SPEND = ["p", "q", "v", "p_first", "first_ratio"]
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +38,9 @@ def posteriors(shop):
     ]
 
 
-@pytest.mark.parametrize("name", ["r", "alpha", "a", "b", "p", "q", "v"])
+@pytest.mark.parametrize("name", ["r", "alpha", "a", "b", *SPEND])
 def test_every_true_parameter_is_recovered(posteriors, name):
-    group = posteriors[name in ("p", "q", "v")]["posterior"]
+    group = posteriors[name in SPEND]["posterior"]
     low, high = np.quantile(group[name], [0.005, 0.995])
     assert low <= getattr(TRUTH, "alpha_weeks" if name == "alpha" else name) <= high
 
@@ -57,7 +58,7 @@ def calibrated(shop, draws) -> pd.DataFrame:
 def scored(shop: pd.DataFrame, draws: Draws, horizon: Horizon = HALF_YEAR) -> pd.DataFrame:
     came = shop.rename(columns={"future_purchases": "actual_purchases", "future_value": "actual_value"})
     came = came[["customer_id", "actual_purchases", "actual_value"]]
-    history = shop[["customer_id", "frequency", "recency", "T", "monetary_value"]].assign(revenue=1.0)
+    history = shop[["customer_id", *COLUMNS]].assign(revenue=1.0)
     options = {"origin": pd.Timestamp("2025-12-31"), "interval": 0.9, "seed": 3, "workers": 2}
     return holdout.score(history, came, draws, horizon, **options).customers
 
@@ -113,3 +114,8 @@ def test_everybody_at_the_mean_spend_scores_worse(shop, draws, calibrated):
     # nu the same for all: no learning from the customer's own amounts.
     alike = changed(draws, q=np.full(DRAWS, 1e7), v=1e7 * draws.phi[:, 2] / (draws.phi[:, 1] - 1))
     assert calibrated["value_crps"].mean() < 0.98 * scored(shop, alike)["value_crps"].mean()
+
+
+def test_forgotten_first_orders_score_worse(shop, calibrated, draws):
+    forgotten = scored(shop.assign(first_amount=0.0), draws)
+    assert calibrated["value_crps"].mean() < 0.99 * forgotten["value_crps"].mean()

@@ -5,40 +5,103 @@ import pandas as pd
 import pytest
 from forecasts import CDNOW_SPEND, lives, oracle, standard_errors
 from scipy.integrate import quad
+from scipy.stats import gamma
 
 from clv.models import gamma_gamma
+from clv.models.gamma_gamma import NOTHING_PAID, Amounts
 
 TABLE = oracle()
 SPEND = [TABLE[name].to_numpy() for name in ("p", "q", "v")]
 
 
+def repeats(x, z_mean) -> Amounts:
+    """Return the amounts of customers whose first order had none."""
+    return Amounts(np.asarray(x, dtype=float), np.multiply(x, z_mean, dtype=float), 0.0)
+
+
+def published(p, q, v) -> np.ndarray:
+    """Return phi with first orders like the others: where there are none, nothing depends on them."""
+    return np.stack(np.broadcast_arrays(p, q, v, p, 1.0), axis=-1).astype(float)
+
+
 def test_expected_spend_is_the_oracles():
-    found = gamma_gamma.expected_spend(TABLE["frequency"], TABLE["monetary_value"], *SPEND)
-    np.testing.assert_allclose(found, TABLE["expected_spend"], rtol=1e-9)
+    every = gamma_gamma.expected_spend(repeats(TABLE["frequency"], TABLE["monetary_value"]), published(*SPEND))
+    np.testing.assert_allclose(every.diagonal(), TABLE["expected_spend"], rtol=1e-9)
 
 
-def test_the_likelihood_is_the_oracles():
+def test_the_published_likelihood_is_the_oracles():
     repeat = (TABLE["frequency"] > 0).to_numpy()
     x, z_mean = (TABLE[name][repeat] for name in ("frequency", "monetary_value"))
-    found = gamma_gamma.log_likelihood(x, z_mean, *(value[repeat] for value in SPEND))
+    found = gamma_gamma.log_likelihood_of_means(x, z_mean, *(value[repeat] for value in SPEND))
     # The oracle sums larger terms at x = 5000: they differ there by 1e-11.
     np.testing.assert_allclose(found, TABLE["spend_log_likelihood"][repeat], rtol=1e-9)
 
 
 @pytest.mark.parametrize(("x", "p", "q", "v"), [(1, 6.25, 3.74, 15.4), (4, 0.8, 0.9, 2.0), (30, 2.0, 12.0, 300.0)])
-def test_the_likelihood_is_a_density_of_the_mean_amount(x, p, q, v):
+def test_the_published_likelihood_is_a_density_of_the_mean_amount(x, p, q, v):
     def density(log_z: float) -> float:
-        return np.exp(gamma_gamma.log_likelihood(x, np.exp(log_z), p, q, v) + log_z)
+        return np.exp(gamma_gamma.log_likelihood_of_means(x, np.exp(log_z), p, q, v) + log_z)
 
     middle = np.log(v * p / q)
     total = sum(quad(density, middle + low, middle + low + 5, epsrel=1e-10)[0] for low in range(-50, 50, 5))
     assert total == pytest.approx(1, abs=1e-8)
 
 
+def told(first: float, later: list[float], p: float, q: float, v: float, p_first: float, ratio: float) -> float:
+    """Return the density of a customer's amounts as the story tells it, averaged over nu by brute force."""
+
+    def along(log_nu: float) -> float:
+        nu = np.exp(log_nu)
+        of_first = gamma.pdf(first, p_first, scale=p * ratio / (p_first * nu)) if first else 1.0
+        return of_first * np.prod(gamma.pdf(later, p, scale=1 / nu)) * gamma.pdf(nu, q, scale=1 / v) * nu
+
+    return sum(quad(along, low, low + 1, epsrel=1e-11)[0] for low in range(-14, 6))
+
+
+@pytest.mark.parametrize("first", [0.0, 35.0])
+@pytest.mark.parametrize("later", [[], [20.0], [12.0, 30.0, 22.5]])
+def test_the_likelihood_of_single_amounts_is_the_story_averaged_over_nu(first, later):
+    parameters = (3.4, 4.4, 33.7, 4.2, 0.96)
+    amounts, log_sum = Amounts(len(later), sum(later), first), float(np.log(later).sum())
+    found = gamma_gamma.log_likelihood(amounts, log_sum, np.array(parameters))
+    assert found == pytest.approx(np.log(told(first, later, *parameters)), abs=1e-8)
+    if first:  # negative control: a first order taken for one like the others
+        assert abs(gamma_gamma.log_likelihood(amounts, log_sum, published(3.4, 4.4, 33.7)) - found) > 1e-3
+
+
+def test_a_first_order_says_as_much_as_its_shape_and_size_allow():
+    """Told purchase by purchase: who paid so much first pays so much later, one-time buyers included."""
+    p, q, v, p_first, ratio, size = 3.0, 5.0, 40.0, 1.5, 0.7, 400_000
+    rng = np.random.default_rng(8)
+    nu = rng.gamma(q, 1 / v, size)
+    first, later = rng.gamma(p_first, size=size) * p * ratio / (p_first * nu), rng.gamma(p, size=size) / nu
+    assert first.mean() / later.mean() == pytest.approx(ratio, rel=0.02)
+    for low, high in ((5, 8), (60, 100)):
+        alike = (first > low) & (first < high)
+        known, phi = Amounts(np.zeros(alike.sum()), 0.0, first[alike]), np.array([p, q, v, p_first, ratio])
+        assert standard_errors(later[alike], gamma_gamma.expected_spend(known, phi)) < 4
+        # Neither a first order forgotten nor one taken for a later one would pass.
+        assert standard_errors(later[alike], gamma_gamma.expected_spend(NOTHING_PAID, phi)) > 4
+        assert standard_errors(later[alike], gamma_gamma.expected_spend(known, published(p, q, v))) > 4
+
+
+def test_visits_without_an_amount_make_the_next_one_cheaper_and_teach_nothing_of_the_others():
+    """Four visits of ada's, one of them free: she pays 30 when she pays, at three visits in four."""
+    ada = Amounts.of(
+        pd.DataFrame({"frequency": [4], "monetary_value": [22.5], "paid_purchases": [3], "first_amount": [0.0]})
+    )
+    assert (ada.n, ada.total) == (3, 90)
+    phi = np.append(published(3.0, 5.0, 40.0), 0.75)
+    paid = gamma_gamma.expected_spend(ada, phi)
+    assert paid == pytest.approx(3 * (40 + 90) / (9 + 5 - 1))  # p (v + S) / (p n + q - 1)
+    assert gamma_gamma.expected_per_visit(ada, phi) == pytest.approx(0.75 * paid)
+    assert paid == gamma_gamma.expected_spend(repeats([3], [30.0]), phi)  # as if she had come three times
+
+
 def test_expected_spend_is_as_published():
     # Hardie's spreadsheet for CDNOW, two decimals, at the unrounded estimates.
     x, z_mean = [2, 1, 0, 7, 2], [22.35, 11.77, 0, 73.74, 25.55]
-    found = gamma_gamma.expected_spend(x, z_mean, 6.24880175, 3.74458868, 15.44775089)
+    found = gamma_gamma.expected_spend(repeats(x, z_mean), published(6.24880175, 3.74458868, 15.44775089))
     np.testing.assert_allclose(found, [24.65, 18.91, 35.17, 71.46, 27.28], atol=2e-2)
 
 
@@ -50,31 +113,32 @@ def test_formulas_tell_the_next_amounts_of_customers_simulated_one_by_one(x, low
     assert alike.sum() > 300
     # Spend does not depend on how many purchases followed, so per purchase the expectation stays.
     found = future["value"][alike] / future["purchases"][alike]
-    expected = gamma_gamma.expected_spend(x, history["monetary_value"][alike], *(truth[n] for n in ("p", "q", "v")))
+    spend = [truth[name] for name in ("p", "q", "v")]
+    expected = gamma_gamma.expected_spend(repeats(x, history["monetary_value"][alike]), published(*spend))
     assert standard_errors(found, expected) < 4
     assert standard_errors(found, history["monetary_value"][alike].to_numpy()) > 4  # the own mean alone is wrong
 
 
 def test_many_purchases_are_believed_and_none_gives_the_population_mean():
     p, q, v = CDNOW_SPEND.values()
-    assert gamma_gamma.expected_spend(0, 0, p, q, v) == pytest.approx(p * v / (q - 1), rel=1e-14)
-    assert gamma_gamma.expected_spend(1_000_000, 12.5, p, q, v) == pytest.approx(12.5, rel=1e-5)
+    assert gamma_gamma.expected_spend(repeats(0, 0), published(p, q, v)) == pytest.approx(p * v / (q - 1), rel=1e-14)
+    assert gamma_gamma.expected_spend(repeats(1_000_000, 12.5), published(p, q, v)) == pytest.approx(12.5, rel=1e-5)
 
 
 def test_a_mean_that_does_not_exist_is_infinite():
-    assert gamma_gamma.expected_spend(0, 0, 2.0, 1.0, 5.0) == np.inf
-    assert gamma_gamma.expected_spend(0, 0, 2.0, 0.8, 5.0) == np.inf
-    assert np.isfinite(gamma_gamma.expected_spend(1, 10, 2.0, 0.8, 5.0))
+    assert gamma_gamma.expected_spend(repeats(0, 0), published(2.0, 1.0, 5.0)) == np.inf
+    assert gamma_gamma.expected_spend(repeats(0, 0), published(2.0, 0.8, 5.0)) == np.inf
+    assert np.isfinite(gamma_gamma.expected_spend(repeats(1, 10), published(2.0, 0.8, 5.0)))
 
 
 def test_cents_are_a_hundred_times_dollars():
     p, q, v = CDNOW_SPEND.values()
     x, dollars = np.array([1, 3, 20]), np.array([11.77, 40.0, 2.5])
-    in_dollars = gamma_gamma.expected_spend(x, dollars, p, q, v)
-    spend_in_cents = gamma_gamma.expected_spend(x, 100 * dollars, p, q, 100 * v)
+    in_dollars = gamma_gamma.expected_spend(repeats(x, dollars), published(p, q, v))
+    spend_in_cents = gamma_gamma.expected_spend(repeats(x, 100 * dollars), published(p, q, 100 * v))
     np.testing.assert_allclose(spend_in_cents, 100 * in_dollars, rtol=1e-13)
-    likelihood = gamma_gamma.log_likelihood(x, dollars, p, q, v)
-    in_cents = gamma_gamma.log_likelihood(x, 100 * dollars, p, q, 100 * v)
+    likelihood = gamma_gamma.log_likelihood_of_means(x, dollars, p, q, v)
+    in_cents = gamma_gamma.log_likelihood_of_means(x, 100 * dollars, p, q, 100 * v)
     np.testing.assert_allclose(in_cents + np.log(100), likelihood, rtol=1e-12)
 
 
@@ -99,23 +163,23 @@ def test_the_sum_of_the_next_amounts_is_distributed_as_told_amount_by_amount():
     assert alike.sum() > 5_000
     for limit in (60.0, 110.0, 180.0):
         below = (total[alike] <= limit).astype(float)
-        assert standard_errors(below, gamma_gamma.total_cdf(limit, n, x, own[alike], p, q, v)) < 4
+        assert standard_errors(below, gamma_gamma.total_cdf(limit, n, repeats(x, own[alike]), published(p, q, v))) < 4
         # Neither a history forgotten nor three purchases taken for one would pass.
-        assert standard_errors(below, gamma_gamma.total_cdf(limit, n, 0, 0, p, q, v)) > 4
-        assert standard_errors(below, gamma_gamma.total_cdf(limit, 1, x, own[alike], p, q, v)) > 4
+        assert standard_errors(below, gamma_gamma.total_cdf(limit, n, repeats(0, 0), published(p, q, v))) > 4
+        assert standard_errors(below, gamma_gamma.total_cdf(limit, 1, repeats(x, own[alike]), published(p, q, v))) > 4
 
 
 def test_a_sum_of_amounts_lies_between_nothing_and_everything():
     p, q, v = CDNOW_SPEND.values()
-    found = gamma_gamma.total_cdf([0, 30, 60, 1e12], 2, 1, 20.0, p, q, v)
+    found = gamma_gamma.total_cdf([0, 30, 60, 1e12], 2, repeats(1, 20.0), published(p, q, v))
     assert found[0] == 0
     assert found[-1] == pytest.approx(1)
     assert (np.diff(found) > 0).all()
-    in_cents = gamma_gamma.total_cdf([0, 3000, 6000, 1e14], 2, 1, 2000.0, p, q, 100 * v)
+    in_cents = gamma_gamma.total_cdf([0, 3000, 6000, 1e14], 2, repeats(1, 2000.0), published(p, q, 100 * v))
     np.testing.assert_allclose(in_cents, found, rtol=1e-12)
 
 
 def test_the_mean_of_the_distribution_is_the_expected_spend():
     p, q, v = 3.0, 5.0, 40.0
-    above = quad(lambda total: 1 - gamma_gamma.total_cdf(total, 3, 2, 25.0, p, q, v), 0, np.inf)[0]
-    assert above == pytest.approx(3 * gamma_gamma.expected_spend(2, 25.0, p, q, v), rel=1e-6)
+    above = quad(lambda total: 1 - gamma_gamma.total_cdf(total, 3, repeats(2, 25.0), published(p, q, v)), 0, np.inf)[0]
+    assert above == pytest.approx(3 * gamma_gamma.expected_spend(repeats(2, 25.0), published(p, q, v)), rel=1e-6)

@@ -12,6 +12,7 @@ from clv.forecast import closed_forms, future, groups
 from clv.models import draws as models_draws
 from clv.models import gamma_gamma
 from clv.models.draws import Draws
+from clv.models.gamma_gamma import Amounts
 from clv.models.sampling import Settings
 from clv.rfm import customers as rfm_customers
 from clv.transactions import cleaning, reading, source
@@ -97,13 +98,13 @@ def test_upstreams_default_priors_would_not_pass(logs):
         model = GammaGammaModel()
         model.build_model(repeat[["customer_id", "frequency", "monetary_value"]])
         mode = _mode(model.model)
-        spend[unit] = gamma_gamma.expected_spend(repeat["frequency"], repeat["monetary_value"], **mode)
+        spend[unit] = gamma_gamma.expected_spend(Amounts.of(repeat)._replace(first=0.0), np.array([*mode, 1.0, 1.0]))
     apart = np.abs(spend["cents"] / 100 / spend["dollars"] - 1)
     assert np.nanmax(np.where(np.isfinite(apart), apart, 1.0)) > 0.05
 
 
-def _mode(model) -> dict[str, float]:
+def _mode(model) -> list[float]:
     import pymc as pm
 
     mode = pm.find_MAP(model=model, progressbar=False)
-    return {name: float(mode[name]) for name in ("p", "q", "v")}
+    return [float(mode[name]) for name in ("p", "q", "v")]

@@ -34,6 +34,28 @@ def test_the_first_purchase_starts_the_clock_and_the_others_count():
     assert row["first_purchase"] == pd.Timestamp(day(0))
 
 
+def test_the_first_order_and_the_amounts_above_zero_stand_apart():
+    ada = purchases("ada", days=[0, 14, 35, 50], amounts=[8, 15, 0, 25])
+    con = view(ada, purchases("bob", days=[3, 9], amounts=[0, 5]), purchases("cyd", days=[4], amounts=[7]))
+    found = customers.summarise(con, "transactions", period_end=day(70)).set_index("customer_id")
+    assert found["first_amount"].tolist() == [8, 0, 7]
+    assert found["paid_purchases"].tolist() == [2, 1, 0]
+    np.testing.assert_allclose(found["log_amounts"], [np.log(15 * 25), np.log(5), 0], atol=1e-9)
+
+
+def test_the_order_of_the_rows_does_not_show_in_any_sum():
+    """A sum of doubles depends on it: 2,000 purchases of one customer, told in two orders."""
+    amounts = np.random.default_rng(1).lognormal(3, 2, 2000).round(2)
+    log = purchases("ada", days=list(range(2000)), amounts=list(amounts))
+    one, other = (
+        customers.summarise(view(rows), "transactions", period_end=day(2000))
+        for rows in (log, log.sample(frac=1, random_state=1))
+    )
+    pd.testing.assert_frame_equal(one, other, check_exact=True)
+    shuffled = np.random.default_rng(2).permutation(np.log(amounts[1:]))
+    assert float(shuffled.cumsum()[-1]) != float(np.log(amounts[1:]).cumsum()[-1])  # as it would with doubles
+
+
 def test_the_last_day_of_the_period_belongs_to_it_and_the_next_does_not():
     con = view(purchases("ada", days=[0, 7, 8], amounts=[1, 2, 3]), purchases("bob", days=[8], amounts=[5]))
     frame = customers.summarise(con, "transactions", period_end=day(7))

@@ -23,15 +23,16 @@ from numpy.typing import ArrayLike
 
 from clv.forecast.future import Horizon
 from clv.forecast.future import simulate as simulate_futures
-from clv.models import gamma_gamma, sampling
-from clv.models.base import History, columns
+from clv.models import sampling
+from clv.models.base import History
 from clv.models.draws import Draws, Floats, Integers
+from clv.models.gamma_gamma import Amounts, log_likelihood
 from clv.rfm import support
 from clv.rfm.support import TOO_LITTLE
 from clv.transactions import generate
 from clv.transactions.generate import Truth
 
-PURCHASE, SPEND = ("r", "alpha", "a", "b"), ("p", "q", "v")
+PURCHASE, SPEND = ("r", "alpha", "a", "b"), ("p", "q", "v", "p_first", "first_ratio")
 # What is ranked, and how a page calls it.
 QUANTITIES = {
     **{name: name for name in (*PURCHASE, *SPEND)},
@@ -57,7 +58,7 @@ class Band:
 
 
 def prior(purchase_model: Any, spend_model: Any, *, draws: int, seed: Any) -> Draws:
-    """Return draws of all seven parameters from the priors of two built models; v in their typical order's unit."""
+    """Return draws of all parameters from the priors of two built models; v in their typical order's unit."""
     seeds = np.random.SeedSequence(seed).generate_state(2)  # one seed for both would pair like with like
     found = [
         sampling.prior_draws(model, draws=draws, seed=int(seed))
@@ -78,7 +79,7 @@ def data_set(truth: Draws, *, customers: int, horizon: Horizon, seed: Any) -> pd
     """
     generator = np.random.default_rng(seed)
     ages = generator.uniform(0, ACQUISITION_WEEKS, customers)
-    shop = Truth(*(float(values[0]) for values in by_name(truth).values()))
+    shop = Truth(*(float(values[0]) for values in _parameters(truth).values()))
     return generate.histories(shop, customers, ages, horizon.weeks, horizon.discount_weekly, generator)
 
 
@@ -90,12 +91,9 @@ def refused(customers: pd.DataFrame, *, horizon_weeks: float) -> bool:
 def of_parameters(customers: pd.DataFrame, draws: Draws) -> dict[str, Floats]:
     """Return, for every draw, the quantities that parameters and histories determine."""
     history, model, watched = History.of(customers), draws.model, customers.iloc[[_watched(customers)]]
-    paid = gamma_gamma.usable(customers)
-    amounts = gamma_gamma.log_likelihood(
-        paid["frequency"], paid["monetary_value"], *columns(draws.phi, paid["frequency"])
-    )
+    amounts = log_likelihood(Amounts.of(customers), customers["log_amounts"], draws.phi)
     return {
-        **by_name(draws),
+        **_parameters(draws),
         "purchase_log_likelihood": model.log_likelihood(history, draws.theta).sum(axis=1),
         "spend_log_likelihood": amounts.sum(axis=1),
         "p_alive": model.p_alive(History.of(watched), draws.theta)[:, 0],
@@ -178,6 +176,12 @@ def verdicts(ranks: pd.DataFrame, *, draws: int) -> pd.DataFrame:
             "inside": beyond == 0,
         }
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _parameters(draws: Draws) -> dict[str, Floats]:
+    """Return what is fitted; every purchase here has an amount."""
+    drawn = by_name(draws)
+    return {name: drawn[name] for name in (*PURCHASE, *SPEND)}
 
 
 def _watched(customers: pd.DataFrame) -> int:

@@ -23,6 +23,7 @@ from unittest.mock import patch
 import bench
 import numpy as np
 import pandas as pd
+from forecasts import customers as typed_customers
 from numpy.typing import NDArray
 from scipy.stats import kstest
 
@@ -32,7 +33,6 @@ from clv.decisions.information import Campaign
 from clv.decisions.uplift import RATE, SURVIVAL, Effect
 from clv.forecast import future
 from clv.models import draws as models_draws
-from clv.models import gamma_gamma
 from clv.models.base import History
 from clv.models.draws import Draws
 from clv.report.figures.style import MODEL, OBSERVED, PRIOR, QUIET, REFERENCE
@@ -76,14 +76,16 @@ def world(generator: np.random.Generator, customers: int = CUSTOMERS) -> World:
     leaving = generator.beta(truth["a"], truth["b"], customers)
     spend_rate = generator.gamma(truth["q"], 1 / truth["v"], customers)
     age = generator.integers(1, WEEKS_SEEN + 1, customers).astype(float)
-    frequency, last, repeats = np.zeros(customers, int), np.zeros(customers), np.zeros(customers)
+    frequency, (last, repeats, logs) = np.zeros(customers, int), np.zeros((3, customers))
     alive, here, clock = np.ones(customers, bool), np.arange(customers), np.zeros(customers)
     while here.size:
         clock[here] += generator.exponential(1, here.size) / rate[here]
         here = here[clock[here] <= age[here]]
         frequency[here] += 1
         last[here] = clock[here]
-        repeats[here] += generator.gamma(truth["p"], 1, here.size) / spend_rate[here]
+        amounts = generator.gamma(truth["p"], 1, here.size) / spend_rate[here]
+        repeats[here] += amounts
+        logs[here] += np.log(amounts)
         alive[here] = generator.random(here.size) >= leaving[here]
         here = here[alive[here]]
     first = generator.gamma(truth["p"], 1, customers) / spend_rate
@@ -94,6 +96,9 @@ def world(generator: np.random.Generator, customers: int = CUSTOMERS) -> World:
             "recency": last,
             "T": age,
             "monetary_value": repeats / np.maximum(frequency, 1),
+            "first_amount": first,
+            "paid_purchases": frequency,
+            "log_amounts": logs,
             "revenue": first + repeats,
         }
     ).astype({"customer_id": "str"})
@@ -141,7 +146,7 @@ def _models() -> tuple[Any, Any]:
     """Return both models, compiled when first used and for all worlds of this process."""
     from clv.models import bgnbd_pymc, gamma_gamma_pymc, sampling
 
-    anybody = pd.DataFrame({"frequency": [1, 2], "recency": [1.0, 2.0], "T": 3.0, "monetary_value": [1.0, 2.0]})
+    anybody = typed_customers((1, 1.0, 3.0, 1.0), (2, 2.0, 3.0, 2.0))
     return sampling.Compiled(bgnbd_pymc.model(anybody)), sampling.Compiled(gamma_gamma_pymc.model(anybody))
 
 
@@ -153,7 +158,7 @@ def fitted(customers: pd.DataFrame, seed: int) -> Draws:
     purchases, spend = _models()
     return models_draws.pair(
         sampling.sample(purchases, customers, settings),
-        sampling.sample(spend, gamma_gamma.usable(customers), settings),
+        sampling.sample(spend, customers, settings),
         DRAWS,
     )
 

@@ -25,12 +25,13 @@ import calibrate
 import numpy as np
 import pandas as pd
 from forecasts import by_name, changed, typed_draws
+from forecasts import customers as typed_customers
 
 from clv.forecast import future as forecast_future
 from clv.forecast.future import Horizon
 from clv.models import draws as models_draws
 from clv.models import gamma_gamma, laplace
-from clv.models.base import History, columns
+from clv.models.base import History
 from clv.models.draws import Draws, Floats
 from clv.report.figures.style import BAND, MODEL, OBSERVED, QUIET
 
@@ -41,7 +42,7 @@ DRAWS = 199
 CHAINS, RUN_DRAWS, TUNE = 4, 1000, 1000
 YEAR = forecast_future.yearly_horizon(52, discount_rate_annual=0.10, gross_margin=1.0)
 # Data enter the models as data, so they are built on anybody.
-ANYBODY = pd.DataFrame({"frequency": [1, 2], "recency": [1.0, 2.0], "T": 3.0, "monetary_value": [1.0, 2.0]})
+ANYBODY = typed_customers((1, 1.0, 3.0, 1.0), (2, 2.0, 3.0, 2.0))
 STATED, ESTIMATED = 1.0, None  # the typical order value: what the prior says it is, or what each data set says
 
 
@@ -82,7 +83,9 @@ def _swapped(draws: Draws) -> Draws:
 
 
 def _in_cents(customers: pd.DataFrame) -> pd.DataFrame:
-    return customers.assign(monetary_value=100 * customers["monetary_value"])
+    logs = customers["log_amounts"] + customers["paid_purchases"] * np.log(100)
+    money = {name: 100 * customers[name] for name in ("monetary_value", "first_amount")}
+    return customers.assign(log_amounts=logs, **money)
 
 
 def _in_dollars(draws: Draws) -> Draws:
@@ -110,14 +113,18 @@ def _of_the_next(customers: pd.DataFrame) -> pd.DataFrame:
     return customers.assign(monetary_value=amounts)
 
 
+def _firsts_like_others(draws: Draws) -> Draws:
+    drawn = by_name(draws)
+    return changed(draws, p_first=drawn["p"], first_ratio=np.ones(len(draws)))
+
+
 def _expected(customers: pd.DataFrame, draws: Draws, horizon: Horizon, *, seed: int) -> dict[str, Floats]:
     """Return expected values where realised ones belong."""
     del seed
     history, model = History.of(customers), draws.model
     _, purchases = model.if_alive(horizon.weeks, history, draws.theta, discount=horizon.discount_weekly)
     purchases = purchases * model.p_alive(history, draws.theta)
-    x, z_mean = customers["frequency"], customers["monetary_value"]
-    amount = gamma_gamma.expected_spend(x, z_mean, *columns(draws.phi, x))
+    amount = gamma_gamma.expected_per_visit(gamma_gamma.Amounts.of(customers), draws.phi)
     values = np.multiply(purchases, amount, where=purchases > 0, out=np.zeros_like(purchases))  # 0 times infinity
     one = int(np.argmax(customers["frequency"].to_numpy() > 0))
     return {"customer_value": values[:, one], "total_value": values.sum(axis=1)}
@@ -143,6 +150,7 @@ MISTAKES = NOTHING | {
     "repeat_only": Mistake("one-time buyers left out of the fit", fitted=_repeat_only),
     "week_too_long": Mistake("T a week too long", fitted=_week_later, scored=_week_later),
     "wrong_join": Mistake("amounts of the next customer", scored=_of_the_next),
+    "first_orders": Mistake("first orders taken for later ones", drawn=_firsts_like_others),
     "expectation": Mistake("expected value for realised value", future=_expected),
     "undiscounted": Mistake("no discount", horizon=replace(YEAR, discount_weekly=0.0)),
     "apart": Mistake("total over unrelated draws", future=_apart),

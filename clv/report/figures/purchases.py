@@ -53,7 +53,7 @@ def plot_prior_posterior(draws: pd.DataFrame, references: pd.DataFrame) -> Figur
         parameter, value, name (for instance "truth"); may be empty.
     """
     names = list(draws["parameter"].unique())
-    columns = 2 if len(names) == 4 else len(names)
+    columns = -(-len(names) // 2) if len(names) > 3 else len(names)
     learnt = draws[draws["source"] == "posterior"].groupby("parameter")["value"].median()
     figure, panels = new_panels(
         "What the data taught: prior and posterior",
@@ -61,7 +61,9 @@ def plot_prior_posterior(draws: pd.DataFrame, references: pd.DataFrame) -> Figur
         rows=-(-len(names) // columns),
         columns=columns,
     )
-    for axes, name in zip(panels, names, strict=True):
+    for empty in panels[len(names) :]:
+        empty.remove()
+    for axes, name in zip(panels, names, strict=False):
         known = references[references["parameter"] == name]
         drawn = draws[draws["parameter"] == name]
         _densities(axes, drawn, known)
