@@ -119,7 +119,7 @@ def test_every_posterior_passes_the_gate(posteriors):
 
 @pytest.mark.slow
 def test_more_of_the_same_customers_narrows_the_posterior(posteriors):
-    for model, name in (("purchases", "r"), ("spend", "q")):
+    for model, name in (("purchases", "r"), ("spend", "first_ratio")):
         before, after = (posteriors[model, part]["posterior"][name].std() for part in ("calibration", "everything"))
         assert float(after) < float(before)
 

@@ -89,7 +89,7 @@ def test_the_two_models_do_not_share_random_numbers(compiled, monkeypatch):
 
 
 def test_nuts_takes_over_where_importance_sampling_fails(compiled, monkeypatch):
-    monkeypatch.setattr(laplace, "K_HAT_LIMIT", -5.0)
+    monkeypatch.setattr(sampling, "K_HAT_LIMIT", -5.0)
     posterior = sampling.sample(compiled["clv.models.gamma_gamma_pymc"], base(800, 4), settings("laplace"))
     assert sampling.method_of(posterior) == "nuts"
     monkeypatch.undo()

@@ -21,6 +21,7 @@ from test_charts import CHARTS
 
 from clv.report import display
 from clv.report.cards import segment_cards
+from clv.report.labels import label
 from clv.report.markup import Words, markup
 from clv.report.page.html import PLOTLY, Downloads, render
 
@@ -61,6 +62,7 @@ def shown(**data: object) -> nbformat.NotebookNode:
 
 def book() -> nbformat.NotebookNode:
     """Return a notebook with one of everything that a page can show."""
+    label(SEGMENTS, currency="USD", interval=0.9)
     wide = pd.DataFrame({f"A wide column {n}": ["12,345,678 to 23,456,789"] for n in range(12)}, index=["x"])
     carried = Downloads({"segments.csv": SEGMENTS_CSV})._repr_mimebundle_()
     return new_notebook(
@@ -76,7 +78,7 @@ def book() -> nbformat.NotebookNode:
             shown(html=Words(LONG).captioned("A long table")._repr_html_()),
             shown(html=markup(wide)),
             shown(html=display.folded_checks(CHECKS).data),
-            shown(html=segment_cards(SEGMENTS, CUSTOMERS, CAMPAIGN, currency="USD", interval=0.9).data),
+            shown(html=segment_cards(SEGMENTS, CUSTOMERS, CAMPAIGN).data),
             new_markdown_cell("## Files"),
             new_code_cell("files", outputs=[new_output("display_data", carried)]),
             new_code_cell("print(1)", outputs=[new_output("stream", name="stdout", text="1 " * 400)]),

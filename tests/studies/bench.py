@@ -242,7 +242,8 @@ def _apart(work: Path, name: str, *, numba: str | None = None, **given: Any) -> 
 def _environment() -> dict[str, str]:
     """Return the environment without what `make bench` adds to it; Python keeps bytecode, as it does by itself."""
     added = ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHONDONTWRITEBYTECODE")
-    return {name: text for name, text in os.environ.items() if name not in added}
+    kept = {name: text for name, text in os.environ.items() if name not in added}
+    return kept | {"PYTHONPATH": os.pathsep.join([str(artefacts.root()), str(Path(__file__).parents[1])])}
 
 
 def _output(command: Sequence[str], **options: Any) -> str:

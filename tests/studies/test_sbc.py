@@ -193,8 +193,8 @@ def test_a_fit_that_breaks_down_is_counted_and_fails_the_run(small, monkeypatch)
 def test_a_small_run_leaves_figures_page_and_picture(tmp_path):
     given = ["--only", "laplace_estimated", "--datasets", "30", "--workers", "1", "--folder", str(tmp_path)]
     assert script.main(given) == 0
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["calibrate.json", "calibrate.md", "calibrate.png"]
-    told, page = (tmp_path / "calibrate.json").read_text(), (tmp_path / "calibrate.md").read_text()
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["sbc.json", "sbc.md", "sbc.png"]
+    told, page = (tmp_path / "sbc.json").read_text(), (tmp_path / "sbc.md").read_text()
     run = json.loads(told)["runs"]["laplace_estimated"]
     assert list(run["quantities"]) == list(calibrate.QUANTITIES)
     assert run["typical_order_value"] == "estimated"
