@@ -272,7 +272,10 @@ def test_a_chart_is_saved_as_a_picture_named_by_its_title(opened):
     page = opened()
     with page.expect_download() as downloading:
         page.locator(".save").first.click()
-    assert downloading.value.suggested_filename == "the-best-tenth-of-the-customers-hold-40-of-the-value.png"
+    assert (
+        downloading.value.suggested_filename
+        == "all-customers-together-will-bring-10-0-to-110-eur-with-80-probability.png"
+    )
     assert downloading.value.path().read_bytes().startswith(b"\x89PNG")
 
 
