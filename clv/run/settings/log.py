@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from clv.run.settings.kinds import Day, Section, Values
-from clv.transactions.source import DATABASE, INSTANTS, KNOWN_COLUMNS, NUMBERS, sign_of
+from clv.transactions.source import CDNOW_COLUMNS, DATABASE, INSTANTS, ISO_DATE, KNOWN_COLUMNS, NUMBERS, sign_of
 
 _TELLS_THE_DAY = re.compile(r"^(?=.*%(-?d|-?j|c|x|D|F|e))(?=.*%(Y|y|-y|c|x|D|F|G))", re.DOTALL)
 
@@ -16,10 +16,10 @@ _TELLS_THE_DAY = re.compile(r"^(?=.*%(-?d|-?j|c|x|D|F|e))(?=.*%(Y|y|-y|c|x|D|F|G
 BUILT_IN_SOURCES: dict[str, dict[str, Any]] = {
     "generate": {
         "columns": {name: name for name in ("customer_id", "date", "amount", "order_id")},
-        "date_format": "%Y-%m-%d",
+        "date_format": ISO_DATE,
         "exclude_pattern": "^TEST",
     },
-    "cdnow": {"columns": {"customer_id": "id", "date": "date", "amount": "amount"}, "date_format": "%Y-%m-%d"},
+    "cdnow": {"columns": CDNOW_COLUMNS, "date_format": ISO_DATE},
 }
 
 
