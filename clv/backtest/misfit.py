@@ -47,7 +47,7 @@ TESTED = {"purchases": ("purchases_forecast", "purchases"), "value": ("value_for
 def growth(rows: pd.DataFrame, weeks: float) -> float:
     """Return how much larger errors may be beyond the longest horizon tested: as a random walk's are; never smaller."""
     longest = rows["horizon_weeks"].max() if len(rows) else weeks
-    return float(np.sqrt(max(weeks / longest, 1.0)))
+    return float(np.sqrt(weeks / longest)) if weeks > longest else 1.0
 
 
 def weights(rows: pd.DataFrame, weeks: float) -> Floats:

@@ -109,7 +109,7 @@ def test_errors_grow_only_beyond_the_longest_length_tested():
     rows = pd.concat([past(0.1, weeks=13), past(0.1, weeks=26)])
     assert [misfit.growth(rows, weeks) for weeks in (4.0, 13.0, 26.0)] == [1.0, 1.0, 1.0]
     assert misfit.growth(rows, 52.0) == pytest.approx(np.sqrt(2))
-    assert misfit.growth(past(), 52.0) == 1.0
+    assert misfit.growth(past(), 52.0) == misfit.growth(past(), 0.0) == 1.0  # a forecast of no weeks is no test
     near, far = (np.log(misfit.factors(rows, weeks=weeks, draws=5000, seed=1)["purchases"]) for weeks in (26.0, 104.0))
     np.testing.assert_allclose(far, 2 * near)
 

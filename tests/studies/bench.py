@@ -250,8 +250,8 @@ def _output(command: Sequence[str], **options: Any) -> str:
     """Return what a command prints; if it fails, the end of what it complained of is the error."""
     ran = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False, **options)
     if ran.returncode:
-        complaint = ran.stderr.strip().splitlines() or [f"exit code {ran.returncode}"]
-        raise RuntimeError(complaint[-1][-300:])
+        complaint = ran.stderr.strip() or f"exit code {ran.returncode}"
+        raise RuntimeError(complaint[-300:])
     return ran.stdout
 
 
@@ -563,9 +563,9 @@ def _log(file: str, customers: int) -> dict[str, Any]:
     from clv.transactions import generate
 
     shop = params.load(artefacts.root() / "params" / "default.yaml")
-    names = {name: f"generate_{name}" for name in generate.Truth.__dataclass_fields__}
+    names = ("r", "alpha_weeks", "a", "b", "p", "q", "v")
     log, _, _ = generate.generate(
-        generate.Truth(**{name: getattr(shop, key) for name, key in names.items()}),
+        generate.Truth(**{name: getattr(shop, f"generate_{name}") for name in names}),
         n_customers=customers,
         start=shop.generate_start,
         acquisition_months=shop.generate_acquisition_months,
