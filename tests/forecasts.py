@@ -40,16 +40,16 @@ def with_amounts(histories: pd.DataFrame, *, first: float = 0.0) -> pd.DataFrame
     return histories.assign(first_amount=first, paid_purchases=x.where(mean > 0, 0), log_amounts=logs)
 
 
-def fixed_draws(n: int, **parameters: float) -> Draws:
-    """Return `n` posterior draws that all say the same."""
-    return typed_draws(**{name: np.full(n, float(value)) for name, value in parameters.items()})
+def fixed_draws(n: int, *, key: str = "bgnbd_plain", **parameters: float) -> Draws:
+    """Return `n` posterior draws that all say the same, of the purchase model with that key."""
+    return typed_draws(**{name: np.full(n, float(value)) for name, value in parameters.items()}, key=key)
 
 
 def typed_draws(
-    *, p=(2.0,), q=(3.0,), v=(1.0,), p_first=None, first_ratio=(1.0,), paid_share=(1.0,), **purchase
+    *, p=(2.0,), q=(3.0,), v=(1.0,), p_first=None, first_ratio=(1.0,), paid_share=(1.0,), key="bgnbd_plain", **purchase
 ) -> Draws:
     """Return draws of BG/NBD and Gamma-Gamma from one array per parameter; first orders are like others if not said."""
-    model = purchase_model("bgnbd")
+    model = purchase_model(key)
     theta = [purchase[one.name] for one in model.parameters]
     size = len(theta[0])
     spend = (p, q, v, p if p_first is None else p_first, first_ratio, paid_share)
@@ -64,13 +64,14 @@ def by_name(draws: Draws) -> dict[str, np.ndarray]:
 
 def changed(draws: Draws, **parameters: np.ndarray) -> Draws:
     """Return the draws with other values of some parameters."""
-    return typed_draws(**(by_name(draws) | parameters))
+    return typed_draws(**(by_name(draws) | parameters), key=draws.model.key)
 
 
 def purchase_integrals(horizon, x, t_x, T, r, alpha, a, b, *, discount, nodes=bgnbd.FAST_NODES):
     """Return what a customer of BG/NBD is expected to buy within the horizon, plain and discounted; all broadcast."""
+    x, T, r, alpha, b = (np.asarray(value, dtype=float) for value in (x, T, r, alpha, b))
     alive = bgnbd.probability_alive(x, t_x, T, r, alpha, a, b)
-    plain, discounted = bgnbd.alive_integrals(horizon, x, T, r, alpha, a, b, discount=discount, nodes=nodes)
+    plain, discounted = bgnbd.alive_integrals(horizon, r + x, alpha + T, a, b + x, discount=discount, nodes=nodes)
     return alive * plain, alive * discounted
 
 

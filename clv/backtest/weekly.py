@@ -7,6 +7,7 @@ from clv.forecast.closed_forms import EXPECTATION_DRAWS
 from clv.forecast.future import Calendar, Horizon, Totals
 from clv.models.base import Floats, new_customers
 from clv.models.draws import Draws, tails
+from clv.units import DAYS_PER_WEEK
 
 
 def tracking(
@@ -47,7 +48,8 @@ def weekly_calendar(customers: pd.DataFrame, weekly: pd.DataFrame, horizon: Hori
     weeks = weekly.loc[weekly["period"] == "holdout", "week"].to_numpy()
     age = customers["T"].max() if len(customers) else 0.0
     # Week w ends with day 7 w + 6 after the first purchase of all: a seventh short of w + 1 weeks.
-    ends = np.minimum(weeks + 1 - 1 / 7 - age, horizon.weeks)
+    days = np.rint((weeks + 1 - age) * DAYS_PER_WEEK) - 1
+    ends = np.minimum(days / DAYS_PER_WEEK, horizon.weeks)
     edges = np.concatenate([[0.0], ends[:-1], [horizon.weeks]]) if len(weeks) else np.array([0.0, horizon.weeks])
     return Calendar(edges, np.zeros(len(customers), np.int64), 1, np.zeros(len(customers), bool))
 

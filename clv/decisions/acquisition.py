@@ -23,7 +23,7 @@ from clv.forecast.groups import Forecast
 from clv.models.base import HISTORY, Floats, new_customers
 from clv.models.draws import Draws, spaced, tails
 from clv.models.gamma_gamma import NOTHING_PAID, SPEND_COLUMNS, expected_per_visit
-from clv.units import WEEKS_PER_YEAR
+from clv.units import DAYS_PER_WEEK, WEEKS_PER_YEAR
 
 CONFIDENCE = 0.80  # with which the highest acquisition cost is earned back
 MONTHS_PER_YEAR = 12
@@ -200,7 +200,7 @@ def _planned(
 def _arrivals(months: int, horizon: Horizon) -> Iterator[tuple[float, Horizon, float]]:
     """Yield of each month within the horizon: its middle in weeks, the future left then, and the discount until it."""
     for month in range(months):
-        arrival = (month + 0.5) * WEEKS_PER_YEAR / MONTHS_PER_YEAR
+        arrival = round((month + 0.5) * WEEKS_PER_YEAR / MONTHS_PER_YEAR * DAYS_PER_WEEK) / DAYS_PER_WEEK
         if arrival < horizon.weeks:
             rest = Horizon(horizon.weeks - arrival, horizon.discount_weekly, horizon.gross_margin)
             yield arrival, rest, float(np.exp(-horizon.discount_weekly * arrival))

@@ -4,9 +4,8 @@ w = P(alive); I(h, delta) are the purchases expected over the horizon h of a cus
 exp(-delta s), and I_left those of one who left and is there again (base.PurchaseModel.if_alive and if_back).
 A share rho of the contacted respond, whoever they are; on a responder the contact has an effect e until the horizon.
 
-* "rate": purchases come f = 1 + e times as fast, each with the same chance of leaving. A life lived f times as fast has
-  the rate f m(f s), so its purchases over h are those over f h, discounted at delta / f:
-      gain = rho w [I(f h, delta / f) - I(h, delta)].
+* "rate": purchases come f = 1 + e times as fast, each with the same chance of leaving. With I_f of that speed:
+      gain = rho w [I_f(h, delta) - I(h, delta)].
 * "survival": of every leaving, that which may have happened and those to come, the share e does not happen. With
   k = 1 - e the leavings to come are thinned, so the rate is m(k s), and who has left is there again with probability e:
       gain = rho {w [I(k h, delta / k) / k - I(h, delta)] + (1 - w) e I_left(k h, delta / k) / k}.
@@ -16,7 +15,6 @@ luck from the model (base.PurchaseModel.contacted), so they differ by the effect
 both. Only the mean of a difference could ever be observed; the spread of its luck rests on this pairing.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +26,7 @@ from clv import progress
 from clv.forecast.blocks import BLOCK_CUSTOMERS, CHUNK_CUSTOMERS, blocks, in_order, simulated_at_once
 from clv.forecast.closed_forms import distinct
 from clv.forecast.future import Groups, Horizon
-from clv.models.base import HISTORY, Floats, History
+from clv.models.base import HISTORY, Floats
 from clv.models.draws import Draws
 from clv.models.gamma_gamma import PAYS, SPEND_COLUMNS, Amounts, expected_per_visit, state
 
@@ -104,26 +102,21 @@ def _gain_block(customers: pd.DataFrame, draws: Draws, horizon: Horizon, kind: s
     needed, of_needed = distinct(customers, model.if_alive_needs)
     alive = model.p_alive(history, theta)[:, which]
     worth = horizon.gross_margin * expected_per_visit(Amounts.of(customers), draws.phi)
-    usual = _discounted(model.if_alive, horizon, 1.0, needed, theta)
+    weeks, discount = horizon.weeks, horizon.discount_weekly
+    usual = model.if_alive(weeks, needed, theta, discount=discount)[1]
     weight = alive * worth / len(draws)
     if kind == RATE:
-        faster = [_discounted(model.if_alive, horizon, 1 + e, needed, theta) - usual for e in at]
+        faster = [model.if_alive(weeks, needed, theta, discount=discount, speed=1 + e)[1] - usual for e in at]
         return np.column_stack([_weighted(weight, more[:, of_needed]) for more in faster])
     silences, of_silence = distinct(customers, model.if_back_needs)
     gone = (1 - alive) * worth / len(draws)
     found = []
     for e in at:
-        kept = _discounted(model.if_alive, horizon, 1 - e, needed, theta) / (1 - e) - usual
-        again = e * _discounted(model.if_back, horizon, 1 - e, silences, theta) / (1 - e)
+        thinned = {"discount": discount / (1 - e)}
+        kept = model.if_alive((1 - e) * weeks, needed, theta, **thinned)[1] / (1 - e) - usual
+        again = e * model.if_back((1 - e) * weeks, silences, theta, **thinned)[1] / (1 - e)
         found.append(_weighted(weight, kept[:, of_needed]) + _weighted(gone, again[:, of_silence]))
     return np.column_stack(found)
-
-
-def _discounted(
-    purchases: Callable[..., tuple[Floats, Floats]], horizon: Horizon, speed: float, history: History, theta: Floats
-) -> Floats:
-    """Return I(speed h, delta / speed) of the histories, I being a model's `if_alive` or `if_back`."""
-    return purchases(speed * horizon.weeks, history, theta, discount=horizon.discount_weekly / speed)[1]
 
 
 def _weighted(weight: Floats, values: Floats) -> Floats:
@@ -151,8 +144,8 @@ def realised_gains(
         Their totals are kept per draw; nothing of size customers x draws is ever held.
     """
     n, starts = len(customers), range(0, max(len(customers), 1), CHUNK_CUSTOMERS)
-    speeds = 1 + effects if effect.kind == RATE else np.ones(len(draws))
-    undone = effects if effect.kind == SURVIVAL else np.zeros(len(draws))
+    nothing = np.zeros(len(draws))
+    told = np.column_stack([1 + effects * (effect.kind == RATE), effects * (effect.kind == SURVIVAL), nothing])
     money = np.array([horizon.discount_weekly, horizon.gross_margin])
     history, amounts = customers[HISTORY].to_numpy(float), np.column_stack(Amounts.of(customers))
 
@@ -160,11 +153,9 @@ def realised_gains(
         gains = np.zeros((groups.count, len(draws)))
         rng, spend_rng = (np.random.Generator(np.random.PCG64(part)) for part in chunk_seed.spawn(2))
         for rows in blocks(start, min(start + CHUNK_CUSTOMERS, n), simulated_at_once(len(draws))):
-            lives = draws.model.contacted(
-                rng, history[rows], draws.theta, horizon.weeks, effect.response_share, speeds, undone
-            )
+            lives = draws.model.contacted(rng, history[rows], draws.theta, horizon.weeks, effect.response_share, told)
             spend = *state(Amounts(*amounts[rows].T), draws.phi), draws.phi[:, PAYS]
-            _add_gains(spend_rng, *spend, speeds, money, groups.codes[rows], *lives, gains)  # type: ignore[call-arg]
+            _add_gains(spend_rng, *spend, money, groups.codes[rows], *lives, gains)  # type: ignore[call-arg]
         return gains
 
     total = np.zeros((groups.count, len(draws)))
@@ -178,7 +169,7 @@ def realised_gains(
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _add_gains(  # type: ignore[no-untyped-def]
-    rng, shapes, rates, pays, speeds, money, codes, counts, times, with_it, without, gains
+    rng, shapes, rates, pays, money, codes, counts, with_it, without, gains
 ):
     """Add to `gains` (groups, draws) each customer's value with the contact less that without, one future per draw."""
     discount, margin = money
@@ -193,10 +184,9 @@ def _add_gains(  # type: ignore[no-untyped-def]
             gain = 0.0
             for k in range(n, n + count):
                 amount = 0.0 if paid_share < 1.0 and rng.random() >= paid_share else rng.standard_gamma(p) / nu
-                if with_it[k]:
-                    gain += amount * np.exp(-discount * times[k] / speeds[d])
-                if without[k]:
-                    gain -= amount * np.exp(-discount * times[k])
+                for time, sign in ((with_it[k], 1.0), (without[k], -1.0)):
+                    if time < np.inf:
+                        gain += sign * amount * np.exp(-discount * time)
             n += count
             for g in range(codes.shape[1]):
                 gains[codes[i, g], d] += margin * gain

@@ -86,11 +86,21 @@ class PurchaseModel(Protocol):
     def p_silent(self, horizon: Any, history: History, theta: Floats) -> Floats:
         """Return P(no purchase in the next `horizon`) of customers alive at T."""
 
-    def if_alive(self, horizon: Any, history: History, theta: Floats, *, discount: float) -> tuple[Floats, Floats]:
-        """Return the purchases expected in the next `horizon` of customers alive at T, plain and discounted."""
+    def if_alive(
+        self, horizon: Any, history: History, theta: Floats, *, discount: float, speed: float = 1.0
+    ) -> tuple[Floats, Floats]:
+        """Return the purchases expected in the next `horizon` of customers alive at T, plain and discounted.
 
-    def if_back(self, horizon: Any, history: History, theta: Floats, *, discount: float) -> tuple[Floats, Floats]:
-        """Return the same of customers who left with their last purchase and are there again."""
+        With a `speed` of 2 they come twice as fast, each with the same chance of leaving.
+        """
+
+    def if_back(
+        self, horizon: Any, history: History, theta: Floats, *, discount: float, fresh: bool = False
+    ) -> tuple[Floats, Floats]:
+        """Return the same of customers who left with their last purchase and are there again.
+
+        Their chance of leaving is their own, or a `fresh` one, as of anybody who has just come.
+        """
 
     def futures(self, generator: Any, history: Floats, theta: Floats, weeks: Floats) -> tuple[Integers, Floats]:
         """Return purchases within `weeks` (customers,) as counts (customers, draws), and their times.
@@ -99,14 +109,14 @@ class PurchaseModel(Protocol):
         """
 
     def contacted(
-        self, generator: Any, history: Floats, theta: Floats, weeks: float, share: float, speed: Floats, undone: Floats
-    ) -> tuple[Integers, Floats, NDArray[np.bool_], NDArray[np.bool_]]:
+        self, generator: Any, history: Floats, theta: Floats, weeks: float, share: float, effects: Floats
+    ) -> tuple[Integers, Floats, Floats]:
         """Return the purchases of two lives of one luck, with a contact and without it.
 
-        A contact reaches a `share` of the customers; in the lives of those purchases come `speed` (draws,) times as
-        fast, and of leavings the share `undone` (draws,) does not happen. Counts and times as of `futures`, times on
-        the customer's own clock up to weeks times max(speed, 1); then for each purchase whether it is one of the life
-        with the contact, and of that without.
+        A contact reaches a `share` of the customers. In the lives of those, by `effects` (draws, 3), purchases come so
+        many times as fast; a share of leavings, past and to come, does not happen; and a share of those who have left
+        returns with a fresh chance of leaving. Counts as of `futures`; then for each purchase its time with the contact
+        and that without it, infinite where it is none of that life within `weeks`.
         """
 
     def build(self, customers: pd.DataFrame, *, periods_per_year: float = WEEKS_PER_YEAR) -> Built:

@@ -6,15 +6,18 @@ rate is lambda ~ Gamma(r' + 1, alpha' + t), and further purchases follow at expo
 averaged over its Beta(a, b + x): the customer leaves with the k-th purchase with probability a / (a + b + x + k - 1).
 
 Every leaving is a coin thrown at a purchase, so a life lived faster throws the same coins sooner, and of leavings a
-share can be undone: both effects of a contact are exact. `first` as in bgnbd.
+share can be undone: the effects of a contact are exact. With `days` to a week purchases fall on whole days: gaps are
+rounded up, the rate is drawn given the unrounded first time. `first` and `days` as in bgnbd.
 """
 
 import numpy as np
 from numba import njit
 
+_ROUNDING = 1e-9  # a whole number of days in weeks is none for a computer
+
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def futures(rng, history, theta, weeks, first):  # type: ignore[no-untyped-def]
+def futures(rng, history, theta, weeks, first, days):  # type: ignore[no-untyped-def]
     """Return counts (customers, draws) of purchases within `weeks` (customers,), and their times in that order."""
     counts = np.zeros((history.shape[0], theta.shape[0]), np.int32)
     times, n = np.empty(1024 + counts.size // 4), 0
@@ -34,8 +37,8 @@ def futures(rng, history, theta, weeks, first):  # type: ignore[no-untyped-def]
                     continue
             time = rate * np.expm1(patience / shape)
             purchase_rate = rng.standard_gamma(shape + 1) / (rate + time)
-            count, staying = 0, a + b + x + first
-            while time <= within:
+            count, staying, time = 0, a + b + x + first, _on_day(time, days)
+            while time <= within + _ROUNDING:
                 if n == times.size:
                     longer = np.empty(2 * n)
                     longer[:n] = times
@@ -46,53 +49,61 @@ def futures(rng, history, theta, weeks, first):  # type: ignore[no-untyped-def]
                 count += 1
                 if leaves:
                     break
-                time += rng.standard_exponential() / purchase_rate
+                time = _on_day(time + rng.standard_exponential() / purchase_rate, days)
             counts[i, d] = count
     return counts, times[:n]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def contacted(rng, history, theta, weeks, share, speeds, undone, first):  # type: ignore[no-untyped-def]
-    """Return counts and times as `futures`, and of each purchase whether it comes with the contact, and without."""
+def contacted(rng, history, theta, weeks, share, effects, first, days):  # type: ignore[no-untyped-def]
+    """Return counts as `futures`, and of each purchase its time with the contact and without; infinite: it is not."""
     counts = np.zeros((history.shape[0], theta.shape[0]), np.int32)
-    times, n = np.empty(1024 + counts.size), 0
-    without = np.empty(times.size, np.bool_)
-    with_it = np.empty(times.size, np.bool_)
+    with_it, n = np.empty(1024 + counts.size), 0
+    without = np.empty(with_it.size)
     for i in range(history.shape[0]):
         x, t_x, T = history[i]
         for d in range(theta.shape[0]):
             r, alpha, a, b = theta[d]
+            speed, undone, returns = effects[d]
             if rng.random() >= share:
                 continue
             shape, rate, leave, stay, here = r + x, alpha + T, a, b + x + first, True
             if x + first > 0:
                 odds_left = a / (b + x + first - 1) * np.exp(shape * np.log(rate / (alpha + t_x)))
                 if rng.random() * (1 + odds_left) >= 1:
-                    if rng.random() >= undone[d]:
+                    if rng.random() >= undone + returns:
                         continue
-                    rate, leave, stay, here = alpha + t_x, a + 1, b + x + first - 1, False
-            speed = speeds[d]
-            reach = weeks * max(speed, 1.0)
-            time = rate * np.expm1(rng.standard_exponential() / shape)
-            if time > reach:
+                    rate, here = alpha + t_x, False
+                    leave, stay = (a, b) if returns > 0 else (a + 1, b + x + first - 1)
+            gap = rate * np.expm1(rng.standard_exponential() / shape)
+            if gap > weeks * max(speed, 1.0):
                 continue
-            purchase_rate = rng.standard_gamma(shape + 1) / (rate + time)
-            count = 0
-            while time <= reach:
-                if n == times.size:
-                    times, with_it, without = _longer(times), _longer(with_it), _longer(without)
-                times[n], with_it[n], without[n] = time, time <= speed * weeks, here and time <= weeks
+            purchase_rate = rng.standard_gamma(shape + 1) / (rate + gap)
+            count, soon, usual = 0, 0.0, 0.0
+            while True:
+                soon, usual = _on_day(soon + gap / speed, days), _on_day(usual + gap, days)
+                if min(soon, usual) > weeks + _ROUNDING:
+                    break
+                if n == with_it.size:
+                    with_it, without = _longer(with_it), _longer(without)
+                with_it[n] = soon if soon <= weeks + _ROUNDING else np.inf
+                without[n] = usual if here and usual <= weeks + _ROUNDING else np.inf
                 n += 1
                 count += 1
                 if rng.random() * (leave + stay) < leave:
                     leave, here = leave + 1, False
-                    if rng.random() >= undone[d]:
+                    if rng.random() >= undone:
                         break
                 else:
                     stay += 1
-                time += rng.standard_exponential() / purchase_rate
+                gap = rng.standard_exponential() / purchase_rate
             counts[i, d] = count
-    return counts, times[:n], with_it[:n], without[:n]
+    return counts, with_it[:n], without[:n]
+
+
+@njit(nogil=True, cache=True)
+def _on_day(time, days):  # type: ignore[no-untyped-def]
+    return np.ceil(time * days) / days if days > 0 else time
 
 
 @njit(nogil=True, cache=True)

@@ -12,7 +12,7 @@ from pymc_marketing.clv import BetaGeoModel
 
 from clv.models.base import HISTORY, distinct_histories
 from clv.models.priors import log_density
-from clv.units import WEEKS_PER_YEAR
+from clv.units import DAYS_PER_WEEK, WEEKS_PER_YEAR
 
 PARAMETERS = ["r", "alpha", "a", "b"]
 
@@ -25,7 +25,7 @@ class OnDistinctHistories:
     """
 
     key: str
-    first = 0  # as in bgnbd
+    first, days = 0, DAYS_PER_WEEK  # as in bgnbd
     model_config: Any  # upstream's, like the next
     _validate_rfm_data: Any
     parameters = PARAMETERS
@@ -54,7 +54,9 @@ class OnDistinctHistories:
         self.data = data.assign(customer_id=np.arange(len(data)))
         config = self.model_config
         with pm.Model() as self.model:
-            tables = {name: pm.Data(name, column) for name, column in _containers(data, self.first).items()}
+            tables = {
+                name: pm.Data(name, column) for name, column in _containers(data, self.first, self._half_day).items()
+            }
             r = config["r"].create_variable("r")
             yearly_rate = config["yearly_rate"].create_variable("yearly_rate")
             phi = config["phi_dropout"].create_variable("phi_dropout")
@@ -67,7 +69,12 @@ class OnDistinctHistories:
 
     def data_for(self, customers: pd.DataFrame) -> dict[str, np.ndarray]:
         """Return the arrays that one row per customer puts into the model's data containers, by container name."""
-        return _containers(distinct_histories(customers), self.first)
+        return _containers(distinct_histories(customers), self.first, self._half_day)
+
+    @property
+    def _half_day(self) -> float:
+        """Half a day in units of T; nothing where times are taken for exact."""
+        return self.model_config["periods_per_year"] / WEEKS_PER_YEAR / self.days / 2 if self.days else 0.0
 
     def log_prior(self, draws: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the prior's log-density of draws of r, alpha, a, b (`priors.log_density`); `data` do not matter."""
@@ -84,23 +91,26 @@ class WeightedBetaGeoModel(OnDistinctHistories, BetaGeoModel):
 
 
 def model(
-    customers: pd.DataFrame, *, periods_per_year: float = WEEKS_PER_YEAR, of: type[Any] = WeightedBetaGeoModel
-) -> Any:
+    customers: pd.DataFrame, *, periods_per_year: float = WEEKS_PER_YEAR, of: type[Any] = WeightedBetaGeoModel,
+    key: str = "bgnbd", days: float = DAYS_PER_WEEK,
+) -> Any:  # fmt: skip
     """Return the built model for one row per customer, with T in units of which a year has `periods_per_year`."""
     built = of(model_config={"periods_per_year": periods_per_year})
+    built.key, built.days = key, days
     built.build_model(distinct_histories(customers))
     return built
 
 
-def _containers(histories: pd.DataFrame, first: int) -> dict[str, np.ndarray]:
+def _containers(histories: pd.DataFrame, first: int, half_day: float) -> dict[str, np.ndarray]:
     """Return distinct values of x, T and t_x with their weights, and where those of who may have left stand.
 
-    `more_than` counts the customers with more than 0, 1, 2 ... repeat purchases.
+    Of T and t_x half a day is taken off for every repeat purchase (bgnbd). `more_than` counts the customers with more
+    than 0, 1, 2 ... repeat purchases.
     """
-    customers = histories["customers"].to_numpy(float)
-    (x, x_of), (t_x, t_x_of), (T, T_of) = (
-        np.unique(histories[name].to_numpy(float), return_inverse=True) for name in HISTORY
-    )
+    customers, bought, *times = (histories[name].to_numpy(float) for name in ["customers", *HISTORY])
+    # Rounded: what is the same time on paper shall be one.
+    times = [np.maximum(time - half_day * bought, time / 2).round(9) if half_day else time for time in times]
+    (x, x_of), (t_x, t_x_of), (T, T_of) = (np.unique(column, return_inverse=True) for column in (bought, *times))
     repeat = x[x_of] + first > 0  # who may have left
     return {
         "x": x,

@@ -35,7 +35,13 @@ class MBGNBD(BGNBD):
         from clv.models import bgnbd_pymc
 
         class WeightedModifiedBetaGeoModel(bgnbd_pymc.OnDistinctHistories, ModifiedBetaGeoModel):
-            _model_type, key, first = "MBG/NBD (distinct histories)", self.key, self.first
+            _model_type, first = "MBG/NBD (distinct histories)", self.first
 
-        built: Built = bgnbd_pymc.model(customers, periods_per_year=periods_per_year, of=WeightedModifiedBetaGeoModel)
+        built: Built = bgnbd_pymc.model(
+            customers,
+            periods_per_year=periods_per_year,
+            of=WeightedModifiedBetaGeoModel,
+            key=self.key,
+            days=self.days,
+        )
         return built

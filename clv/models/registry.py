@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from clv.models.base import Parameter, PurchaseModel
 
-_HOMES = {"bgnbd": ("bgnbd", "BGNBD"), "mbgnbd": ("mbgnbd", "MBGNBD")}
+_HOMES = {"bgnbd": ("bgnbd", "BGNBD"), "mbgnbd": ("mbgnbd", "MBGNBD"), "bgnbd_plain": ("bgnbd", "PlainBGNBD")}
 PURCHASE_MODELS = tuple(_HOMES)
 GAMMA_GAMMA = "gamma_gamma"
 KEY = "model"  # attribute of a posterior

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from forecasts import CDNOW_PURCHASES, CDNOW_SPEND, TESTED, customers, expected_purchases, outcome_of, posterior
+from forecasts import CDNOW_PURCHASES, CDNOW_SPEND, TESTED, customers, outcome_of, posterior
 
 from clv import tables
 from clv.backtest import verdicts as backtest_verdicts
@@ -16,7 +16,8 @@ from clv.checks import tables as checks_tables
 from clv.checks.convergence import NEEDED_OF_NUTS
 from clv.checks.gate import FAIL, PASS, WARN, Check
 from clv.errors import GateError
-from clv.models.base import HISTORY
+from clv.models.base import History
+from clv.models.registry import purchase_model
 
 SHAPE = (4, 1000)
 
@@ -182,7 +183,8 @@ def test_the_expected_total_is_the_mean_of_the_closed_form_over_customers():
     found = checks_posterior.expected_total(posterior(**values), shop, 39.0)
     assert found.dims == ("chain", "draw")
     one = [value[1, 2] for value in values.values()]
-    each = expected_purchases(39.0, *(shop[name] for name in HISTORY), *one)
+    model, history, theta = purchase_model("bgnbd"), History.of(shop), np.array(one)
+    each = model.if_alive(39.0, history, theta, discount=0.0)[0] * model.p_alive(history, theta)
     assert float(found[1, 2]) == pytest.approx(each.mean(), rel=1e-8)
 
 

@@ -22,7 +22,6 @@ from clv.decisions.acquisition import Acquisition
 from clv.forecast.future import Horizon
 from clv.forecast.groups import Forecast
 from clv.models.draws import Draws
-from clv.units import WEEKS_PER_YEAR
 
 YEAR = Horizon(52.0, DISCOUNT, 0.4)
 PURCHASE = list(CDNOW.values())[:4]
@@ -138,7 +137,7 @@ def test_customers_still_to_come_are_added_within_each_draw():
     """One month of a hundred: 30 each at once, and the future that is left of the horizon, discounted from today."""
     given, draws = Acquisition(12.0, per_month=100, months=1), fixed_draws(400, **CDNOW)
     plan = acquisition.acquisition_figures(forecast(400, firsts=(30.0,) * 3), draws, YEAR, given, {}, **OPTIONS)["plan"]
-    arrival = 0.5 * WEEKS_PER_YEAR / 12
+    arrival = 15 / 7  # the middle of a month, on a day
     later = expected_purchases(52.0 - arrival, 0, 0, 0, *PURCHASE, discount=DISCOUNT)
     each = 0.4 * (30.0 + later * MEAN_SPEND) * np.exp(-DISCOUNT * arrival)
     assert plan["value"]["mean"] == pytest.approx(100 * each, rel=1e-6)

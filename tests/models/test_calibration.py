@@ -9,6 +9,7 @@ from clv.backtest import holdout, scoring_rules
 from clv.forecast.future import Horizon
 from clv.models import draws as models_draws
 from clv.models.draws import Draws
+from clv.models.registry import purchase_model
 from clv.transactions import generate
 from clv.transactions.generate import Truth
 
@@ -29,12 +30,12 @@ def shop() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def posteriors(shop):
-    from clv.models import bgnbd_pymc, gamma_gamma_pymc, sampling
+    from clv.models import gamma_gamma_pymc, sampling
 
     settings = sampling.Settings(chains=4, draws=500, tune=500, seed=1)
     return [
-        sampling.sample(sampling.Compiled(module.model(shop)), shop, settings)
-        for module in (bgnbd_pymc, gamma_gamma_pymc)
+        sampling.sample(sampling.Compiled(built), shop, settings)
+        for built in (purchase_model("bgnbd_plain").build(shop), gamma_gamma_pymc.model(shop))
     ]
 
 

@@ -19,12 +19,14 @@ from scipy.special import logit
 from scipy.stats import beta
 
 from clv.models import bgnbd, gamma_gamma
-from clv.models.base import HISTORY
+from clv.models.base import HISTORY, History
 from clv.models.gamma_gamma import Amounts
+from clv.models.registry import purchase_model
 
 pytestmark = pytest.mark.slow  # importing pymc_marketing alone takes eight seconds
 
 STORY = {"r": 0.6, "alpha": 6.0, "a": 0.8, "b": 3.0, "p": 5.0, "q": 4.0, "v": 24.0}
+PLAIN = purchase_model("bgnbd_plain")  # as upstream's, and as the lives of these shops are told
 POINTS = [(0.24, 4.4, 0.79, 2.4), (1.3, 11.0, 0.05, 0.9), (4.0, 0.7, 3.0, 20.0)]
 SPENDS = [(6.2, 3.7, 15.4, 8.0, 0.9), (1.1, 1.5, 80.0, 0.6, 1.7), (30.0, 9.0, 2.0, 30.0, 1.0)]
 
@@ -86,14 +88,15 @@ def likelihood(model, at):
     return np.array([float(compiled(point)) for point in at])
 
 
-def test_the_model_computes_the_numpy_likelihood(shop):
-    from clv.models import bgnbd_pymc
-
-    model = bgnbd_pymc.model(shop)
+@pytest.mark.parametrize("purchases", [PLAIN, purchase_model("bgnbd")])
+def test_the_model_computes_the_numpy_likelihood(shop, purchases):
+    model = purchases.build(shop)
     assert len(model.data) < 0.7 * len(shop)  # histories are shared, or the test says nothing
     found = likelihood(model, [purchase_point(model, *point) for point in POINTS])
-    history = [shop[name] for name in HISTORY]
-    np.testing.assert_allclose(found, [bgnbd.log_likelihood(*history, *point).sum() for point in POINTS], rtol=1e-10)
+    exact = purchases.log_likelihood(History.of(shop), np.array(POINTS)).sum(axis=1)
+    np.testing.assert_allclose(found, exact, rtol=1e-10)
+    plain = [bgnbd.log_likelihood(*(shop[name] for name in HISTORY), *point).sum() for point in POINTS]
+    assert np.allclose(exact, plain, rtol=1e-10) == (purchases is PLAIN)
 
 
 def test_the_spend_model_computes_the_numpy_likelihood_up_to_the_unit(shop):
@@ -132,8 +135,6 @@ def test_the_share_of_visits_with_an_amount_is_drawn_where_some_had_none(shop):
 def test_weighted_histories_have_the_posterior_of_upstreams_rows(shop):
     from pymc_marketing.clv import BetaGeoModel
 
-    from clv.models import bgnbd_pymc
-
     upstream = BetaGeoModel()
     upstream.build_model(shop)
     rows = [
@@ -141,7 +142,7 @@ def test_weighted_histories_have_the_posterior_of_upstreams_rows(shop):
          "kappa_dropout_interval__": np.log(a + b - 1)}
         for r, alpha, a, b in (POINTS[0], POINTS[2], (0.5, 3.0, 0.9, 1.4))
     ]  # fmt: skip
-    model = bgnbd_pymc.model(shop)
+    model = PLAIN.build(shop)
     ours = [purchase_point(model, *point) for point in (POINTS[0], POINTS[2], (0.5, 3.0, 0.9, 1.4))]
     gap = likelihood(upstream, rows) - likelihood(model, ours)
     np.testing.assert_allclose(gap, gap[0], atol=1e-7)
@@ -163,10 +164,9 @@ def constant_gap(one, two, points) -> np.ndarray:
 
 
 def test_days_and_weeks_have_one_posterior(shop):
-    from clv.models import bgnbd_pymc
 
     in_days = shop.assign(recency=7 * shop["recency"], T=7 * shop["T"])
-    weeks, days = bgnbd_pymc.model(shop), bgnbd_pymc.model(in_days, periods_per_year=365.25)
+    weeks, days = PLAIN.build(shop), PLAIN.build(in_days, periods_per_year=365.25)
     points = [purchase_point(weeks, *point) for point in POINTS]
     np.testing.assert_allclose(constant_gap(weeks, days, points), shop["frequency"].sum() * np.log(7), rtol=1e-9)
     alpha_weeks, alpha_days = (reported(model, points[0])["alpha"] for model in (weeks, days))
@@ -231,8 +231,6 @@ def test_upstreams_priors_turn_dollars_and_cents_into_different_customers(shop, 
 def test_upstreams_priors_turn_days_and_weeks_into_different_customers(shop):
     from pymc_marketing.clv import BetaGeoModel
 
-    from clv.models import bgnbd_pymc
-
     def expected(model, factor: float) -> float:
         found = best(model)
         parameters = (found["r"], found["alpha"] / factor, found["a"], found["b"])
@@ -244,7 +242,7 @@ def test_upstreams_priors_turn_days_and_weeks_into_different_customers(shop):
         return model
 
     in_days = shop.assign(recency=7 * shop["recency"], T=7 * shop["T"])
-    weeks, days = bgnbd_pymc.model(shop), bgnbd_pymc.model(in_days, periods_per_year=365.25)
+    weeks, days = PLAIN.build(shop), PLAIN.build(in_days, periods_per_year=365.25)
     assert expected(days, 7) == pytest.approx(expected(weeks, 1), rel=1e-4)
     assert expected(upstream(in_days), 7) != pytest.approx(expected(upstream(shop), 1), rel=0.01)
 
@@ -266,7 +264,7 @@ KNOWN["customer_id"] = list("abc")
 def test_upstreams_predictions_work_on_our_purchase_model(shop, typed):
     from clv.models import bgnbd_pymc
 
-    model = bgnbd_pymc.model(shop)
+    model = PLAIN.build(shop)
     model.idata = posterior(**{name: typed[name] for name in bgnbd_pymc.PARAMETERS})
     parameters = [typed[name][..., None] for name in bgnbd_pymc.PARAMETERS]
     history = [KNOWN[name].to_numpy(float) for name in HISTORY]
@@ -302,9 +300,8 @@ def test_upstreams_predictions_work_on_our_spend_model(shop, typed):
 
 
 def test_a_compiled_model_can_be_given_other_customers(shop):
-    from clv.models import bgnbd_pymc
 
-    model = bgnbd_pymc.model(shop)
+    model = PLAIN.build(shop)
     for name, values in model.data_for(shop.iloc[:100]).items():
         model.model[name].set_value(values)
     found = likelihood(model, [purchase_point(model, *POINTS[0])])
@@ -313,20 +310,19 @@ def test_a_compiled_model_can_be_given_other_customers(shop):
 
 
 def test_a_customer_who_came_on_the_last_day_is_no_reason_to_warn(shop):
-    from clv.models import bgnbd_pymc
 
     newest = shop.assign(T=np.where(shop.index == shop.index[shop["frequency"] == 0][0], 0.0, shop["T"]))
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # a notebook that warns has failed
-        bgnbd_pymc.model(newest)
+        PLAIN.build(newest)
 
 
 @pytest.mark.parametrize("value", [-6.0, -0.5, 1.5, 6.0])
 def test_the_sampler_meets_no_walls(shop, value):
     """Every direction it may move in is a whole line: a bounded one gives divergences where data are few."""
-    from clv.models import bgnbd_pymc, gamma_gamma_pymc
+    from clv.models import gamma_gamma_pymc
 
-    for model in (bgnbd_pymc.model(shop), gamma_gamma_pymc.model(shop)):
+    for model in (PLAIN.build(shop), gamma_gamma_pymc.model(shop)):
         density = model.model.compile_logp()
         for moved in model.model.value_vars:
             point = {variable.name: value * (variable is moved) for variable in model.model.value_vars}
