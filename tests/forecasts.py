@@ -34,10 +34,12 @@ def customers(*rows: tuple[float, float, float, float]) -> pd.DataFrame:
 
 
 def with_amounts(histories: pd.DataFrame, *, first: float = 0.0) -> pd.DataFrame:
-    """Return histories with a first order of that amount, every repeat purchase having cost the customer's mean."""
+    """Return histories in even steps with a first order of that amount, each later one having cost the mean."""
     x, mean = histories["frequency"], histories["monetary_value"]
-    logs = x * np.log(mean.where(mean > 0, 1.0))
-    return histories.assign(first_amount=first, paid_purchases=x.where(mean > 0, 0), log_amounts=logs)
+    logs, recency = x * np.log(mean.where(mean > 0, 1.0)), histories.get("recency", x)
+    gaps = x * np.log((recency / x).where(x > 0, 1.0))
+    paid = x.where(mean > 0, 0)
+    return histories.assign(first_amount=first, paid_purchases=paid, log_amounts=logs, log_gaps=gaps)
 
 
 def fixed_draws(n: int, *, key: str = "bgnbd_plain", **parameters: float) -> Draws:
@@ -121,7 +123,7 @@ def lives(
     rate = rng.gamma(truth["r"], 1 / truth["alpha"], n)
     leave = rng.beta(truth["a"], truth["b"], n)
     nu = rng.gamma(truth["q"], 1 / truth["v"], n)
-    seen, spent, last, logs = np.zeros(n, int), np.zeros(n), np.zeros(n), np.zeros(n)
+    seen, spent, last, logs, gaps = np.zeros(n, int), *np.zeros((4, n))
     alive, later, value = np.ones(n, bool), np.zeros(n, int), np.zeros(n)
     here, clock = np.arange(n), np.zeros(n)
     while here.size:
@@ -133,6 +135,7 @@ def lives(
         seen[now] += 1
         spent[now] += amount[past]
         logs[now] += np.log(amount[past])
+        gaps[now] += np.log(clock[now] - last[now])
         last[now] = clock[now]
         later[then] += 1
         value[then] += amount[~past] * np.exp(-discount * (clock[then] - age))
@@ -142,7 +145,7 @@ def lives(
     history = pd.DataFrame(
         {"frequency": seen, "recency": last, "T": float(age), "monetary_value": spent / np.maximum(seen, 1)}
     )
-    history = with_amounts(history).assign(log_amounts=logs)
+    history = with_amounts(history).assign(log_amounts=logs, log_gaps=gaps)
     return history, pd.DataFrame({"alive": alive, "purchases": later, "value": value})
 
 

@@ -19,7 +19,7 @@ from clv.forecast.closed_forms import expectations
 from clv.forecast.future import Calendar, Groups, Horizon, Totals, simulate, yearly_horizon
 from clv.forecast.groups import grouped
 from clv.forecast.tiers import value_tier
-from clv.models.base import HISTORY, Floats, Integers
+from clv.models.base import Floats, Integers
 from clv.models.draws import Draws, tails
 from clv.models.gamma_gamma import SPEND_COLUMNS
 
@@ -75,7 +75,7 @@ def score(
         Forecasts that were over by `origin`, from `ended_by`: what the intervals of totals allow for is learnt from
         them, so that they are tested on what they have not seen. None: no allowance is made.
     """
-    history = customers[["customer_id", *HISTORY, *SPEND_COLUMNS[1:], "revenue"]]
+    history = customers[["customer_id", *draws.model.history, *SPEND_COLUMNS[1:], "revenue"]]
     came = holdout[["customer_id", "actual_purchases", "actual_value"]]
     known = history.merge(came, on="customer_id", how="left", validate="one_to_one")
     actual = {outcome: known[f"actual_{outcome}"].to_numpy(float) for outcome in OUTCOMES}

@@ -67,7 +67,8 @@ def judge_spend(posteriors: dict[str, xr.DataTree], parts: dict[str, pd.DataFram
 def expected_total(posterior: xr.DataTree, customers: pd.DataFrame, horizon_weeks: float) -> xr.DataArray:
     """Return the expected purchases per customer within the horizon, for every draw, dims (chain, draw)."""
     sample = customers.iloc[spaced(len(customers), _TOTAL_CUSTOMERS)]
-    histories, model = distinct_histories(sample), model_of(posterior)
+    model = model_of(posterior)
+    histories = distinct_histories(sample, model.history)
     group, history = posterior["posterior"].to_dataset(), History.of(histories)
     theta = np.stack([group[one.name].transpose("chain", "draw").to_numpy() for one in model.parameters], axis=-1)
     weights = histories["customers"].to_numpy(float) / len(sample)

@@ -12,7 +12,7 @@ import xarray as xr
 from numpy.random import Generator
 
 from clv.models import gamma_gamma
-from clv.models.base import HISTORY, Floats, History, Integers, PurchaseModel
+from clv.models.base import Floats, History, Integers, PurchaseModel
 from clv.models.draws import Draws, spaced, tails
 from clv.models.gamma_gamma import NOTHING_PAID, Amounts
 from clv.models.registry import is_generated, model_of, parameters_of
@@ -130,7 +130,7 @@ def _simulate_means(x: Floats, p: float, q: float, v: float, generator: Generato
 
 def simulate_frequency(model: PurchaseModel, T: Floats, theta: Floats, generator: Generator) -> Integers:
     """Return repeat purchases of new customers watched for `T` under one draw of the parameters."""
-    return model.futures(generator, np.zeros((T.size, len(HISTORY))), theta[None], T)[0][:, 0]
+    return model.futures(generator, np.zeros((T.size, len(model.history))), theta[None], T)[0][:, 0]
 
 
 def alive_plane(draws: Draws, *, T: float, most_purchases: int) -> pd.DataFrame:
@@ -153,7 +153,8 @@ def _plane(draws: Draws, T: float, most_purchases: int, quantity) -> pd.DataFram
     frequency = np.arange(1, most_purchases + 1)
     recency = np.linspace(T / 40, T, 40)
     grid = pd.MultiIndex.from_product([recency, frequency], names=["recency_weeks", "frequency"]).to_frame(index=False)
-    history = History(grid["frequency"].to_numpy(float), grid["recency_weeks"].to_numpy(), np.full(len(grid), T))
+    x, t_x = grid["frequency"].to_numpy(float), grid["recency_weeks"].to_numpy()
+    history = History(x, t_x, np.full(len(grid), T), x * np.log(t_x / x))  # purchases in even steps
     value = quantity(history, draws.thinned(CHECK_DRAWS).theta)
     return grid.assign(value=value.mean(axis=0))
 

@@ -20,7 +20,7 @@ from clv import tables
 from clv.decisions.tables import ACQUISITION
 from clv.forecast.future import Horizon, simulate
 from clv.forecast.groups import Forecast
-from clv.models.base import HISTORY, Floats, new_customers
+from clv.models.base import HISTORY, LOG_GAPS, Floats, new_customers
 from clv.models.draws import Draws, spaced, tails
 from clv.models.gamma_gamma import NOTHING_PAID, SPEND_COLUMNS, expected_per_visit
 from clv.units import DAYS_PER_WEEK, WEEKS_PER_YEAR
@@ -207,7 +207,7 @@ def _arrivals(months: int, horizon: Horizon) -> Iterator[tuple[float, Horizon, f
 
 
 def _new_customers(n: int) -> pd.DataFrame:
-    return pd.DataFrame(0.0, index=range(n), columns=[*HISTORY, *SPEND_COLUMNS[1:]])
+    return pd.DataFrame(0.0, index=range(n), columns=[*HISTORY, LOG_GAPS, *SPEND_COLUMNS[1:]])
 
 
 def _reweighted(size: int, draws: int, seed: int) -> Floats:

@@ -6,9 +6,9 @@ A share rho of the contacted respond, whoever they are; on a responder the conta
 
 * "rate": purchases come f = 1 + e times as fast, each with the same chance of leaving. With I_f of that speed:
       gain = rho w [I_f(h, delta) - I(h, delta)].
-* "survival": of every leaving, that which may have happened and those to come, the share e does not happen. With
-  k = 1 - e the leavings to come are thinned, so the rate is m(k s), and who has left is there again with probability e:
-      gain = rho {w [I(k h, delta / k) / k - I(h, delta)] + (1 - w) e I_left(k h, delta / k) / k}.
+* "survival": of every leaving, that which may have happened and those to come, the share e does not happen. With I^k
+  where of the leavings to come k = 1 - e are left, and who has left is there again with probability e:
+      gain = rho {w [I^k(h, delta) - I(h, delta)] + (1 - w) e I^k_left(h, delta)}.
 
 Both times gross margin and the expected amount, which a contact does not change. The simulation takes two lives of one
 luck from the model (base.PurchaseModel.contacted), so they differ by the effect alone, and draws the same amounts for
@@ -26,7 +26,7 @@ from clv import progress
 from clv.forecast.blocks import BLOCK_CUSTOMERS, CHUNK_CUSTOMERS, blocks, in_order, simulated_at_once
 from clv.forecast.closed_forms import distinct
 from clv.forecast.future import Groups, Horizon
-from clv.models.base import HISTORY, Floats
+from clv.models.base import Floats
 from clv.models.draws import Draws
 from clv.models.gamma_gamma import PAYS, SPEND_COLUMNS, Amounts, expected_per_visit, state
 
@@ -81,7 +81,7 @@ def expected_gains(
     at
         Effects, above -1 for "rate" and in [0, 1) for "survival"; the beliefs of `effect` are not used.
     """
-    history = customers[[*HISTORY, *SPEND_COLUMNS[1:]]]
+    history = customers[[*draws.model.history, *SPEND_COLUMNS[1:]]]
     order = np.lexsort([history[name].to_numpy() for name in ("recency", "T", "frequency")])
     found, thinned = np.empty((len(customers), len(at))), draws.thinned(GAIN_DRAWS)
 
@@ -98,7 +98,7 @@ def expected_gains(
 def _gain_block(customers: pd.DataFrame, draws: Draws, horizon: Horizon, kind: str, at: Floats) -> Floats:
     """Return the mean over draws of responders' gains, (customers, effects)."""
     model, theta = draws.model, draws.theta
-    history, which = distinct(customers, HISTORY)
+    history, which = distinct(customers, model.history)
     needed, of_needed = distinct(customers, model.if_alive_needs)
     alive = model.p_alive(history, theta)[:, which]
     worth = horizon.gross_margin * expected_per_visit(Amounts.of(customers), draws.phi)
@@ -112,9 +112,8 @@ def _gain_block(customers: pd.DataFrame, draws: Draws, horizon: Horizon, kind: s
     gone = (1 - alive) * worth / len(draws)
     found = []
     for e in at:
-        thinned = {"discount": discount / (1 - e)}
-        kept = model.if_alive((1 - e) * weeks, needed, theta, **thinned)[1] / (1 - e) - usual
-        again = e * model.if_back((1 - e) * weeks, silences, theta, **thinned)[1] / (1 - e)
+        kept = model.if_alive(weeks, needed, theta, discount=discount, leaving=1 - e)[1] - usual
+        again = e * model.if_back(weeks, silences, theta, discount=discount, leaving=1 - e)[1]
         found.append(_weighted(weight, kept[:, of_needed]) + _weighted(gone, again[:, of_silence]))
     return np.column_stack(found)
 
@@ -147,7 +146,7 @@ def realised_gains(
     nothing = np.zeros(len(draws))
     told = np.column_stack([1 + effects * (effect.kind == RATE), effects * (effect.kind == SURVIVAL), nothing])
     money = np.array([horizon.discount_weekly, horizon.gross_margin])
-    history, amounts = customers[HISTORY].to_numpy(float), np.column_stack(Amounts.of(customers))
+    history, amounts = customers[draws.model.history].to_numpy(float), np.column_stack(Amounts.of(customers))
 
     def chunk(start: int, chunk_seed: np.random.SeedSequence) -> Floats:
         gains = np.zeros((groups.count, len(draws)))

@@ -68,5 +68,6 @@ def days_until_sign(customers: pd.DataFrame, draws: Draws, *, at_most: int) -> I
 
 def _alive_after(customers: pd.DataFrame, draws: Draws, days: Integers) -> Floats:
     """Return the posterior mean of P(alive) after further days of silence."""
-    x, t_x, T = History.of(customers)
-    return draws.model.p_alive(History(x, t_x, T + days / DAYS_PER_WEEK), draws.theta).mean(axis=0)
+    history = History.of(customers)
+    later = history._replace(T=history.T + days / DAYS_PER_WEEK)
+    return draws.model.p_alive(later, draws.theta).mean(axis=0)

@@ -6,7 +6,7 @@ import pandas as pd
 from clv import progress
 from clv.forecast.blocks import BLOCK_CUSTOMERS, blocks, in_order
 from clv.forecast.future import Horizon
-from clv.models.base import HISTORY, Floats, History, Integers
+from clv.models.base import Floats, History, Integers
 from clv.models.draws import Draws, tails
 from clv.models.gamma_gamma import SPEND_COLUMNS, Amounts, expected_per_visit
 
@@ -27,7 +27,7 @@ def expectations(
     uncertainty only); they shrink to nothing as customers grow and never say what one customer will bring.
     """
     draws = draws.thinned(EXPECTATION_DRAWS)
-    history = customers[[*HISTORY, *SPEND_COLUMNS[1:]]]
+    history = customers[[*draws.model.history, *SPEND_COLUMNS[1:]]]
     # Customers of one history stand together, so that what depends on the history alone is computed once per block.
     order = np.lexsort([history[name].to_numpy() for name in ("recency", "T", "frequency")])
     found = np.empty((len(_EXPECTATIONS), len(customers)))
@@ -45,7 +45,7 @@ def expectations(
 def _expect_block(customers: pd.DataFrame, draws: Draws, horizon: Horizon, interval: float) -> list[Floats]:
     """Return the columns `_EXPECTATIONS`."""
     model, theta, weeks = draws.model, draws.theta, horizon.weeks
-    history, which = distinct(customers, HISTORY)
+    history, which = distinct(customers, model.history)
     needed, of_needed = distinct(customers, model.if_alive_needs)
     alive = model.p_alive(history, theta)
     integrals = model.if_alive(weeks, needed, theta, discount=horizon.discount_weekly)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from clv import progress
 from clv.forecast.blocks import BLOCK_BYTES, CHUNK_CUSTOMERS, blocks, in_order, simulated_at_once
-from clv.models.base import HISTORY, Floats, Integers
+from clv.models.base import Floats, Integers
 from clv.models.draws import Draws
 from clv.models.gamma_gamma import PAYS, Amounts, state
 from clv.units import WEEKS_PER_YEAR
@@ -115,7 +115,7 @@ def simulate(
     Parameters
     ----------
     customers
-        HISTORY and SPEND_COLUMNS: one row per customer, their order is part of the seed.
+        the model's `history` and SPEND_COLUMNS: one row per customer, their order is part of the seed.
     block_bytes
         Memory per worker for the futures of one block.
     stage
@@ -131,7 +131,7 @@ def simulate(
     def chunk(start: int, chunk_seed: np.random.SeedSequence) -> Totals:
         rng, spend_rng = (np.random.Generator(np.random.PCG64(seed)) for seed in chunk_seed.spawn(2))
         known = customers.iloc[start : start + CHUNK_CUSTOMERS]
-        history, amounts = known[HISTORY].to_numpy(float), np.column_stack(Amounts.of(known))
+        history, amounts = known[draws.model.history].to_numpy(float), np.column_stack(Amounts.of(known))
         totals = _no_totals(len(draws), groups.count, calendar)
         for rows in blocks(start, min(start + CHUNK_CUSTOMERS, n), simulated_at_once(len(draws), block_bytes)):
             shape = (rows.stop - rows.start, len(draws))

@@ -17,23 +17,29 @@ from clv.units import WEEKS_PER_YEAR
 Floats = NDArray[np.float64]
 Integers = NDArray[np.integer[Any]]
 HISTORY = ["frequency", "recency", "T"]
+LOG_GAPS = "log_gaps"
 
 
 class History(NamedTuple):
-    """Repeat purchases, time of the last one and age, both since the first purchase: arrays that broadcast."""
+    """Repeat purchases, time of the last one and age, both since the first purchase: arrays that broadcast.
+
+    log_gaps: sum of the logarithms of the gaps between purchases, where a model asks for it.
+    """
 
     x: Any
     t_x: Any
     T: Any
+    log_gaps: Any = np.nan
 
     @classmethod
     def of(cls, customers: pd.DataFrame) -> "History":
-        """Return the histories of customers with the columns HISTORY, (customers,) each."""
-        return cls(*customers[HISTORY].to_numpy(float).T)
+        """Return the histories of customers with the columns HISTORY and perhaps LOG_GAPS, (customers,) each."""
+        names = [*HISTORY, LOG_GAPS] if LOG_GAPS in customers else HISTORY
+        return cls(*customers[names].to_numpy(float).T)
 
 
 # Somebody who has just bought for the first time: its future is the population's, so it generates bases.
-NEW_CUSTOMER = History(0.0, 0.0, 0.0)
+NEW_CUSTOMER = History(0.0, 0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,7 @@ class PurchaseModel(Protocol):
     """How customers buy and leave.
 
     Of closed forms, theta is (..., parameters): its leading dimensions come first in the result, those of the
-    histories last. Of simulations, theta is (draws, parameters) and a history is (customers, 3), columns HISTORY.
+    histories last. Of simulations, theta is (draws, parameters) and a history is (customers, columns of `history`).
     """
 
     name: ClassVar[str]  # for sentences: "BG/NBD"
@@ -74,6 +80,7 @@ class PurchaseModel(Protocol):
     parameters: ClassVar[tuple[Parameter, ...]]
     is_generated: ClassVar[bool]  # whether transactions.generate draws customers from it, so that a truth is known
     one_time_buyers_may_have_left: ClassVar[bool]
+    history: ClassVar[list[str]]  # HISTORY, and perhaps LOG_GAPS: all that the model asks of a customer's past
     if_alive_needs: ClassVar[list[str]]  # columns of a history on which `if_alive` depends
     if_back_needs: ClassVar[list[str]]
 
@@ -87,15 +94,30 @@ class PurchaseModel(Protocol):
         """Return P(no purchase in the next `horizon`) of customers alive at T."""
 
     def if_alive(
-        self, horizon: Any, history: History, theta: Floats, *, discount: float, speed: float = 1.0
+        self,
+        horizon: Any,
+        history: History,
+        theta: Floats,
+        *,
+        discount: float,
+        speed: float = 1.0,
+        leaving: float = 1.0,
     ) -> tuple[Floats, Floats]:
         """Return the purchases expected in the next `horizon` of customers alive at T, plain and discounted.
 
-        With a `speed` of 2 they come twice as fast, each with the same chance of leaving.
+        With a `speed` of 2 they come twice as fast, each with the same chance of leaving; of the leavings to come the
+        share `leaving` happens.
         """
 
     def if_back(
-        self, horizon: Any, history: History, theta: Floats, *, discount: float, fresh: bool = False
+        self,
+        horizon: Any,
+        history: History,
+        theta: Floats,
+        *,
+        discount: float,
+        fresh: bool = False,
+        leaving: float = 1.0,
     ) -> tuple[Floats, Floats]:
         """Return the same of customers who left with their last purchase and are there again.
 
@@ -136,9 +158,9 @@ def columns(theta: Floats, *beside: Any) -> list[Floats]:
     return [np.ascontiguousarray(column).reshape(column.shape + room) for column in np.moveaxis(theta, -1, 0)]
 
 
-def distinct_histories(customers: pd.DataFrame) -> pd.DataFrame:
-    """Return the distinct (frequency, recency, T) with the number of `customers` that share each.
+def distinct_histories(customers: pd.DataFrame, columns: list[str] = HISTORY) -> pd.DataFrame:
+    """Return the distinct values of a model's `columns` with the number of `customers` that share each.
 
     The likelihood needs nothing else, so a weighted sum over these rows is exact.
     """
-    return customers.groupby(HISTORY, as_index=False, sort=True).size().rename(columns={"size": "customers"})
+    return customers.groupby(columns, as_index=False, sort=True).size().rename(columns={"size": "customers"})

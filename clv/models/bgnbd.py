@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike
 from scipy.special import betaln, expit, gammaln
 
 from clv.models import bgnbd_futures
-from clv.models.base import Built, Floats, History, Integers, Parameter, columns
+from clv.models.base import HISTORY, Built, Floats, History, Integers, Parameter, columns
 from clv.units import DAYS_PER_WEEK, WEEKS_PER_YEAR
 
 # Gauss-Legendre in ln(1 + speed s): 24 nodes reach 1e-12. 8 nodes reach 1e-10 for 99 %
@@ -121,18 +121,19 @@ class BGNBD:
     )
     is_generated: ClassVar[bool] = True
     one_time_buyers_may_have_left: ClassVar[bool] = False
+    history: ClassVar[list[str]] = HISTORY
     if_alive_needs: ClassVar[list[str]] = ["frequency", "T"]
     if_back_needs: ClassVar[list[str]] = ["frequency", "recency"]
 
     def log_likelihood(self, history: History, theta: Floats) -> Floats:
         """Return each history's log-likelihood."""
         history = self._effective(history)
-        return log_likelihood(*history, *columns(theta, *history), first=self.first)
+        return log_likelihood(*history[:3], *columns(theta, *history), first=self.first)
 
     def p_alive(self, history: History, theta: Floats) -> Floats:
         """Return P(still a customer at T)."""
         history = self._effective(history)
-        return probability_alive(*history, *columns(theta, *history), first=self.first)
+        return probability_alive(*history[:3], *columns(theta, *history), first=self.first)
 
     def p_silent(self, horizon: Any, history: History, theta: Floats) -> Floats:
         """Return P(no purchase in the next `horizon`) of customers alive at T."""
@@ -140,15 +141,29 @@ class BGNBD:
         return np.exp(-(r + history.x) * np.log1p(horizon / (alpha + self._effective(history).T)))
 
     def if_alive(
-        self, horizon: Any, history: History, theta: Floats, *, discount: float, speed: float = 1.0
+        self,
+        horizon: Any,
+        history: History,
+        theta: Floats,
+        *,
+        discount: float,
+        speed: float = 1.0,
+        leaving: float = 1.0,
     ) -> tuple[Floats, Floats]:
         """Return the purchases expected in the next `horizon` of customers alive at T, plain and discounted."""
         r, alpha, a, b = columns(theta, horizon, *history)
         rate = (alpha + self._effective(history).T) / speed
-        return self._ahead(horizon, r + history.x, rate, a, b + history.x + self.first, discount)
+        return self._ahead(horizon, r + history.x, rate, a, b + history.x + self.first, discount, leaving)
 
     def if_back(
-        self, horizon: Any, history: History, theta: Floats, *, discount: float, fresh: bool = False
+        self,
+        horizon: Any,
+        history: History,
+        theta: Floats,
+        *,
+        discount: float,
+        fresh: bool = False,
+        leaving: float = 1.0,
     ) -> tuple[Floats, Floats]:
         """Return the same of customers who left with their last purchase and are there again.
 
@@ -158,7 +173,7 @@ class BGNBD:
         r, alpha, a, b = columns(theta, horizon, *history)
         rate, chances = alpha + self._effective(history).t_x, history.x + self.first
         leave, stay = (a, b) if fresh else (a + 1, b + chances - (chances > 0))
-        return self._ahead(horizon, r + history.x, rate, leave, stay, discount)
+        return self._ahead(horizon, r + history.x, rate, leave, stay, discount, leaving)
 
     def futures(self, generator: Any, history: Floats, theta: Floats, weeks: Floats) -> tuple[Integers, Floats]:
         """Return purchases within `weeks` (customers,): counts (customers, draws), and times one after the other."""
@@ -182,18 +197,21 @@ class BGNBD:
         """Return the history with half a day per repeat purchase taken off its times, which leaves half of them."""
         if not self.days:
             return history
-        x, *times = history
-        return History(x, *(np.maximum(time - x / (2 * self.days), time / 2) for time in times))
+        lost = history.x / (2 * self.days)
+        t_x, T = (np.maximum(time - lost, time / 2) for time in (history.t_x, history.T))
+        return history._replace(t_x=t_x, T=T)
 
     def _columns(self, history: Floats) -> Floats:
-        return np.column_stack(self._effective(History(*history.T)))
+        return np.column_stack(self._effective(History(*history.T))[:3])
 
     def _ahead(
-        self, horizon: Any, shape: Floats, rate: Floats, a: Floats, stay: Floats, discount: float
+        self, horizon: Any, shape: Floats, rate: Floats, a: Floats, stay: Floats, discount: float, leaving: float
     ) -> tuple[Floats, Floats]:
         if self.days:
             shape, rate = rate_per_day(shape, rate, self.days)
-        return alive_integrals(horizon, shape, rate, a, stay, discount=discount)
+        # Where the share k of the leavings happens, the purchase rate is m(k s).
+        plain, discounted = alive_integrals(leaving * horizon, shape, rate, a, stay, discount=discount / leaving)
+        return plain / leaving, discounted / leaving
 
     def build(self, customers: pd.DataFrame, *, periods_per_year: float = WEEKS_PER_YEAR) -> Built:
         """Return the PyMC model of one row per customer, with T in units of which a year has `periods_per_year`."""

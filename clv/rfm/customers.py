@@ -44,7 +44,12 @@ def summarise(con: DuckDBPyConnection, transactions: str, *, period_end: date) -
     rows = con.execute(
         f"""
         WITH days AS ({DAYS.format(transactions=quoted(transactions))}),
-        logs AS (SELECT *, CASE WHEN amount > 0 THEN ln(amount)::DECIMAL(18, 10) ELSE 0 END AS logarithm FROM days)
+        gaps AS (
+            SELECT *, (day - lag(day) OVER (PARTITION BY customer_id ORDER BY day)) / 7.0::DOUBLE AS gap FROM days),
+        logs AS (
+            SELECT *, CASE WHEN amount > 0 THEN ln(amount)::DECIMAL(18, 10) ELSE 0 END AS logarithm,
+                   ln(gap)::DECIMAL(18, 10) AS log_gap
+            FROM gaps)
         SELECT customer_id,
                count(*) - 1 AS frequency,
                (max(day) - min(day)) / 7.0::DOUBLE AS recency,
@@ -56,7 +61,8 @@ def summarise(con: DuckDBPyConnection, transactions: str, *, period_end: date) -
                sum(amount)::DOUBLE AS revenue,
                arg_min(amount, day)::DOUBLE AS first_amount,
                count(*) FILTER (amount > 0) - (arg_min(amount, day) > 0)::INTEGER AS paid_purchases,
-               (sum(logarithm) - arg_min(logarithm, day))::DOUBLE AS log_amounts
+               (sum(logarithm) - arg_min(logarithm, day))::DOUBLE AS log_amounts,
+               coalesce(sum(log_gap), 0)::DOUBLE AS log_gaps
         FROM logs GROUP BY customer_id ORDER BY customer_id""",
         {"until": period_end},
     ).df()

@@ -15,6 +15,8 @@ AMOUNTS = {
     "paid_purchases": Column(INTEGER, "repeat purchases with an amount above zero"),
     "log_amounts": Column(NUMBER, "sum of the natural logarithms of these amounts"),
 }
+# What single gaps tell, beside how many they were.
+GAPS = {"log_gaps": Column(NUMBER, "sum of the natural logarithms of the weeks between one purchase and the next")}
 HISTORY_RULES = (
     below_zero("frequency"),
     below_zero("recency"),
@@ -37,6 +39,7 @@ RFM = Table(
         "mean_amount": Column(NUMBER, "mean amount of all purchases, the first one included"),
         "revenue": Column(NUMBER, "money spent so far"),
         **AMOUNTS,
+        **GAPS,
         "r_score": Column(INTEGER, "recency score, 5 = bought most recently"),
         "f_score": Column(INTEGER, "frequency score, 5 = buys most often"),
         "m_score": Column(INTEGER, "monetary score, 5 = spends most per purchase"),
@@ -74,6 +77,7 @@ ROLLING = Table(
     WINDOW
     | HISTORY
     | AMOUNTS
+    | GAPS
     | {
         "revenue": RFM.columns["revenue"],
         "actual_purchases": Column(INTEGER, "days with a purchase within the window"),

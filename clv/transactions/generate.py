@@ -77,20 +77,13 @@ def histories(
 ) -> pd.DataFrame:
     """Return unrounded histories with their true future, for tests of recovery and calibration.
 
-    Parameters
-    ----------
-    observation_weeks
-        Age T of every customer at the end of observation, a number or one per customer.
-    discount_weekly
-        Force of interest: a purchase t weeks after the end of observation counts exp(-discount_weekly * t).
-
-    Returns
-    -------
-    Columns of table RFM that the models need, then those of `TRUTH`.
+    Columns of table RFM that the models need, then those of `TRUTH`. `observation_weeks` is the age T, one or one
+    per customer; a purchase t weeks after the end of observation counts exp(-discount_weekly * t).
     """
     ages = np.broadcast_to(np.asarray(observation_weeks, dtype=float), n_customers)
     latent = population(truth, n_customers, generator)
-    events = purchases(truth, latent, ages + horizon_weeks, generator).assign(log=lambda told: np.log(told["amount"]))
+    events = purchases(truth, latent, ages + horizon_weeks, generator)
+    events["log"], events["log_gap"] = np.log(events["amount"]), np.log(events.groupby("customer")["week"].diff())
     seen = events[(events["number"] > 0) & (events["week"] <= ages[events["customer"]])].groupby("customer")
     every = pd.RangeIndex(n_customers)
     history = pd.DataFrame(
@@ -103,6 +96,7 @@ def histories(
             "first_amount": events.loc[events["number"] == 0, "amount"].to_numpy(),
             "paid_purchases": seen.size().reindex(every, fill_value=0),
             "log_amounts": seen["log"].sum().reindex(every, fill_value=0.0),
+            "log_gaps": seen["log_gap"].sum().reindex(every, fill_value=0.0),
         }
     )
     future = _future(events, ages, n_customers)

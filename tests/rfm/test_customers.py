@@ -43,6 +43,13 @@ def test_the_first_order_and_the_amounts_above_zero_stand_apart():
     np.testing.assert_allclose(found["log_amounts"], [np.log(15 * 25), np.log(5), 0], atol=1e-9)
 
 
+def test_gaps_between_purchases_count_by_their_logarithms():
+    ada = purchases("ada", days=[0, 14, 35, 42], amounts=[8, 15, 1, 25])
+    con = view(ada, purchases("bob", days=[3], amounts=[5]))
+    found = customers.summarise(con, "transactions", period_end=day(41)).set_index("customer_id")
+    np.testing.assert_allclose(found["log_gaps"], [np.log(2 * 3), 0], atol=1e-9)  # the last gap ends after the cut
+
+
 def test_the_order_of_the_rows_does_not_show_in_any_sum():
     """A sum of doubles depends on it: 2,000 purchases of one customer, told in two orders."""
     amounts = np.random.default_rng(1).lognormal(3, 2, 2000).round(2)
