@@ -9,8 +9,10 @@ A share rho of the contacted respond, whoever they are; on a responder the conta
 * "survival": of every leaving, that which may have happened and those to come, the share e does not happen. With I^k
   where of the leavings to come k = 1 - e are left, and who has left is there again with probability e:
       gain = rho {w [I^k(h, delta) - I(h, delta)] + (1 - w) e I^k_left(h, delta)}.
+* "win_back": who has left returns with probability e, buys as fast as before and has a fresh chance of leaving:
+      gain = rho (1 - w) e I_fresh(h, delta).
 
-Both times gross margin and the expected amount, which a contact does not change. The simulation takes two lives of one
+All times gross margin and the expected amount, which a contact does not change. The simulation takes two lives of one
 luck from the model (base.PurchaseModel.contacted), so they differ by the effect alone, and draws the same amounts for
 both. Only the mean of a difference could ever be observed; the spread of its luck rests on this pairing.
 """
@@ -30,7 +32,7 @@ from clv.models.base import Floats
 from clv.models.draws import Draws
 from clv.models.gamma_gamma import PAYS, SPEND_COLUMNS, Amounts, expected_per_visit, state
 
-RATE, SURVIVAL = "rate", "survival"
+RATE, SURVIVAL, WIN_BACK = "rate", "survival", "win_back"
 # Posterior draws behind an expected gain. The mean over 100 errs by a tenth of the posterior sd, and for all
 # customers alike.
 GAIN_DRAWS = 100
@@ -40,7 +42,7 @@ GAIN_DRAWS = 100
 class Effect:
     """What a contact does: its kind, and mean and sd of what is believed about e; `response_share` is rho.
 
-    1 + e is log-normal for "rate", e is beta for "survival"; one e holds for all customers.
+    1 + e is log-normal for "rate", e is beta for the others, where it is a share; one e holds for all customers.
     """
 
     kind: str
@@ -79,7 +81,7 @@ def expected_gains(
     customers
         frequency, recency, T (weeks), monetary_value.
     at
-        Effects, above -1 for "rate" and in [0, 1) for "survival"; the beliefs of `effect` are not used.
+        Effects, above -1 for "rate" and in [0, 1) for the others; the beliefs of `effect` are not used.
     """
     history = customers[[*draws.model.history, *SPEND_COLUMNS[1:]]]
     order = np.lexsort([history[name].to_numpy() for name in ("recency", "T", "frequency")])
@@ -110,6 +112,9 @@ def _gain_block(customers: pd.DataFrame, draws: Draws, horizon: Horizon, kind: s
         return np.column_stack([_weighted(weight, more[:, of_needed]) for more in faster])
     silences, of_silence = distinct(customers, model.if_back_needs)
     gone = (1 - alive) * worth / len(draws)
+    if kind == WIN_BACK:
+        fresh = model.if_back(weeks, silences, theta, discount=discount, fresh=True)[1]
+        return np.outer(_weighted(gone, fresh[:, of_silence]), at)
     found = []
     for e in at:
         kept = model.if_alive(weeks, needed, theta, discount=discount, leaving=1 - e)[1] - usual
@@ -143,8 +148,8 @@ def realised_gains(
         Their totals are kept per draw; nothing of size customers x draws is ever held.
     """
     n, starts = len(customers), range(0, max(len(customers), 1), CHUNK_CUSTOMERS)
-    nothing = np.zeros(len(draws))
-    told = np.column_stack([1 + effects * (effect.kind == RATE), effects * (effect.kind == SURVIVAL), nothing])
+    own = {kind: effects * (effect.kind == kind) for kind in (RATE, SURVIVAL, WIN_BACK)}
+    told = np.column_stack([1 + own[RATE], own[SURVIVAL], own[WIN_BACK]])
     money = np.array([horizon.discount_weekly, horizon.gross_margin])
     history, amounts = customers[draws.model.history].to_numpy(float), np.column_stack(Amounts.of(customers))
 

@@ -54,7 +54,7 @@ def decided(
 
 def typed(*slopes: float, effect: Effect) -> Gains:
     """Return customers who gain `slope` times the effect, between no effect and 1."""
-    nodes = (1 + np.polynomial.chebyshev.chebpts1(NODES)) / 2
+    nodes = 2 ** ((1 + np.polynomial.chebyshev.chebpts1(NODES)) / 2) - 1
     return Gains(effect, np.outer(slopes, nodes), 0.0, 1.0)
 
 

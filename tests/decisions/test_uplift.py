@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from forecasts import CDNOW, DISCOUNT, customers, expected_purchases, fixed_draws, standard_errors, with_amounts
 
-from clv.decisions import uplift
-from clv.decisions.uplift import RATE, SURVIVAL, Effect
+from clv.decisions import information, uplift
+from clv.decisions.uplift import RATE, SURVIVAL, WIN_BACK, Effect
 from clv.forecast.blocks import CHUNK_CUSTOMERS
 from clv.forecast.future import Groups, Horizon
 from clv.models import gamma_gamma
@@ -16,7 +16,7 @@ from clv.models.gamma_gamma import NOTHING_PAID, Amounts
 YEAR = Horizon(52.0, DISCOUNT, 0.4)
 BASE = customers((0, 0.0, 20.0, 0.0), (3, 12.0, 30.0, 25.0), (12, 50.0, 52.0, 8.0), (6, 20.0, 30.0, 20.0))
 EACH = Groups(np.arange(len(BASE))[:, None], len(BASE))
-KINDS = [(RATE, 0.3), (RATE, -0.3), (SURVIVAL, 0.3), (SURVIVAL, 0.8)]
+KINDS = [(RATE, 0.3), (RATE, -0.3), (SURVIVAL, 0.3), (SURVIVAL, 0.8), (WIN_BACK, 0.3)]
 SHOP = CDNOW | {"r": 0.8, "alpha": 8.0, "b": 4.0}  # livelier than CDNOW: fewer simulated lives are needed
 
 
@@ -37,8 +37,8 @@ def test_simulated_gains_have_the_mean_of_the_closed_form(kind, size, spend):
     rows = BASE.assign(first_amount=[90.0, 0.0, 8.0, 3.0])
     gains = simulated(kind, size, fixed_draws(40_000, **(SHOP | spend)), rows)
     expected = exact(kind, size, rows, **spend)
-    for customer in range(len(BASE)):
-        assert standard_errors(gains[:, customer], expected[customer]) < 4
+    for own, mean in zip(gains.T, expected, strict=True):
+        assert standard_errors(own, mean) < 4 if mean else not own.any()
 
 
 def lived(
@@ -58,10 +58,12 @@ def lived(
         last[buys] = clock[buys]
         spent[buys] += rng.gamma(SHOP["p"], 1 / nu)[buys]
         alive &= ~(buys & (rng.random(n) < leaving))
-    values = []
-    for speed, undone in ((1 + size, 0.0) if kind == RATE else (1.0, size)), (1.0, 0.0):
+    values, told = [], {RATE: (1 + size, 0.0, 0.0), SURVIVAL: (1.0, size, 0.0), WIN_BACK: (1.0, 0.0, size)}
+    for speed, undone, back in told[kind], (1.0, 0.0, 0.0):
         # Another luck in each of the two: only the mean of their difference is compared.
-        here, ahead, value = alive | (rng.random(n) < undone), np.zeros(n), np.zeros(n)
+        here, ahead, value = alive | (rng.random(n) < undone + back), np.zeros(n), np.zeros(n)
+        if back:  # a fresh chance of leaving
+            leaving = np.where(alive, leaving, rng.beta(SHOP["a"], SHOP["b"], n))
         while here.any():
             ahead += rng.exponential(1, n) / (rate * speed)
             here &= ahead <= horizon.weeks
@@ -109,15 +111,15 @@ def test_survival_gains_nothing_where_nobody_leaves_and_all_where_nobody_may():
     assert gain == pytest.approx((never_leaving - usual) * spend, rel=1e-6)
 
 
-@pytest.mark.parametrize("kind", [RATE, SURVIVAL])
+@pytest.mark.parametrize("kind", [RATE, SURVIVAL, WIN_BACK])
 def test_no_effect_gains_exactly_nothing_with_any_luck(kind):
     assert not simulated(kind, 0.0, fixed_draws(500, **SHOP)).any()
     np.testing.assert_allclose(exact(kind, 0.0), 0, atol=1e-12)
 
 
 def test_the_contact_adds_to_the_same_future_and_never_takes_away():
-    """Undiscounted by pairing: a faster clock or an undone leaving only adds purchases."""
-    for kind in (RATE, SURVIVAL):
+    """Undiscounted by pairing: a faster clock, an undone leaving or a return only adds purchases."""
+    for kind in (RATE, SURVIVAL, WIN_BACK):
         effect, draws = Effect(kind, 0.3, 0.0), fixed_draws(2000, **SHOP)
         gains = uplift.realised_gains(BASE, draws, Horizon(52.0), effect, np.full(2000, 0.3), EACH, seed=1)
         assert gains.min() == 0
@@ -170,3 +172,20 @@ def test_beliefs_have_the_stated_mean_and_sd(effect):
 def test_a_known_effect_is_one_point():
     assert Effect(SURVIVAL, 0.2, 0.0).points(200).tolist() == [0.2]
     assert set(Effect(RATE, 0.2, 0.0).draws(10, seed=1)) == {0.2}
+
+
+@pytest.mark.parametrize("effect", [Effect(RATE, 0.2, 1.0), Effect(RATE, -0.3, 0.2), Effect(SURVIVAL, 0.3, 0.1)])
+def test_the_believed_gain_is_the_mean_over_the_belief(effect):
+    """Evenly placed nodes believed 3.1 of a gain of 4.8 where the sd is 1."""
+    draws = fixed_draws(1, **SHOP)
+    direct = uplift.expected_gains(BASE, draws, YEAR, effect, effect.points(information.BELIEFS)).mean(axis=1)
+    found = information.expected_gains(BASE, draws, YEAR, effect).believed()
+    np.testing.assert_allclose(found, direct, rtol=1e-3)
+
+
+def test_only_who_has_left_is_won_back():
+    gains = exact(WIN_BACK, 0.3)
+    assert gains[0] == 0  # bought once: nobody leaves before a repeat purchase
+    assert (gains[1:] > 0).all()
+    fresh = exact(WIN_BACK, 0.3, a=1e-9, b=1.0)
+    assert fresh == pytest.approx(0, abs=1e-6)  # nobody leaves

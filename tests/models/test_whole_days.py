@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.special import roots_genlaguerre, roots_jacobi
 
 from clv.decisions import uplift
-from clv.decisions.uplift import RATE, SURVIVAL, Effect
+from clv.decisions.uplift import RATE, SURVIVAL, WIN_BACK, Effect
 from clv.forecast.future import Groups, Horizon
 from clv.models.base import History
 from clv.models.bgnbd import alive_integrals
@@ -110,7 +110,7 @@ def test_futures_come_on_whole_days_and_have_the_means_of_the_formulas():
     assert counts.max() <= 182
 
 
-@pytest.mark.parametrize(("kind", "size"), [(RATE, 0.5), (RATE, -0.4), (SURVIVAL, 0.3)])
+@pytest.mark.parametrize(("kind", "size"), [(RATE, 0.5), (RATE, -0.4), (SURVIVAL, 0.3), (WIN_BACK, 0.3)])
 def test_gains_of_a_contact_on_whole_days_have_the_mean_of_the_closed_form(kind, size):
     shop = dict(zip(["r", "alpha", "a", "b"], SHOPS["weekly"], strict=True)) | {"p": 8.0, "q": 9.0, "v": 20.0}
     draws, year, each = fixed_draws(40_000, key="bgnbd", **shop), Horizon(52.0, 0.002), Groups(np.arange(4)[:, None], 4)

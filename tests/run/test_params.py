@@ -142,10 +142,13 @@ def test_a_misspelt_key_is_answered_with_the_right_one(refused):
         ),
         (
             CAMPAIGN.replace("0.10", "-0.10"),
-            "campaign_effect_mean (-0.1) is a share of leavings undone: from 0 to below 1.",
+            "campaign_effect_mean (-0.1) is a share of leavings undone or won back: from 0 to below 1.",
         ),
         (CAMPAIGN.replace("0.05", "0.4"), "campaign_effect_sd (0.4) is too large for a share with mean 0.1."),
-        (CAMPAIGN.replace("survival", "magic"), "campaign_effect is 'magic', but must be 'rate' or 'survival'."),
+        (
+            CAMPAIGN.replace("survival", "magic"),
+            "campaign_effect is 'magic', but must be 'rate', 'survival' or 'win_back'.",
+        ),
         (
             "acquisition_months: 6",
             "customers still to come need acquisition_cost, acquisition_per_month, acquisition_months, all three.",

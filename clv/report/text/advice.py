@@ -9,7 +9,7 @@ import pandas as pd
 from IPython.display import Markdown
 
 from clv.decisions.contacts import LOWEST_P_ALIVE, RANDOM, TOP_SPENDERS
-from clv.decisions.uplift import RATE
+from clv.decisions.uplift import RATE, SURVIVAL, WIN_BACK
 from clv.forecast.tables import shown_limits
 from clv.report import display
 from clv.report.charts.campaign import chart_campaign
@@ -170,12 +170,12 @@ def _assumption(figures: Figures, found: Figures) -> str:
     spread = f"{percent(found['effect_lower'])} to {percent(found['effect_upper'])}"
     known = f" (with {percent(figures['interval'])} probability {spread})" if found["effect_sd"] else ""
     who = f"the {percent(found['response_share'])} who respond" if found["response_share"] < 1 else "everybody"
-    what = (
-        f"a contact makes {who} buy {mean} more often{known}"
-        if found["effect"] == RATE
-        else f"of {who} a contact keeps or brings back {mean} of those who would leave or have left{known}, however "
-        "long ago"
-    )
+    what = {
+        RATE: f"a contact makes {who} buy {mean} more often{known}",
+        SURVIVAL: f"of {who} a contact keeps or brings back {mean} of those who would leave or have left{known}, "
+        "however long ago",
+        WIN_BACK: f"of {who} a contact brings back {mean} of those who have left{known}, however long ago",
+    }[found["effect"]]
     return (
         f"All of this rests on an assumption that no log of purchases can prove: {what}, over the whole "
         f"{weeks(figures['horizon_weeks'])}; it must come from an experiment in which chance decides who is contacted."

@@ -41,17 +41,17 @@ class Decisions(Section):
     campaign_budget: Positive | None = Field(
         default=None, description="Most money that all contacts together may cost; null: no limit."
     )
-    campaign_effect: Literal["rate", "survival"] | None = Field(
+    campaign_effect: Literal["rate", "survival", "win_back"] | None = Field(
         default=None,
         description="What a contact changes for who responds, until the horizon: rate, they buy more often; survival, "
-        "leavings do not happen, the one that may have happened and those to come.",
+        "leavings do not happen, the one that may have happened and those to come; win_back, who has left returns.",
     )
     campaign_effect_mean: float | None = Field(
         default=None,
         gt=-1,
         le=10,
-        description="Mean of what is believed of the effect: 0.20 is a purchase rate raised by 20 %, or 20 % of the "
-        "leavings undone. It has to come from an experiment.",
+        description="Mean of what is believed of the effect: 0.20 is a purchase rate raised by 20 %, 20 % of the "
+        "leavings undone, or 20 % of those who had left back again. It has to come from an experiment.",
     )
     campaign_effect_sd: float | None = Field(
         default=None,
@@ -88,10 +88,12 @@ class Decisions(Section):
         if missing:
             raise ValueError(f"a campaign needs {', '.join(CAMPAIGN)}; there is no {missing[0]}")
         mean, sd = self.campaign_effect_mean or 0.0, self.campaign_effect_sd or 0.0
-        if self.campaign_effect != "survival":
+        if self.campaign_effect == "rate":
             return
         if not 0 <= mean < 1:
-            raise ValueError(f"campaign_effect_mean ({mean:g}) is a share of leavings undone: from 0 to below 1")
+            raise ValueError(
+                f"campaign_effect_mean ({mean:g}) is a share of leavings undone or won back: from 0 to below 1"
+            )
         if sd and sd**2 >= mean * (1 - mean):
             raise ValueError(f"campaign_effect_sd ({sd:g}) is too large for a share with mean {mean:g}")
 
