@@ -37,10 +37,11 @@ def collect_key_figures(
     dependence: pd.DataFrame,
     ledger: pd.DataFrame,
     revenue_before: float | None,
+    may_come_back: float,
 ) -> dict[str, Any]:
     """Return the figures the report speaks of, ready for key_figures.json; `groups` is table SEGMENTS.
 
-    `revenue_before` is from `rfm.revenue_before`.
+    `revenue_before` and `may_come_back` are from the functions of `rfm` with these names.
     """
     customers, base = forecast.customers, groups.iloc[0]
     lower, upper = tails(interval)
@@ -61,6 +62,7 @@ def collect_key_figures(
         "n_transactions": int(customers["purchases"].sum()),
         "revenue": float(customers["revenue"].sum()),
         "revenue_before": revenue_before,
+        "may_come_back": may_come_back,
         "first_purchase": customers["first_purchase"].min().date().isoformat(),
         "total_clv": _interval(base, "clv", forecast.total_value, lower, upper),
         "expected_purchases": {

@@ -23,7 +23,28 @@ DAYS = """
     FROM {transactions} WHERE date::DATE <= $until"""
 
 
-def summarise(con: DuckDBPyConnection, transactions: str, *, period_end: date) -> pd.DataFrame:
+# A refund that comes later than so many days after its purchase is rare; those of the last days matter.
+TOLD_AFTER_DAYS, LAST_DAYS = 91, 28
+
+
+def known_days(transactions: str, refunds: str | None, day: str) -> str:
+    """Return the query of the customer-days up to a `day` as they stood then: what was refunded later was a purchase.
+
+    `transactions` and `refunds` fulfil their contracts; without `refunds` every day is as it stands at the end.
+    """
+    days = DAYS.replace("$until", day).format(transactions=quoted(transactions))
+    if refunds is None:
+        return days
+    return f"""
+        SELECT customer_id, day, sum(amount)::DECIMAL(18, 6) AS amount FROM ({days} UNION ALL
+            SELECT customer_id, date::DATE, amount::DECIMAL(18, 6) FROM {quoted(refunds)}
+            WHERE date::DATE <= {day} AND refunded_on::DATE > {day})
+        GROUP BY customer_id, day"""
+
+
+def summarise(
+    con: DuckDBPyConnection, transactions: str, *, period_end: date, refunds: str | None = None
+) -> pd.DataFrame:
     """Return one row per customer: how often, how recently, for how long, how much.
 
     The first purchase starts the clock and is not counted as frequency.
@@ -32,6 +53,8 @@ def summarise(con: DuckDBPyConnection, transactions: str, *, period_end: date) -
     ----------
     period_end
         Last day observed, included; later rows are ignored, and so are customers who came later.
+    refunds
+        Name of a table or view that fulfils `REFUNDS`: those dated after `period_end` did not exist then.
 
     Returns
     -------
@@ -43,7 +66,7 @@ def summarise(con: DuckDBPyConnection, transactions: str, *, period_end: date) -
     """
     rows = con.execute(
         f"""
-        WITH days AS ({DAYS.format(transactions=quoted(transactions))}),
+        WITH days AS ({known_days(transactions, refunds, "$until")}),
         gaps AS (
             SELECT *, (day - lag(day) OVER (PARTITION BY customer_id ORDER BY day)) / 7.0::DOUBLE AS gap FROM days),
         logs AS (
@@ -77,6 +100,7 @@ def holdout(
     observation_end: date,
     discount_weekly: float = 0.0,
     gross_margin: float = 1.0,
+    refunds: str | None = None,
 ) -> pd.DataFrame:
     """Return what every customer known at `calibration_end` did after it, up to `observation_end` (both included).
 
@@ -86,7 +110,7 @@ def holdout(
     rows = con.execute(
         f"""
         WITH days AS ({DAYS.format(transactions=quoted(transactions))}),
-        known AS (SELECT customer_id FROM days GROUP BY customer_id HAVING min(day) <= $cut),
+        known AS (SELECT DISTINCT customer_id FROM ({known_days(transactions, refunds, "$cut")})),
         later AS (SELECT customer_id, amount,
                          amount::DOUBLE * exp(-$discount * (day - $cut::DATE) / 7.0::DOUBLE) AS value
                   FROM days WHERE day > $cut)
@@ -142,6 +166,23 @@ def revenue_before(con: DuckDBPyConnection, transactions: str, *, last_day: date
         {"start": start},
     ).fetchone() or (None, None)
     return spent if first is not None and first <= start else None
+
+
+def may_come_back(con: DuckDBPyConnection, transactions: str, refunds: str, *, last_day: date) -> float:
+    """Return the share of the last four weeks' money that may still be refunded, by what came back of earlier weeks'.
+
+    Of purchases old enough to tell, each refund that comes so many days later is still ahead for as many of the days.
+    """
+    (share,) = con.execute(
+        f"""
+        WITH old AS (SELECT * FROM {quoted(refunds)} WHERE date <= $told),
+        later AS (SELECT sum(least(refunded_on::DATE - date::DATE, {LAST_DAYS}) * amount) / {LAST_DAYS} AS ahead,
+                         sum(amount) AS back FROM old),
+        kept AS (SELECT sum(amount) AS net FROM {quoted(transactions)} WHERE date <= $told)
+        SELECT coalesce(ahead / nullif(coalesce(net, 0) + back, 0), 0) FROM later, kept""",
+        {"told": last_day - timedelta(days=TOLD_AFTER_DAYS)},
+    ).fetchone() or (0.0,)
+    return float(share)
 
 
 def require_holdout(calibration: pd.DataFrame, *, cut: date | None, last_day: date) -> None:

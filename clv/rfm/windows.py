@@ -5,6 +5,7 @@ Windows of one length never overlap, and each has at least its own length of his
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Any
 
 import pandas as pd
 from duckdb import DuckDBPyConnection
@@ -53,6 +54,7 @@ def window_histories(
     calibration_end: date | None,
     last_day: date,
     horizon_weeks: int,
+    refunds: str | None = None,
 ) -> pd.DataFrame:
     """Return table ROLLING: the customers of every window as they stood at its origin, and what they did in it.
 
@@ -64,20 +66,28 @@ def window_histories(
     ).fetchone() or (0, None)
     planned = plan(first_day, last_day, horizon_weeks=horizon_weeks) if calibration_end and first_day else []
     every = -(-customers // MOST_CUSTOMERS)
-    con.execute(
-        f"CREATE OR REPLACE TEMPORARY VIEW sampled AS SELECT * FROM {quoted(transactions)} "
-        f"WHERE md5_number_lower(customer_id) % {max(every, 1)} = 0"
-    )
-    found = [_history(con, window) for window in planned]
+    for name, table in (("sampled", transactions), ("sampled_refunds", refunds)):
+        if table:
+            con.execute(
+                f"CREATE OR REPLACE TEMPORARY VIEW {name} AS SELECT * FROM {quoted(table)} "
+                f"WHERE md5_number_lower(customer_id) % {max(every, 1)} = 0"
+            )
+    found = [_history(con, window, "sampled_refunds" if refunds else None) for window in planned]
     kept = [rows for rows in found if _repeat_customers(rows) >= GOOD_REPEAT_CUSTOMERS]
     return tables.check(ROLLING, pd.concat(kept, ignore_index=True) if kept else tables.empty(ROLLING))
 
 
 def value_windows(
-    con: DuckDBPyConnection, transactions: str, rolling: pd.DataFrame, *, discount_weekly: float, gross_margin: float
+    con: DuckDBPyConnection,
+    transactions: str,
+    rolling: pd.DataFrame,
+    *,
+    discount_weekly: float,
+    gross_margin: float,
+    refunds: str | None = None,
 ) -> pd.DataFrame:
     """Return table ROLLING with every `actual_value` discounted to its window's origin, times gross margin."""
-    terms = {"discount_weekly": discount_weekly, "gross_margin": gross_margin}
+    terms: dict[str, Any] = {"discount_weekly": discount_weekly, "gross_margin": gross_margin, "refunds": refunds}
     parts = [tables.empty(ROLLING)] if rolling.empty else []
     for (weeks, origin), rows in rolling.groupby(["horizon_weeks", "origin"]):
         window = Window(weeks, origin.date())
@@ -87,9 +97,9 @@ def value_windows(
     return tables.check(ROLLING, pd.concat(parts, ignore_index=True))
 
 
-def _history(con: DuckDBPyConnection, window: Window) -> pd.DataFrame:
-    known = summarise(con, "sampled", period_end=window.origin)
-    came = holdout(con, "sampled", calibration_end=window.origin, observation_end=window.end)
+def _history(con: DuckDBPyConnection, window: Window, refunds: str | None) -> pd.DataFrame:
+    known = summarise(con, "sampled", period_end=window.origin, refunds=refunds)
+    came = holdout(con, "sampled", calibration_end=window.origin, observation_end=window.end, refunds=refunds)
     rows = known.merge(came, on="customer_id", validate="one_to_one")
     rows = rows.assign(horizon_weeks=window.horizon_weeks, origin=pd.Timestamp(window.origin))
     return rows[list(ROLLING.columns)]

@@ -26,6 +26,7 @@ ARTEFACTS: dict[str, Artefact] = {
     "latent": Artefact("data/latent.parquet", _GENERATE, GENERATED),
     "future": Artefact("data/future.parquet", _GENERATE, GENERATED),
     "transactions": Artefact("data/transactions.parquet", _GENERATE),
+    "refunds": Artefact("data/refunds.parquet", _GENERATE),
     "rejected": Artefact("data/rejected.parquet", _GENERATE),
     "ledger": Artefact("data/ledger.parquet", _GENERATE),
     "quality": Artefact("data/quality.parquet", _GENERATE),

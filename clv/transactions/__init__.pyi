@@ -14,6 +14,7 @@ from .tables import FUTURE as FUTURE
 from .tables import LATENT as LATENT
 from .tables import LEDGER as LEDGER
 from .tables import QUALITY as QUALITY
+from .tables import REFUNDS as REFUNDS
 from .tables import REJECTED as REJECTED
 from .tables import TRANSACTIONS as TRANSACTIONS
 from .tables import TRUTH as TRUTH

@@ -34,7 +34,10 @@ from clv.transactions.rules import KEPT, REPEAT_RULE, ROW_RULES, RULES, SET_ASID
 from clv.transactions.source import KNOWN_COLUMNS, SourceSettings
 
 _KEPT_RULE = Rule(KEPT, "", "amount", "rows kept, net of refunds", "")
-_TABLES = ("judged", "changes", "order_days", "repeated", "transactions", "rejected", "ledger", "rules")
+_TABLES = (
+    *("judged", "changes", "taken", "order_days", "repeated"),
+    *("transactions", "refunds", "rejected", "ledger", "rules"),
+)
 
 
 def clean(con: DuckDBPyConnection, settings: SourceSettings, *, today: date | None = None) -> None:
@@ -96,6 +99,7 @@ def _judge(con: DuckDBPyConnection, settings: SourceSettings, today: date) -> No
     for name in _TABLES:
         con.execute(f"DROP TABLE IF EXISTS {name} CASCADE")
     con.execute("CREATE TABLE changes (record BIGINT, rule VARCHAR, money DECIMAL(18, 6))")
+    con.execute("CREATE TABLE taken (record BIGINT, day DATE, money DECIMAL(18, 6))")
     con.execute("CREATE TABLE order_days (record BIGINT, day DATE)")
     as_it_stands = "(SELECT *, false AS further_line FROM source)"
     _create_judged(con, kinds, settings, _parsed(con, kinds, settings, today, as_it_stands))
@@ -213,11 +217,15 @@ def _text(value: object) -> str:
 
 
 def _tabulate(con: DuckDBPyConnection, settings: SourceSettings) -> None:
-    """Create the three contract tables from `decided`."""
+    """Create the contract tables from `decided`."""
     con.execute("""
         CREATE TABLE transactions AS
         SELECT customer AS customer_id, day AS date, sum(money)::DOUBLE AS amount
         FROM decided WHERE rule IS NULL GROUP BY customer, day ORDER BY customer, day""")
+    con.execute("""
+        CREATE TABLE refunds AS
+        SELECT d.customer AS customer_id, d.day AS date, t.day AS refunded_on, sum(t.money)::DOUBLE AS amount
+        FROM taken AS t JOIN decided AS d USING (record) WHERE t.day > d.day GROUP BY ALL ORDER BY ALL""")
     _create_rules(con, settings)
     order = "d.order_id" if settings.has("order_id") else "NULL"
     con.execute(

@@ -11,6 +11,8 @@ refund goes to
 
 Within a bundle rows of the refunded product give first, then the largest; what exceeds the whole bundle goes to its
 smallest row, which then leaves with it. A refunded amount that stands beside a purchase is taken off that row first.
+
+Before its day a refund was not known: what each took off a purchase, and when, is kept (table REFUNDS).
 """
 
 import re
@@ -36,6 +38,7 @@ COMMON = 0.1  # share of the refunds that a word instead of a product has; a pro
 FEW_KINDS = 10  # of order numbers, by the letters they begin with; with more, letters tell nothing
 Bundle = tuple[str, object]  # ("order", its id) or ("day", its date)
 CHANGES = pa.schema([("record", pa.int64()), ("rule", pa.string()), ("money", pa.decimal128(18, 6))])
+TAKEN = pa.schema([("record", pa.int64()), ("day", pa.date32()), ("money", pa.decimal128(18, 6))])
 
 
 @dataclass(slots=True)
@@ -69,8 +72,17 @@ class Change:
     money: Decimal
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What a refund of that day took off a row."""
+
+    record: int
+    day: date
+    money: Decimal
+
+
 def net_refunds(con: DuckDBPyConnection, settings: SourceSettings) -> None:
-    """Add to `changes` what refunds do to the rows of `judged` that nothing has taken yet."""
+    """Add to `changes` what refunds do to the rows of `judged` that nothing has taken yet, and to `taken` when."""
     untaken = "rule IS NULL AND record NOT IN (SELECT record FROM changes)"
     some = f"{untaken} AND (money < 0 OR refunded > 0)"
     if not one(con, f"SELECT count(*) FROM judged WHERE {some}"):
@@ -86,28 +98,30 @@ def net_refunds(con: DuckDBPyConnection, settings: SourceSettings) -> None:
     # A cursor of its own: an insert in the loop would end a result that is still being read.
     reader = con.cursor().execute("SELECT * FROM concerned")
     changes: list[Change] = []
+    taken: list[Taken] = []
     for _, rows in groupby(_rows(reader), key=lambda row: row[0]):
-        changes += settle([Row(*row[1:]) for row in rows], names)
+        changes += settle([Row(*row[1:]) for row in rows], names, taken)
         if len(changes) >= ROWS_AT_A_TIME:
-            _insert(con, changes)
+            _insert(con, "changes", changes, CHANGES)
             changes = []
-    _insert(con, changes)
+    _insert(con, "changes", changes, CHANGES)
+    _insert(con, "taken", taken, TAKEN)
     con.execute("DROP TABLE concerned")
 
 
-def settle(rows: Sequence[Row], names: "_Names") -> list[Change]:
-    """Return what one customer's refunds do to the customer's rows, which stand in the order of time."""
+def settle(rows: Sequence[Row], names: "_Names", taken: list[Taken]) -> list[Change]:
+    """Return what one customer's refunds do to the customer's rows, in the order of time; add to `taken` when."""
     purchases = _Purchases([row for row in rows if row.left >= 0])
     refunds = [row for row in rows if row.left < 0]
     changes, touched = [], set()
     for row in (row for row in rows if row.refunded):
-        _take(purchases.bundles[row.bundle], row.refunded, row)
+        _take(purchases.bundles[row.bundle], row.refunded, row, taken)
         touched.add(row.bundle)
     for refund in refunds:
         key = purchases.met_by(refund, names)
         changes.append(Change(refund.record, (NETTED if key else UNMATCHED).name, Decimal(0) if key else refund.money))
         if key:
-            _take(purchases.bundles[key], -refund.money, refund)
+            _take(purchases.bundles[key], -refund.money, refund, taken)
             touched.add(key)
     return changes + [change for key in sorted(touched, key=str) for change in _outcome(purchases.bundles[key])]
 
@@ -151,15 +165,17 @@ class _Purchases:
         return sum((row.left for row in self.bundles[key] if product in (None, row.product)), Decimal(0))
 
 
-def _take(rows: Sequence[Row], amount: Decimal, refund: Row) -> None:
+def _take(rows: Sequence[Row], amount: Decimal, refund: Row, taken: list[Taken]) -> None:
     # A refund that names its order may exceed the rows of its product, or name none of them.
     def place(row: Row) -> tuple:
         return row is not refund, row.product != refund.product, -row.left, row.moment, row.record
 
     for row in sorted(rows, key=place):
-        taken = min(max(row.left, Decimal(0)), amount)
-        row.left -= taken
-        amount -= taken
+        part = min(max(row.left, Decimal(0)), amount)
+        row.left -= part
+        amount -= part
+        if part and refund.moment.date() > row.moment.date():
+            taken.append(Taken(row.record, refund.moment.date(), part))
     min(rows, key=lambda row: (row.money, row.moment, row.record)).left -= amount
 
 
@@ -240,8 +256,8 @@ def _rows(reader: DuckDBPyConnection) -> Iterator[tuple]:
         yield from rows
 
 
-def _insert(con: DuckDBPyConnection, changes: Sequence[Change]) -> None:
-    columns = [[getattr(change, name) for change in changes] for name in CHANGES.names]
-    con.register("batch", pa.table(columns, schema=CHANGES))
-    con.execute("INSERT INTO changes SELECT * FROM batch")
+def _insert(con: DuckDBPyConnection, table: str, rows: Sequence[Change | Taken], schema: pa.Schema) -> None:
+    columns = [[getattr(row, name) for row in rows] for name in schema.names]
+    con.register("batch", pa.table(columns, schema=schema))
+    con.execute(f"INSERT INTO {table} SELECT * FROM batch")
     con.unregister("batch")

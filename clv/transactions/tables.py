@@ -13,6 +13,18 @@ TRANSACTIONS = Table(
     rules=(below_zero("amount"),),
 )
 
+REFUNDS = Table(
+    "refunds",
+    {
+        "customer_id": CUSTOMER,
+        "date": Column(DATE, "day of purchase"),
+        "refunded_on": Column(DATE, "later day on which money was given back"),
+        "amount": Column(NUMBER, "money taken off that day's purchase then"),
+    },
+    key=("customer_id", "date", "refunded_on"),
+    rules=(below_zero("amount"),),
+)
+
 REJECTED = Table(
     "rejected",
     {

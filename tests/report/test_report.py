@@ -48,6 +48,7 @@ FIGURES = {
     "revenue": 244_091.94,
     "first_purchase": "1997-01-01",
     "revenue_before": 101_000.0,
+    "may_come_back": 0.0,
     "total_clv": {
         "mean": 69_044.0,
         "lower": 63_129.8,
@@ -369,6 +370,7 @@ def collected(groups: pd.DataFrame) -> dict:
         gross_margin=1.0, currency="USD", interval=0.9, checks=checks, backtest=None, misfit=MISFIT,
         campaign=None, acquisition=None,
         dependence=pd.DataFrame({"measure": ["Spearman"], "value": [0.1]}), ledger=LEDGER, revenue_before=77.0,
+        may_come_back=0.1,
     )  # fmt: skip
 
 

@@ -218,3 +218,40 @@ def test_what_was_spent_in_as_many_weeks_before_is_summed_up_to_the_last_day():
     assert spent(5.2) == 57
     assert spent(10) == 72
     assert spent(11) is None  # nobody knows what was spent before the log begins
+
+
+def refunded(con, *rows: tuple[str, int, int, float]) -> str:
+    """Make the table of refunds: customer, day of purchase, day of the refund, money; return its name."""
+    columns = ["customer_id", "date", "refunded_on", "amount"]
+    frame = pd.DataFrame([(who, day(on), day(back), money) for who, on, back, money in rows], columns=columns)
+    con.register("refunds", frame)
+    return "refunds"
+
+
+def test_a_refund_dated_after_the_cut_did_not_exist_before_it():
+    """Ada gave back half of day 14 on day 20 and all of day 16 on day 40; Bob's only purchase came back on day 50."""
+    con = view(purchases("ada", days=[0, 14, 35], amounts=[8, 15, 25]))
+    names = {"refunds": refunded(con, ("ada", 14, 20, 15.0), ("ada", 16, 40, 12.0), ("bob", 10, 50, 7.0))}
+    at = {
+        end: customers.summarise(con, "transactions", period_end=day(end), **names).set_index("customer_id")
+        for end in (17, 30, 45, 70)
+    }
+    assert at[17].loc["ada", ["frequency", "revenue"]].tolist() == [2, 8 + 30 + 12]
+    assert at[30].loc["ada", ["frequency", "revenue"]].tolist() == [2, 8 + 15 + 12]
+    assert at[45].loc["ada", ["frequency", "revenue"]].tolist() == [2, 8 + 15 + 25]
+    assert [list(at[end].index) for end in (30, 45, 70)] == [["ada", "bob"], ["ada", "bob"], ["ada"]]
+    plain = customers.summarise(con, "transactions", period_end=day(70))
+    pd.testing.assert_frame_equal(at[70].reset_index(), plain)
+    came = customers.holdout(con, "transactions", calibration_end=day(30), observation_end=day(70), **names)
+    assert came[["customer_id", "actual_purchases", "actual_value"]].to_numpy().tolist() == [
+        ["ada", 1, 25],
+        ["bob", 0, 0],
+    ]
+
+
+def test_what_may_still_come_back_is_learnt_from_older_purchases():
+    """A third of the money comes back after 14 days: of the last four weeks half of that is still ahead."""
+    con = view(*(purchases(f"c{n}", days=[n], amounts=[20.0]) for n in range(100)))
+    name = refunded(con, *((f"c{n}", n, n + 14, 10.0) for n in range(100)))
+    assert customers.may_come_back(con, "transactions", name, last_day=day(250)) == pytest.approx(1 / 6)
+    assert customers.may_come_back(con, "transactions", name, last_day=day(50)) == 0  # nothing is old enough to tell

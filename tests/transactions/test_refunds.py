@@ -7,7 +7,7 @@ from helpers import cleaned, kept, ledger, rules, source, with_orders
 
 from clv.errors import InputError
 from clv.transactions import cleaning
-from clv.transactions.tables import REJECTED
+from clv.transactions.tables import REFUNDS, REJECTED
 
 
 def test_a_refund_is_taken_off_the_order_it_names(tmp_path):
@@ -182,3 +182,22 @@ def test_a_refund_may_carry_tax_that_its_purchase_does_not(tmp_path):
         ("refund_unmatched", 1, -128.0),
         ("cancelled_purchase", 1, -19.0),
     ]
+
+
+def refunds(con) -> list[tuple]:
+    """Return who was given back what: customer, day of purchase, day of the refund, money."""
+    frame = cleaning.frame(con, REFUNDS)
+    days = (frame[name].dt.strftime("%m-%d") for name in ("date", "refunded_on"))
+    return list(zip(frame["customer_id"], *days, frame["amount"], strict=True))
+
+
+def test_when_a_refund_came_is_kept(tmp_path):
+    """Ada's order is refunded twice, the second time with more than is left; Bob's coupon of the same day is none."""
+    text = "ada,2024-01-01,50,o1\nada,2024-01-09,-20,o1\nada,2024-02-01,-40,o1\n"
+    con = with_orders(tmp_path, f"{text}bob,2024-01-02,9,o2\nbob,2024-01-02,-2,o2\n")
+    assert kept(con) == [("bob", "01-02", 7)]
+    assert refunds(con) == [("ada", "01-01", "01-09", 20), ("ada", "01-01", "02-01", 30)]
+
+
+def test_without_refunds_nothing_came_back(tmp_path):
+    assert refunds(with_orders(tmp_path, "ada,2024-01-01,50,o1\n")) == []

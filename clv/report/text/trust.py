@@ -18,6 +18,8 @@ from clv.report.text.backtests import (
 from clv.report.text.windows import intervals_of_groups, of_few, one_sided
 from clv.words import count, day, money, percent, weeks
 
+LEAST_REFUNDS = 0.005  # of the last weeks' money, that are worth a sentence
+
 
 def in_short(figures: Figures) -> str:
     """Return what the backtest found, as one sentence."""
@@ -44,7 +46,13 @@ def in_short(figures: Figures) -> str:
 
 def trust_in_words(figures: Figures) -> str:
     """Return how the model did on held-out data and what its intervals allow for, as Markdown paragraphs."""
-    return f"{backtest_in_words(figures)}\n\n{further_tests_in_words(figures)}".strip()
+    back, refunds = figures.get("may_come_back", 0.0), ""
+    if back >= LEAST_REFUNDS:
+        refunds = (
+            f"\n\nOf the money spent in the last four weeks about {percent(back)} may still be refunded, by what came "
+            "back of earlier weeks; this forecast counts it as kept."
+        )
+    return f"{backtest_in_words(figures)}\n\n{further_tests_in_words(figures)}{refunds}".strip()
 
 
 def answers(figures: Figures) -> list[tuple[str, str, str]]:
