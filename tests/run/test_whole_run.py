@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 from faults import ONE, Judge, Site
 
-pytestmark = pytest.mark.slow  # three runs of six notebooks
+pytestmark = pytest.mark.slow  # two runs of six notebooks; `make faults` kills more of them, at random moments
 
 
 @pytest.fixture(scope="module")
@@ -81,15 +81,6 @@ def test_both_verify_and_the_report_bears_the_run_id_with_what_it_rests_on(alone
         footer = (site.run / "report.html").read_text().partition("<footer>")[2].replace("\N{NO-BREAK SPACE}", " ")
         for words in (f"run id {run_id}", " to 30 June 2025; ", f"seed {ONE};", "checks ", "pymc-marketing "):
             assert words in footer
-
-
-def test_killed_at_random_moments_a_run_holds_nothing_torn_and_ends_with_the_same_bytes_and_run_id(alone, tmp_path):
-    judge, site, chance = Judge({ONE: faults.contents(alone.run)}), Site(tmp_path), random.Random(3)
-    site.set(ONE)
-    for _ in range(3):
-        assert faults.killed_once(judge, site, chance.uniform(0.2, alone.seconds() / 3)) == []
-    assert judge.repaired(site, ONE) == []
-    assert (site.run / "manifest.json").read_text() == (alone.run / "manifest.json").read_text()
 
 
 def test_a_writer_that_does_not_put_whole_files_in_place_would_be_noticed(tmp_path):
