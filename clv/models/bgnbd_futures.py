@@ -37,7 +37,7 @@ def futures(rng, history, theta, weeks, first, days):  # type: ignore[no-untyped
                     continue
             time = rate * np.expm1(patience / shape)
             purchase_rate = rng.standard_gamma(shape + 1) / (rate + time)
-            count, staying, time = 0, a + b + x + first, _on_day(time, days)
+            count, staying, time = 0, a + b + x + first, on_day(time, days)
             while time <= within + _ROUNDING:
                 if n == times.size:
                     longer = np.empty(2 * n)
@@ -49,7 +49,7 @@ def futures(rng, history, theta, weeks, first, days):  # type: ignore[no-untyped
                 count += 1
                 if leaves:
                     break
-                time = _on_day(time + rng.standard_exponential() / purchase_rate, days)
+                time = on_day(time + rng.standard_exponential() / purchase_rate, days)
             counts[i, d] = count
     return counts, times[:n]
 
@@ -81,7 +81,7 @@ def contacted(rng, history, theta, weeks, share, effects, first, days):  # type:
             purchase_rate = rng.standard_gamma(shape + 1) / (rate + gap)
             count, soon, usual = 0, 0.0, 0.0
             while True:
-                soon, usual = _on_day(soon + gap / speed, days), _on_day(usual + gap, days)
+                soon, usual = on_day(soon + gap / speed, days), on_day(usual + gap, days)
                 if min(soon, usual) > weeks + _ROUNDING:
                     break
                 if n == with_it.size:
@@ -102,7 +102,7 @@ def contacted(rng, history, theta, weeks, share, effects, first, days):  # type:
 
 
 @njit(nogil=True, cache=True)
-def _on_day(time, days):  # type: ignore[no-untyped-def]
+def on_day(time, days):  # type: ignore[no-untyped-def]
     return np.ceil(time * days) / days if days > 0 else time
 
 

@@ -11,7 +11,12 @@ if TYPE_CHECKING:
 
     from clv.models.base import Parameter, PurchaseModel
 
-_HOMES = {"bgnbd": ("bgnbd", "BGNBD"), "mbgnbd": ("mbgnbd", "MBGNBD"), "bgnbd_plain": ("bgnbd", "PlainBGNBD")}
+_HOMES = {
+    "bgnbd": ("bgnbd", "BGNBD"),
+    "mbgnbd": ("mbgnbd", "MBGNBD"),
+    "rhythm": ("rhythm", "Rhythm"),
+    "bgnbd_plain": ("bgnbd", "PlainBGNBD"),
+}
 PURCHASE_MODELS = tuple(_HOMES)
 GAMMA_GAMMA = "gamma_gamma"
 KEY = "model"  # attribute of a posterior

@@ -28,8 +28,9 @@ class Model(Section):
     purchase_model: str = Field(
         default="bgnbd",
         description=f"How customers buy and leave: one of {', '.join(PURCHASE_MODELS)}. Under bgnbd nobody leaves "
-        "before a repeat purchase; under mbgnbd customers may leave with their first; bgnbd_plain is bgnbd as it was "
-        "published, which takes days for exact times. Changed by those who compare them.",
+        "before a repeat purchase; under mbgnbd customers may leave with their first; rhythm is mbgnbd in which "
+        "some buy in even steps; bgnbd_plain is bgnbd as it was published, which takes days for exact times. Changed "
+        "by those who compare them.",
     )
     method: Literal["nuts", "laplace", "auto"] = Field(
         default="auto",
