@@ -30,7 +30,7 @@ from clv.forecast.closed_forms import distinct
 from clv.forecast.future import Groups, Horizon
 from clv.models.base import Floats
 from clv.models.draws import Draws
-from clv.models.gamma_gamma import PAYS, SPEND_COLUMNS, Amounts, expected_per_visit, state
+from clv.models.gamma_gamma import SPEND_COLUMNS, Amounts, draw_amount, draw_nu, expected_per_visit
 
 RATE, SURVIVAL, WIN_BACK = "rate", "survival", "win_back"
 # Posterior draws behind an expected gain. The mean over 100 errs by a tenth of the posterior sd, and for all
@@ -158,8 +158,9 @@ def realised_gains(
         rng, spend_rng = (np.random.Generator(np.random.PCG64(part)) for part in chunk_seed.spawn(2))
         for rows in blocks(start, min(start + CHUNK_CUSTOMERS, n), simulated_at_once(len(draws))):
             lives = draws.model.contacted(rng, history[rows], draws.theta, horizon.weeks, effect.response_share, told)
-            spend = *state(Amounts(*amounts[rows].T), draws.phi), draws.phi[:, PAYS]
-            _add_gains(spend_rng, *spend, money, groups.codes[rows], *lives, gains)  # type: ignore[call-arg]
+            _add_gains(  # type: ignore[call-arg]
+                spend_rng, amounts[rows], draws.phi, money, groups.codes[rows], *lives, gains
+            )
         return gains
 
     total = np.zeros((groups.count, len(draws)))
@@ -173,7 +174,7 @@ def realised_gains(
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _add_gains(  # type: ignore[no-untyped-def]
-    rng, shapes, rates, pays, money, codes, counts, with_it, without, gains
+    rng, amounts, phi, money, codes, counts, with_it, without, gains
 ):
     """Add to `gains` (groups, draws) each customer's value with the contact less that without, one future per draw."""
     discount, margin = money
@@ -183,11 +184,10 @@ def _add_gains(  # type: ignore[no-untyped-def]
             count = counts[i, d]
             if count == 0:
                 continue
-            p, paid_share = pays[d]
-            nu = rng.standard_gamma(shapes[d, i]) / rates[d, i]
+            nu = draw_nu(rng, amounts[i], phi[d])
             gain = 0.0
             for k in range(n, n + count):
-                amount = 0.0 if paid_share < 1.0 and rng.random() >= paid_share else rng.standard_gamma(p) / nu
+                amount = draw_amount(rng, nu, phi[d])
                 for time, sign in ((with_it[k], 1.0), (without[k], -1.0)):
                     if time < np.inf:
                         gain += sign * amount * np.exp(-discount * time)

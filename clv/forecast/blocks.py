@@ -13,8 +13,7 @@ BLOCK_CUSTOMERS = 2048
 
 # No part of the result: a chunk's blocks use its generators in turn. Two megabytes stay in a core's cache.
 BLOCK_BYTES = 2 * 2**20
-# Its purchases, its value, and shape and rate of what its customer spends.
-_BYTES_PER_FUTURE = 28
+_BYTES_PER_FUTURE = 12  # its purchases and its value
 
 
 def blocks(start: int, stop: int, size: int) -> Iterator[slice]:

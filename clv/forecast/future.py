@@ -21,7 +21,7 @@ from clv import progress
 from clv.forecast.blocks import BLOCK_BYTES, CHUNK_CUSTOMERS, blocks, in_order, simulated_at_once
 from clv.models.base import Floats, Integers
 from clv.models.draws import Draws
-from clv.models.gamma_gamma import PAYS, Amounts, state
+from clv.models.gamma_gamma import Amounts, draw_amount, draw_nu
 from clv.units import WEEKS_PER_YEAR
 
 
@@ -140,8 +140,8 @@ def simulate(
             purchases, times = draws.model.futures(rng, history[own], draws.theta, weeks)
             _pay(  # type: ignore[call-arg]
                 spend_rng,
-                *state(Amounts(*amounts[own].T), draws.phi),
-                draws.phi[:, PAYS],
+                amounts[own],
+                draws.phi,
                 future,
                 times,
                 groups.codes[rows],
@@ -172,12 +172,12 @@ def _no_totals(draws: int, groups: int, calendar: Calendar) -> Totals:
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _pay(  # type: ignore[no-untyped-def]
-    rng, shapes, rates, pays, future, times, codes, edges, cohorts, seen,
+    rng, amounts, phi, future, times, codes, edges, cohorts, seen,
     purchases, value, group_purchases, group_value, active, revenue, period_purchases,
 ):  # fmt: skip
     """Fill `value` and add to the totals what the purchases of one block cost; arguments as in `simulate`, draws last.
 
-    shapes, rates (draws, customers): of the spend model's state. times: of the purchases, as PurchaseModel.futures.
+    amounts (customers, 3): what customers paid so far. times: of the purchases, as PurchaseModel.futures.
     """
     discount, margin = future
     n = 0
@@ -186,11 +186,10 @@ def _pay(  # type: ignore[no-untyped-def]
             count = purchases[i, d]
             if count == 0:
                 continue
-            p, paid_share = pays[d]
-            nu = rng.standard_gamma(shapes[d, i]) / rates[d, i]
+            nu = draw_nu(rng, amounts[i], phi[d])
             period, last_active, worth = 0, 0 if seen[i] else -1, 0.0
             for time in times[n : n + count]:
-                amount = 0.0 if paid_share < 1.0 and rng.random() >= paid_share else rng.standard_gamma(p) / nu
+                amount = draw_amount(rng, nu, phi[d])
                 worth += amount * np.exp(-discount * time)
                 while period + 2 < edges.size and time > edges[period + 1]:
                     period += 1

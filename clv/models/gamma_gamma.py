@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betainc, gammaln
 
@@ -43,7 +44,6 @@ class Amounts(NamedTuple):
         return cls(paid, frequency * mean, first)
 
 
-PAYS = [0, 5]  # of phi: what amounts depend on once nu is known, p and the share of visits with one
 NOTHING_PAID = Amounts(0.0, 0.0, 0.0)  # somebody of whom only the population is known
 
 
@@ -75,9 +75,26 @@ def log_likelihood_of_means(x: ArrayLike, z_mean: ArrayLike, p: ArrayLike, q: Ar
 
 def state(amounts: Amounts, phi: Floats) -> tuple[Floats, Floats]:
     """Return shape and rate of the Gamma distribution of nu given histories: phi's dimensions first, theirs last."""
-    n, total, first = map(np.asarray, amounts)
-    p, q, v, p_first, first_ratio = columns(phi[..., :5], *amounts)
+    shape, rate = _state.py_func(*map(np.asarray, amounts), *columns(phi[..., :5], *amounts))
+    return shape, rate
+
+
+@njit(nogil=True, cache=True)
+def _state(n, total, first, p, q, v, p_first, first_ratio):  # type: ignore[no-untyped-def]
     return q + p * n + p_first * (first > 0), v + total + p_first / (p * first_ratio) * first
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def draw_nu(rng, amounts, phi):  # type: ignore[no-untyped-def]
+    """Return one nu given a customer's `amounts` (n, S, z_1) and one draw `phi` (6,), for compiled code."""
+    shape, rate = _state(amounts[0], amounts[1], amounts[2], phi[0], phi[1], phi[2], phi[3], phi[4])
+    return rng.standard_gamma(shape) / rate
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def draw_amount(rng, nu, phi):  # type: ignore[no-untyped-def]
+    """Return what the next purchase costs, which may be nothing."""
+    return 0.0 if phi[5] < 1.0 and rng.random() >= phi[5] else rng.standard_gamma(phi[0]) / nu
 
 
 def expected_spend(amounts: Amounts, phi: Floats) -> Floats:
