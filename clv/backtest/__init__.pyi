@@ -1,3 +1,6 @@
+from .ahead import monthly_draws as monthly_draws
+from .ahead import monthly_errors as monthly_errors
+from .ahead import months_ahead as months_ahead
 from .holdout import holdout_horizon as holdout_horizon
 from .holdout import holdout_weeks as holdout_weeks
 from .holdout import origin_day as origin_day

@@ -180,11 +180,11 @@ def widened(
 
 
 def _by_grouping(
-    groups: pd.DataFrame, past: pd.DataFrame, outcome: str, weeks: float
+    groups: pd.DataFrame, past: pd.DataFrame | None, outcome: str, weeks: float
 ) -> Iterator[tuple[pd.DataFrame, Residual | None]]:
     """Yield the groups of each grouping and what is known of them; None of what is everybody by another name."""
     for grouping, rows in groups.groupby("grouping", sort=False):
-        alone = len(rows) == 1
+        alone = len(rows) == 1 or past is None
         beside = None if alone else residual(_residuals(past, outcome, str(grouping)), list(rows["group"]), weeks=weeks)
         yield rows, beside
 
@@ -206,17 +206,47 @@ def _allowing(
     means: pd.Series, drawn: Floats, shared: Floats, beside: Residual | None, interval: float, seed: int
 ) -> pd.DataFrame:
     """Return mean and limits of the groups of one grouping, their places in `drawn` as the index."""
-    if beside is None:
-        shift, own = np.zeros(len(means)), iter(np.zeros((len(means), 1)))
-    else:
-        shift, own = beside.shift, beside.draws(shared.size, np.random.default_rng([seed, 2]))
-    moved = means * np.exp(shift)
-    rescaled = means.sum() / moved.sum() if moved.sum() > 0 else 1.0
+    moved, factor = _of_groups(means, shared, beside, seed)
     limits = [
-        limits_with(drawn[:, place], rescaled * shared * np.exp(log_factor), interval=interval)
-        for place, log_factor in zip(means.index, own, strict=True)
+        limits_with(drawn[:, place], own, interval=interval) for place, own in zip(means.index, factor, strict=True)
     ]
-    return pd.DataFrame(limits, means.index, ["lower", "upper"]).assign(mean=rescaled * moved)
+    return pd.DataFrame(limits, means.index, ["lower", "upper"]).assign(mean=moved)
+
+
+def _of_groups(
+    means: pd.Series, shared: Floats, beside: Residual | None, seed: int
+) -> tuple[pd.Series, Iterator[Floats]]:
+    """Return the means of the groups of one grouping, moved, and what the draws of each are multiplied by in turn."""
+    if beside is None:
+        return means, iter([shared] * len(means))
+    moved = means * np.exp(beside.shift)
+    rescaled = means.sum() / moved.sum() if moved.sum() > 0 else 1.0
+    own = beside.draws(shared.size, np.random.default_rng([seed, 2]))
+    return rescaled * moved, (rescaled * shared * np.exp(log_factor) for log_factor in own)
+
+
+def factor_quantiles(
+    groups: pd.DataFrame, past: pd.DataFrame | None, *, weeks: float, probabilities: Floats, draws: int, seed: int
+) -> pd.DataFrame:
+    """Return quantiles of what the value of everybody and of each segment is multiplied by; without a backtest 1.
+
+    Parameters
+    ----------
+    groups
+        grouping, group and clv_mean as the model alone says it.
+
+    Returns
+    -------
+    group, weeks, probability, factor.
+    """
+    rows = groups[groups["grouping"].isin(["base", "rfm_segment"])]
+    shared = factors(past, weeks=weeks, draws=draws, seed=seed).get("value", np.ones(draws))
+    found = [
+        pd.DataFrame({"group": group, "probability": probabilities, "factor": np.quantile(factor, probabilities)})
+        for those, beside in _by_grouping(rows, past, "value", weeks)
+        for group, factor in zip(those["group"], _of_groups(those["clv_mean"], shared, beside, seed)[1], strict=True)
+    ]
+    return pd.concat(found, ignore_index=True).assign(weeks=weeks)
 
 
 def limits_with(draws: Floats, factor: Floats, *, interval: float) -> Floats:

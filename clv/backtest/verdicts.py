@@ -11,6 +11,7 @@ from clv.words import NBSP, count, day, money, more_or_less, percent, weeks
 
 INDEPENDENCE_WARN = 0.10  # by so much one-time buyers' spend may differ from what they are valued at
 ONE_TIME_BUYERS_WARN = 0.5  # share of the value from customers who bought once
+REFUTED = "which does not bear that out"  # so says a sentence of a suspicion that what came later withdraws
 FEW_RETURNED = 50  # fewer one-time buyers who came back say nothing of what such customers pay
 
 
@@ -63,21 +64,23 @@ def judge_independence(
         )
     else:
         sentence += f" Of one-time buyers: {paid}"
-    sentence += _returned(returned, currency, float(excess) if wrong else 0.0)
-    return Check("data", "independence", float(excess), limit, WARN if related or wrong else PASS, sentence)
+    told, refuted = _returned(returned, currency, float(excess) if wrong else 0.0)
+    grade = WARN if related or (wrong and not refuted) else PASS
+    return Check("data", "independence", float(excess), limit, grade, sentence + told)
 
 
-def _returned(returned: pd.DataFrame, currency: str, suspected: float) -> str:
-    """Say what one-time buyers who came back really paid, and whether that bears out a suspected excess."""
+def _returned(returned: pd.DataFrame, currency: str, suspected: float) -> tuple[str, bool]:
+    """Say what one-time buyers who came back really paid, and whether that refutes a suspected excess."""
     if ONCE not in returned.index or returned.loc[ONCE, "customers"] < FEW_RETURNED:
-        return ""
+        return "", False
     paid = returned.loc[ONCE]
     excess = paid["expected"] / paid["actual"] - 1
     shown = abs(excess) > INDEPENDENCE_WARN and excess * suspected > 0
-    verdict = (", which bears that out" if shown else ", which does not bear that out") if suspected else ""
+    verdict = (", which bears that out" if shown else f", {REFUTED}") if suspected else ""
     return (
         f" In the backtest {count(paid['customers'])} of them came back and paid {paid['actual']:,.2f}{NBSP}{currency} "
-        f"per purchase, where {paid['expected']:,.2f} were expected{verdict}."
+        f"per purchase, where {paid['expected']:,.2f} were expected{verdict}.",
+        bool(suspected) and not shown,
     )
 
 

@@ -11,7 +11,10 @@ from .memory import require_memory as require_memory
 from .tables import COHORTS as COHORTS
 from .tables import CONCENTRATION as CONCENTRATION
 from .tables import CUSTOMERS as CUSTOMERS
+from .tables import FORECAST as FORECAST
 from .tables import MIGRATION as MIGRATION
+from .tables import MONTHLY_DRAWS as MONTHLY_DRAWS
+from .tables import MONTHLY_ERRORS as MONTHLY_ERRORS
 from .tables import SEGMENTS as SEGMENTS
 from .tables import TOTAL_DRAWS as TOTAL_DRAWS
 from .tables import as_shown as as_shown

@@ -118,13 +118,13 @@ def continue_with(
     return tables.check(COHORTS, rows)
 
 
-def calendar(customers: pd.DataFrame, observation_end: date, horizon: Horizon) -> Calendar:
-    """Return the calendar months of the horizon per cohort, for `predict.simulate`.
+def calendar(customers: pd.DataFrame, observation_end: date, horizon: Horizon, *, grouping: str = "cohort") -> Calendar:
+    """Return the calendar months of the horizon per cohort, or per group of another column, for `future.simulate`.
 
     Customers seen in the month that the observation end cuts are marked, so that nobody counts twice as active.
     """
     _, edges = month_edges(observation_end, horizon.weeks)
-    codes, names = pd.factorize(customers["cohort"], sort=True)
+    codes, names = pd.factorize(customers[grouping], sort=True)
     last = customers["first_purchase"] + pd.to_timedelta((customers["recency"] * DAYS_PER_WEEK).round(), unit="D")
     seen = (last.dt.strftime("%Y-%m") == f"{observation_end:%Y-%m}").to_numpy() & _is_split(observation_end)
     return Calendar(edges, codes.astype(np.int64), len(names), seen)

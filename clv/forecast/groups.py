@@ -20,6 +20,7 @@ class Forecast:
     totals: Totals
     total_value: Floats
     total_purchases: Floats
+    of_segments: Totals
 
 
 def monte_carlo_error(draws: Floats, probability: float) -> float:

@@ -3,31 +3,36 @@
 import pandas as pd
 
 from clv.rfm.tables import HISTORY, HISTORY_RULES
-from clv.tables import INTEGER, NUMBER, TEXT, Column, Table, below_zero, outside_unit, unordered
+from clv.tables import DATE, INTEGER, NUMBER, TEXT, Column, Table, below_zero, outside_unit, unordered
 
-
-def shown_limits(row: pd.Series, name: str) -> dict[str, float]:
-    """Return lower and upper limit of a total as readers are shown it: allowing for misfit, if a backtest tells of it.
-
-    `row` is one of table SEGMENTS, `name` is clv or purchases.
-    """
-    suffix = "" if pd.isna(row[f"{name}_lower_with_misfit"]) else "_with_misfit"
-    return {end: float(row[f"{name}_{end}{suffix}"]) for end in ("lower", "upper")}
+_TOTALS = [f"{name}_{end}" for name in ("purchases", "clv") for end in ("lower", "upper")]
+_SHOWN = ["expected_purchases", "clv_mean", *_TOTALS]
 
 
 def as_shown(groups: pd.DataFrame) -> pd.DataFrame:
-    """Return rows of table SEGMENTS with the means that readers are shown: those that allow for misfit, if any do."""
-    moved = {name: groups[f"{name}_with_misfit"].fillna(groups[name]) for name in ("clv_mean", "expected_purchases")}
-    change = (moved["clv_mean"] / groups["clv_mean"]).fillna(1.0)
+    """Return table SEGMENTS with one set of figures for readers: under the plain names what allows for misfit, if any.
+
+    What the model alone says keeps standing beside it, as `*_if_model_right`.
+    """
+    own = {f"{name}_if_model_right": groups[name] for name in _SHOWN}
+    shown = {name: groups[f"{name}_with_misfit"].fillna(groups[name]) for name in _SHOWN}
+    change = (shown["clv_mean"] / groups["clv_mean"]).fillna(1.0)
     shares = {name: groups[name] * change for name in ("clv_per_customer", "share_of_value")}
-    return groups.assign(**moved, **shares)
+    return groups.assign(**own, **shown, **shares)
+
+
+def limits(row: pd.Series, name: str) -> dict[str, float]:
+    """Return lower and upper limit of a row of table SEGMENTS; `name` is clv or purchases."""
+    return {end: float(row[f"{name}_{end}"]) for end in ("lower", "upper")}
 
 
 CUSTOMERS = Table(
     "customers",
     HISTORY
     | {
-        "p_alive": Column(NUMBER, "probability of still being a customer; 1 at frequency 0 under bgnbd"),
+        "p_alive": Column(
+            NUMBER, "probability of still being a customer; at frequency 0 bgnbd cannot tell: 1, and empty in exports"
+        ),
         "p_purchase": Column(NUMBER, "probability of at least one purchase within the horizon"),
         "expected_purchases": Column(NUMBER, "posterior mean number of purchases within the horizon"),
         "purchases_lower": Column(NUMBER, "lower limit of the realised number of purchases"),
@@ -61,9 +66,10 @@ CUSTOMERS = Table(
     ),
 )
 
-_TOTAL = "joint draws of realised value, summed over the group within each draw"
+_SHOWN_HERE = "allowing for misfit where a backtest tells of it"
 NONE = "missing without a backtest"
 _MISFIT = f"that allows for the model being as wrong as it was before; {NONE}"
+_OWN = "the same if the model is right: joint draws summed within each draw, of a mean the sum over its customers"
 _ADD_UP = "groups that were further off than others are moved, and still add up to everybody, who never are"
 SEGMENTS = Table(
     "segments",
@@ -76,12 +82,12 @@ SEGMENTS = Table(
         "mean_p_alive": Column(NUMBER, "mean probability of still being a customer"),
         "mean_p_alive_repeat": Column(NUMBER, "the same of those who came back; missing where nobody did", True),
         "mean_p_purchase": Column(NUMBER, "mean probability of a purchase within the horizon"),
-        "expected_purchases": Column(NUMBER, "expected purchases of the group within the horizon"),
-        "purchases_lower": Column(NUMBER, "lower limit of the total number of purchases"),
-        "purchases_upper": Column(NUMBER, "upper limit of the total number of purchases"),
-        "clv_mean": Column(NUMBER, "expected value of the group: the sum of clv_mean"),
-        "clv_lower": Column(NUMBER, f"lower limit of the group's total: {_TOTAL}"),
-        "clv_upper": Column(NUMBER, f"upper limit of the group's total: {_TOTAL}"),
+        "expected_purchases": Column(NUMBER, f"expected purchases of the group within the horizon; {_SHOWN_HERE}"),
+        "purchases_lower": Column(NUMBER, f"lower limit of the total number of purchases; {_SHOWN_HERE}"),
+        "purchases_upper": Column(NUMBER, f"upper limit of the total number of purchases; {_SHOWN_HERE}"),
+        "clv_mean": Column(NUMBER, f"expected value of the group; {_SHOWN_HERE}"),
+        "clv_lower": Column(NUMBER, f"lower limit of the group's total; {_SHOWN_HERE}"),
+        "clv_upper": Column(NUMBER, f"upper limit of the group's total; {_SHOWN_HERE}"),
         "clv_per_customer": Column(NUMBER, "clv_mean divided by the number of customers"),
         "share_of_value": Column(NUMBER, "share of the base's expected value"),
         "expected_purchases_with_misfit": Column(NUMBER, f"expected purchases {_MISFIT}; {_ADD_UP}", True),
@@ -90,7 +96,8 @@ SEGMENTS = Table(
         "clv_mean_with_misfit": Column(NUMBER, f"expected value {_MISFIT}; {_ADD_UP}", True),
         "clv_lower_with_misfit": Column(NUMBER, f"lower limit of the group's total {_MISFIT}", True),
         "clv_upper_with_misfit": Column(NUMBER, f"upper limit of the group's total {_MISFIT}", True),
-    },
+    }
+    | {f"{name}_if_model_right": Column(NUMBER, f"{name}: {_OWN}") for name in _SHOWN},
     key=("grouping", "group"),
     rules=(
         unordered("clv_lower", "clv_upper"),
@@ -155,6 +162,66 @@ TOTAL_DRAWS = Table(
     },
     key=("draw",),
     rules=(below_zero("value"), below_zero("purchases")),
+)
+
+_AHEAD = {
+    "revenue": "revenue, neither discounted nor times a margin",
+    "purchases": "number of purchases",
+    "active": "customers with a purchase; of months only",
+}
+FORECAST = Table(
+    "forecast",
+    {
+        "kind": Column(TEXT, "month, or quarter: three whole months counted from the observation end, both ways"),
+        "period": Column(TEXT, "its months, YYYY-MM"),
+        "starts": Column(DATE, "first day of the period"),
+        "ends": Column(DATE, "last day that is counted"),
+        "status": Column(TEXT, "observed, split (observed part plus expected rest), forecast, or cut by the horizon"),
+    }
+    | {
+        f"{name}_of_new": Column(NUMBER, f"{name} of customers whose first purchase fell into the period; ahead 0")
+        for name in ("revenue", "purchases")
+    }
+    | {
+        f"{name}{end}": Column(NUMBER, f"{meaning}{told}", name == "active")
+        for name, meaning in _AHEAD.items()
+        for end, told in {
+            "": ": what came, or what is expected",
+            "_lower": ": lower limit, allowing for misfit where a backtest tells of it; what came is certain",
+            "_upper": ": upper limit, likewise",
+            "_lower_if_model_right": ": lower limit if the model is right",
+            "_upper_if_model_right": ": upper limit if the model is right",
+        }.items()
+    },
+    key=("kind", "period"),
+    rules=(
+        *(unordered(f"{name}_lower", f"{name}_upper") for name in _AHEAD),
+        below_zero("revenue_upper"),
+    ),
+)
+
+MONTHLY_DRAWS = Table(
+    "monthly_draws",
+    {
+        "group": Column(TEXT, "name of the RFM segment"),
+        "month": Column(INTEGER, "place of the month in the horizon, 0 first"),
+        "draw": Column(INTEGER, "number of the joint posterior draw"),
+        "revenue": Column(NUMBER, "revenue of the group in that month and draw, neither discounted nor times a margin"),
+    },
+    key=("group", "month", "draw"),
+    rules=(below_zero("revenue"),),
+)
+
+MONTHLY_ERRORS = Table(
+    "monthly_errors",
+    {
+        "group": Column(TEXT, "all customers, or an RFM segment"),
+        "weeks": Column(NUMBER, "weeks from the observation end to the end of a month of the horizon"),
+        "probability": Column(NUMBER, "of a smaller factor"),
+        "factor": Column(NUMBER, "what the group's total until then is multiplied by to allow for misfit"),
+    },
+    key=("group", "weeks", "probability"),
+    rules=(below_zero("factor"), outside_unit("probability")),
 )
 
 CONCENTRATION = Table(

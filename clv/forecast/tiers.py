@@ -5,15 +5,15 @@ import pandas as pd
 
 from clv import tables
 from clv.forecast.tables import MIGRATION
-from clv.rfm.segments import ACTIONS, rfm_segment
+from clv.rfm.segments import WHO, rfm_segment
 
 # Tier -> share of the customers that stand in it or above it, best first.
 TIERS = {"Top 10 %": 0.10, "Next 20 %": 0.30, "Next 30 %": 0.60, "Remaining 40 %": 1.00}
 
 NEWCOMERS = "Not yet customers"  # where those stood who came between two days
 
-# Below this P(alive) a customer has more likely left than not; from this probability on one will more likely buy.
-LIKELY_LEFT = LIKELY_TO_BUY = 0.5
+# Below this P(alive) a customer has more likely left than not.
+LIKELY_LEFT = 0.5
 
 
 def slipping(customers: pd.DataFrame) -> pd.DataFrame:
@@ -56,7 +56,7 @@ def migration(before: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
         customers=("clv_mean", "size"), clv_mean=("clv_mean", "sum")
     )
     of_segment = found.groupby("segment_before")["customers"].transform("sum")
-    places = {name: place for place, name in enumerate([*ACTIONS, NEWCOMERS])}
+    places = {name: place for place, name in enumerate([*WHO, NEWCOMERS])}
     found = found.assign(share=found["customers"] / of_segment).sort_values(
         ["segment_before", "segment_now"], key=lambda names: names.map(places), ignore_index=True
     )
@@ -71,7 +71,7 @@ def in_order(groups: pd.DataFrame, names: list[str]) -> pd.DataFrame:
 
 def of_grouping(groups: pd.DataFrame, grouping: str) -> pd.DataFrame:
     """Return the rows of one grouping, rfm_segment or value_tier, of a table of groups, in the order to read them."""
-    names = {"rfm_segment": list(ACTIONS), "value_tier": list(TIERS)}[grouping]
+    names = {"rfm_segment": list(WHO), "value_tier": list(TIERS)}[grouping]
     return in_order(groups[groups["grouping"] == grouping], names)
 
 
@@ -98,24 +98,3 @@ def customer_map(customers: pd.DataFrame, *, steps: int = 12) -> pd.DataFrame:
     ).groupby(["p_alive_bin", "value_bin"])
     means = bins.agg(customers=("p_alive", "size"), p_alive=("p_alive", "mean"), clv_mean=("clv_mean", "mean"))
     return means.reset_index()
-
-
-def purchase_bins(customers: pd.DataFrame, *, steps: int = 10) -> pd.DataFrame:
-    """Return all customers binned by the probability of a purchase within the horizon: `steps` rows, no identifiers.
-
-    Returns
-    -------
-    low, high (of the probability), one_time and repeat (customers), customers (both), clv_mean (what they are expected
-    to bring), likely (whether they are more likely than not to buy).
-    """
-    place = (customers["p_purchase"] * steps).astype("int64").clip(upper=steps - 1)
-    once = customers["frequency"] == 0
-    found = pd.DataFrame({"one_time": once, "repeat": ~once, "clv_mean": customers["clv_mean"]}).groupby(place).sum()
-    found = found.reindex(range(steps), fill_value=0).astype({"one_time": "int64", "repeat": "int64"})
-    edges = np.arange(steps + 1) / steps
-    return found.assign(
-        low=edges[:-1],
-        high=edges[1:],
-        customers=found["one_time"] + found["repeat"],
-        likely=edges[:-1] >= LIKELY_TO_BUY,
-    ).reset_index(drop=True)

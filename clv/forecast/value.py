@@ -28,6 +28,7 @@ def forecast_values(
     workers: int,
     groupings: list[str],
     calendar: Calendar | None = None,
+    of_segments: Calendar | None = None,
 ) -> Forecast:
     """Simulate every customer and return realised limits, membership probabilities and joint group totals.
 
@@ -37,6 +38,8 @@ def forecast_values(
         RFM columns, `expectations` columns, value_tier and the columns named in `groupings`.
     groupings
         Columns whose groups get totals; "base" (everybody) is always the first group.
+    calendar, of_segments
+        Months of cohorts and of segments: the second pass over the same futures keeps the other ones' sums.
     """
     groups, labels = grouped(customers, groupings)
     ranking = Ranking(len(draws), scale=float(customers["clv_mean"].mean()) or 1.0)
@@ -48,7 +51,9 @@ def forecast_values(
 
     pass_over = partial(simulate, customers, draws, horizon, seed=seed, workers=workers)
     totals = pass_over(keep=keep_limits, groups=groups, calendar=calendar)
-    pass_over(keep=keep_membership(customers["value_tier"], ranking, shares), stage="ranking futures")
+    again = pass_over(
+        keep=keep_membership(customers["value_tier"], ranking, shares), calendar=of_segments, stage="ranking futures"
+    )
     table = customers.assign(
         purchases_lower=limits[:, 0],
         purchases_upper=limits[:, 2],
@@ -59,7 +64,7 @@ def forecast_values(
         value_tier_probability=shares[:, 1],
     )
     by_group = group_table(table, groups, labels, totals, interval)
-    return Forecast(table, by_group, totals, totals.value[:, 0], totals.purchases[:, 0])
+    return Forecast(table, by_group, totals, totals.value[:, 0], totals.purchases[:, 0], again)
 
 
 def realised_limits(values: NDArray[Any], interval: float) -> list[Floats]:

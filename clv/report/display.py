@@ -4,16 +4,16 @@ from html import escape
 from typing import Any
 
 import pandas as pd
-from IPython.display import HTML, Markdown
+from IPython.display import HTML
 
 from clv import tables
 from clv.backtest.tables import WINDOWS
 from clv.checks.gate import PASS
 from clv.decisions.tables import ACQUISITION, CONTACTS, WATCH_LIST
-from clv.forecast.tables import COHORTS, CUSTOMERS, MIGRATION, SEGMENTS
+from clv.forecast.tables import COHORTS, CUSTOMERS, FORECAST, MIGRATION, SEGMENTS
 from clv.report.markup import Words, markup
 from clv.report.tables.backtest import checks_table
-from clv.words import count, percent
+from clv.words import count
 
 
 def readable(table: pd.DataFrame, *, decimals: int = 2) -> Words:
@@ -29,16 +29,11 @@ def readable(table: pd.DataFrame, *, decimals: int = 2) -> Words:
     return Words(table.map(written))
 
 
-def folded_words(text: str, summary: str) -> Markdown:
-    """Return Markdown that a page hides behind a line that opens it; elsewhere it simply stands there."""
-    return Markdown(text, metadata={"folded": summary})
-
-
 def folded(table: Words, summary: str) -> HTML:
     """Return `table` hidden behind a line that opens it; nothing of one without rows."""
     if table.empty:
         return HTML("")
-    return HTML(f"<details><summary>{escape(summary)}</summary>{markup(table)}</details>")
+    return HTML(f'<details class="more" open><summary>{escape(summary)}</summary>{markup(table)}</details>')
 
 
 def folded_checks(checks: list[dict[str, Any]]) -> HTML:
@@ -50,15 +45,10 @@ def folded_checks(checks: list[dict[str, Any]]) -> HTML:
     return HTML(f"{told}{rest.data}")
 
 
-def shares_table(matrix: pd.DataFrame) -> Words:
-    """Return a matrix of shares in percent, blank where there is none."""
-    return Words(matrix).map(lambda share: "" if pd.isna(share) else percent(share))
-
-
 def data_dictionary() -> pd.DataFrame:
     """Return the meaning of every column of the exported tables."""
     exported = (
-        *(CUSTOMERS, SEGMENTS, MIGRATION, COHORTS, WINDOWS),
+        *(CUSTOMERS, SEGMENTS, FORECAST, MIGRATION, COHORTS, WINDOWS),
         *(CONTACTS, WATCH_LIST, ACQUISITION),
     )
     parts = [tables.dictionary(table).assign(table=table.name) for table in exported]

@@ -11,9 +11,11 @@ import pandas as pd
 from clv.checks import gate
 from clv.checks.gate import Check
 from clv.forecast import tiers
+from clv.forecast.cohorts import FORECAST, OBSERVED
 from clv.forecast.groups import Forecast, monte_carlo_error
 from clv.models.draws import tails
 
+SCHEMA_VERSION = "2"
 Figures = Mapping[str, Any]  # the content of key_figures.json, or a part of it
 
 
@@ -38,16 +40,22 @@ def collect_key_figures(
     ledger: pd.DataFrame,
     revenue_before: float | None,
     may_come_back: float,
+    ahead: pd.DataFrame,
+    windows: pd.DataFrame,
+    watch_list: pd.DataFrame,
+    run_id: str | None,
 ) -> dict[str, Any]:
     """Return the figures the report speaks of, ready for key_figures.json; `groups` is table SEGMENTS.
 
-    `revenue_before` and `may_come_back` are from the functions of `rfm` with these names.
+    `revenue_before` and `may_come_back` are from the functions of `rfm` with these names; `ahead` is table FORECAST.
     """
     customers, base = forecast.customers, groups.iloc[0]
     lower, upper = tails(interval)
     one_time = customers["frequency"] == 0
     slipping = tiers.slipping(customers)
     return {
+        "schema_version": SCHEMA_VERSION,
+        "run_id": run_id,
         "as_of": as_of.isoformat(),
         "purchase_model": purchase_model,
         "source": PurePath(source).name,  # the report carries it to who may not know where the log lies
@@ -69,8 +77,11 @@ def collect_key_figures(
             "mean": float(base["expected_purchases"]),
             "lower": float(base["purchases_lower"]),
             "upper": float(base["purchases_upper"]),
-            "with_misfit": _with_misfit(base, "purchases"),
+            **_both(base, "purchases"),
         },
+        "next_quarter": _next_quarter(ahead),
+        "latest_windows": _latest(windows),
+        "watch": {"customers": len(watch_list), "clv_mean": float(watch_list["clv_mean"].sum())},
         "share_buying": float(customers["p_purchase"].mean()),
         "share_of_value_top_decile": share_of_best(customers["clv_mean"], 0.10),
         "share_of_value_one_time_buyers": float(
@@ -98,14 +109,48 @@ def _interval(base: pd.Series, name: str, draws: np.ndarray, lower: float, upper
         "upper": float(base[f"{name}_upper"]),
         "lower_monte_carlo_error": monte_carlo_error(draws, lower),
         "upper_monte_carlo_error": monte_carlo_error(draws, upper),
-        "with_misfit": _with_misfit(base, name),
+        **_both(base, name),
     }
 
 
-def _with_misfit(base: pd.Series, name: str) -> dict[str, float] | None:
-    """Return the limits that allow for misfit; None where no backtest says how large it is."""
-    limits = {end: float(base[f"{name}_{end}_with_misfit"]) for end in ("lower", "upper")}
-    return None if np.isnan(limits["lower"]) else limits
+def _both(base: pd.Series, name: str) -> dict[str, dict[str, float] | None]:
+    """Return the limits that allow for misfit, None where no backtest says how large it is, and the model's own."""
+    kinds = ("with_misfit", "if_model_right")
+    found = {kind: {end: float(base[f"{name}_{end}_{kind}"]) for end in ("lower", "upper")} for kind in kinds}
+    return {kind: None if np.isnan(limits["lower"]) else limits for kind, limits in found.items()}
+
+
+def _next_quarter(ahead: pd.DataFrame) -> dict[str, Any] | None:
+    """Return the first whole quarter ahead beside the last one seen; None where the horizon holds none."""
+    quarters = ahead[ahead["kind"] == "quarter"]
+    expected, seen = quarters[quarters["status"] == FORECAST].head(1), quarters[quarters["status"] == OBSERVED].tail(1)
+    if expected.empty:
+        return None
+    row = expected.iloc[0]
+    return {
+        "starts": row["starts"].date().isoformat(),
+        "ends": row["ends"].date().isoformat(),
+        "revenue": float(row["revenue"]),
+        "lower": float(row["revenue_lower"]),
+        "upper": float(row["revenue_upper"]),
+        "last_revenue": float(seen["revenue"].sum()),
+        "last_revenue_of_new": float(seen["revenue_of_new"].sum()),
+    }
+
+
+def _latest(windows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return of the latest past window of each length what was forecast, and what came."""
+    last = windows[windows["outcome"] == "value"].sort_values("origin").groupby("horizon_weeks").tail(1)
+    return [
+        {
+            "horizon_weeks": int(row.horizon_weeks),
+            "origin": row.origin.date().isoformat(),
+            "forecast": float(row.forecast),
+            "actual": float(row.actual),
+            "inside": bool(row.lower_with_misfit <= row.actual <= row.upper_with_misfit),
+        }
+        for row in last.sort_values("horizon_weeks").itertuples()
+    ]
 
 
 def share_of_best(value: pd.Series, share: float) -> float:

@@ -17,20 +17,20 @@ SEGMENT_MAP = {
     1: (_LOST, _LOST, _AT_RISK, _DO_NOT_LOSE, _DO_NOT_LOSE),
 }
 
-# Segment -> (who they are, what is usually done), in the order in which a reader wants them. Scores rank customers
-# against each other, so the words do too.
-ACTIONS = {
-    _CHAMPIONS: ("among the most recent and most frequent buyers", "keep them: early access, service, no discounts"),
-    _LOYAL: ("more frequent than most, recent enough", "reward and cross-sell"),
-    _RISING: ("more recent than most, middling frequency", "offer the next purchase soon"),
-    _NEW: ("just bought, seldom so far", "welcome; make the second purchase easy"),
-    _PROMISING: ("bought lately, seldom so far", "remind once; test an offer"),
-    _ATTENTION: ("middling in both", "limited-time offers"),
-    _AT_RISK: ("more frequent than some, silent longer than most", "a reason to return, tested on a part first"),
-    _DO_NOT_LOSE: ("among the most frequent, silent for long", "ask personally; many have left already"),
-    _SLEEPY: ("seldom, getting long ago", "cheap reminders only"),
-    _HIBERNATING: ("seldom, longer ago than most", "the newsletter, nothing more"),
-    _LOST: ("seldom, longest ago", "nothing that costs money"),
+# Segment -> who they are, in the order in which a reader wants them. Scores rank customers against each other, so the
+# words do too; what to do about them follows from a run's figures, never from the name.
+WHO = {
+    _CHAMPIONS: "among the most recent and most frequent buyers",
+    _LOYAL: "more frequent than most, recent enough",
+    _RISING: "more recent than most, middling frequency",
+    _NEW: "just bought, seldom so far",
+    _PROMISING: "bought lately, seldom so far",
+    _ATTENTION: "middling in both",
+    _AT_RISK: "more frequent than some, silent longer than most",
+    _DO_NOT_LOSE: "among the most frequent, silent for long",
+    _SLEEPY: "seldom, getting long ago",
+    _HIBERNATING: "seldom, longer ago than most",
+    _LOST: "seldom, longest ago",
 }
 
 

@@ -48,6 +48,9 @@ ARTEFACTS: dict[str, Artefact] = {
     "truth": Artefact("data/truth.parquet", SEGMENTS_NOTEBOOK, GENERATED),
     "customers": Artefact("data/customers.parquet", SEGMENTS_NOTEBOOK),
     "segments": Artefact("data/segments.parquet", SEGMENTS_NOTEBOOK),
+    "forecast": Artefact("data/forecast.parquet", SEGMENTS_NOTEBOOK),
+    "monthly_draws": Artefact("data/monthly_draws.parquet", SEGMENTS_NOTEBOOK),
+    "monthly_errors": Artefact("data/monthly_errors.parquet", SEGMENTS_NOTEBOOK),
     "migration": Artefact("data/migration.parquet", SEGMENTS_NOTEBOOK),
     "cohorts": Artefact("data/cohorts.parquet", SEGMENTS_NOTEBOOK),
     "backtest": Artefact("data/backtest.parquet", SEGMENTS_NOTEBOOK),
@@ -67,7 +70,7 @@ ARTEFACTS: dict[str, Artefact] = {
 
 # What the report carries within itself: tables of groups and figures, never of customers.
 AGGREGATES = (
-    *(f"exports/{name}.csv" for name in ("segments", "migration", "cohorts", "windows", "data_dictionary")),
+    *(f"exports/{name}.csv" for name in ("segments", "forecast", "migration", "cohorts", "windows", "data_dictionary")),
     "key_figures.json",
 )
 

@@ -3,7 +3,7 @@
 import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ from clv.run.artefacts import AGGREGATES, ARTEFACTS, SEGMENTS_NOTEBOOK, outputs,
 from clv.run.chain import KEY
 from clv.run.disk import plain, replacing
 from clv.run.params import RUN_NAME
+from clv.run.spreadsheets import write_for_people
 from clv.transactions.source import DATABASE
 
 # Pandas, xarray and DuckDB are imported where they are used: `clv.run prepare` needs the names only, and quickly.
@@ -162,19 +163,33 @@ class Run:
         return self.folder / name
 
     def write_csv(self, name: str, frame: "pd.DataFrame", *, folder: str = "exports") -> None:
-        """Write <folder>/<name>.csv for people; text that a spreadsheet would take for a formula gets a leading '."""
+        """Write <folder>/<name>.csv for people, text quoted; what a spreadsheet would take for a formula gets a '."""
         if not RUN_NAME.fullmatch(name):
             raise IntegrityError(f"{name!r} cannot name an export: only letters, digits, - and _ can.")
         with self._replacing(self.folder / folder / f"{name}.csv") as unfinished:
-            _harmless(frame).to_csv(unfinished, index=False, lineterminator="\n")
+            write_for_people(frame, unfinished)
+
+    def write_exports(self, tables: "Mapping[str, pd.DataFrame | None]") -> None:
+        """Write each table as exports/<name>.csv; None: no such file."""
+        for name, frame in tables.items():
+            if frame is None:
+                (self.folder / "exports" / f"{name}.csv").unlink(missing_ok=True)
+            else:
+                self.write_csv(name, frame)
+
+    def identity(self) -> str | None:
+        """Return the short name of all that the running notebook was made from; None if it was started by hand."""
+        mark = chain.own_mark(self.name)
+        return chain.identity(mark) if mark else None
 
     def aggregates(self) -> dict[str, str]:
         """Return the text of each of the run's AGGREGATES by its file's name; one that names customers is refused."""
-        if missing := [name for name in AGGREGATES if not (self.folder / name).exists()]:
-            raise IntegrityError(f"outputs/{self.name}/{missing[0]} is missing: run {SEGMENTS_NOTEBOOK} first.")
-        texts = {name: (self.folder / name).read_text(encoding="utf-8") for name in AGGREGATES}
+        found = [name for name in AGGREGATES if (self.folder / name).exists()]  # one without rows is not written
+        if AGGREGATES[-1] not in found:
+            raise IntegrityError(f"outputs/{self.name}/{AGGREGATES[-1]} is missing: run {SEGMENTS_NOTEBOOK} first.")
+        texts = {name: (self.folder / name).read_text(encoding="utf-8") for name in found}
         for name, text in texts.items():
-            if "customer_id" in text.partition("\n")[0].split(","):
+            if "customer_id" in text.partition("\n")[0].replace('"', "").split(","):
                 raise IntegrityError(f"{name} is about single customers: no page may carry it.")
         return {Path(name).name: text for name, text in texts.items()}
 
@@ -290,14 +305,3 @@ def _bare_group(name: str, group: "xr.Dataset") -> "xr.Dataset":
         .assign_attrs({key: group.attrs[key] for key in [_MODEL] if key in group.attrs})
     )
     return bare.drop_encoding()
-
-
-def _harmless(frame: "pd.DataFrame") -> "pd.DataFrame":
-    import pandas as pd
-
-    def guarded(cell: object) -> object:
-        return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
-
-    is_text: Callable[[Any], bool] = lambda column: not pd.api.types.is_numeric_dtype(column)  # noqa: E731
-    columns = {name: frame[name].map(guarded) if is_text(frame[name]) else frame[name] for name in frame.columns}
-    return pd.DataFrame(columns, index=frame.index).rename(columns=guarded)

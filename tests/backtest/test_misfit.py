@@ -308,6 +308,9 @@ def test_ever_more_past_forecasts_without_an_error_leave_the_models_own_interval
     np.testing.assert_allclose(found, np.log(own[1] / own[0]) / 2, rtol=0.03)
 
 
+OWN = dict.fromkeys(("clv_lower", "clv_upper", "purchases_lower", "purchases_upper"), 1.0)
+
+
 def test_groups_are_moved_and_still_add_up_to_everybody_who_is_not():
     rows = both(residuals({"few": (0.6,) * 20, "many": (-0.3,) * 20}, log_sd=0.02))
     table = widened(rows)
@@ -320,8 +323,11 @@ def test_groups_are_moved_and_still_add_up_to_everybody_who_is_not():
     inside = table["clv_mean_with_misfit"].between(table["clv_lower_with_misfit"], table["clv_upper_with_misfit"])
     assert inside.all()
     # Readers are shown the moved means, and shares that belong to them.
-    given = table.assign(clv_per_customer=table["clv_mean"] / 10, share_of_value=table["clv_mean"] / 1000)
+    given = table.assign(clv_per_customer=table["clv_mean"] / 10, share_of_value=table["clv_mean"] / 1000, **OWN)
     shown = as_shown(given)
+    assert (shown["clv_lower"] == table["clv_lower_with_misfit"]).all()
+    assert (shown["clv_lower_if_model_right"] == 1).all()
+    assert (shown["clv_mean_if_model_right"] == table["clv_mean"]).all()
     np.testing.assert_allclose(shown["clv_mean"], table["clv_mean_with_misfit"])
     np.testing.assert_allclose(shown["share_of_value"][1:].sum(), 1)
     np.testing.assert_allclose(shown["clv_per_customer"], shown["clv_mean"] / 10)
@@ -398,8 +404,10 @@ def test_without_a_backtest_what_allows_for_misfit_is_missing():
     assert set(table[wider].dtypes.astype(str)) == {"float64"}
     draws = pd.DataFrame({"draw": [0, 1], "value": [100.0, 200.0], "purchases": [10.0, 20.0]})
     assert misfit.with_misfit(draws, {}).filter(like="_with_misfit").isna().all(axis=None)
-    untested = table.assign(clv_per_customer=1.0, share_of_value=0.5)
-    pd.testing.assert_frame_equal(as_shown(untested), untested)  # then the model's own means are shown
+    untested = table.assign(clv_per_customer=1.0, share_of_value=0.5, **OWN)
+    pd.testing.assert_frame_equal(
+        as_shown(untested)[list(untested)], untested
+    )  # then the model's own figures are shown
 
 
 # --- what the report is told

@@ -7,13 +7,13 @@ import pytest
 from clv.forecast import tiers as forecast_tiers
 from clv.forecast.tables import MIGRATION
 from clv.rfm import segments
-from clv.rfm.segments import ACTIONS
+from clv.rfm.segments import WHO
 
 
 def test_every_cell_of_the_scores_has_a_segment_with_an_action():
     cells = pd.DataFrame([(r, f) for r in range(1, 6) for f in range(1, 6)], columns=["r_score", "f_score"])
     names = segments.rfm_segment(cells)
-    assert set(names) == set(ACTIONS)
+    assert set(names) == set(WHO)
     assert not names.str.contains("other", case=False).any()
 
 
@@ -124,23 +124,6 @@ def test_a_typical_customer_is_the_median_one():
 def test_how_surely_customers_belong_to_a_tier_is_their_mean():
     customers = pd.DataFrame({"value_tier": ["a", "a", "b"], "value_tier_probability": [0.5, 1.0, 0.2]})
     assert forecast_tiers.tier_certainty(customers).to_dict() == {"a": 0.75, "b": 0.2}
-
-
-def test_everybody_is_in_one_bin_of_the_probability_to_buy():
-    customers = pd.DataFrame(
-        {
-            "p_purchase": [0.0, 0.05, 0.1, 0.95, 1.0],
-            "frequency": [3, 0, 2, 0, 9],
-            "clv_mean": [1.0, 2.0, 4.0, 8.0, 16.0],
-        }
-    )
-    found = forecast_tiers.purchase_bins(customers)
-    assert len(found) == 10 and found["high"].iloc[-1] == 1
-    assert found["one_time"].tolist() == [1, 0, 0, 0, 0, 0, 0, 0, 0, 1]
-    assert found["repeat"].tolist() == [1, 1, 0, 0, 0, 0, 0, 0, 0, 1]
-    assert found["clv_mean"].tolist() == [3, 4, 0, 0, 0, 0, 0, 0, 0, 24]
-    assert found["customers"].tolist() == [2, 1, 0, 0, 0, 0, 0, 0, 0, 2]
-    assert found["likely"].tolist() == [False] * 5 + [True] * 5  # from one half on
 
 
 def test_the_rows_of_a_grouping_come_in_the_order_to_read_them():

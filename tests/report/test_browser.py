@@ -16,14 +16,16 @@ from axe_playwright_python.sync_playwright import Axe
 from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
-from test_cards import CAMPAIGN, CUSTOMERS, SEGMENTS
+from test_cards import CUSTOMERS, SEGMENTS
 from test_charts import CHARTS
+from test_report import FIGURES
 
 from clv.report import display
-from clv.report.cards import segment_cards
+from clv.report.cards import headline
 from clv.report.labels import label
 from clv.report.markup import Words, markup
 from clv.report.page.html import PLOTLY, Downloads, render
+from clv.report.tables.value import segments_table
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [
@@ -78,7 +80,8 @@ def book() -> nbformat.NotebookNode:
             shown(html=Words(LONG).captioned("A long table")._repr_html_()),
             shown(html=markup(wide)),
             shown(html=display.folded_checks(CHECKS).data),
-            shown(html=segment_cards(SEGMENTS, CUSTOMERS, CAMPAIGN).data),
+            shown(html=headline(FIGURES).data),
+            shown(html=segments_table(SEGMENTS, CUSTOMERS, FIGURES)._repr_html_()),
             new_markdown_cell("## Files"),
             new_code_cell("files", outputs=[new_output("display_data", carried)]),
             new_code_cell("print(1)", outputs=[new_output("stream", name="stdout", text="1 " * 400)]),
@@ -186,7 +189,7 @@ def test_every_chart_is_drawn_as_wide_as_the_page_and_says_its_sentence(opened):
         place = figure.bounding_box()
         drawn = figure.locator(".main-svg").first.bounding_box()
         assert drawn["width"] == pytest.approx(place["width"], abs=2)
-        assert len(figure.locator("figcaption").inner_text()) > 40
+        assert len(figure.locator(".plot").get_attribute("aria-label")) > 60
         assert figure.locator("[role=img] a, [role=img] button").count() == 0
 
 
@@ -204,7 +207,8 @@ def test_code_is_folded_and_opens_by_mouse_and_by_keyboard(opened):
 def test_contents_lead_to_their_headings_and_are_folded_on_a_phone(opened):
     page = opened()
     links = page.locator("nav a")
-    assert links.all_inner_texts() == ["Charts", "Tables", "Files"]
+    assert links.all_text_contents() == ["Charts", "Tables", "Files"]
+    page.locator("nav summary").click()
     links.nth(1).click()
     assert page.evaluate("location.hash") == "#tables"
     assert abs(page.locator("#tables").bounding_box()["y"]) < 100
@@ -282,9 +286,10 @@ def test_a_chart_is_saved_as_a_picture_named_by_its_title(opened):
 def test_without_javascript_the_page_is_complete(opened):
     page = opened(java_script_enabled=False)
     assert long_table(page).locator("tbody tr:visible").count() == 14
-    assert page.locator("figcaption:visible").count() == len(CHARTS)
+    assert page.locator(".data tbody:visible").count() == len(CHARTS)  # its numbers, where nothing draws it
+    assert page.locator("details.more:not([open])").count() == 0
     assert page.locator("button:visible").count() == 0
-    assert page.locator(".fallback:visible").count() == len(CHARTS)
+    assert max(plot.bounding_box()["height"] for plot in page.locator(".plot").all()) < 10  # no blank boxes
 
 
 def test_paper_gets_charts_of_its_width_and_neither_contents_nor_buttons(opened):
@@ -314,3 +319,28 @@ def test_a_dark_page_has_light_words_beside_its_charts(opened):
     pages = {scheme: opened(color_scheme=scheme) for scheme in ("light", "dark")}
     words = {scheme: page.locator(".xtitle").first.evaluate(colour) for scheme, page in pages.items()}
     assert words == {"light": "rgb(90, 102, 115)", "dark": "rgb(169, 179, 190)"}
+
+
+def test_a_reader_chooses_what_the_calendar_shows(opened):
+    page = opened()
+    calendar = page.locator("figure.chart", has=page.locator("select"))
+    assert "Revenue (EUR)" in calendar.locator(".ytitle").text_content()
+    before = calendar.locator(".plot").inner_text()
+    calendar.locator("select").select_option(label="Purchases by quarter")
+    page.wait_for_function("document.querySelector('figure.chart .views ~ .plot .ytitle').textContent === 'Purchases'")
+    assert calendar.locator(".plot").inner_text() != before
+
+
+def test_what_is_folded_opens_by_keyboard_and_on_paper(opened):
+    page = opened()
+    folded = page.locator("details.more:not(.data)").first
+    assert not folded.locator("table").first.is_visible()
+    folded.locator("summary").focus()
+    page.keyboard.press("Enter")
+    assert folded.locator("table").first.is_visible()
+    page.keyboard.press("Enter")
+    count = "document.querySelectorAll('details.more[open]').length"
+    page.evaluate(f"addEventListener('beforeprint', () => window.open_ones = {count})")
+    page.pdf(format="A4")
+    assert page.evaluate("open_ones") == page.locator("details.more:not(.data)").count()
+    assert not folded.locator("table").first.is_visible()

@@ -10,7 +10,8 @@ import pytest
 
 from clv import report
 from clv.errors import ClvError
-from clv.report.charts import canvas, customer_map, segment_grid, tenths, will_buy
+from clv.report.charts import canvas, customer_map, segment_grid, tenths
+from clv.report.charts.calendar import chart_calendar
 from clv.report.charts.concentration import chart_concentration
 from clv.report.charts.cumulative import chart_cumulative
 from clv.report.charts.groups import chart_groups
@@ -37,15 +38,17 @@ BASE = labelled(
     pd.DataFrame(
         {
             "clv_mean": [50.0],
-            "clv_lower": [10.0],
-            "clv_upper": [90.0],
+            "clv_lower": [-10.0],
+            "clv_upper": [110.0],
             "clv_lower_with_misfit": [-10.0],
             "clv_upper_with_misfit": [110.0],
+            "clv_lower_if_model_right": [10.0],
+            "clv_upper_if_model_right": [90.0],
         }
     ),
     interval=0.8,
 )
-UNTESTED = BASE.assign(clv_lower_with_misfit=np.nan, clv_upper_with_misfit=np.nan)
+UNTESTED = BASE.assign(clv_lower=10.0, clv_upper=90.0, clv_lower_with_misfit=np.nan, clv_upper_with_misfit=np.nan)
 CONCENTRATION = pd.DataFrame(
     {
         "customer_share": [0.1, 0.5, 1.0],
@@ -59,13 +62,11 @@ GROUPS = pd.DataFrame(
     {
         "share_of_value": [0.88, 0.12],
         "group": pd.Series(["Champions", "Lost"], dtype="str"),
-        "customers": [10, 400],
+        "customers": [100, 400],
         "clv_mean": [5_000.0, 700.0],
         "clv_lower": [4_000.0, 500.0],
         "clv_upper": [6_500.0, 650.0],  # a skewed total: the mean lies above the upper limit
         "clv_per_customer": [500.0, 1.75],
-        "clv_lower_with_misfit": [3_000.0, 400.0],
-        "clv_upper_with_misfit": [8_000.0, 900.0],
     }
 )
 GROUPS = labelled(GROUPS)
@@ -75,17 +76,22 @@ GRID = pd.DataFrame(
 )
 GRID = GRID.assign(clv=GRID["customers"] * 3.0, clv_per_customer=np.where(GRID["customers"] > 0, 3.0, np.nan))
 BINS = pd.DataFrame({"customers": [1, 400], "p_alive": [0.1, 0.95], "clv_mean": [0.5, 120.0]})
-PURCHASE_BINS = pd.DataFrame(
-    {
-        "low": [0.0, 0.1, 0.5, 0.9],
-        "high": [0.1, 0.5, 0.9, 1.0],
-        "one_time": [40, 20, 1, 0],
-        "repeat": [60, 10, 6, 3],
-        "customers": [100, 30, 7, 3],
-        "clv_mean": [5.0, 45.0, 400.0, 600.0],
-        "likely": [False, False, True, True],
-    }
-)
+
+
+def ahead(seen: tuple[float, ...] = (300.0, 240.0), expected: tuple[float, ...] = (210.0, 180.0)) -> pd.DataFrame:
+    """Return table FORECAST of whole quarters: what came, and what is expected, likely half or twice as much."""
+    starts = pd.date_range("2024-01-01", periods=len(seen) + len(expected), freq="QS")
+    revenue, known = np.array([*seen, *expected]), np.arange(len(starts)) < len(seen)
+    rows = pd.DataFrame({"kind": "quarter", "starts": starts, "ends": starts + pd.offsets.QuarterEnd(0)})
+    rows = rows.assign(period=starts.astype("str"), status=np.where(known, "observed", "forecast"))
+    for name, amount in (("revenue", revenue), ("purchases", revenue / 10), ("active", np.nan)):
+        limits = {"lower": np.where(known, amount, amount / 2), "upper": np.where(known, amount, 2 * amount)}
+        rows = rows.assign(**{name: amount} | {f"{name}_{end}": limit for end, limit in limits.items()})
+        rows = rows.assign(**{f"{name}_{end}_if_model_right": limit for end, limit in limits.items()})
+    return labelled(rows.assign(revenue_of_new=0.0, purchases_of_new=0.0))
+
+
+AHEAD = ahead()
 TRACKING = pd.DataFrame(
     {
         "week": [0, 1, 2, 3],
@@ -167,7 +173,7 @@ CHARTS = {
     "retention": lambda: chart_retention(COHORTS),
     "cumulative": lambda: chart_cumulative(COHORTS),
     "customer_map": lambda: customer_map.drawn(BINS, title=TITLE, currency="EUR"),
-    "will_buy": lambda: will_buy.drawn(PURCHASE_BINS, title=will_buy.title(PURCHASE_BINS, 52), currency="EUR"),
+    "calendar": lambda: chart_calendar(AHEAD),
     "tracking": lambda: chart_tracking(TRACKING, TESTED),
     "backtest": lambda: tenths.drawn(DECILES, currency="EUR"),
     "windows": lambda: chart_windows(WINDOWS),
@@ -194,7 +200,7 @@ def test_every_chart_says_its_finding_and_fits_its_page(name):
     assert re.fullmatch(r"[“A-Z0-9].*\d.*\.", layout.meta["alt"])  # a sentence with its numbers
     assert layout.width is None and layout.autosize
     assert layout.paper_bgcolor == layout.plot_bgcolor == "rgba(0,0,0,0)"
-    assert layout.xaxis.title.text
+    assert layout.xaxis.title.text or name == "calendar"
     assert layout.yaxis.title.text or name in ("groups", "windows")  # names need no title
 
 
@@ -237,7 +243,7 @@ def test_a_table_that_was_not_labelled_is_no_chart_in_an_unknown_currency():
 
 def test_a_label_goes_where_parquet_and_a_choice_of_rows_go(tmp_path):
     GROUPS.to_parquet(tmp_path / "groups.parquet")
-    chosen = pd.read_parquet(tmp_path / "groups.parquet").query("customers > 10").reset_index(drop=True)
+    chosen = pd.read_parquet(tmp_path / "groups.parquet").query("customers > 100").reset_index(drop=True)
     assert chart_groups(chosen).layout.title.text == "Lost: 100\u00a0% of the customers, 12\u00a0% of the value"
     assert "EUR" in chart_groups(chosen).layout.xaxis.title.text
 
@@ -256,18 +262,6 @@ def test_migration_stands_in_the_segments_order_with_its_shares_and_blanks():
     assert figure.layout.meta["alt"].replace("\u00a0", " ") == (
         "Of 350 customers known at the earlier day, 88 % are in the segment they were in; of those who left Champions, "
         "the largest part is Loyal now (30 % of the row)."
-    )
-
-
-def test_all_customers_stand_in_the_bars_of_their_probability():
-    figure = CHARTS["will_buy"]()
-    repeat, once = figure.data
-    assert list(repeat.x) == [5, 30, 70, 95] and list(repeat.width) == pytest.approx([10, 40, 40, 10])
-    assert list(repeat.y) == [60, 10, 6, 3] and list(once.y) == [40, 20, 1, 0]
-    assert once.marker.pattern.shape and not repeat.marker.pattern.shape  # not told apart by colour alone
-    assert figure.layout.meta["alt"].replace("\u00a0", " ") == (
-        "10 of 140 customers are more likely than not to buy, and 1,000 EUR is expected from them; 100 have a "
-        "probability below 10 %, and 5.00 EUR is expected from those."
     )
 
 
@@ -344,24 +338,32 @@ def test_a_curve_of_a_million_customers_is_thinned():
 
 
 def test_a_groups_range_is_drawn_where_it_is_even_if_the_mean_lies_outside():
-    untested = GROUPS.assign(clv_lower_with_misfit=np.nan, clv_upper_with_misfit=np.nan)
-    figure = chart_groups(untested)
-    lines = trace(figure, "total: 90 % of the model's futures")
+    figure = chart_groups(GROUPS)
+    lines = trace(figure, "90 % range of its total")
     np.testing.assert_array_equal(lines.x, [4_000, 6_500, np.nan, 500, 650, np.nan])
-    assert list(trace(figure, "expected value").x) == [5_000, 700]
-    assert [note.text for note in figure.layout.annotations] == ["5k", "700"]
-    assert "90 % if the model is right" not in names(figure)
+    assert list(trace(figure, "expected").x) == [5_000, 700]
+    assert list(trace(figure, "expected").text) == ["5k", "700"]
 
 
-def test_a_groups_wider_range_is_drawn_thin_and_the_models_own_thick():
-    figure = CHARTS["groups"]()
-    wider = trace(figure, "total: 90 %, allowing for past errors")
-    own = trace(figure, "90 % if the model is right")
-    np.testing.assert_array_equal(wider.x, [3_000, 8_000, np.nan, 400, 900, np.nan])
-    np.testing.assert_array_equal(own.x, [4_000, 6_500, np.nan, 500, 650, np.nan])
-    assert own.line.width > wider.line.width
-    assert list(trace(figure, "expected value").customdata[0]) == [10, 3_000, 8_000, 500]
-    assert figure.layout.xaxis.range[1] > 8_000
+def test_one_large_group_does_not_hide_the_others_and_so_few_customers_as_no_test_speaks_of_have_no_range():
+    groups = labelled(GROUPS.assign(clv_mean=[500_000.0, 0.4], clv_upper=[650_000.0, 0.0], customers=[100, 3]))
+    figure = chart_groups(groups)
+    assert figure.layout.xaxis.type == "log"
+    assert np.isnan(trace(figure, "90 % range of its total").x[3:5]).all()
+    assert trace(figure, "expected").x[1] == 500  # a thousandth of the largest, where the axis ends
+    assert trace(figure, "expected").text[1] == "0.4"
+
+
+def test_the_calendar_tells_what_came_from_what_is_expected_in_each_of_its_views():
+    figure = chart_calendar(AHEAD)
+    views = figure.layout.meta["views"]
+    assert [view["name"] for view in views] == ["Revenue by quarter", "Purchases by quarter"]  # no month is given
+    assert sum(view["traces"] for view in views) == len(figure.data)
+    came, expected, limits = figure.data[:3]
+    assert (list(came.y), list(expected.y)) == ([300, 240], [210, 180])
+    np.testing.assert_array_equal(limits.y, [105, 420, np.nan, 90, 360, np.nan])
+    assert [drawn.visible for drawn in figure.data] == [True] * 3 + [False] * 3
+    assert expected.marker.pattern.shape  # told apart without colour
 
 
 def test_every_cell_of_the_segment_grid_is_named_also_where_nobody_is():
@@ -434,16 +436,13 @@ def test_the_backtest_carries_its_standard_errors():
 
 def test_past_windows_stand_as_shares_of_their_forecasts_shortest_and_earliest_first():
     figure = CHARTS["windows"]()
-    own, came = trace(figure, "90 % if the model is right"), trace(figure, "what came")
+    came = trace(figure, "what came")
     assert list(came.x) == [130, 90, 150]
-    np.testing.assert_allclose(own.x, [90, 115, np.nan, 85, 115, np.nan, 80, 120, np.nan])
-    shown = trace(figure, "90 %, allowing for past errors")
+    shown = trace(figure, "90 % range, by what was known then")
     np.testing.assert_allclose(shown.x, [75, 125, np.nan, 70, 140, np.nan, 60, 160, np.nan])
-    assert (
-        "in 2 of 3 windows inside the interval that allows for errors known by then, in 1" in figure.layout.meta["alt"]
-    )
+    assert "in 2 of 3 windows inside the range that allows for errors known by then" in figure.layout.meta["alt"]
     assert list(came.y) == ["13 weeks to 29 Apr 2024", "13 weeks to 29 Jul 2024", "26 weeks to 29 Jul 2024"]
-    assert list(own.y[::3]) == list(came.y)
+    assert list(shown.y[::3]) == list(came.y)
     assert came.marker.color == OBSERVED
     assert [note.text for note in figure.layout.annotations] == ["as forecast"]
 

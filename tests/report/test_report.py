@@ -2,7 +2,6 @@
 
 import copy
 import json
-import re
 from datetime import date
 from types import SimpleNamespace
 
@@ -11,18 +10,17 @@ import pandas as pd
 import pytest
 import xarray as xr
 from forecasts import MISFIT, TESTED
-from test_advice import CAMPAIGN
 
+from clv import tables
 from clv.checks.gate import PASS, Check
-from clv.forecast.tables import COHORTS, CUSTOMERS, SEGMENTS
+from clv.forecast.tables import COHORTS, CUSTOMERS, FORECAST, SEGMENTS, as_shown
 from clv.report import display, key_figures
 from clv.report.charts import migration as migration_chart
-from clv.report.charts import tenths, total, tracking, will_buy, windows
+from clv.report.charts import tenths, total, tracking, windows
 from clv.report.labels import label
 from clv.report.markup import Words, markup
 from clv.report.tables import backtest, value
-from clv.report.text import advice, cover, log, markdown, notebooks, trust
-from clv.rfm.segments import ACTIONS, SEGMENT_MAP
+from clv.report.text import cover, log, markdown, notebooks, trust
 
 BACKTEST = TESTED | {
     "ranking": TESTED["ranking"] | {"best_tenth_expected": 0.548},
@@ -33,6 +31,18 @@ BACKTEST = TESTED | {
     "sample_of": None,
 }
 FIGURES = {
+    "run_id": "5e6f",
+    "next_quarter": {
+        "starts": "1998-07-01",
+        "ends": "1998-09-30",
+        "revenue": 17_900.0,
+        "lower": 14_000.0,
+        "upper": 23_000.0,
+        "last_revenue": 18_000.0,
+        "last_revenue_of_new": 0.0,
+    },
+    "latest_windows": [],
+    "watch": {"customers": 34, "clv_mean": 3_100.0},
     "campaign": None,
     "acquisition": None,
     "as_of": "1998-06-30",
@@ -51,21 +61,23 @@ FIGURES = {
     "may_come_back": 0.0,
     "total_clv": {
         "mean": 69_044.0,
-        "lower": 63_129.8,
-        "upper": 74_750.3,
+        "lower": 52_310.0,
+        "upper": 91_480.0,
+        "if_model_right": {"lower": 63_129.8, "upper": 74_750.3},
         "with_misfit": {"lower": 52_310.0, "upper": 91_480.0},
     },
     "expected_purchases": {
         "mean": 1970.6,
-        "lower": 1822.0,
-        "upper": 2118.0,
+        "lower": 1561.0,
+        "upper": 2487.0,
+        "if_model_right": {"lower": 1822.0, "upper": 2118.0},
         "with_misfit": {"lower": 1561.0, "upper": 2487.0},
     },
     "share_buying": 0.266,
     "share_of_value_top_decile": 0.628,
     "share_of_value_one_time_buyers": 0.08,
     "slipping": {"customers": 430, "revenue": 31_300.0, "clv_mean": 2_680.0},
-    "gate": {"verdict": "PASS", "checks": [{"verdict": "PASS", "sentence": "all is well"}]},
+    "gate": {"verdict": "PASS", "checks": [{"name": "R-hat", "verdict": "PASS", "sentence": "all is well"}]},
     "backtest": BACKTEST,
     "misfit": MISFIT | {"tau_range": {"purchases": [0.04, 0.25], "value": [0.05, 0.3]}},
 }
@@ -87,6 +99,8 @@ GROUPS = pd.DataFrame(
         "clv_upper": [74_750.3, 704.0, 58_900.0],
         "clv_per_customer": [29.3, 4.2, 102.0],
         "share_of_value": [1.0, 0.005, 0.77],
+        "expected_purchases_with_misfit": [1970.6, 9.0, 1500.0],
+        "clv_mean_with_misfit": [69_044.0, 352.0, 53_100.0],
         "purchases_lower_with_misfit": [1561.0, 3.0, 1200.0],
         "purchases_upper_with_misfit": [2487.0, 17.0, 1900.0],
         "clv_lower_with_misfit": [52_310.0, 80.0, 40_200.0],
@@ -107,80 +121,19 @@ def said(text: str) -> str:
     return text.replace("\u00a0", " ")
 
 
+GROUPS = as_shown(GROUPS)
 label(GROUPS, currency="USD", interval=0.9)
 
 
 def untested() -> tuple[dict, pd.DataFrame]:
     """Return figures and groups of a run without a backtest: nothing allows for misfit."""
-    without = {name: FIGURES[name] | {"with_misfit": None} for name in ("total_clv", "expected_purchases")}
-    wider = [name for name in GROUPS if name.endswith("_with_misfit")]
-    return FIGURES | without | {"backtest": None, "misfit": None}, GROUPS.assign(**dict.fromkeys(wider, float("nan")))
-
-
-def test_the_bottom_line_states_worth_range_and_assumption():
-    first = said(cover.bottom_line(FIGURES, GROUPS)).splitlines()[0]
-    assert first == (
-        "- The 2,357 customers known on 30 June 1998 are expected to bring **69,000 USD** of revenue over the next "
-        "52 weeks (later money discounted at 10 % a year), after a revenue of 101,000 USD in as many weeks before, "
-        "first "
-        "orders included: with 90 % probability **52,300 to 91,500 USD**, allowing for a model as wrong as it was "
-        "before; 63,100 to 74,800 USD if the model is right."
-    )
-
-
-def test_of_a_log_shorter_than_the_horizon_nothing_is_compared():
-    assert "weeks before" not in cover.bottom_line(FIGURES | {"revenue_before": None}, GROUPS)
-
-
-def test_a_campaign_stands_in_the_bottom_line_and_it_stays_five_sentences():
-    figures = FIGURES | {"campaign": CAMPAIGN, "gross_margin": 0.4}
-    lines = cover.bottom_line(figures, GROUPS).splitlines()
-    assert lines[3] == f"- {advice.in_short(figures)}"
-    assert len(lines) == 5
-
-
-def test_the_bottom_line_is_five_sentences():
-    text = said(cover.bottom_line(FIGURES, GROUPS))
-    assert len(text.splitlines()) == len(re.findall(r"\.(?:\s|$)", text)) == 5
-
-
-def test_the_most_valuable_segment_and_those_who_probably_left_are_named():
-    assert said(cover.bottom_line(FIGURES, GROUPS)).splitlines()[2:4] == [
-        "- The best tenth of the customers are expected to hold **63 %** of that value (in the backtest 55 % were "
-        "expected and 41 % came; the top past spenders brought 38 %); most is at stake with *Champions*: 521 customers "
-        "will bring 53,100 USD (40,200 to 70,300), 77 % of it all.",
-        "- 430 repeat customers have more likely left than not: they bought for 31,300 USD so far, and 2,680 USD of "
-        "revenue is still expected from them (in the backtest 2,140 USD were expected of such customers and 3,310 USD "
-        "came).",
-    ]
-
-
-def test_what_no_backtest_tested_is_claimed_without_one():
-    figures, groups = untested()
-    lines = said(cover.bottom_line(figures, groups)).splitlines()
-    assert lines[2].startswith("- The best tenth of the customers are expected to hold **63 %** of that value; most is")
-    assert lines[3].endswith("and 2,680 USD of revenue is still expected from them.")
-    assert "in the backtest" not in "".join(lines)
-
-
-def test_a_backtest_in_which_nobody_bought_or_seemed_to_have_left_is_not_quoted():
-    figures = copy.deepcopy(FIGURES)
-    figures["backtest"]["ranking"]["best_tenth"] = dict.fromkeys(("forecast", "past_spend", "hindsight"))
-    figures["backtest"]["slipping"] = {"customers": 0, "forecast": 0.0, "actual": 0.0}
-    assert "in the backtest" in cover.bottom_line(FIGURES, GROUPS)
-    assert "in the backtest" not in cover.bottom_line(figures, GROUPS)
-
-
-def test_the_bottom_line_counts_purchases_with_the_wider_limits():
-    assert said(cover.bottom_line(FIGURES, GROUPS)).splitlines()[1] == (
-        "- **27 %** of them are expected to buy at all; together they will make about 1,971 purchases (1,561 to 2,487)."
-    )
-
-
-def test_without_a_backtest_the_bottom_line_has_the_models_own_limits_and_says_so():
-    first, second, *_ = said(cover.bottom_line(*untested())).splitlines()
-    assert first.endswith(": with 90 % probability 63,100 to 74,800 USD if the model is right.")
-    assert second.endswith("about 1,971 purchases (1,822 to 2,118).")
+    without = {
+        name: FIGURES[name] | FIGURES[name]["if_model_right"] | {"with_misfit": None}
+        for name in ("total_clv", "expected_purchases")
+    }
+    wider = dict.fromkeys([name for name in GROUPS if name.endswith("_with_misfit")], float("nan"))
+    own = {name.removesuffix("_if_model_right"): GROUPS[name] for name in GROUPS if name.endswith("_if_model_right")}
+    return FIGURES | without | {"backtest": None, "misfit": None}, GROUPS.assign(**wider, **own)
 
 
 def test_the_title_of_the_total_has_the_limits_that_the_chart_shades():
@@ -190,41 +143,9 @@ def test_the_title_of_the_total_has_the_limits_that_the_chart_shades():
     assert "52,300 to 91,500 USD" in said(total.title(GROUPS))
 
 
-def test_the_bottom_line_ends_with_how_the_last_forecast_did():
-    assert cover.bottom_line(FIGURES, GROUPS).splitlines()[4] == f"- {trust.in_short(FIGURES)}"
-
-
-def test_margin_is_not_called_revenue():
-    assert "of margin over" in said(cover.bottom_line(FIGURES | {"value_is": "margin"}, GROUPS))
-
-
-def test_a_check_that_warns_reaches_the_reader():
-    warned = copy.deepcopy(FIGURES)
-    warned["backtest"] = None
-    warned["gate"]["checks"] = [{"verdict": "WARN", "sentence": "R-hat is 1.02."}]
-    assert cover.banner(warned) == "> **Take care.** R-hat is 1.02."
-
-
-def test_what_passed_needs_no_warning_and_every_warning_its_own_line():
-    assert cover.banner(FIGURES) == ""
-    warned = copy.deepcopy(FIGURES)
-    warned["gate"]["checks"] += [{"verdict": "WARN", "sentence": "One."}, {"verdict": "FAIL", "sentence": "Two."}]
-    assert cover.banner(warned) == "> **Take care.** One.\n>\n> **Take care.** Two."
-
-
 def test_a_run_without_a_backtest_says_so():
-    figures, groups = untested()
-    assert "has **not** been tested" in cover.bottom_line(figures, groups)
+    figures, _ = untested()
     assert tracking.title(figures) == tenths.title(pd.DataFrame(), "USD") == "No backtest in this run"
-    own = value.groups_table(groups)
-    assert "Total: 90 % if the model is right" in map(said, own.columns)
-    assert not own.columns.str.contains("past errors").any()
-
-
-def test_a_groups_table_has_both_intervals_each_by_its_name():
-    table = value.groups_table(GROUPS).rename(columns=said).map(said)
-    assert table.loc["Champions", "Total: 90 %, allowing for past errors"] == "40,200 to 70,300"
-    assert table.loc["Champions", "Total: 90 % if the model is right"] == "47,500 to 58,900"
 
 
 def test_what_was_left_out_is_said_with_its_reason():
@@ -263,12 +184,13 @@ def test_a_holdout_without_purchases_is_still_reported():
 
 def test_the_text_report_holds_the_same_findings():
     text = markdown.markdown_report(FIGURES, GROUPS, LEDGER)
-    for part in (cover.banner(FIGURES), cover.bottom_line(FIGURES, GROUPS), trust.trust_in_words(FIGURES)):
+    for part in (cover.read_first(FIGURES), trust.trust_in_words(FIGURES)):
         assert part in text
-    assert said(text).startswith("# What our customers are worth, 30 June 1998\n")
+    assert said(text).startswith("# Our 2,357 customers will bring about 69,000 USD in the next 12 months\n")
+    assert "- Next 12 months: **69,000 USD**, likely 52,300 to 91,500 USD with 90 % probability." in said(text)
     table = [line for line in text.splitlines() if line.startswith("| Champions |")]
     assert len(table) == 1
-    assert "47,500 to 58,900" in said(table[0])
+    assert "40,200 to 70,300" in said(table[0])
 
 
 def test_the_footer_says_what_the_report_rests_on_and_of_a_report_without_figures_what_is_known():
@@ -276,6 +198,7 @@ def test_the_footer_says_what_the_report_rests_on_and_of_a_report_without_figure
     figures = FIGURES | {"first_purchase": "2024-01-02", "as_of": "2025-06-30", "gate": {"verdict": "WARN"}}
     assert said(cover.footer(figures, **known)) == (
         "Run shop, run id c7cf29815519; purchases from 2 January 2024 to 30 June 2025; seed 1; checks WARN; "
+        "tables of 5e6f; "
         "python 3.13.0, pymc 6.3.2."
     )
     assert cover.footer(None, **known) == "Run shop, run id c7cf29815519; seed 1; python 3.13.0, pymc 6.3.2."
@@ -292,14 +215,14 @@ def test_tables_for_people_escape_and_align():
 def test_checks_that_warn_stand_first_and_those_that_passed_are_folded():
     check = {"part": "data", "name": "x", "figure": 1.0, "limit": "< 2", "sentence": "S."}
     page = display.folded_checks([check | {"verdict": "PASS"}] * 3 + [check | {"verdict": "WARN"}]).data
-    before, folded = page.split("<details><summary>3 checks passed</summary>")
+    before, folded = page.split('<details class="more" open><summary>3 checks passed</summary>')
     assert "WARN" in before and "PASS" not in before and "WARN" not in folded
     assert display.folded_checks([check | {"verdict": "PASS"}]).data.startswith("<p>Nothing failed or warns.</p>")
 
 
 def test_an_empty_table_is_not_folded_but_left_out():
     table = Words({"x": ["1"]})
-    assert display.folded(table, "Open").data.startswith("<details><summary>Open</summary><table>")
+    assert display.folded(table, "Open").data.startswith('<details class="more" open><summary>Open</summary><table>')
     assert display.folded(table[:0], "Open").data == ""
 
 
@@ -310,14 +233,9 @@ def test_long_words_are_not_cut_short():
 
 def test_the_data_dictionary_explains_every_exported_column():
     dictionary = display.data_dictionary()
-    for table in (CUSTOMERS, SEGMENTS, COHORTS):
+    for table in (CUSTOMERS, SEGMENTS, COHORTS, FORECAST):
         assert set(table.columns) == set(dictionary.loc[dictionary["table"] == table.name, "column"])
     assert (dictionary["meaning"].str.len() > 10).all()
-
-
-def test_every_segment_has_words_and_an_action():
-    names = {name for row in SEGMENT_MAP.values() for name in row}
-    assert names == set(ACTIONS)
 
 
 @pytest.mark.parametrize("cell", [float("nan"), pd.NaT, None])
@@ -369,8 +287,9 @@ def collected(groups: pd.DataFrame) -> dict:
         horizon_weeks=52, discount_rate_annual=0.1,
         gross_margin=1.0, currency="USD", interval=0.9, checks=checks, backtest=None, misfit=MISFIT,
         campaign=None, acquisition=None,
-        dependence=pd.DataFrame({"measure": ["Spearman"], "value": [0.1]}), ledger=LEDGER, revenue_before=77.0,
-        may_come_back=0.1,
+        dependence=pd.DataFrame({"measure": ["Spearman"], "value": [0.1]}), ledger=LEDGER,
+        revenue_before=77.0, may_come_back=0.1, ahead=tables.empty(FORECAST), windows=past_windows(),
+        watch_list=pd.DataFrame({"clv_mean": [5.0]}), run_id="5e6f",
     )  # fmt: skip
 
 
@@ -382,9 +301,10 @@ def test_the_figures_that_a_report_carries_name_the_log_and_not_where_it_lies():
 def test_the_figures_of_the_total_are_the_row_of_everybody():
     found = collected(GROUPS)
     total, counted = found["total_clv"], found["expected_purchases"]
-    assert (total["mean"], total["lower"], total["upper"]) == (69_044.0, 63_129.8, 74_750.3)
+    assert (total["mean"], total["lower"], total["upper"]) == (69_044.0, 52_310.0, 91_480.0)
+    assert total["if_model_right"] == {"lower": 63_129.8, "upper": 74_750.3}
     assert total["with_misfit"] == {"lower": 52_310.0, "upper": 91_480.0}
-    assert (counted["mean"], counted["lower"], counted["upper"]) == (1970.6, 1822.0, 2118.0)
+    assert (counted["mean"], counted["lower"], counted["upper"]) == (1970.6, 1561.0, 2487.0)
     assert counted["with_misfit"] == {"lower": 1561.0, "upper": 2487.0}
     assert found["misfit"] == MISFIT
     assert found["revenue_before"] == 77
@@ -439,9 +359,7 @@ def test_past_windows_are_shown_with_their_error_and_their_interval():
 
 
 def test_the_title_of_the_past_counts_totals_inside():
-    assert windows.title(past_windows()) == (
-        "Past totals inside the interval, by what was known before: 1 of 1 (13 weeks), 1 of 1 (26 weeks)"
-    )
+    assert windows.title(past_windows()) == ("Past totals inside their range: 1 of 1 (13 weeks), 1 of 1 (26 weeks)")
     assert windows.title(past_windows().head(1)) == "No past window to test on"  # purchases are not value
 
 
@@ -518,13 +436,6 @@ def test_the_title_of_migration_tells_of_the_first_segment():
     assert migration_chart.title(migration.head(0), None) == "No earlier day to compare segments with"
 
 
-def test_the_text_report_says_what_is_usually_done_with_each_segment_there_is():
-    text = markdown.markdown_report(FIGURES, GROUPS, LEDGER)
-    assert "Most is at stake with **Champions**" in text
-    assert "\n- **At risk**, more frequent than some, silent longer than most: a reason to return" in text
-    assert "**Hibernating**" not in text
-
-
 def test_a_tier_says_how_surely_its_customers_belong_to_it():
     tiers = GROUPS.assign(grouping="value_tier", group=["Top 10 %", "Next 20 %", "Next 30 %"])
     customers = pd.DataFrame(
@@ -541,11 +452,6 @@ def test_moves_are_listed_the_largest_first_without_those_who_stayed():
     )
     table = value.migration_table(migration).map(said)
     assert table.reset_index().to_numpy().tolist() == [["B", "A", "50", "100 %"], ["A", "B", "10", "10 %"]]
-
-
-def test_the_share_that_will_probably_buy_is_a_title():
-    bins = pd.DataFrame({"customers": [12, 5, 3], "likely": [False, True, True]})
-    assert said(will_buy.title(bins, 52)) == "40 % of all customers are more likely than not to buy within 52 weeks"
 
 
 def test_the_verdict_of_a_test_stands_beside_its_question():

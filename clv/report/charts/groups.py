@@ -4,63 +4,61 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from clv.forecast.tables import shown_limits
-from clv.report.charts.canvas import label_ends, new_chart
-from clv.report.figures.style import BAND, MODEL, fade
+from clv.backtest.misfit import FEWEST_CUSTOMERS
+from clv.forecast.tables import limits
+from clv.report.charts.canvas import new_chart
+from clv.report.figures.style import BAND, MODEL
 from clv.report.labels import currency_of, interval_of
-from clv.words import futures, if_right, money, percent, possible, short_number, span
+from clv.words import level, money, percent, short_number, span
+
+_LEAST = 1e-3  # of the largest mean: what is smaller would stretch a logarithmic axis for nothing
 
 
 def chart_groups(groups: pd.DataFrame) -> go.Figure:
-    """Show what each group will bring; `groups` are the rows of one grouping of table SEGMENTS, first on top."""
+    """Show what each group will bring; `groups` are the rows of one grouping of table SEGMENTS, first on top.
+
+    The axis is logarithmic, so that one large group does not hide what the others bring.
+    """
     currency, interval = currency_of(groups), interval_of(groups)
     figure = new_chart(
         title(groups),
-        x=f"Value of the group ({currency})",
+        x=f"Value of the group ({currency}), each step ten times the last",
         y="",
         alt=sentence(groups),
-        height=150 + 34 * len(groups),
+        height=140 + 30 * len(groups),
     )
-    tested = bool(groups["clv_lower_with_misfit"].notna().any())
-    limits = groups[["clv_lower_with_misfit", "clv_upper_with_misfit"] if tested else ["clv_lower", "clv_upper"]]
-    details = np.column_stack([groups["customers"], limits, groups["clv_per_customer"]])
-    held = possible(interval) if tested else futures(interval)
-    figure.add_bar(
-        y=groups["group"],
-        x=groups["clv_mean"],
-        orientation="h",
-        marker={"color": fade(BAND, 0.6)},
-        name="expected value",
-        customdata=details,
-        hovertemplate=f"%{{y}}: %{{customdata[0]:,.0f}} customers<br>expected %{{x:,.0f}} {currency}, "
-        f"%{{customdata[3]:,.2f}} per customer<br>{held}: "
-        "%{customdata[1]:,.0f} to %{customdata[2]:,.0f}<extra></extra>",
-    )
-    # Lines, not error bars: the mean of a skewed total may lie outside its limits.
+    floor = _LEAST * max(groups["clv_mean"].max(), 1e-9)
+    mean, lower, upper = (groups[f"clv_{end}"].clip(lower=floor) for end in ("mean", "lower", "upper"))
+    tested = groups["customers"] >= FEWEST_CUSTOMERS  # of fewer no past test speaks
     figure.add_scatter(
         y=np.repeat(groups["group"], 3),
-        x=np.column_stack([limits, np.full(len(groups), np.nan)]).ravel(),
-        mode="lines+markers",
-        line={"color": MODEL, "width": 2.5},
-        marker={"symbol": "line-ns", "size": 10, "line": {"color": MODEL, "width": 2.5}},
-        name=f"total: {held}",
+        x=np.column_stack([lower.where(tested), upper.where(tested), np.full(len(groups), np.nan)]).ravel(),
+        mode="lines",
+        line={"color": BAND, "width": 9},
+        name=f"{level(interval)} range of its total",
         hoverinfo="skip",
     )
-    ends = limits.iloc[:, 1]
-    if tested:
-        figure.add_scatter(
-            y=np.repeat(groups["group"], 3),
-            x=np.column_stack([groups[["clv_lower", "clv_upper"]], np.full(len(groups), np.nan)]).ravel(),
-            mode="lines",
-            line={"color": MODEL, "width": 7},
-            name=if_right(interval),
-            hoverinfo="skip",
-        )
-    label_ends(figure, ends, groups["group"], groups["clv_mean"].map(short_number))
-    figure.update_xaxes(range=[0, 1.02 * max(ends.max(), groups["clv_mean"].max(), 1e-9)])
-    figure.update_layout(margin_r=52)
+    figure.add_scatter(
+        y=groups["group"],
+        x=mean,
+        mode="markers+text",
+        marker={"color": MODEL, "size": 12},
+        text=groups["clv_mean"].map(short_number),
+        textposition="top center",
+        textfont={"size": 12},
+        cliponaxis=False,
+        name="expected",
+        customdata=groups[["customers", "clv_lower", "clv_upper", "clv_per_customer", "clv_mean"]],
+        hovertemplate=f"%{{y}}: %{{customdata[0]:,.0f}} customers<br>expected %{{customdata[4]:,.0f}} {currency}, "
+        "%{customdata[3]:,.2f} per customer<br>likely %{customdata[1]:,.0f} to %{customdata[2]:,.0f}<extra></extra>",
+    )
+    figure.update_xaxes(type="log", tickvals=_tens(lower.min(), upper.max()), tickformat="~s")
     figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
     return figure
+
+
+def _tens(low: float, high: float) -> list[float]:
+    return [float(10.0**power) for power in range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)]
 
 
 def title(groups: pd.DataFrame) -> str:
@@ -72,13 +70,10 @@ def title(groups: pd.DataFrame) -> str:
 
 def sentence(groups: pd.DataFrame) -> str:
     """Return the first and the last group by expected value."""
-    currency, interval = currency_of(groups), interval_of(groups)
+    currency = currency_of(groups)
     ranked = groups.sort_values("clv_mean", ascending=False)
     best, last = ranked.iloc[0], ranked.iloc[-1]
-    held = if_right(interval) if pd.isna(best["clv_lower_with_misfit"]) else possible(interval)
-    limits = shown_limits(best, "clv")
     return (
-        f"“{best['group']}” are expected to bring most, {money(best['clv_mean'], currency)} (total "
-        f"{span(limits)}; {held}), “{last['group']}” least, "
-        f"{money(last['clv_mean'], currency)}."
+        f"“{best['group']}” are expected to bring most, {money(best['clv_mean'], currency)} (likely "
+        f"{span(limits(best, 'clv'))}), “{last['group']}” least, {money(last['clv_mean'], currency)}."
     )

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 from clv.forecast.tiers import NEWCOMERS
 from clv.report.charts.canvas import blank_chart, colour_bar, colour_scale, new_chart
 from clv.report.figures.style import OBSERVED_RAMP
-from clv.rfm.segments import ACTIONS
+from clv.rfm.segments import WHO
 from clv.words import count, day, percent
 
 
@@ -16,8 +16,8 @@ def chart_migration(migration: pd.DataFrame, since: str | None) -> go.Figure:
         return blank_chart(title(migration, since))
     shares = 100 * migration.pivot(index="segment_before", columns="segment_now", values="share")
     customers = migration.pivot(index="segment_before", columns="segment_now", values="customers")
-    rows = [name for name in (*ACTIONS, NEWCOMERS) if name in shares.index]
-    columns = [name for name in ACTIONS if name in shares.columns]
+    rows = [name for name in (*WHO, NEWCOMERS) if name in shares.index]
+    columns = [name for name in WHO if name in shares.columns]
     shares, customers = (part.reindex(index=rows, columns=columns) for part in (shares, customers))
     figure = new_chart(
         title(migration, since),

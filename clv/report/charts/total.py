@@ -8,11 +8,11 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from clv.forecast.tables import shown_limits
+from clv.forecast.tables import limits
 from clv.report.charts.canvas import mark_at, new_chart
 from clv.report.figures.style import BAND, MODEL, QUIET, fade
 from clv.report.labels import currency_of, interval_of
-from clv.words import amount, futures, if_right, money, percent, possible, short_number
+from clv.words import futures, if_right, money, percent, possible, short_number, span
 
 BARS_IN_INTERVAL = 24
 
@@ -30,7 +30,7 @@ def chart_total(draws: pd.DataFrame, groups: pd.DataFrame) -> go.Figure:
     base, currency, interval = groups.iloc[0], currency_of(groups), interval_of(groups)
     tested = bool(pd.notna(base["clv_lower_with_misfit"]))
     suffix, held = ("_with_misfit", possible(interval)) if tested else ("", futures(interval))
-    mean, lower, upper = (float(base[name]) for name in ("clv_mean", f"clv_lower{suffix}", f"clv_upper{suffix}"))
+    mean, lower, upper = (float(base[name]) for name in ("clv_mean", "clv_lower", "clv_upper"))
     edges, shares = _histogram(draws[f"value{suffix}"].to_numpy(), lower, upper)
     figure = new_chart(
         title(groups),
@@ -53,13 +53,12 @@ def chart_total(draws: pd.DataFrame, groups: pd.DataFrame) -> go.Figure:
         )
     if tested:
         figure.add_scatter(
-            x=[base["clv_lower"], base["clv_upper"]],
+            x=[base["clv_lower_if_model_right"], base["clv_upper_if_model_right"]],
             y=[-0.02 * shares.max()] * 2,
             mode="lines",
             line={"color": MODEL, "width": 5},
             name=if_right(interval),
-            hovertemplate=f"{if_right(interval)}: {short_number(base['clv_lower'])} to "
-            f"{short_number(base['clv_upper'])} {currency}<extra></extra>",
+            hoverinfo="skip",
         )
     mark_at(figure, mean, f"expected: {short_number(mean)} {currency}")
     figure.update_layout(bargap=0.04)
@@ -68,26 +67,21 @@ def chart_total(draws: pd.DataFrame, groups: pd.DataFrame) -> go.Figure:
 
 def title(groups: pd.DataFrame) -> str:
     """Say what everybody together will bring."""
-    limits, currency = shown_limits(groups.iloc[0], "clv"), currency_of(groups)
     return (
-        f"All customers together will bring {amount(limits['lower'])} to {money(limits['upper'], currency)} with "
-        f"{percent(interval_of(groups))} probability"
+        f"All customers together will bring {span(limits(groups.iloc[0], 'clv'))}\N{NO-BREAK SPACE}"
+        f"{currency_of(groups)} with {percent(interval_of(groups))} probability"
     )
 
 
 def sentence(groups: pd.DataFrame) -> str:
     """Return what all customers together may bring."""
     base, currency, interval = groups.iloc[0], currency_of(groups), interval_of(groups)
-    expected = f"{money(base['clv_mean'], currency)} are expected from all customers together; the total will be"
-    own = f"{_range(base)}\N{NO-BREAK SPACE}{currency} ({if_right(interval)})"
-    if pd.isna(base["clv_lower_with_misfit"]):
-        return f"{expected} {own}."
-    wider = f"{_range(base, '_with_misfit')}\N{NO-BREAK SPACE}{currency} ({possible(interval)})"
-    return f"{expected} {wider} or {own}."
-
-
-def _range(row: pd.Series, suffix: str = "") -> str:
-    return f"{amount(row[f'clv_lower{suffix}'])} to {amount(row[f'clv_upper{suffix}'])}"
+    tested = pd.notna(base["clv_lower_with_misfit"])
+    return (
+        f"{money(base['clv_mean'], currency)} are expected from all customers together; the total will be "
+        f"{span(limits(base, 'clv'))}\N{NO-BREAK SPACE}{currency} "
+        f"({possible(interval) if tested else if_right(interval)})."
+    )
 
 
 def _histogram(values: NDArray[np.float64], lower: float, upper: float) -> tuple[NDArray[Any], NDArray[Any]]:

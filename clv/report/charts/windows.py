@@ -5,12 +5,11 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from clv.report.charts.canvas import blank_chart, mark_at, new_chart
-from clv.report.figures.style import MODEL, OBSERVED
+from clv.report.figures.style import BAND, OBSERVED
 from clv.report.labels import interval_of
-from clv.words import if_right, percent, possible
+from clv.words import level, percent
 
-# The limits that readers are shown, by what was known at each origin, and those of the model alone.
-_SHOWN, _OWN = ["lower_with_misfit", "upper_with_misfit"], ["lower", "upper"]
+_SHOWN = ["lower_with_misfit", "upper_with_misfit"]  # by what was known at each origin
 
 
 def chart_windows(windows: pd.DataFrame) -> go.Figure:
@@ -29,17 +28,15 @@ def chart_windows(windows: pd.DataFrame) -> go.Figure:
         f"{row.horizon_weeks} weeks to {row.origin + pd.Timedelta(weeks=row.horizon_weeks):%d %b %Y}"
         for row in rows.itertuples()
     ]
-    share = 100 * rows[[*_SHOWN, *_OWN, "actual"]].div(rows["forecast"], axis="index")
-    level = interval_of(windows)
-    for limits, width, name in ((_SHOWN, 2, possible(level)), (_OWN, 6, if_right(level))):
-        figure.add_scatter(
-            y=np.repeat(names, 3),
-            x=np.column_stack([share[limits], np.full(len(rows), np.nan)]).ravel(),
-            mode="lines",
-            line={"color": MODEL, "width": width},
-            name=name,
-            hoverinfo="skip",
-        )
+    share = 100 * rows[[*_SHOWN, "actual"]].div(rows["forecast"], axis="index")
+    figure.add_scatter(
+        y=np.repeat(names, 3),
+        x=np.column_stack([share[_SHOWN], np.full(len(rows), np.nan)]).ravel(),
+        mode="lines",
+        line={"color": BAND, "width": 9},
+        name=f"{level(interval_of(windows))} range, by what was known then",
+        hoverinfo="skip",
+    )
     figure.add_scatter(
         y=names,
         x=share["actual"],
@@ -61,15 +58,14 @@ def title(windows: pd.DataFrame) -> str:
         return "No past window to test on"
     inside = rows["actual"].between(*(rows[limit] for limit in _SHOWN)).groupby(rows["horizon_weeks"])
     parts = [f"{held.sum()} of {len(held)} ({weeks} weeks)" for weeks, held in inside]
-    return f"Past totals inside the interval, by what was known before: {', '.join(parts)}"
+    return f"Past totals inside their range: {', '.join(parts)}"
 
 
 def sentence(rows: pd.DataFrame) -> str:
     """Return how far past windows were off; `rows` are those of one outcome of table WINDOWS."""
     share = rows["actual"] / rows["forecast"]
-    shown, own = (rows["actual"].between(rows[low], rows[high]).sum() for low, high in (_SHOWN, _OWN))
+    shown = rows["actual"].between(*(rows[limit] for limit in _SHOWN)).sum()
     return (
         f"What came lay between {percent(share.min())} and {percent(share.max())} of the forecast, in {shown} of "
-        f"{len(rows)} windows inside the interval that allows for errors known by then, in {own} inside the one that "
-        "holds if the model is right."
+        f"{len(rows)} windows inside the range that allows for errors known by then."
     )

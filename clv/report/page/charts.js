@@ -6,13 +6,29 @@
   library.textContent = await new Response(unpacked).text();
   document.head.append(library);
 
+  const choice = (views, place) => {
+    const label = document.createElement("label"), select = document.createElement("select");
+    label.className = "views";
+    label.append("Show ", select);
+    for (const [number, view] of views.entries()) select.add(new Option(view.name, number));
+    select.addEventListener("change", () => {
+      const chosen = Number(select.value);
+      const visible = views.flatMap((view, number) => Array(view.traces).fill(number === chosen));
+      Plotly.update(place, { visible }, { "yaxis.title.text": views[chosen].y });
+    });
+    return label;
+  };
+
   const drawn = [];
   for (const chart of document.querySelectorAll("figure.chart")) {
     const { data, layout } = JSON.parse(chart.querySelector("script").textContent);
     const [place, save, title] = [".plot", ".save", ".title"].map((name) => chart.querySelector(name));
-    chart.querySelector(".fallback").remove();
+    place.style.minHeight = `${place.dataset.height}px`;
     // The page writes the title above the chart.
     await Plotly.newPlot(place, data, { ...layout, title: undefined }, { responsive: true, displayModeBar: false });
+    chart.classList.toggle("heat", data.some((trace) => trace.type === "heatmap"));
+    chart.closest("details")?.addEventListener("toggle", () => Plotly.Plots.resize(place));
+    if (layout.meta?.views) place.before(choice(layout.meta.views, place));
     drawn.push({ place, height: layout.height, named: layout.yaxis?.type === "category" });
     save.hidden = data.length === 0;
     save.addEventListener("click", () => Plotly.downloadImage(

@@ -21,10 +21,14 @@ from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbformat import NotebookNode
 
+from clv.report.page.chart_table import as_csv, as_html, chart_table
+
 PLOTLY = "application/vnd.plotly.v1+json"
 DOWNLOADS = "application/vnd.clv.downloads+json"  # name and text of each file
 MEDIA_TYPES = {"csv": "text/csv", "json": "application/json"}
 FOR_AUTHORS = "for-authors"  # tag of text that a page without code leaves out
+FOLDED = "folded: "  # begins the tag of a cell that a page without code hides behind a line, the rest of the tag
+BUNDLE = "plotly-cartesian.min.js.gz"  # of the release that plotly.py carries whole: bars, lines, heat maps
 IMAGES = ("image/svg+xml", "image/png", "image/jpeg")
 SAFE_TAGS = [
     *("a", "abbr", "b", "blockquote", "br", "code", "details", "div", "em", "i", "mark", "p", "pre", "s", "small"),
@@ -32,9 +36,12 @@ SAFE_TAGS = [
     *("dl", "dt", "dd", "ol", "ul", "li"),
     *("table", "caption", "colgroup", "col", "thead", "tbody", "tfoot", "tr", "th", "td"),
 ]
-SAFE_ATTRIBUTES = {"*": ["class", "style", "title"], "a": ["href"], "td": ["colspan", "rowspan"]} | {
-    "th": ["colspan", "rowspan", "scope"]
-}
+SAFE_ATTRIBUTES = {
+    "*": ["class", "style", "title"],
+    "a": ["href"],
+    "details": ["open"],
+    "td": ["colspan", "rowspan"],
+} | {"th": ["colspan", "rowspan", "scope"]}
 _BLANK = r"(?:&nbsp;|\xa0)?"  # pandas' corner above the row numbers
 SAFE_STYLES = ["background-color", "color", "font-weight", "text-align", "white-space", "width"]
 
@@ -99,7 +106,9 @@ def _pieces(notebook: NotebookNode, page: Page, show_code: bool) -> Iterator[dic
         elif cell.cell_type == "code" and cell.source.strip() and not (injected and "parameters" in cell_tags):
             # Highlight2HTML escapes everything it colours.
             code = _reachable(Highlight2HTML(pygments_lexer="python3")(cell.source))
-            yield {"code": code, "outputs": [_output(output, page) for output in cell.outputs]}
+            outputs = [_output(output, page) for output in cell.outputs]
+            folded = next((tag.removeprefix(FOLDED) for tag in sorted(cell_tags) if tag.startswith(FOLDED)), "")
+            yield {"code": code, "outputs": outputs, "folded": "" if show_code else folded}
 
 
 def _output(output: NotebookNode, page: Page) -> Mapping[str, Any]:
@@ -118,17 +127,10 @@ def _output(output: NotebookNode, page: Page) -> Mapping[str, Any]:
     if "text/html" in data and _is_simple(data["text/html"]):
         return {"kind": "html", "html": _clean(data["text/html"], page)}
     if "text/markdown" in data:
-        return _text(data["text/markdown"], output.metadata.get("text/markdown", {}).get("folded"), page)
+        return {"kind": "html", "html": _markdown(data["text/markdown"], page)}
     if "text/latex" in data:
         return {"kind": "html", "html": _math(data["text/latex"].strip().strip("$"), display="block")}
     return {"kind": "plain", "text": strip_ansi(data.get("text/plain", ""))}
-
-
-def _text(source: str, folded_behind: str | None, page: Page) -> Mapping[str, Any]:
-    text = _markdown(source, page)
-    if folded_behind and text:
-        text = Markup("<details><summary>{}</summary>{}</details>").format(folded_behind, text)
-    return {"kind": "html", "html": text}
 
 
 def _chart(figure: Mapping[str, Any], page: Page) -> Mapping[str, Any]:
@@ -137,11 +139,14 @@ def _chart(figure: Mapping[str, Any], page: Page) -> Mapping[str, Any]:
     title = layout.get("title", {})
     name = (title.get("text") if isinstance(title, Mapping) else title) or f"Chart: {page.last_heading}"
     drawn = {"data": figure.get("data", []), "layout": layout}
+    header, rows = chart_table(drawn)
     return {
         "kind": "chart",
         "title": _plain(name),
         "summary": layout.get("meta", {}).get("alt", ""),
         "height": int(layout.get("height") or 450),
+        "table": Markup(_tables(as_html(header, rows, _plain(name)), page)) if rows else "",
+        "csv": _download("chart.csv", as_csv(header, rows))["address"] if rows else "",
         # Inside a script element only these characters could end it.
         "json": Markup(json.dumps(drawn).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")),
     }
@@ -288,10 +293,9 @@ def _hash(script: str) -> str:
 
 @cache
 def _plotly() -> str:
-    # The library file is read, not imported: the page's version is always that of the installed plotly.
-    return (files("plotly") / "package_data" / "plotly.min.js").read_text(encoding="utf-8")
+    return gzip.decompress((files("clv.report.page") / BUNDLE).read_bytes()).decode()
 
 
 @cache
 def _packed_plotly() -> str:
-    return base64.b64encode(gzip.compress(_plotly().encode(), 9, mtime=0)).decode()
+    return base64.b64encode((files("clv.report.page") / BUNDLE).read_bytes()).decode()

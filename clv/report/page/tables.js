@@ -48,7 +48,7 @@ const filterable = (table) => {
   });
 };
 
-for (const table of document.querySelectorAll(".table table")) {
+for (const table of document.querySelectorAll(".table:not(.data .table) table")) {
   const plain = table.tHead?.rows.length === 1 && table.tBodies[0]?.rows.length > 1 && !table.querySelector("[colspan], [rowspan]");
   if (plain) sortable(table);
   if (plain && table.tBodies[0].rows.length > LONG) filterable(table);

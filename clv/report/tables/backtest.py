@@ -59,7 +59,7 @@ def tested_segments_table(groups: pd.DataFrame) -> Words:
             {
                 "Customers": rows["customers"].map(count),
                 f"Value forecast ({currency_of(groups)})": rows["value_forecast_with_misfit"].map(amount),
-                f"Total: {level}, allowing for errors known by then": ranges(lower, upper),
+                f"{level} range": ranges(lower, upper),
                 "Came": rows["value_actual"].map(amount),
                 "Inside": inside.map({True: "yes", False: "no"}),
             }

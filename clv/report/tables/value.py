@@ -1,27 +1,31 @@
 """Tables of value: groups, tiers, moves, the best customers, whom to watch, what was paid to win them."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
+from clv.backtest.misfit import FEWEST_CUSTOMERS
 from clv.decisions.acquisition import CONFIDENCE
-from clv.forecast.tiers import of_grouping, tier_certainty
+from clv.forecast.tiers import LIKELY_LEFT, of_grouping, tier_certainty
+from clv.report.key_figures import Figures
 from clv.report.labels import currency_of, interval_of
 from clv.report.markup import Words, ranges
-from clv.words import NBSP, amount, count, percent, probability
+from clv.rfm.segments import typical
+from clv.words import NBSP, amount, count, money, percent, probability, weeks
+
+_MUCH, _LITTLE = 0.1, 0.01  # of all value
 
 
 def groups_table(groups: pd.DataFrame) -> Words:
     """Return groups as people read them: formatted text, one row per group."""
     currency, interval = currency_of(groups), interval_of(groups)
-    own = ranges(groups["clv_lower"], groups["clv_upper"])
-    wider = ranges(groups["clv_lower_with_misfit"], groups["clv_upper_with_misfit"])
-    level, tested = percent(interval), bool(groups["clv_lower_with_misfit"].notna().any())
     return (
         Words(
             {
                 "Customers": groups["customers"].map(count),
                 f"Expected value ({currency})": groups["clv_mean"].map(amount),
-                **({f"Total: {level}, allowing for past errors": wider} if tested else {}),
-                f"Total: {level} if the model is right": own,
+                f"{percent(interval)} range": _ranges(groups),
                 "Share of value": groups["share_of_value"].map(percent),
                 f"Per customer ({currency})": groups["clv_per_customer"].map(amount),
                 "Will buy": groups["mean_p_purchase"].map(percent),
@@ -30,6 +34,57 @@ def groups_table(groups: pd.DataFrame) -> Words:
         .set_axis(groups["group"].rename("Group"), axis="index")
         .captioned("Segments: what each will bring")
     )
+
+
+def _ranges(groups: pd.DataFrame) -> list[str]:
+    """Return the range of each group; of so few customers as no test speaks of, none is better than `0 to 0`."""
+    told = zip(groups["customers"], ranges(groups["clv_lower"], groups["clv_upper"]), strict=True)
+    return ["too few to tell" if customers < FEWEST_CUSTOMERS else limits for customers, limits in told]
+
+
+def segments_table(groups: pd.DataFrame, customers: pd.DataFrame, figures: Figures) -> Words:
+    """Return the segments as people read them: who they are, what they will bring, and what follows from that.
+
+    Parameters
+    ----------
+    groups, customers
+        The segments' rows of table SEGMENTS, in the order of the rows, and table CUSTOMERS.
+    """
+    table = groups_table(groups).captioned("Segments: who they are, what they will bring")
+    behaviour, campaign = typical(customers), figures["campaign"]
+    table.insert(0, "Bought", [_behaviour(behaviour.loc[name]) for name in groups["group"]])
+    table["Still customers"] = [_still(row) for _, row in groups.iterrows()]
+    planned = {row["segment"]: row for row in campaign["segments"]} if campaign else {}
+    table["What follows"] = [
+        _contacts(planned.get(row["group"]), figures["currency"]) if campaign else _follows(row)
+        for _, row in groups.iterrows()
+    ]
+    return table
+
+
+def _behaviour(row: pd.Series) -> str:
+    silent = f"{weeks(round(row['weeks_silent']))} ago".replace(" ", NBSP)
+    return f"{'once' if row['purchases'] == 1 else f'{row["purchases"]:.0f} times'}, {silent}"
+
+
+def _still(row: pd.Series) -> str:
+    """Return the mean P(alive) of those who came back; of the others one purchase says little."""
+    return percent(row["mean_p_alive_repeat"]) if row["repeat_customers"] else ""
+
+
+def _contacts(planned: Mapping[str, Any] | None, currency: str) -> str:
+    if planned is None:
+        return "contact nobody"
+    return f"contact {count(planned['contacts'])}: {money(planned['expected_net_gain'], currency)} after the cost"
+
+
+def _follows(row: pd.Series) -> str:
+    """Return what a segment's figures, never its name, say; nothing where they say nothing."""
+    if row["share_of_value"] >= _MUCH:
+        return f"look after them: {percent(row['share_of_value'])} of the value"
+    if row["repeat_customers"] and row["mean_p_alive_repeat"] < LIKELY_LEFT:
+        return f"most have left; {amount(row['clv_mean'])} may still come"
+    return "next to nothing will come" if row["share_of_value"] < _LITTLE else ""
 
 
 def tiers_table(groups: pd.DataFrame, customers: pd.DataFrame) -> Words:

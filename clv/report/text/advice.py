@@ -10,7 +10,7 @@ from IPython.display import Markdown
 
 from clv.decisions.contacts import LOWEST_P_ALIVE, RANDOM, TOP_SPENDERS
 from clv.decisions.uplift import RATE, SURVIVAL, WIN_BACK
-from clv.forecast.tables import shown_limits
+from clv.forecast.tables import limits as limits_of
 from clv.report import display
 from clv.report.charts.campaign import chart_campaign
 from clv.report.charts.effects import chart_effects
@@ -59,29 +59,11 @@ def where_to_begin(figures: Figures, groups: pd.DataFrame) -> str:
     if campaign:
         return _nobody(figures, campaign)
     first = groups.loc[groups["clv_mean"].idxmax()]
-    limits = span(shown_limits(first, "clv"))
+    limits = span(limits_of(first, "clv"))
     return (
         f"Most is at stake with **{first['group']}**: {money(first['clv_mean'], currency)} ({limits}), "
         f"{percent(first['share_of_value'])} of all value. How much of it an action would change, no log of purchases "
         "can say: begin there, with a part of them chosen by chance."
-    )
-
-
-def in_short(figures: Figures) -> str:
-    """Return what the campaign is expected to earn, as one sentence for the bottom line."""
-    found, currency = figures["campaign"], figures["currency"]
-    if not found["contacts"]:
-        return _nobody(figures, found)
-    limits, chance, _ = _uncertainty(found)
-    profit = f"**{money(found['profit']['mean'], currency)}**"
-    earned, doubt = (
-        (f"earn {profit}", f"a loss with a probability of {probability(chance)}")
-        if figures["gross_margin"] != 1.0
-        else (f"bring {profit} more revenue than it costs", f"at a margin below {_least(found)} it loses")
-    )
-    return (
-        f"Contacting {count(found['contacts'])} customers for {money(found['cost'], currency)} is expected to {earned} "
-        f"({span(limits)}; {doubt}), given what is assumed of a contact's effect."
     )
 
 

@@ -1,134 +1,258 @@
-"""Numbers to words: findings, warnings, chart titles, report.md.
+"""The first screen in words: what the base will bring, the next quarter beside the last, what to read first.
 
-Every number in prose comes from the key figures or a finished table; nothing here estimates anything.
+Every number in prose comes from the key figures; nothing here estimates anything.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
 
-import pandas as pd
-
+from clv.backtest.verdicts import INDEPENDENCE_WARN, REFUTED
 from clv.checks.gate import PASS
-from clv.forecast import tables
 from clv.report.key_figures import Figures
-from clv.report.text import advice, trust
-from clv.words import NBSP, amount, count, day, money, percent, weeks
+from clv.report.text.backtests import inside_shown
+from clv.report.text.windows import of_few
+from clv.words import NBSP, count, day, money, more_or_less, percent, span, weeks
+
+MOST_CAUTIONS = 2  # that stand before everything else; the others are told where trust is
+_QUARTER_WEEKS = 13
+_ALIKE = 0.03  # two quarters closer than that need no word
+_IN_MONTHS = {13: "3 months", 26: "6 months", 39: "9 months", 52: "12 months", 104: "24 months"}
+
+# What a check that warns means to a reader who knows nothing of posteriors.
+_PLAINLY = {
+    "prior sensitivity": "What was assumed before any data carries weight here: these data alone would say less surely "
+    "how often customers buy or what they spend.",
+}
 
 
-def bottom_line(figures: Figures, groups: pd.DataFrame) -> str:
-    """Return the report's first five sentences as a Markdown list."""
-    sentences = (
-        _total(figures),
-        _purchases(figures),
-        _where_the_value_is(figures, groups),
-        advice.in_short(figures) if figures["campaign"] else _slipping(figures),
-        trust.in_short(figures),
+@dataclass(frozen=True)
+class Caution:
+    """What a reader must know before using a number: how much money it is about, and one sentence of it."""
+
+    money: float
+    sentence: str
+    comes_first: bool = False
+
+
+def title(figures: Figures) -> str:
+    """Return the report's one sentence."""
+    what = "" if figures["value_is"] == "revenue" else " of margin"
+    return (
+        f"Our {count(figures['n_customers'])} customers will bring about "
+        f"{money(figures['total_clv']['mean'], figures['currency'])}{what} in the next {ahead(figures)}"
     )
-    return "\n".join(f"- {sentence}" for sentence in sentences)
 
 
-def _total(figures: Figures) -> str:
-    """Return the total with both intervals, each by its name; without a backtest there is only the model's own."""
-    total, currency, rate = figures["total_clv"], figures["currency"], figures["discount_rate_annual"]
-    own = f"{_range(total, amount)}{NBSP}{currency} if the model is right"
-    wider = total["with_misfit"]
-    allowing = (
-        f"**{_range(wider, amount)}{NBSP}{currency}**, allowing for a model as wrong as it was before; "
-        if wider
+def ahead(figures: Figures) -> str:
+    """Return how far the report looks, in months where it is as many."""
+    return _IN_MONTHS.get(figures["horizon_weeks"], weeks(figures["horizon_weeks"]))
+
+
+def cover(figures: Figures) -> str:
+    """Return the title and the line that says what it is about, as Markdown."""
+    rate = figures["discount_rate_annual"]
+    discounting = f", discounted at {percent(rate)} a year" if rate else ""
+    return (
+        f"# {title(figures)}\n\n"
+        f"{figures['source']} · as of {day(figures['as_of'])} · {figures['value_is']}{discounting}"
+        f" · {count(figures['n_transactions'])} purchases since {day(figures['first_purchase'])}"
+    )
+
+
+def read_first(figures: Figures) -> str:
+    """Return the largest warnings as a box, as Markdown; nothing where there are none."""
+    found = cautions(figures)[:MOST_CAUTIONS]
+    lines = [f"> **Read this first.** {found[0].sentence}"] if found else []
+    return "\n>\n".join([*lines, *(f"> {caution.sentence}" for caution in found[1:])])
+
+
+def further_cautions(figures: Figures) -> str:
+    """Return the warnings that the first screen has no room for, as a Markdown list."""
+    return "\n".join(f"- {caution.sentence}" for caution in cautions(figures)[MOST_CAUTIONS:])
+
+
+def cautions(figures: Figures) -> list[Caution]:
+    """Return every caution once: first those on where the forecast starts, then the largest."""
+    found = {caution.sentence: caution for caution in _cautions(figures)}
+    return sorted(found.values(), key=lambda caution: (not caution.comes_first, -caution.money))
+
+
+def _cautions(figures: Figures) -> Iterator[Caution]:
+    yield from _starts_higher(figures)
+    test, currency = figures["backtest"], figures["currency"]
+    if test is None:
+        yield Caution(
+            figures["total_clv"]["mean"],
+            f"Nobody knows how wrong this forecast is: {money(figures['total_clv']['mean'], currency)} have never been "
+            "tested against what came. State a calibration_end.",
+        )
+        return
+    yield from _turned(figures, test)
+    value = test["value"]
+    if not inside_shown(value):
+        yield Caution(
+            abs(value["actual"] - value["forecast"]["mean"]),
+            f"In the {weeks(test['horizon_weeks'])} tested, {money(value['actual'], currency)} came where "
+            f"{money(value['forecast']['mean'], currency)} were forecast, outside the range that was shown.",
+        )
+    better = [rule for rule in test["better_without_a_model"] if rule["measure"] == "total"]
+    for rule in better:
+        unit = f"{NBSP}{currency}" if rule["outcome"] == "value" else " purchases"
+        each = 1.0 if rule["outcome"] == "value" else value["actual"] / max(test["purchases"]["actual"], 1)
+        yield Caution(
+            each * (rule["forecast"] - rule["naive"]),
+            f"In the test, assuming {rule['rule']} missed the total {rule['outcome']} by {rule['naive']:,.0f}{unit}, "
+            f"this forecast by {rule['forecast']:,.0f}{unit}.",
+        )
+    yield from _of_checks(figures)
+
+
+def _starts_higher(figures: Figures) -> Iterator[Caution]:
+    """Warn of a base that can only shrink and yet is expected to bring more than it did."""
+    quarter, currency = figures["next_quarter"], figures["currency"]
+    if quarter and quarter["revenue"] > (1 + _ALIKE) * quarter["last_revenue"] > 0:
+        yield Caution(
+            quarter["revenue"] - quarter["last_revenue"],
+            f"The forecast starts {percent(quarter['revenue'] / quarter['last_revenue'] - 1)} above the last quarter: "
+            f"{money(quarter['revenue'], currency)} in {quarter_words(quarter)} after "
+            f"{money(quarter['last_revenue'], currency)}, from a base that nobody new joins.",
+            comes_first=True,
+        )
+
+
+def _turned(figures: Figures, test: Figures) -> Iterator[Caution]:
+    """Warn where the latest window fell on the other side of its forecast than the test at the calibration end."""
+    main, currency = test["value"], figures["currency"]
+    latest = min(figures["latest_windows"], key=lambda row: row["horizon_weeks"], default=None)
+    if latest is None or not main["forecast"]["mean"] or not latest["forecast"]:
+        return
+    off = latest["actual"] - latest["forecast"]
+    if off * (main["actual"] - main["forecast"]["mean"]) < 0 and abs(off) > _ALIKE * latest["forecast"]:
+        yield Caution(
+            abs(off),
+            f"The {weeks(test['horizon_weeks'])} tested from {day(test['origin'])} brought "
+            f"{more_or_less(main['actual'], main['forecast']['mean'])} than forecast, the last "
+            f"{weeks(latest['horizon_weeks'])} {more_or_less(latest['actual'], latest['forecast'])}: "
+            f"{money(latest['actual'], currency)} for {money(latest['forecast'], currency)}.",
+            comes_first=True,
+        )
+
+
+def _of_checks(figures: Figures) -> Iterator[Caution]:
+    """Say what the checks that warn mean in money; a missed backtest was told above, by the range that is shown."""
+    total, currency = figures["total_clv"]["mean"], figures["currency"]
+    once = total * figures["share_of_value_one_time_buyers"]
+    for check in figures["gate"]["checks"]:
+        if check["verdict"] == PASS or check["name"] == "backtest":
+            continue
+        if check["name"] == "one-time buyers":
+            yield Caution(
+                once,
+                f"{money(once, currency)}, {percent(once / total)} of the value, is expected of customers who bought "
+                "once, of whom the model knows little.",
+            )
+        elif check["name"] == "independence":
+            if abs(check["figure"]) <= INDEPENDENCE_WARN or REFUTED in check["sentence"]:
+                continue  # no money is at stake, or the same paragraph withdraws it
+            wrongly = once * abs(1 - 1 / (1 + check["figure"]))
+            yield Caution(
+                wrongly,
+                f"What customers who bought once are expected to bring, {money(once, currency)}, may be "
+                f"{money(wrongly, currency)} too {'high' if check['figure'] > 0 else 'low'}: spend and frequency go "
+                "together here, which the model ignores.",
+            )
+        else:
+            technical = f"A technical check warns ({check['name']}): see “What was checked” below."
+            yield Caution(0.0, _PLAINLY.get(check["name"], technical))
+
+
+def tiles(figures: Figures) -> list[tuple[str, str, str]]:
+    """Return the four figures of the first screen: label, figure, what to know of it."""
+    total, currency = figures["total_clv"], figures["currency"]
+    limits = f"{span(total)}{NBSP}{currency}".replace(" ", NBSP)
+    sure = f"with {percent(figures['interval'])} probability" if total["with_misfit"] else "if the model is right"
+    return [
+        (f"Next {ahead(figures)}", money(total["mean"], currency), f"likely {limits} {sure}"),
+        _next_quarter(figures),
+        _sits_with(figures),
+        ("Trust", *verdict(figures)),
+    ]
+
+
+def _next_quarter(figures: Figures) -> tuple[str, str, str]:
+    quarter, currency = figures["next_quarter"], figures["currency"]
+    if quarter is None:
+        bought = figures["expected_purchases"]
+        return "Purchases", count(bought["mean"]), f"likely {count(bought['lower'])} to {count(bought['upper'])}"
+    before = f"{money(quarter['last_revenue'], currency)} came in the last quarter" if quarter["last_revenue"] else ""
+    if quarter["last_revenue_of_new"]:
+        before += f", {percent(quarter['last_revenue_of_new'] / quarter['last_revenue'])} of it from new customers"
+    row = next((row for row in _horizons(figures) if row["horizon_weeks"] == _QUARTER_WEEKS), None)
+    past = ""
+    if row:
+        low, high = (percent(1 + row["value"]["off"][end]) for end in ("lowest", "highest"))
+        past = (
+            f"forecasts like this came in at {low} to {high}" if row["n_windows"] > 1 else f"the last came in at {low}"
+        )
+    words = "; ".join(filter(None, [before, past])) or f"likely {span(quarter)}"
+    return f"Revenue, {quarter_words(quarter)}", money(quarter["revenue"], currency), words
+
+
+def _sits_with(figures: Figures) -> tuple[str, str, str]:
+    watched, currency = figures["watch"], figures["currency"]
+    slipping = (
+        f"; {count(watched['customers'])} valuable ones may be slipping ({money(watched['clv_mean'], currency)})"
+        if watched["customers"]
         else ""
     )
-    spent = figures["revenue_before"]
-    before = (
-        f", after a revenue of {money(spent, currency)} in as many weeks before, first orders included"
-        if spent is not None
-        else ""
-    )
-    discounting = f" (later money discounted at {percent(rate)} a year)" if rate else ""
     return (
-        f"The {count(figures['n_customers'])} customers known on {day(figures['as_of'])} are expected to bring "
-        f"**{money(total['mean'], currency)}** of {figures['value_is']} over the next "
-        f"{weeks(figures['horizon_weeks'])}{discounting}{before}: with {percent(figures['interval'])} probability "
-        f"{allowing}{own}."
+        "Sits with",
+        percent(0.10),
+        f"of the customers, who hold {percent(figures['share_of_value_top_decile'])} of it{slipping}",
     )
 
 
-def _purchases(figures: Figures) -> str:
-    purchases = figures["expected_purchases"]
-    return (
-        f"**{percent(figures['share_buying'])}** of them are expected to buy at all; together they will make about "
-        f"{count(purchases['mean'])} purchases ({_range(purchases['with_misfit'] or purchases, count)})."
+def verdict(figures: Figures) -> tuple[str, str]:
+    """Return how far to trust the forecast: in two or three words, and why."""
+    test = figures["backtest"]
+    if test is None:
+        return "Not tested", "no months were held out, so nobody knows how wrong it is"
+    value, rows = test["value"], _horizons(figures)
+    held, number = sum(row["value"]["inside_with_misfit"] for row in rows), sum(row["n_windows"] for row in rows)
+    missed = any(
+        of_few(row["value"]["inside_with_misfit"], row["n_windows"], figures["interval"]) == "missed" for row in rows
     )
+    fine = inside_shown(value) and not missed and not any(caution.comes_first for caution in cautions(figures))
+    latest = min(figures["latest_windows"], key=lambda row: row["horizon_weeks"], default=None)
+    said = [f"{held} of {number} past forecasts inside their range"] if number else []
+    if latest:
+        said.append(
+            f"the last {weeks(latest['horizon_weeks'])} brought "
+            f"{more_or_less(latest['actual'], latest['forecast'])} than forecast"
+        )
+    elif value["forecast"]["mean"]:
+        said.append(f"the test brought {more_or_less(value['actual'], value['forecast']['mean'])} than forecast")
+    return "Held so far" if fine else "Use with care", "; ".join(said)
 
 
-def _where_the_value_is(figures: Figures, groups: pd.DataFrame) -> str:
-    named, currency = groups[groups["grouping"] == "rfm_segment"], figures["currency"]
-    best = named.loc[named["clv_mean"].idxmax()]
-    limits = tables.shown_limits(best, "clv")
-    return (
-        f"The best tenth of the customers are expected to hold **{percent(figures['share_of_value_top_decile'])}** of "
-        f"that value{_tested_tenth(figures)}; most is at stake with *{best['group']}*: {count(best['customers'])} "
-        f"customers will bring "
-        f"{money(best['clv_mean'], currency)} ({_range(limits, amount)}), {percent(best['share_of_value'])} of it all."
-    )
+def _horizons(figures: Figures) -> list[dict[str, Any]]:
+    return figures["backtest"]["horizons"] if figures["backtest"] else []
 
 
-def _slipping(figures: Figures) -> str:
-    slipping, currency = figures["slipping"], figures["currency"]
-    return (
-        f"{count(slipping['customers'])} repeat customers have more likely left than not: they bought for "
-        f"{money(slipping['revenue'], currency)} so far, and {money(slipping['clv_mean'], currency)} of "
-        f"{figures['value_is']} is still expected from them{_tested_slipping(figures)}."
-    )
-
-
-def _tested_tenth(figures: Figures) -> str:
-    """Return how the same claim did in the backtest, in brackets; nothing without one."""
-    best = figures["backtest"]["ranking"] if figures["backtest"] else None
-    if best is None or best["best_tenth"]["forecast"] is None:
-        return ""
-    return (
-        f" (in the backtest {percent(best['best_tenth_expected'])} were expected and "
-        f"{percent(best['best_tenth']['forecast'])} came; the top past spenders brought "
-        f"{percent(best['best_tenth']['past_spend'])})"
-    )
-
-
-def _tested_slipping(figures: Figures) -> str:
-    gone = figures["backtest"]["slipping"] if figures["backtest"] else {"customers": 0}
-    if not gone["customers"]:
-        return ""
-    currency = figures["currency"]
-    return (
-        f" (in the backtest {money(gone['forecast'], currency)} were expected of such customers and "
-        f"{money(gone['actual'], currency)} came)"
-    )
-
-
-def _range(limits: Mapping[str, float], written: Callable[[float], str]) -> str:
-    return f"{written(limits['lower'])} to {written(limits['upper'])}".replace(" ", NBSP)
-
-
-def banner(figures: Figures) -> str:
-    """Return the warnings a reader must see before any number, as Markdown; empty if there are none."""
-    lines = [check["sentence"] for check in figures["gate"]["checks"] if check["verdict"] != PASS]
-    return "\n>\n".join(f"> **Take care.** {line}" for line in lines)
+def quarter_words(quarter: Mapping[str, Any]) -> str:
+    """Return three months as Jul\N{EN DASH}Sep 1998."""
+    starts, ends = (date.fromisoformat(quarter[end]) for end in ("starts", "ends"))
+    first = f"{starts:%b}" if starts.year == ends.year else f"{starts:%b %Y}"
+    return f"{first}\N{WORD JOINER}\N{EN DASH}\N{WORD JOINER}{ends:%b %Y}".replace(" ", NBSP)
 
 
 def footer(figures: Figures | None, *, run: str, run_id: str, seed: int, versions: Mapping[str, str]) -> str:
     """Return the last line of the report's page, as text: by the run id `make verify` finds what it was made from."""
-    span = verdict = ""
+    span = checked = ""
     if figures:
         span = f"purchases from {day(figures['first_purchase'])} to {day(figures['as_of'])}; "
-        verdict = f"checks {figures['gate']['verdict']}; "
+        checked = f"checks {figures['gate']['verdict']}; tables of {figures['run_id']}; " if figures["run_id"] else ""
     libraries = ", ".join(f"{name} {number}" for name, number in versions.items())
-    return f"Run {run}, run id {run_id}; {span}seed {seed}; {verdict}{libraries}."
-
-
-def cover(figures: Figures) -> str:
-    """Return the line that says what the report is about."""
-    return (
-        f"As of **{day(figures['as_of'])}** · {count(figures['n_customers'])} customers, "
-        f"{count(figures['n_repeat_customers'])} of them with repeat purchases · {count(figures['n_transactions'])} "
-        f"purchases since {day(figures['first_purchase'])} worth {money(figures['revenue'], figures['currency'])} · "
-        f"looking {weeks(figures['horizon_weeks'])} ahead · value is {figures['value_is']} in {figures['currency']} · "
-        f"intervals hold with {percent(figures['interval'])} probability"
-    )
+    return f"Run {run}, run id {run_id}; {span}seed {seed}; {checked}{libraries}."

@@ -6,10 +6,8 @@ from clv.forecast.tiers import of_grouping
 from clv.report.key_figures import Figures
 from clv.report.tables.value import groups_table
 from clv.report.text import advice, trust
-from clv.report.text.cover import banner, bottom_line
+from clv.report.text.cover import cover, further_cautions, read_first, tiles
 from clv.report.text.log import left_out
-from clv.rfm.segments import ACTIONS
-from clv.words import day
 
 
 def markdown_report(figures: Figures, groups: pd.DataFrame, ledger: pd.DataFrame) -> str:
@@ -17,30 +15,25 @@ def markdown_report(figures: Figures, groups: pd.DataFrame, ledger: pd.DataFrame
     named = of_grouping(groups, "rfm_segment")
     tiers = of_grouping(groups, "value_tier")
     parts = [
-        f"# What our customers are worth, {day(figures['as_of'])}",
-        banner(figures),
-        bottom_line(figures, groups),
+        cover(figures),
+        "\n".join(f"- {label}: **{figure}**, {words}." for label, figure, words in tiles(figures)),
+        read_first(figures),
         "## Segments",
         _markdown_table(groups_table(named)),
         "## Value tiers",
         _markdown_table(groups_table(tiers)),
         "## What to do",
         advice.where_to_begin(figures, named),
-        _what_is_done(named),
         "## What to decide",
         advice.campaign_in_words(figures),
         advice.acquisition_in_words(figures),
         "## How far to trust it",
+        further_cautions(figures),
         trust.trust_in_words(figures),
         "## What was left out",
         left_out(ledger, figures["currency"], purchases=figures["n_transactions"]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _what_is_done(groups: pd.DataFrame) -> str:
-    actions = {name: ACTIONS[name] for name in groups["group"]}
-    return "\n".join(f"- **{name}**, {who}: {done}." for name, (who, done) in actions.items())
 
 
 def _markdown_table(table: pd.DataFrame) -> str:

@@ -13,35 +13,11 @@ from clv.report.text.backtests import (
     inside_shown,
     intervals_of_customers,
     without_a_model,
-    would_have_contained,
 )
-from clv.report.text.windows import intervals_of_groups, of_few, one_sided
-from clv.words import count, day, money, percent, weeks
+from clv.report.text.windows import intervals_of_groups, of_few
+from clv.words import count, day, money, percent, span, weeks
 
 LEAST_REFUNDS = 0.005  # of the last weeks' money, that are worth a sentence
-
-
-def in_short(figures: Figures) -> str:
-    """Return what the backtest found, as one sentence."""
-    test, currency = figures["backtest"], figures["currency"]
-    if test is None:
-        return "This forecast has **not** been tested on held-out data: the run has no calibration end."
-    purchases, value = test["purchases"], test["value"]
-    inside = {(True, True): "both inside", (False, False): "both **outside**"}
-    verdict = inside.get((purchases["inside"], value["inside"]), "one of them **outside**")
-    side, windows = one_sided(test), sum(row["n_windows"] for row in test["horizons"])
-    wider = (
-        f"; intervals of this report, by what was known then, {would_have_contained([purchases, value])}"
-        if purchases["with_misfit"]
-        else ""
-    )
-    always = f"; all {windows} past windows, which overlap, brought **{side}** value than forecast" if side else ""
-    return (
-        f"Tested on the {weeks(test['horizon_weeks'])} after {day(test['origin'])}: "
-        f"{count(purchases['forecast']['mean'])} purchases worth {money(value['forecast']['mean'], currency)} were "
-        f"forecast, {count(purchases['actual'])} worth {money(value['actual'], currency)} came, {verdict} the model's "
-        f"own {percent(figures['interval'])} interval{wider}{always}."
-    )
 
 
 def trust_in_words(figures: Figures) -> str:
@@ -72,12 +48,13 @@ def answers(figures: Figures) -> list[tuple[str, str, str]]:
         *(
             (
                 f"Were totals {weeks(row['horizon_weeks'])} ahead right before?",
-                f"the {level} interval, by what was known before, contained {row['value']['inside_with_misfit']} of "
-                f"{row['n_windows']}; the model's own {row['value']['inside']}",
+                f"the {level} range, by what was known before, contained {row['value']['inside_with_misfit']} of "
+                f"{row['n_windows']}",
                 of_few(row["value"]["inside_with_misfit"], row["n_windows"], figures["interval"]),
             )
             for row in test["horizons"]
         ),
+        *_latest(figures),
         *intervals_of_groups(test["groupings"]["value"], figures["interval"]),
         *intervals_of_customers(value, figures["interval"]),
     ]
@@ -98,7 +75,25 @@ def answers(figures: Figures) -> list[tuple[str, str, str]]:
         *found,
         ("Does it beat having no model?", errors, better(rivals, score)),
         ("Did a rule without a model do better?", rules or "none that was tried", "yes" if rules else "no"),
+        ("How sure were it if the model were right?", _if_right(figures), "too sure"),
     ]
+
+
+def _latest(figures: Figures) -> list[tuple[str, str, str]]:
+    """Return how the latest windows went: a reader of a forecast begins where it begins."""
+    return [
+        (
+            f"Were the last {weeks(row['horizon_weeks'])} as forecast?",
+            f"{money(row['forecast'], figures['currency'])} forecast, {money(row['actual'], figures['currency'])} came",
+            "held" if row["inside"] else "missed",
+        )
+        for row in figures["latest_windows"]
+    ]
+
+
+def _if_right(figures: Figures) -> str:
+    own, total = figures["total_clv"]["if_model_right"], figures["total_clv"]
+    return f"the total would be {span(own)} instead of {span(total)}, as wide as past errors make it"
 
 
 def purchases_in_words(outcome: Figures | None, *, horizon_weeks: float, interval: float) -> str:

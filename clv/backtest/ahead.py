@@ -1,0 +1,153 @@
+"""Months and quarters on one calendar: what came, then what is expected, as wrong as past forecasts were.
+
+Quarters are three whole months, counted from the observation end both ways, so the last one that came and the first
+one ahead can be held side by side. A month that the observation end cuts belongs to no quarter.
+"""
+
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from duckdb import DuckDBPyConnection
+
+from clv import tables
+from clv.backtest.misfit import factor_quantiles, factors, limits_with
+from clv.forecast.cohorts import CUT, FORECAST, OBSERVED, SPLIT, month_edges
+from clv.forecast.future import Calendar
+from clv.forecast.groups import Forecast
+from clv.forecast.tables import FORECAST as TABLE
+from clv.forecast.tables import MONTHLY_DRAWS, MONTHLY_ERRORS
+from clv.models.draws import Floats, tails
+from clv.transactions.connection import quoted
+
+MONTHS_OF_QUARTER = 3
+# What is counted, and which outcome's past errors widen it.
+_COUNTED = {"revenue": "value", "purchases": "purchases", "active": "purchases"}
+_PROBABILITIES = np.arange(0.5, 100) / 100
+
+
+def months_ahead(
+    con: DuckDBPyConnection,
+    transactions: str,
+    result: Forecast,
+    months: Calendar,
+    observation_end: date,
+    past: pd.DataFrame | None,
+    *,
+    interval: float,
+    seed: int,
+) -> pd.DataFrame:
+    """Return table FORECAST.
+
+    Parameters
+    ----------
+    months
+        The calendar that `result` was simulated over.
+    past
+        Past forecasts, from `rolling.evidence`; None without a backtest.
+    """
+    names, edges = month_edges(observation_end, float(months.edges[-1]))
+    seen = _observed(con, transactions, observation_end)
+    rows = _months(seen.groupby("month", as_index=False)[list(_COUNTED)].sum(), names, observation_end, edges)
+    drawn = {
+        "revenue": result.totals.revenue.sum(axis=1),
+        "purchases": result.totals.period_purchases.sum(axis=1),
+        "active": result.totals.active.sum(axis=1),
+    }
+    draws = len(result.total_value)
+    widths = [factors(past, weeks=float(end), draws=draws, seed=seed) for end in edges[1:]]
+    spans = [("month", rows.iloc[[place]]) for place in range(len(rows))]
+    spans += [("quarter", part) for part in _quarters(rows)]
+    table = pd.DataFrame([_row(kind, part, seen, drawn, widths, interval) for kind, part in spans])
+    return tables.check(TABLE, table.astype({"kind": "str", "period": "str", "status": "str"})[list(TABLE.columns)])
+
+
+def monthly_draws(result: Forecast) -> pd.DataFrame:
+    """Return table MONTHLY_DRAWS of a forecast whose second calendar was that of the segments."""
+    revenue = np.moveaxis(result.of_segments.revenue, 0, -1)  # (segments, months, draws)
+    segment, month, draw = np.indices(revenue.shape).reshape(3, -1)
+    group = np.sort(result.customers["rfm_segment"].unique())[segment]
+    table = pd.DataFrame({"group": group, "month": month, "draw": draw, "revenue": revenue.ravel().round(2)})
+    return tables.check(MONTHLY_DRAWS, table.astype({"group": "str"}))
+
+
+def monthly_errors(
+    groups: pd.DataFrame, months: Calendar, past: pd.DataFrame | None, *, draws: int, seed: int
+) -> pd.DataFrame:
+    """Return table MONTHLY_ERRORS; `groups` are the model's own rows of table SEGMENTS."""
+    ask: Any = {"probabilities": _PROBABILITIES, "draws": draws, "seed": seed}
+    found = [factor_quantiles(groups, past, weeks=float(end), **ask) for end in months.edges[1:]]
+    return tables.check(MONTHLY_ERRORS, pd.concat(found, ignore_index=True)[list(MONTHLY_ERRORS.columns)])
+
+
+def _observed(con: DuckDBPyConnection, transactions: str, observation_end: date) -> pd.DataFrame:
+    """Return month, cohort, revenue, purchases and active customers of every month up to the end of observation."""
+    return con.execute(
+        f"""
+        WITH days AS (SELECT customer_id, date::DATE AS day, amount::DECIMAL(18, 6) AS amount,
+                             min(date::DATE) OVER (PARTITION BY customer_id) AS first
+                      FROM {quoted(transactions)} WHERE date::DATE <= $until),
+        calendar AS (SELECT unnest(generate_series(date_trunc('month', (SELECT min(day) FROM days)),
+                                                   date_trunc('month', $until::DATE), INTERVAL 1 MONTH))::DATE AS month)
+        SELECT month, date_trunc('month', first)::DATE AS cohort, coalesce(sum(amount), 0)::DOUBLE AS revenue,
+               count(customer_id)::DOUBLE AS purchases, count(DISTINCT customer_id)::DOUBLE AS active
+        FROM calendar LEFT JOIN days ON date_trunc('month', day)::DATE = month GROUP BY ALL ORDER BY ALL""",
+        {"until": observation_end},
+    ).df()
+
+
+def _months(seen: pd.DataFrame, names: list[str], observation_end: date, edges: Floats) -> pd.DataFrame:
+    """Return every month once: what was seen of it, its place among those that are simulated (-1: none), its days."""
+    ahead = pd.DataFrame({"month": pd.to_datetime(names, format="%Y-%m"), "place": range(len(names))})
+    rows = seen.merge(ahead, on="month", how="outer", sort=True).fillna(
+        {"revenue": 0.0, "purchases": 0.0, "active": 0.0, "place": -1}
+    )
+    last = rows["month"] + pd.offsets.MonthEnd(0)
+    horizon_end = pd.Timestamp(observation_end + timedelta(days=round(edges[-1] * 7)))
+    future = rows["place"] >= 0
+    status = np.where(~future, OBSERVED, np.where(last > horizon_end, CUT, FORECAST))
+    status[(future & (rows["month"] <= pd.Timestamp(observation_end))).to_numpy()] = SPLIT
+    return rows.assign(status=status, ends=last.clip(upper=horizon_end), place=rows["place"].astype(int))
+
+
+def _quarters(rows: pd.DataFrame) -> list[pd.DataFrame]:
+    seen, ahead = (rows[rows["status"] == status] for status in (OBSERVED, FORECAST))
+    left = len(seen) % MONTHS_OF_QUARTER
+    starts = [(seen, at) for at in range(left, len(seen), MONTHS_OF_QUARTER)]
+    starts += [(ahead, at) for at in range(0, len(ahead) - MONTHS_OF_QUARTER + 1, MONTHS_OF_QUARTER)]
+    return [part.iloc[at : at + MONTHS_OF_QUARTER] for part, at in starts]
+
+
+def _row(
+    kind: str,
+    part: pd.DataFrame,
+    by_cohort: pd.DataFrame,
+    drawn: dict[str, Floats],
+    widths: list[dict[str, Floats]],
+    interval: float,
+) -> dict[str, Any]:
+    """Return a row of table FORECAST: what was seen in the months of `part`, plus what is simulated of them."""
+    first, last = part.iloc[0], part.iloc[-1]
+    names = [f"{month:%Y-%m}" for month in part["month"].iloc[[0, -1]]]
+    row: dict[str, Any] = {
+        "kind": kind,
+        "period": names[0] if kind == "month" else " to ".join(names),
+        "starts": first["month"],
+        "ends": last["ends"],
+        "status": first["status"],
+    }
+    new = by_cohort[by_cohort["month"].isin(part["month"]) & (by_cohort["cohort"] >= first["month"])]
+    row |= {f"{name}_of_new": float(new[name].sum()) for name in ("revenue", "purchases")}
+    places = part["place"].to_numpy()
+    for name, outcome in _COUNTED.items():
+        seen = float(part[name].sum()) if kind == "month" or name != "active" else np.nan
+        future = drawn[name][:, places[places >= 0]].sum(axis=1)
+        factor = widths[places[-1]].get(outcome, np.ones_like(future)) if places[-1] >= 0 else np.ones_like(future)
+        shown, own = limits_with(future, factor, interval=interval), np.quantile(future, tails(interval))
+        row[name] = seen + float(future.mean())
+        for kind_of, limits in (("", shown), ("_if_model_right", own)):
+            row |= {
+                f"{name}_{end}{kind_of}": seen + limit for end, limit in zip(("lower", "upper"), limits, strict=True)
+            }
+    return row

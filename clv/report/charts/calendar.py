@@ -1,0 +1,115 @@
+"""The chart of the calendar: what came and what is expected, by quarter and by month."""
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from clv.forecast.cohorts import FORECAST, OBSERVED, SPLIT
+from clv.report.charts.canvas import blank_chart, new_chart
+from clv.report.figures.style import BAND, MODEL, QUIET, fade
+from clv.report.labels import currency_of, interval_of
+from clv.words import count, level, money, percent, short_number
+
+_LONGEST = {"quarter": 8, "month": 18}  # of what came
+_VIEWS = (
+    ("Revenue by quarter", "quarter", "revenue"),
+    ("Revenue by month", "month", "revenue"),
+    ("Purchases by quarter", "quarter", "purchases"),
+    ("Purchases by month", "month", "purchases"),
+    ("Active customers by month", "month", "active"),
+)
+
+
+def chart_calendar(ahead: pd.DataFrame) -> go.Figure:
+    """Show what came and what is expected on one calendar; `ahead` is table FORECAST.
+
+    A page lets its reader choose among revenue, purchases and active customers, by quarter and by month.
+    """
+    currency = currency_of(ahead)
+    views = [view for view in _VIEWS if (ahead["kind"] == view[1]).any()]
+    if not views:
+        return blank_chart(title(ahead), "No month lies ahead.")
+    figure = new_chart(title(ahead), x="", y=_unit(views[0][2], currency), alt=sentence(ahead), height=380)
+    for place, (_, kind, name) in enumerate(views):
+        _add_view(figure, ahead[ahead["kind"] == kind], kind, name, interval_of(ahead), shown=place == 0)
+    chosen = [{"name": name, "y": _unit(counted, currency), "traces": 3} for name, _, counted in views]
+    figure.update_layout(
+        meta=figure.layout.meta | {"views": chosen}, barmode="overlay", bargap=0.28, hovermode="x unified"
+    )
+    figure.update_xaxes(type="category", showgrid=False)
+    figure.update_yaxes(rangemode="tozero")
+    return figure
+
+
+def _unit(counted: str, currency: str) -> str:
+    return {"revenue": f"Revenue ({currency})", "purchases": "Purchases", "active": "Customers with a purchase"}[
+        counted
+    ]
+
+
+def _add_view(figure: go.Figure, rows: pd.DataFrame, kind: str, name: str, interval: float, *, shown: bool) -> None:
+    seen = rows[rows["status"] == OBSERVED].tail(_LONGEST[kind])
+    rest = rows[rows["status"].isin([SPLIT, FORECAST])]  # what the horizon cuts would look like a fall
+    parts = (
+        (seen, "came", {"color": fade(QUIET, 0.75)}),
+        (rest, "expected", {"color": fade(BAND, 0.25), "line": {"color": MODEL, "width": 1.5}, "pattern": _HATCHED}),
+    )
+    for part, said, marker in parts:
+        figure.add_bar(
+            x=[_label(row, kind) for row in part.itertuples()],
+            y=part[name],
+            marker=marker,
+            name=said,
+            text=part[name].map(short_number) if part is seen and kind == "quarter" else None,
+            textposition="outside",
+            cliponaxis=False,
+            visible=shown,
+            hovertemplate=f"%{{y:,.0f}} {said}<extra></extra>",
+        )
+    figure.add_scatter(
+        x=np.repeat([_label(row, kind) for row in rest.itertuples()], 3),
+        y=np.column_stack([rest[f"{name}_lower"], rest[f"{name}_upper"], np.full(len(rest), np.nan)]).ravel(),
+        mode="lines+text" if kind == "quarter" else "lines",
+        line={"color": MODEL, "width": 3},
+        text=[text for value in rest[name] for text in ("", short_number(value), "")],
+        textposition="top center",
+        textfont={"color": MODEL, "size": 13},
+        cliponaxis=False,
+        name=f"{level(interval)} range",
+        visible=shown,
+        hovertemplate=f"%{{y:,.0f}} {level(interval)} limit<extra></extra>",
+    )
+
+
+_HATCHED = {"shape": "/", "fgcolor": fade(MODEL, 0.5), "size": 7, "solidity": 0.2}
+
+
+def _label(row: tuple, kind: str) -> str:  # type: ignore[type-arg]
+    months = f"{row.starts:%b %y}" if kind == "month" else f"{row.starts:%b}\N{EN DASH}{row.ends:%b %y}"  # type: ignore[attr-defined]
+    return months + (" (begun)" if row.status == SPLIT else "")  # type: ignore[attr-defined]
+
+
+def title(ahead: pd.DataFrame) -> str:
+    """Say what came last and what is expected next."""
+    currency, rows = currency_of(ahead), ahead[ahead["kind"] == "quarter"]
+    seen, rest = rows[rows["status"] == OBSERVED].tail(1), rows[rows["status"] == FORECAST].head(1)
+    if seen.empty or rest.empty:
+        return "Month by month: what came, and what is expected"
+    return (
+        f"{money(seen['revenue'].iloc[0], currency)} came in the last quarter, "
+        f"{money(rest['revenue'].iloc[0], currency)} are expected in the next"
+    )
+
+
+def sentence(ahead: pd.DataFrame) -> str:
+    """Return what is expected of every quarter ahead."""
+    rows = ahead[(ahead["kind"] == "quarter") & (ahead["status"] == FORECAST)]
+    found = [
+        f"{_label(row, 'quarter')} {money(row.revenue, currency_of(ahead))} ({count(row.revenue_lower)} to "
+        f"{count(row.revenue_upper)})"
+        for row in rows.itertuples()
+    ]
+    return (
+        f"Revenue, neither discounted nor times a margin, with {percent(interval_of(ahead))} ranges allowing for past "
+        f"errors: {'; '.join(found) or 'no whole quarter lies within the horizon'}."
+    )

@@ -1,0 +1,86 @@
+"""The numbers of a chart as a table: for who cannot see it, for spreadsheets, and where no script draws it."""
+
+import base64
+import math
+from collections.abc import Iterator, Mapping
+from html import escape
+from typing import Any
+
+import numpy as np
+
+MOST_ROWS = 60  # of a table that a page carries; longer ones are thinned
+
+Cells = dict[str, dict[str, Any]]  # row name -> column name -> cell
+
+
+def chart_table(figure: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Return header and rows of the numbers that a plotly figure draws; no rows where it draws none."""
+    layout = figure.get("layout", {})
+    key = "y" if layout.get("yaxis", {}).get("type") == "category" else "x"
+    views = [view["name"] for view in layout.get("meta", {}).get("views", []) for _ in range(view["traces"])]
+    cells: Cells = {}
+    columns: dict[str, None] = {}
+    for place, trace in enumerate(figure.get("data", [])):
+        name = f"{views[place]}: {trace.get('name', '')}" if views else trace.get("name") or "value"
+        for row, column, value in _points(trace, key, name):
+            columns[column] = None
+            held = cells.setdefault(row, {})
+            held[column] = f"{held[column]} to {_written(value)}" if column in held else _written(value)
+    step = math.ceil(len(cells) / MOST_ROWS) or 1
+    title = layout.get(f"{key}axis", {}).get("title", {}).get("text") or ""
+    rows = [[row, *(cells[row].get(column, "") for column in columns)] for row in list(cells)[::step]]
+    return [title.replace("<br>", " "), *columns], rows
+
+
+def as_html(header: list[str], rows: list[list[str]], caption: str) -> str:
+    """Return the table as HTML."""
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    body = "".join(
+        f"<tr><th>{escape(row[0])}</th>{''.join(f'<td>{escape(cell)}</td>' for cell in row[1:])}</tr>" for row in rows
+    )
+    return f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def as_csv(header: list[str], rows: list[list[str]]) -> str:
+    """Return the table as text for a spreadsheet."""
+    return "".join(
+        ",".join('"' + cell.replace('"', "'").replace(",", "") + '"' for cell in row) + "\n" for row in [header, *rows]
+    )
+
+
+def _points(trace: Mapping[str, Any], key: str, name: str) -> Iterator[tuple[str, str, Any]]:
+    keys, values = _array(trace.get(key)), _array(trace.get("x" if key == "y" else "y"))
+    if trace.get("type") == "heatmap":
+        grid = np.asarray(_array(trace["z"]), dtype=object).reshape(len(_array(trace["y"])), -1)
+        for row, cells in zip(_array(trace["y"]), grid, strict=True):
+            for column, value in zip(_array(trace["x"]), cells, strict=True):
+                if _is_there(value):
+                    yield str(row), _written(column), value
+        return
+    if trace.get("fill") == "toself":  # a band: its upper line, then its lower one backwards
+        half = len(keys) // 2
+        for end, part in (("upper", slice(0, half)), ("lower", slice(half, None))):
+            yield from (
+                (_written(at), f"{name}, {end}", value) for at, value in zip(keys[part], values[part], strict=True)
+            )
+        return
+    for at, value in zip(keys, values, strict=False):
+        if _is_there(value):
+            yield _written(at), name, value
+
+
+def _array(values: Any) -> list[Any]:
+    if isinstance(values, Mapping):  # as plotly packs numbers
+        packed = np.frombuffer(base64.b64decode(values["bdata"]), dtype=values["dtype"])
+        return packed.tolist()
+    return [] if values is None else list(values)
+
+
+def _is_there(value: Any) -> bool:
+    return value is not None and not (isinstance(value, float) and math.isnan(value))
+
+
+def _written(value: Any) -> str:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return str(value).replace("T00:00:00", "")
+    return f"{value:,.0f}" if abs(value) >= 100 or float(value).is_integer() else f"{value:,.3g}"
