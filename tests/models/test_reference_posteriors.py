@@ -19,7 +19,7 @@ CHOOSING = 0.8  # resampling weighted draws costs up to a fifth of what they are
 def model(request):
     """Name, compiled model, and the base it is fitted on."""
     base = customers()
-    return request.param, Compiled(MODELS[request.param].model(base)), base
+    return request.param, Compiled(MODELS[request.param](base)), base
 
 
 @pytest.fixture(scope="module", params=["nuts", "laplace"])

@@ -75,7 +75,7 @@ def only(draws: Draws, number: int) -> Draws:
 def data_set(truth: Draws, *, customers: int, horizon: Horizon, seed: Any) -> pd.DataFrame:
     """Return customers drawn from the first draw of `truth`: history, latent values, and the future that comes.
 
-    Time is continuous: rounding to days is not in the model, and would be found.
+    Time is continuous, so the purchase model is that of plain time: with whole days its likelihood is no longer exact.
     """
     generator = np.random.default_rng(seed)
     ages = generator.uniform(0, ACQUISITION_WEEKS, customers)

@@ -30,7 +30,7 @@ from scipy.stats import kstest
 from clv.decisions import contacts, information, uplift
 from clv.decisions.contacts import LOWEST_P_ALIVE, RANDOM, TOP_SPENDERS
 from clv.decisions.information import Campaign
-from clv.decisions.uplift import RATE, SURVIVAL, Effect
+from clv.decisions.uplift import RATE, SURVIVAL, WIN_BACK, Effect
 from clv.forecast import future
 from clv.models import draws as models_draws
 from clv.models.base import History
@@ -52,7 +52,11 @@ CAMPAIGNS = {
     "buys 30 ± 10 % more, with a budget": Campaign(Effect(RATE, 0.3, 0.1, 0.5), 2.0, budget=2000.0),
     "0 % of leavings undone": Campaign(Effect(SURVIVAL, 0.0, 0.0, 0.5), 1.0),
     "30 ± 10 % of leavings undone": Campaign(Effect(SURVIVAL, 0.3, 0.1, 0.5), 12.0),
+    "30 ± 10 % won back": Campaign(Effect(WIN_BACK, 0.3, 0.1, 0.5), 4.0),
+    "10 ± 3 % of leavings undone, few customers": Campaign(Effect(SURVIVAL, 0.1, 0.03, 0.5), 4.0),
 }
+# Where so little is at stake luck decides between a plan and a rule that is nearly as good: told, and not judged.
+FEW = {"10 ± 3 % of leavings undone, few customers": CUSTOMERS // 2}
 RULES = {TOP_SPENDERS: "top past spenders", LOWEST_P_ALIVE: "lowest P(alive)", RANDOM: "by lot"}
 
 
@@ -67,9 +71,14 @@ class World:
     alive: NDArray[np.bool_]
     truth: Mapping[str, float]
 
+    def first(self, n: int) -> "World":
+        """Return the same world with its first `n` customers alone."""
+        parts = (self.customers, self.rate, self.leaving, self.spend_rate, self.alive)
+        return World(*(part[:n] for part in parts), self.truth)  # type: ignore[arg-type]
+
 
 def world(generator: np.random.Generator, customers: int = CUSTOMERS) -> World:
-    """Tell every customer's life up to today, event by event."""
+    """Tell every customer's life up to today, event by event, on whole days."""
     truth = {name: mean * np.exp(generator.normal(0, UNEVEN)) for name, mean in SHOP.items()}
     truth["q"] = max(truth["q"], 2.5)
     rate = generator.gamma(truth["r"], 1 / truth["alpha"], customers)
@@ -79,7 +88,7 @@ def world(generator: np.random.Generator, customers: int = CUSTOMERS) -> World:
     frequency, (last, repeats, logs) = np.zeros(customers, int), np.zeros((3, customers))
     alive, here, clock = np.ones(customers, bool), np.arange(customers), np.zeros(customers)
     while here.size:
-        clock[here] += generator.exponential(1, here.size) / rate[here]
+        clock[here] += _days(generator.exponential(1, here.size) / rate[here])
         here = here[clock[here] <= age[here]]
         frequency[here] += 1
         last[here] = clock[here]
@@ -105,22 +114,31 @@ def world(generator: np.random.Generator, customers: int = CUSTOMERS) -> World:
     return World(table, rate, leaving, spend_rate, alive, truth)
 
 
+def _days(weeks: Floats) -> Floats:
+    """Return times in weeks rounded up to whole days."""
+    return np.ceil(7 * weeks) / 7
+
+
 def realised(true: World, effect: Effect, size: float, generator: np.random.Generator) -> Floats:
     """Live every customer's future with and without the contact, with the same luck; return what it brings each."""
     n, weeks, discount = len(true.customers), HORIZON.weeks, HORIZON.discount_weekly
     responds = generator.random(n) < effect.response_share
     speed = np.where(responds & (effect.kind == RATE), 1 + size, 1.0)
     undone = np.where(responds & (effect.kind == SURVIVAL), size, 0.0)
-    without, contacted = true.alive.copy(), true.alive | (generator.random(n) < undone)
-    gain, clock = np.zeros(n), np.zeros(n)
+    back = np.where(responds & (effect.kind == WIN_BACK), size, 0.0)
+    without, contacted = true.alive.copy(), true.alive | (generator.random(n) < undone + back)
+    fresh = generator.beta(true.truth["a"], true.truth["b"], n)
+    leaving = np.where((back > 0) & ~true.alive, fresh, true.leaving)
+    gain, clock, soon = np.zeros(n), np.zeros(n), np.zeros(n)
     while (without | contacted).any():
-        clock += generator.exponential(1, n) / true.rate
+        gap = generator.exponential(1, n) / true.rate
+        clock, soon = clock + _days(gap), soon + _days(gap / speed)
         amount = generator.gamma(true.truth["p"], 1, n) / true.spend_rate
-        without &= clock <= weeks
-        contacted &= clock <= weeks * speed
-        gain += amount * contacted * np.exp(-discount * clock / speed)
+        without &= clock <= weeks + 1e-9
+        contacted &= soon <= weeks + 1e-9
+        gain += amount * contacted * np.exp(-discount * soon)
         gain -= amount * without * np.exp(-discount * clock)
-        leaves = generator.random(n) < true.leaving
+        leaves = generator.random(n) < leaving
         without &= ~leaves
         contacted &= ~leaves | (generator.random(n) < undone)
     return HORIZON.gross_margin * gain
@@ -129,14 +147,22 @@ def realised(true: World, effect: Effect, size: float, generator: np.random.Gene
 def expected_by_truth(true: World, effect: Effect, size: float) -> Floats:
     """Return the expected gain of contacting each customer, by somebody who knows everything but luck."""
 
-    def discounted(speed: float, kept: float) -> Floats:
-        fading = true.rate * speed * true.leaving * kept + HORIZON.discount_weekly
-        found: Floats = -true.rate * speed * np.expm1(-fading * HORIZON.weeks) / fading
+    def discounted(leaving: Floats, speed: float = 1.0) -> Floats:
+        days, day = 7 * HORIZON.weeks, np.exp(-HORIZON.discount_weekly / 7)
+        buys = -np.expm1(-true.rate * speed / 7)
+        lasting = day * (1 - buys * leaving)
+        found: Floats = buys * day * (1 - lasting**days) / (1 - lasting)
         return found
 
-    usual = discounted(1, 1)
-    changed = discounted(1 + size, 1) if effect.kind == RATE else discounted(1, 1 - size)
-    again = changed * size if effect.kind == SURVIVAL else np.zeros_like(usual)
+    usual, nothing = discounted(true.leaving), np.zeros(len(true.customers))
+    if effect.kind == WIN_BACK:
+        chances = np.random.default_rng(0).beta(true.truth["a"], true.truth["b"], 2000)
+        changed, again = usual, size * np.mean([discounted(chance) for chance in chances], axis=0)
+    elif effect.kind == SURVIVAL:
+        changed = discounted((1 - size) * true.leaving)
+        again = size * changed
+    else:
+        changed, again = discounted(true.leaving, 1 + size), nothing
     amount = HORIZON.gross_margin * true.truth["p"] / true.spend_rate
     return effect.response_share * amount * np.where(true.alive, changed - usual, again)
 
@@ -172,8 +198,9 @@ def judged_world(number: int, *, seed: int) -> list[dict[str, Any]]:
     alive = draws.model.p_alive(History.of(true.customers), draws.theta).mean(axis=0)
     known = true.customers.assign(p_alive=alive, clv_mean=0.0, rfm_segment="all")
     return [
-        {"world": number, "campaign": name} | outcome(true, known, draws, given, one_seed, generator)
+        {"world": number, "campaign": name} | outcome(true.first(n), known.iloc[:n], draws, given, one_seed, generator)
         for name, given in CAMPAIGNS.items()
+        for n in [FEW.get(name, len(known))]
     ]
 
 
@@ -237,10 +264,12 @@ def judged(found: pd.DataFrame) -> dict[str, Any]:
 def passed(campaigns: Mapping[str, Mapping[str, Any]]) -> bool:
     """Return whether no effect contacts nobody, and every other plan beats each rule and is as sure as it should be."""
     idle = [found for name, found in campaigns.items() if CAMPAIGNS[name].effect.mean == 0]
-    acting = [found for name, found in campaigns.items() if CAMPAIGNS[name].effect.mean > 0]
+    acting = {name: found for name, found in campaigns.items() if CAMPAIGNS[name].effect.mean > 0}
     return all(found["contacted_anyone"] == 0 for found in idle) and all(
-        found["contacted_anyone"] > 0 and min(found["beats"].values()) >= BEATEN and found["pit_p"] > LUCK
-        for found in acting
+        found["contacted_anyone"] > 0
+        and (name in FEW or min(found["beats"].values()) >= BEATEN)
+        and found["pit_p"] > LUCK
+        for name, found in acting.items()
     )
 
 
@@ -313,9 +342,9 @@ def page(figures: Mapping[str, Any]) -> str:
             by each rule in at least {BEATEN:.0%} of the worlds, and lies in the forecast's distribution as often as it
             should everywhere (uniform PIT). Luck left out, profits are what somebody would expect who knew every
             customer and the effect; the last column is the part of that somebody's best profit. Where less is at
-            stake than here, with fewer customers or a smaller effect, luck decides more often between a plan and
-            a rule that is nearly as good. In 12 worlds of 3,000 customers where 10 ± 3 % of leavings were undone, the
-            plan beat lowest P(alive) in 8."""
+            stake, with fewer customers or a smaller effect, luck decides more often between a plan and a rule that is
+            nearly as good: the last campaign, with {CUSTOMERS // 2:,} customers, says how often, and is not judged by
+            it."""
         ),
         "![Where the profits that came lie in their forecasts, and by how much plans beat rules](decisions.png)",
         bench.table(map(_row, figures["campaigns"], figures["campaigns"].values()), COLUMNS),

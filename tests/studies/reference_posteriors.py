@@ -16,12 +16,13 @@ import pandas as pd
 import xarray as xr
 from helpers import cdnow
 
-from clv.models import bgnbd_pymc, gamma_gamma_pymc, sampling
+from clv.models import gamma_gamma_pymc, sampling
+from clv.models.registry import purchase_model
 from clv.models.sampling import Compiled, Settings
 from clv.rfm import customers as rfm_customers
 
 FILE = Path(__file__).parent / "reference_posteriors.json"
-MODELS = {"bgnbd": bgnbd_pymc, "gamma_gamma": gamma_gamma_pymc}
+MODELS = {"bgnbd_plain": purchase_model("bgnbd_plain").build, "gamma_gamma": gamma_gamma_pymc.model}
 CUT = date(1997, 9, 30)
 LONG = Settings(chains=4, draws=25_000, tune=2_000, seed=20260101, method="nuts")
 
@@ -53,7 +54,7 @@ def moments(posterior: xr.DataTree, *, effective: float | None = None) -> dict[s
 def make() -> dict[str, Any]:
     """Return the moments of both models by long runs."""
     base = customers()
-    fits = {name: sampling.sample(Compiled(module.model(base)), base, LONG) for name, module in MODELS.items()}
+    fits = {name: sampling.sample(Compiled(build(base)), base, LONG) for name, build in MODELS.items()}
     assert not any(sampling.divergences(fit) for fit in fits.values())
     return {name: moments(fit) for name, fit in fits.items()}
 

@@ -33,6 +33,7 @@ from clv.models import draws as models_draws
 from clv.models import gamma_gamma, laplace
 from clv.models.base import History
 from clv.models.draws import Draws, Floats
+from clv.models.registry import purchase_model
 from clv.report.figures.style import BAND, MODEL, OBSERVED, QUIET
 
 # Few enough customers that parameters stay uncertain, enough that few bases are refused.
@@ -182,9 +183,9 @@ RUNS = {
 @cache
 def _purchases() -> Any:
     """Return the purchase model, compiled when first used and for all data sets of this process."""
-    from clv.models import bgnbd_pymc, sampling
+    from clv.models import sampling
 
-    return sampling.Compiled(bgnbd_pymc.model(ANYBODY))
+    return sampling.Compiled(purchase_model("bgnbd_plain").build(ANYBODY))
 
 
 @cache
