@@ -1,10 +1,11 @@
-"""Units of time: how many days a week has, how many weeks a year, and which day is some months later."""
+"""Units: how many days a week has, weeks a year, which day is some months later, what is counted without money."""
 
 from calendar import monthrange
 from datetime import date
 
 DAYS_PER_WEEK = 7
 WEEKS_PER_YEAR = 365.25 / DAYS_PER_WEEK
+PURCHASES = "purchases"  # the currency of a run whose log holds no money
 
 
 def months_later(day: date, months: int) -> date:

@@ -18,7 +18,7 @@ import xarray as xr
 
 from clv.checks.gate import FAIL, PASS, SHAPE, TAKEN_OVER, WARN, Check
 from clv.models.laplace import K_HAT_LIMIT
-from clv.models.sampling import LAPLACE, method_of
+from clv.models.sampling import CERTAIN, LAPLACE, method_of
 
 R_HAT_WARN, R_HAT_FAIL = 1.01, 1.05
 ESS_FAIL = 400
@@ -43,6 +43,8 @@ def judge(
     scalars = posterior["posterior"].to_dataset().assign(derived)
     shape = check_shape(part, scalars, chains, draws)
     if shape.verdict == FAIL:
+        return [shape]
+    if method_of(posterior) == CERTAIN:
         return [shape]
     statistics = posterior["sample_stats"].to_dataset()
     if method_of(posterior) == LAPLACE:
@@ -70,10 +72,13 @@ def summary(posterior: xr.DataTree, *, interval: float) -> pd.DataFrame:
     import arviz as az
 
     options: dict[str, Any] = {"ci_prob": interval, "ci_kind": "eti", "round_to": 4}
-    if method_of(posterior) != LAPLACE:
+    method = method_of(posterior)
+    if method not in (LAPLACE, CERTAIN):
         return az.summary(posterior, **options)
-    effective = float(posterior["sample_stats"]["effective_draws"])
     stats = az.summary(posterior, kind="stats", **options)
+    if method == CERTAIN:
+        return stats
+    effective = float(posterior["sample_stats"]["effective_draws"])
     return stats.assign(mcse_mean=(stats["sd"] / np.sqrt(effective)).round(4), ess=round(effective))
 
 

@@ -11,7 +11,7 @@ from clv.checks.reproduction import NEARLY_CERTAIN, Reproduced
 from clv.models.base import Floats, History, distinct_histories
 from clv.models.draws import spaced
 from clv.models.registry import model_of
-from clv.models.sampling import Settings
+from clv.models.sampling import CERTAIN, Settings, method_of
 
 PARTS = {
     "bgnbd": "purchases, all data",
@@ -55,7 +55,8 @@ def judge_spend(posteriors: dict[str, xr.DataTree], parts: dict[str, pd.DataFram
     found = []
     for name, posterior in posteriors.items():
         infinite = infinite_mean(PARTS[name], posterior)
-        mean = {} if infinite.figure > 0 else {"population mean spend": population_mean_spend(posterior)}
+        unsure = infinite.figure == 0 and method_of(posterior) != CERTAIN
+        mean = {} if not unsure else {"population mean spend": population_mean_spend(posterior)}
         checks = judge(PARTS[name], posterior, chains=settings.chains, draws=settings.draws, derived=mean)
         if verdict(checks) != FAIL:
             checks += [infinite, _mean_spend(PARTS[name], reproduction.mean_spend(parts[name], posterior))]

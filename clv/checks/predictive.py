@@ -4,7 +4,8 @@ A check simulates the customers the model would expect (same ages, same numbers)
 beside the simulated range. Before fitting it shows what the priors allow, after fitting what was learnt.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from numpy.random import Generator
 from clv.models import gamma_gamma
 from clv.models.base import Floats, History, Integers, PurchaseModel
 from clv.models.draws import Draws, spaced, tails
-from clv.models.gamma_gamma import NOTHING_PAID, Amounts
+from clv.models.gamma_gamma import NOTHING_PAID, SAME_AMOUNT, Amounts
 from clv.models.registry import is_generated, model_of, parameters_of
 
 # A picture needs no more: shares of 5,000 customers are known to half a percent.
@@ -118,9 +119,15 @@ def dependence(customers: pd.DataFrame, parameters: xr.Dataset, *, interval: flo
     simulated = [_simulate_means(x, p, q, v, generator) for p, q, v in _rows(parameters, ["p", "q", "v"])]
     table = []
     for name, measure in {"Pearson": pearsonr, "Spearman": spearmanr}.items():
-        limits = np.quantile([measure(x, z_mean)[0] for z_mean in simulated], tails(interval))
-        table.append((name, measure(x, total / x)[0], *limits))
+        limits = np.quantile([_correlation(measure, x, z_mean) for z_mean in simulated], tails(interval))
+        table.append((name, _correlation(measure, x, total / x), *limits))
     return pd.DataFrame(table, columns=["measure", "value", "lower", "upper"])
+
+
+def _correlation(measure: Callable[[Floats, Floats], Any], x: Floats, z_mean: Floats) -> float:
+    """Return the measure, 0 where one of the two does not vary: what is always the same depends on nothing."""
+    varies = np.ptp(x) > 0 and np.ptp(np.log(z_mean)) > SAME_AMOUNT
+    return float(measure(x, z_mean)[0]) if varies else 0.0
 
 
 def _simulate_means(x: Floats, p: float, q: float, v: float, generator: Generator) -> Floats:

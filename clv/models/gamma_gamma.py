@@ -27,6 +27,8 @@ PARAMETERS = (
     Parameter("first_ratio", "later orders", np.nan),
 )
 PAID_SHARE = "paid_share"  # of the visits after the first: those with an amount
+SAME_AMOUNT = 1e-6  # amounts whose logarithms are closer are one price, and the likelihood has no maximum
+_CERTAIN = 1e12  # a shape: amounts differ by a millionth
 SPEND_COLUMNS = ["frequency", "monetary_value", "paid_purchases", "first_amount"]
 
 
@@ -126,6 +128,23 @@ def total_cdf(total: ArrayLike, n: ArrayLike, amounts: Amounts, phi: Floats) -> 
 def has_mean(phi: Floats) -> NDArray[np.bool_]:
     """Return which draws (draws, ...) have a finite mean spend in the population."""
     return phi[:, 1] > 1
+
+
+def one_price(customers: pd.DataFrame) -> float | None:
+    """Return what every repeat purchase with an amount costs, if that is the same: None where amounts differ.
+
+    By Jensen's inequality a customer's mean logarithm is that of the mean only where all amounts are equal.
+    """
+    paid = usable(customers)
+    means = np.log((paid["frequency"] * paid["monetary_value"] / paid["paid_purchases"]).to_numpy(float))
+    logs = (paid["log_amounts"] / paid["paid_purchases"]).to_numpy(float)
+    differ = np.ptp([*means, *logs]) if len(paid) else np.inf
+    return float(np.exp(means.mean())) if differ < SAME_AMOUNT else None
+
+
+def of_one_price(price: float) -> dict[str, float]:
+    """Return the parameters under which every repeat purchase costs `price`, to six digits, whatever was seen."""
+    return {"p": _CERTAIN, "q": _CERTAIN, "v": price * (_CERTAIN - 1) / _CERTAIN, "p_first": 1.0, "first_ratio": 1.0}
 
 
 def usable(customers: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from numpy.random import Generator
 from pymc_extras.prior import Prior
 from pymc_marketing.clv import GammaGammaModel
 
-from clv.models.gamma_gamma import PAID_SHARE, PARAMETERS, Amounts, typical_order_value
+from clv.models.gamma_gamma import PAID_SHARE, PARAMETERS, Amounts, of_one_price, one_price, typical_order_value
 from clv.models.priors import log_density
 from clv.models.registry import GAMMA_GAMMA
 
@@ -79,9 +79,13 @@ class AmountsGammaGammaModel(GammaGammaModel):
     def exact_draws(
         self, customers: pd.DataFrame, shape: tuple[int, int], generator: Generator
     ) -> dict[str, np.ndarray]:
-        """Return draws of the share of visits with an amount, given those after the first; none where all have one."""
-        visits, paid = customers["frequency"].sum(), customers["paid_purchases"].sum()
-        return {PAID_SHARE: generator.beta(paid + 1, visits - paid + 1, shape)} if paid < visits else {}
+        """Return draws of the share of visits with an amount, given those after the first; none where all have one.
+
+        Where all amounts are one price nothing is left to learn of amounts: all parameters are there.
+        """
+        visits, paid, price = customers["frequency"].sum(), customers["paid_purchases"].sum(), one_price(customers)
+        share = {PAID_SHARE: generator.beta(paid + 1, visits - paid + 1, shape)} if paid < visits else {}
+        return share | {name: np.full(shape, at) for name, at in (of_one_price(price) if price else {}).items()}
 
     def log_prior(self, draws: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the prior's log-density of draws of the parameters (`priors.log_density`) for these `data`."""

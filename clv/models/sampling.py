@@ -17,7 +17,7 @@ from clv.models.registry import KEY
 
 # At nutpie's default of .8 a real log gave a divergence with every seed; .95 cures nearly all.
 TARGET_ACCEPT, CAREFUL_TARGET_ACCEPT = 0.95, 0.99
-NUTS, LAPLACE, AUTO = "nuts", "laplace", "auto"
+NUTS, LAPLACE, AUTO, CERTAIN = "nuts", "laplace", "auto", "certain"
 # NUTS needs a second per fit and thousand distinct histories (4 x 2,000 draws, two cores): half a minute at most.
 MOST_HISTORIES_FOR_NUTS = 20_000
 _STATISTICS = ["diverging", "energy", "depth", "maxdepth_reached", "n_steps", "step_size", "logp"]
@@ -61,13 +61,23 @@ def sample(compiled: Compiled, customers: pd.DataFrame, settings: Settings) -> x
     The customers need not be those the model was built on. Where importance sampling fails (k-hat above its limit)
     NUTS takes over, and the failed k-hat stands in sample_stats as `laplace_k_hat`.
     """
-    found = _sampled(compiled, compiled.model.data_for(customers), settings)
+    drawn = {}
     if exact := getattr(compiled.model, "exact_draws", None):
         generator = np.random.default_rng([settings.seed, *compiled.model.key.encode()])
         drawn = exact(customers, (settings.chains, settings.draws), generator)
-        dims = ("chain", "draw")
-        found["posterior"] = found["posterior"].to_dataset().assign({name: (dims, at) for name, at in drawn.items()})
+    if drawn.keys() >= set(compiled.model.parameters):
+        found = _nothing_sampled(compiled, settings)
+    else:
+        found = _sampled(compiled, compiled.model.data_for(customers), settings)
+    dims = ("chain", "draw")
+    found["posterior"] = found["posterior"].to_dataset().assign({name: (dims, at) for name, at in drawn.items()})
     return found
+
+
+def _nothing_sampled(compiled: Compiled, settings: Settings) -> xr.DataTree:
+    coordinates = {"chain": np.arange(settings.chains), "draw": np.arange(settings.draws)}
+    empty = xr.Dataset(coords=coordinates)
+    return xr.DataTree.from_dict({"posterior": empty.assign_attrs({KEY: compiled.model.key}), "sample_stats": empty})
 
 
 def _sampled(compiled: Compiled, data: Mapping[str, np.ndarray], settings: Settings) -> xr.DataTree:
@@ -92,8 +102,9 @@ def sample_parts(compiled: Compiled, parts: Mapping[str, pd.DataFrame], settings
 
 
 def method_of(posterior: xr.DataTree) -> str:
-    """Return the method that gave a posterior: nuts or laplace."""
-    return LAPLACE if "k_hat" in posterior["sample_stats"].to_dataset() else NUTS
+    """Return the method that gave a posterior: nuts, laplace, or certain where there was nothing to learn."""
+    statistics = posterior["sample_stats"].to_dataset()
+    return LAPLACE if "k_hat" in statistics else NUTS if statistics.data_vars else CERTAIN
 
 
 def divergences(trace: xr.DataTree) -> int:

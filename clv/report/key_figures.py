@@ -14,6 +14,7 @@ from clv.forecast import tiers
 from clv.forecast.cohorts import FORECAST, OBSERVED
 from clv.forecast.groups import Forecast, monte_carlo_error
 from clv.models.draws import tails
+from clv.units import PURCHASES
 
 SCHEMA_VERSION = "2"
 Figures = Mapping[str, Any]  # the content of key_figures.json, or a part of it
@@ -62,7 +63,7 @@ def collect_key_figures(
         "horizon_weeks": horizon_weeks,
         "discount_rate_annual": discount_rate_annual,
         "gross_margin": gross_margin,
-        "value_is": "revenue" if gross_margin == 1.0 else "margin",
+        "value_is": currency if currency == PURCHASES else "revenue" if gross_margin == 1.0 else "margin",
         "currency": currency,
         "interval": interval,
         "n_customers": len(customers),

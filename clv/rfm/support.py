@@ -17,8 +17,6 @@ GOOD_REPEAT_CUSTOMERS = 300
 FEWEST_WEEKS = 8
 # So many times the longest history: beyond it a forecast extends what nobody has seen.
 FURTHEST_HORIZON = 2.0
-# Mean amounts closer than this are one price, and the spend model's likelihood has no maximum.
-SAME_AMOUNT = 1e-6
 ENOUGH, ROUGH, TOO_LITTLE = "enough", "rough", "too little"
 
 
@@ -49,7 +47,7 @@ def require_support(customers: pd.DataFrame, *, horizon_weeks: float) -> list[Su
 
 
 def _repeat_customers(repeat: int, customers: int) -> Support:
-    wide = f"± {190 / np.sqrt(max(repeat, 1)):.0f} %"
+    alone = f"the luck of so many alone leaves totals unsure by ± {190 / np.sqrt(max(repeat, 1)):.0f} %"
     found = f"{repeat:,} of {customers:,} customers made a repeat purchase with an amount"
     if repeat < FEWEST_REPEAT_CUSTOMERS:
         answer, sentence = (
@@ -62,25 +60,21 @@ def _repeat_customers(repeat: int, customers: int) -> Support:
     elif repeat < EXPLORATORY_REPEAT_CUSTOMERS:
         answer, sentence = (
             ROUGH,
-            (f"Exploratory: only {found}. Totals are known to about {wide} at best; do not act on single segments."),
+            (f"Exploratory: only {found}. {alone.capitalize()}; do not act on single segments."),
         )
     elif repeat < GOOD_REPEAT_CUSTOMERS:
-        answer, sentence = ROUGH, f"{found}: totals are known to about {wide} at best, small segments less well."
+        answer, sentence = ROUGH, f"{found}: {alone}, those of small segments by more."
     else:
-        answer, sentence = ENOUGH, f"{found}: totals can be known to about {wide}."
+        answer, sentence = ENOUGH, f"{found}: {alone}."
     return Support("repeat customers", repeat, f">= {GOOD_REPEAT_CUSTOMERS}", answer, sentence)
 
 
 def _prices(paid: pd.Series) -> Support:
-    differ = len(paid) > 0 and paid.max() > paid.min() * (1 + SAME_AMOUNT)
+    prices = paid.round(6).nunique()
     sentence = "Customers spend different amounts."
-    if not differ and len(paid):
-        sentence = (
-            f"All {len(paid):,} repeat customers spend {paid.iloc[0]:,.2f} per purchase: without differences there is "
-            "nothing the spend model could learn, and a log with a single price is not supported."
-        )
-    answer = ENOUGH if differ or not len(paid) else TOO_LITTLE
-    return Support("distinct mean amounts", paid.round(6).nunique(), ">= 2", answer, sentence)
+    if prices == 1:
+        sentence = f"Every purchase counts {paid.iloc[0]:,.2f}: the forecast is one of purchases, times that."
+    return Support("distinct mean amounts", prices, "none", ENOUGH, sentence)
 
 
 def _weeks(customers: pd.DataFrame, horizon_weeks: float) -> list[Support]:

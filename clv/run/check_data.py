@@ -18,6 +18,7 @@ from numpy.random import default_rng
 from clv.errors import InputError
 from clv.report.page import quality
 from clv.report.page.html import render
+from clv.report.page.purchases import reword
 from clv.report.page.quality import Inspection
 from clv.rfm import support
 from clv.rfm.customers import last_day, require_holdout, summarise
@@ -28,6 +29,7 @@ from clv.transactions import activity, cleaning, connection, findings, generate,
 from clv.transactions.generate import Truth
 from clv.transactions.source import SourceSettings
 from clv.transactions.tables import LEDGER
+from clv.units import PURCHASES
 
 ROWS_PER_RULE = 1000  # of the rows left out, so many of each rule are written for the owner of the data
 
@@ -83,6 +85,7 @@ def _generated(settings: Params) -> pd.DataFrame:
 
 def _source_settings(settings: Params, path: str) -> SourceSettings:
     known = settings.model_dump() | {"path": path, "observation_end": settings.end_if_known}
+    known["currency"] = settings.as_json()["currency"]
     return SourceSettings(**{field.name: known[field.name] for field in fields(SourceSettings)})
 
 
@@ -107,7 +110,7 @@ def _refused(con: DuckDBPyConnection, settings: Params, found: Inspection) -> In
 def _inspect(con: DuckDBPyConnection, source: SourceSettings, settings: Params, run: str) -> Inspection:
     """Return what is known of the log, as far as its cleaning came."""
     known = {row[0] for row in con.execute("SELECT table_name FROM information_schema.tables").fetchall()}
-    found: dict[str, Any] = {"run": run, "source": Path(settings.source).name, "currency": settings.currency}
+    found: dict[str, Any] = {"run": run, "source": Path(settings.source).name, "currency": source.currency}
     if "source" in known:
         found["mapping"] = _mapping(con, source)
     if "ledger" in known:
@@ -141,8 +144,11 @@ def _write(run: Run, found: Inspection, con: DuckDBPyConnection) -> Path:
         run.write_csv("rows_left_out", rows, folder="check")
     else:
         (run.folder / "check" / "rows_left_out.csv").unlink(missing_ok=True)  # of an earlier log
+    notebook = quality.notebook(found)
+    if found.currency == PURCHASES:
+        reword(notebook)
     page = render(
-        quality.notebook(found),
+        notebook,
         title=f"The log of {run.name}",
         show_code=False,
         footer=f"Run {run.name}, source {found.source}; rows left out: rows_left_out.csv beside this page",

@@ -19,6 +19,7 @@ from clv.run.settings.kinds import Section
 from clv.run.settings.log import Log
 from clv.run.settings.model import Model
 from clv.transactions.source import SourceSettings
+from clv.units import PURCHASES
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -37,6 +38,11 @@ class Params(Generated, Decisions, Model, Log):
             raise ValueError(f"calibration_end ({self.calibration_end}) must be before observation_end ({end})")
         if self.source == "generate":
             self._check_generated_dates()
+        if self.counts_purchases and (self.campaign_cost_per_contact or self.acquisition_cost):
+            raise ValueError(
+                "a campaign and new customers cost money, and the log holds none: state typical_order_value, what a "
+                "purchase is worth"
+            )
         return self
 
     def _check_generated_dates(self) -> None:
@@ -51,6 +57,11 @@ class Params(Generated, Decisions, Model, Log):
             return self.observation_end
         return self.generated_until
 
+    @property
+    def counts_purchases(self) -> bool:
+        """Return whether value is a number of purchases: the log holds no money, and nobody says what one is worth."""
+        return self.columns.get("amount", "") is None and not self.typical_order_value
+
     def refuse_future_end(self, today: date) -> None:
         """Refuse an end of observation that has not come: everybody would have been silent until then."""
         if self.source != "generate" and self.observation_end and self.observation_end > today:
@@ -62,6 +73,8 @@ class Params(Generated, Decisions, Model, Log):
         """Return all settings in JSON's types; dates are ISO text."""
         values = self.model_dump(mode="json")
         values["observation_end"] = str(self.end_if_known) if self.end_if_known else None
+        if self.counts_purchases:
+            values |= {"currency": PURCHASES, "discount_rate_annual": 0.0, "gross_margin": 1.0}
         return values
 
     def for_notebooks(self) -> dict[str, Any]:

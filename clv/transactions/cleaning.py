@@ -151,8 +151,8 @@ def _parsed(
                      {parsing.customer(settings)} AS customer, {order} AS order_id,
                      {parsing.moment(con, kinds["date"], settings)} AS moment, {_amount(kinds, settings)} AS amount,
                      {_refunded(kinds, settings)} AS refunded, {orders.gaps(kinds, settings)} AS gaps,
-                     {_currency(kinds)} AS currency, {cancels} AS cancels, {_is_header(kinds, settings)} AS is_header,
-                     {_is_empty(kinds)} AS is_empty,
+                     {_currency(kinds, settings)} AS currency, {cancels} AS cancels,
+                     {_is_header(kinds, settings)} AS is_header, {_is_empty(kinds)} AS is_empty,
                      {_other_country(kinds, settings)} AS other_country, {literal(settings.refunds)} AS refunds,
                      {literal(settings.zero_amounts)} AS zero_amounts, DATE '{latest}' AS latest_possible,
                      {_text(settings.observation_end)}::DATE AS observation_end
@@ -162,6 +162,8 @@ def _parsed(
 def _amount(kinds: Mapping[str, str], settings: SourceSettings) -> str:
     if "amount" in kinds:
         return parsing.money("amount", kinds["amount"], settings)
+    if "unit_price" not in kinds:  # no money: a purchase is what it counts as
+        return f"{settings.typical_order_value or 1}::{MONEY}"
     quantity, price = (parsing.money(name, kinds[name], settings) for name in ("quantity", "unit_price"))
     product = f"try_cast(({quantity})::DECIMAL(38, 6) * ({price})::DECIMAL(38, 6) AS {MONEY})"
     # A quantity and a price that are both below zero say the same thing twice: it came back.
@@ -178,14 +180,15 @@ def _refunded(kinds: Mapping[str, str], settings: SourceSettings) -> str:
 
 
 def _raw_amount(kinds: Mapping[str, str]) -> str:
-    return "amount" if "amount" in kinds else "concat(quantity, ' × ', unit_price)"
+    priced = "concat(quantity, ' × ', unit_price)" if "unit_price" in kinds else "NULL"
+    return "amount" if "amount" in kinds else priced
 
 
-def _currency(kinds: Mapping[str, str]) -> str:
-    if "currency" in kinds:
+def _currency(kinds: Mapping[str, str], settings: SourceSettings) -> str:
+    if "currency" in kinds and settings.has_money:
         return f"upper({parsing.identifier('currency')})"
     priced = "amount" if "amount" in kinds else "unit_price"
-    return parsing.sign(priced) if kinds[priced] in TEXT else "NULL::VARCHAR"
+    return parsing.sign(priced) if kinds.get(priced) in TEXT else "NULL::VARCHAR"
 
 
 def _other_country(kinds: Mapping[str, str], settings: SourceSettings) -> str:
@@ -218,9 +221,10 @@ def _text(value: object) -> str:
 
 def _tabulate(con: DuckDBPyConnection, settings: SourceSettings) -> None:
     """Create the contract tables from `decided`."""
-    con.execute("""
+    total = "sum" if settings.has_money else "max"  # without money a day is one purchase, of so many rows
+    con.execute(f"""
         CREATE TABLE transactions AS
-        SELECT customer AS customer_id, day AS date, sum(money)::DOUBLE AS amount
+        SELECT customer AS customer_id, day AS date, {total}(money)::DOUBLE AS amount
         FROM decided WHERE rule IS NULL GROUP BY customer, day ORDER BY customer, day""")
     con.execute("""
         CREATE TABLE refunds AS

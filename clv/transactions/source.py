@@ -30,7 +30,7 @@ class SourceSettings:
     """Where the log is, how it is written, and the policies of cleaning: the keys of the params file."""
 
     path: str | Path
-    columns: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, str | None] = field(default_factory=dict)
     date_format: str | None = None
     date_language: str | None = None
     timezone: str | None = None
@@ -54,20 +54,24 @@ class SourceSettings:
     drop_rows: Values = field(default_factory=dict)
     refund_rows: Values = field(default_factory=dict)
     currency: str = "USD"
+    typical_order_value: float | None = None  # of every purchase, where the log holds no amounts
     minor_units: bool = False
     max_rejected_share: float = 0.10
 
     def name_of(self, column: str) -> str:
         """Return the name in the source of one of our columns; unmapped ones have our own name."""
-        if column == "amount" and not self.has("amount"):
+        if column == "amount" and self.has("unit_price"):
             return f"{self.name_of('quantity')} × {self.name_of('unit_price')}"
-        return " ".join(self.columns.get(column, column).split())
+        return " ".join((self.columns.get(column) or column).split())
 
     def has(self, column: str) -> bool:
         """Return whether the source has one of our columns."""
-        if column == "amount":
-            return column in self.columns or "quantity" not in self.columns
-        return column in self.columns or column in ("customer_id", "date")
+        return self.columns.get(column) is not None or column in ("customer_id", "date")
+
+    @property
+    def has_money(self) -> bool:
+        """Return whether the log says what was paid."""
+        return self.has("amount") or self.has("unit_price")
 
     def style_of(self, column: str) -> tuple[str, str | None]:
         """Return the decimal sign of a column's numbers and the sign between their thousands."""

@@ -51,7 +51,8 @@ MISLEADING = {
 ASKED = {
     "customer_id": "Which column says who bought? State customer_id under columns.",
     "date": "Which column says when? State date under columns.",
-    "amount": "Which column says how much? State amount under columns, or quantity and unit_price.",
+    "amount": "Which column says how much? State amount under columns, or quantity and unit_price; amount: null, if "
+    "the log holds no money: then purchases are forecast.",
     "order_id": "No column looks like an order number: without order_id nobody can say which repeated rows are errors.",
 }
 MONEY = ("amount", "quantity", "unit_price")

@@ -52,7 +52,7 @@ def _of_amounts(texts: list[str], settings: SourceSettings) -> str:
     styles = [
         f"decimal {decimal!r}" + (f" with thousands {thousands!r}" if thousands else "")
         for decimal, thousands in number_styles(texts)
-        if (decimal, thousands) != settings.style_of("amount" if settings.has("amount") else "unit_price")
+        if (decimal, thousands) != settings.style_of("unit_price" if settings.has("unit_price") else "amount")
         and _most(texts, partial(_is_number, style=(decimal, thousands)))
     ]
     return f"With {' or '.join(styles[:2])} most of them can be read." if styles else ""

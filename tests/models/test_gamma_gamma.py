@@ -183,3 +183,32 @@ def test_the_mean_of_the_distribution_is_the_expected_spend():
     p, q, v = 3.0, 5.0, 40.0
     above = quad(lambda total: 1 - gamma_gamma.total_cdf(total, 3, repeats(2, 25.0), published(p, q, v)), 0, np.inf)[0]
     assert above == pytest.approx(3 * gamma_gamma.expected_spend(repeats(2, 25.0), published(p, q, v)), rel=1e-6)
+
+
+def histories(*amounts: list[float]) -> pd.DataFrame:
+    """Return customers of these repeat amounts, whose first order was 1."""
+    return pd.DataFrame(
+        {
+            "frequency": [float(len(each)) for each in amounts],
+            "monetary_value": [float(np.mean(each)) if each else 0.0 for each in amounts],
+            "paid_purchases": [float(sum(one > 0 for one in each)) for each in amounts],
+            "first_amount": 1.0,
+            "log_amounts": [float(np.log([one for one in each if one > 0]).sum()) for each in amounts],
+        }
+    )
+
+
+def test_one_price_is_seen_where_every_paid_repeat_costs_it():
+    assert gamma_gamma.one_price(histories([9.99, 9.99], [9.99], [9.99, 0.0], [])) == pytest.approx(9.99)
+    assert gamma_gamma.one_price(histories([9.99, 9.99], [12.99])) is None
+    assert gamma_gamma.one_price(histories([5.0, 15.0], [10.0])) is None  # equal means, different amounts
+    assert gamma_gamma.one_price(histories([], [])) is None
+
+
+def test_at_one_price_the_next_purchase_costs_it_whatever_the_first_order_cost():
+    customers = histories([9.99, 9.99], [], [9.99] * 300)
+    phi = np.array([[gamma_gamma.of_one_price(9.99)[one.name] for one in gamma_gamma.PARAMETERS]])
+    amounts = Amounts.of(customers)
+    np.testing.assert_allclose(gamma_gamma.expected_spend(amounts, phi), 9.99, rtol=1e-6)
+    assert gamma_gamma.total_cdf(3 * 9.99 * 1.0001, 3, amounts, phi).min() > 0.999
+    assert gamma_gamma.total_cdf(3 * 9.99 * 0.9999, 3, amounts, phi).max() < 0.001

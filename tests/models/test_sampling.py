@@ -151,3 +151,21 @@ def test_a_posterior_by_importance_sampling_passes_the_gate_and_shows_k_hat_wher
     names = ["shape", "k-hat", "effective sample size", "repeat purchases", "prior sensitivity"]
     assert [check.name for check in checks] == names
     assert gate.verdict(checks) == PASS
+
+
+def test_of_one_price_nothing_is_sampled_and_the_gate_has_nothing_to_object_to(compiled):
+    """Also in a part of a log whose other parts have several prices."""
+    spend, customers = compiled["clv.models.gamma_gamma_pymc"], base(300, 3)
+    paid = customers["frequency"] > 0
+    single = customers.assign(
+        monetary_value=np.where(paid, 9.99, 0.0),
+        paid_purchases=customers["frequency"],
+        log_amounts=customers["frequency"] * np.log(9.99),
+    )
+    found = sampling.sample(spend, single, settings("nuts"))
+    assert sampling.method_of(found) == sampling.CERTAIN
+    assert {float(found["posterior"][name].std()) for name in spend.model.parameters} == {0.0}
+    judged = checks_posterior.judge_spend({"gamma_gamma": found}, {"gamma_gamma": single}, settings("nuts"))
+    assert {check.verdict for check in judged} == {PASS}
+    assert "nothing to learn" in notebooks.draws_in_words(found, judged)
+    assert sampling.method_of(sampling.sample(spend, customers, settings("laplace"))) == sampling.LAPLACE

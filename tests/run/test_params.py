@@ -90,7 +90,8 @@ def test_a_misspelt_key_is_answered_with_the_right_one(refused):
         ),
         (
             "source: my.csv",
-            "columns must say which column of the log holds customer_id, date, amount, or quantity and unit_price.",
+            "columns must say which column of the log holds customer_id, date, amount, or quantity and "
+            "unit_price (amount: null, if the log holds no money).",
         ),
         (
             "source: x.csv\ncolumns: {customer_id: a, date: b, amount: c, quantity: d}",
@@ -264,6 +265,27 @@ def test_generated_customers_are_observed_to_the_end_of_the_last_acquisition_mon
 def test_cdnow_and_generated_logs_describe_themselves():
     assert Params(source="cdnow").columns == {"customer_id": "id", "date": "date", "amount": "amount"}
     assert Params().columns["order_id"] == "order_id"
+
+
+NO_MONEY = "source: my.csv\ncolumns: {customer_id: id, date: day, amount: null}\n"
+
+
+def test_a_log_without_money_is_forecast_in_purchases_or_at_a_stated_value_of_each(tmp_path):
+    (tmp_path / "x.yaml").write_text(NO_MONEY + "discount_rate_annual: 0.1\ngross_margin: 0.5")
+    counted = params.load(tmp_path / "x.yaml").for_notebooks()
+    assert [counted[key] for key in ("currency", "discount_rate_annual", "gross_margin")] == ["purchases", 0.0, 1.0]
+    (tmp_path / "x.yaml").write_text(NO_MONEY + "typical_order_value: 25.0\ngross_margin: 0.5")
+    valued = params.load(tmp_path / "x.yaml").for_notebooks()
+    assert [valued[key] for key in ("currency", "gross_margin")] == ["USD", 0.5]
+    assert valued["log"]["typical_order_value"] == 25.0
+
+
+def test_what_costs_money_needs_a_value_of_a_purchase(refused):
+    assert refused(NO_MONEY + "acquisition_cost: 20.0").startswith("a campaign and new customers cost money")
+    assert refused(NO_MONEY.replace("date: day", "date: null")) == (
+        "columns is {'customer_id': 'id', 'date': None, 'amount': None}, but must say which column of the log holds"
+        " date, or leave it out."
+    )
 
 
 def test_settings_survive_json():

@@ -1096,9 +1096,7 @@ CUSTOMER_BASES = [
     Case(
         "a single price",
         log(amount=lambda _: "9.99"),
-        refused(
-            "All 60 repeat customers spend 9.99 per purchase: without differences there is nothing the spend model"
-        ),
+        accepted(shown="Every purchase counts 9.99"),
     ),
     Case(
         "three weeks of data",

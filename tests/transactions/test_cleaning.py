@@ -52,6 +52,22 @@ def test_a_stated_observation_end_is_the_observation_end():
     assert customers.last_day(cdnow(), "transactions", stated=stated.observation_end) == date(1998, 7, 5)
 
 
+# --- a log without money ------------------------------------------------------------------------------------------
+
+
+def test_without_money_a_day_is_one_purchase_and_a_cancelled_one_is_none(tmp_path):
+    text = "id,date,order\nada,2024-01-01,1\nada,2024-01-01,2\nada,2024-01-05,3\nbob,2024-01-09,4\nbob,2024-02-09,C4\n"
+    columns = {"customer_id": "id", "date": "date", "amount": None, "order_id": "order"}
+    log = source(tmp_path, text, columns=columns, cancellation_pattern="^C")
+    assert kept(cleaned(log)) == [("ada", "01-01", 1.0), ("ada", "01-05", 1.0)]
+
+
+def test_without_money_a_purchase_is_worth_what_is_stated(tmp_path):
+    columns = {"customer_id": "id", "date": "date", "amount": None}
+    log = source(tmp_path, "id,date\nada,2024-01-01\nada,2024-01-05\n", columns=columns, typical_order_value=12.5)
+    assert kept(cleaned(log)) == [("ada", "01-01", 12.5), ("ada", "01-05", 12.5)]
+
+
 # --- rules --------------------------------------------------------------------------------------------------------
 
 

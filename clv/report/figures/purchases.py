@@ -75,8 +75,10 @@ def plot_prior_posterior(draws: pd.DataFrame, references: pd.DataFrame) -> Figur
     return figure
 
 
-def plot_draws(posterior: xr.DataTree) -> Figure:
+def plot_draws(posterior: xr.DataTree) -> Figure | None:
     """Show whether the draws can be trusted: chains that agree (NUTS), or weights that are even (importance sampling).
+
+    Nothing where no draw differs from another.
 
     Parameters
     ----------
@@ -84,6 +86,8 @@ def plot_draws(posterior: xr.DataTree) -> Figure:
         As `sampling.sample` returns it.
     """
     statistics = posterior["sample_stats"].to_dataset()
+    if not statistics.data_vars:
+        return None
     if "weight" not in statistics:
         return _chains(posterior)
     weights = np.sort(statistics["weight"].to_numpy().ravel())[::-1]
@@ -147,7 +151,8 @@ def _densities(axes: Axes, draws: pd.DataFrame, known: pd.DataFrame) -> None:
     low, high = np.quantile(values["posterior"], [0.002, 0.998])
     for value in known["value"]:
         low, high = min(low, value), max(high, value)
-    edges = np.linspace(low - 0.05 * (high - low), high + 0.05 * (high - low), 36)
+    margin = 0.05 * (high - low) or 0.05 * abs(high)  # all draws may be one
+    edges = np.linspace(low - margin, high + margin, 36)
     for source, colour, opacity in (("prior", PRIOR, 0.35), ("posterior", MODEL, 0.25)):
         # Shares of all draws, so that a prior that lies mostly out of view stays low.
         density = np.histogram(values[source], edges)[0] / values[source].size / np.diff(edges)

@@ -7,7 +7,7 @@ import xarray as xr
 
 from clv.checks.gate import TAKEN_OVER, Check
 from clv.models.base import distinct_histories
-from clv.models.sampling import LAPLACE, method_of
+from clv.models.sampling import CERTAIN, LAPLACE, method_of
 from clv.words import count, day, percent, weeks
 
 
@@ -63,6 +63,8 @@ def draws_in_words(posterior: xr.DataTree, checks: list[Check]) -> str:
     Where NUTS took over from importance sampling, that comes first, in the sentences of `checks`.
     """
     instead = " ".join(check.sentence for check in checks if check.name == TAKEN_OVER)
+    if method_of(posterior) == CERTAIN:
+        return "Every purchase counts the same: there was nothing to learn, and no draw differs from another."
     if method_of(posterior) == LAPLACE:
         looks = (
             "These draws come from a multivariate t distribution around the posterior's mode, weighted by how well it "

@@ -49,11 +49,11 @@ class Log(Section):
         description="What a row of the log is: a transaction, or a line of an order (needs order_id), whose lines are "
         "summed. Changed with the source.",
     )
-    columns: dict[str, str] = Field(
+    columns: dict[str, str | None] = Field(
         default={},
-        description="Which columns of the log hold customer_id, date and amount (or quantity and unit_price), and, "
-        "where there are any, order_id, product, currency, country and refunded_amount (given back of it). "
-        "Changed with the source; an order_id lets refunds and duplicated rows be recognised.",
+        description="Which columns of the log hold customer_id, date and amount (or quantity and unit_price; amount: "
+        "null, if it holds no money), and, where there are any, order_id, product, currency, country and "
+        "refunded_amount. Changed with the source; an order_id lets refunds and repeated rows be recognised.",
     )
     date_format: str | None = Field(
         default=None,
@@ -120,9 +120,7 @@ class Log(Section):
         min_length=1,
         description="Regular expression on customer_id for test and internal customers, who are left out.",
     )
-    countries: list[str] = Field(
-        default=[], description="Only rows of these countries are used; empty: all. Changed to look at one market."
-    )
+    countries: list[str] = Field(default=[], description="Only rows of these countries are used; empty: all.")
     exclude_countries: list[str] = Field(default=[], description="Rows of these countries are left out.")
     keep_rows: Values = Field(
         default={},
@@ -161,10 +159,12 @@ class Log(Section):
 
     @field_validator("columns")
     @classmethod
-    def _maps_known_columns(cls, value: dict[str, str]) -> dict[str, str]:
+    def _maps_known_columns(cls, value: dict[str, str | None]) -> dict[str, str | None]:
         unknown = [name for name in value if name not in KNOWN_COLUMNS]
         if unknown:
             raise ValueError(f"maps {unknown[0]}, but only {', '.join(KNOWN_COLUMNS)} can be mapped")
+        for name in (name for name, column in value.items() if column is None and name != "amount"):
+            raise ValueError(f"must say which column of the log holds {name}, or leave it out")
         if len(set(value.values())) < len(value):
             raise ValueError("uses one column of the log twice")
         return value
@@ -238,7 +238,7 @@ class Log(Section):
         priced = {"quantity", "unit_price"} & set(columns)
         missing = [name for name in ("customer_id", "date") if name not in columns]
         if "amount" not in columns and len(priced) < 2:
-            missing.append("amount, or quantity and unit_price,")
+            missing.append("amount, or quantity and unit_price (amount: null, if the log holds no money),")
         if missing:
             raise ValueError(f"columns must say which column of the log holds {', '.join(missing).rstrip(',')}")
         if "amount" in columns and priced:
