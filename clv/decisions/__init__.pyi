@@ -1,6 +1,7 @@
 from .acquisition import acquisition_figures as acquisition_figures
 from .acquisition import acquisition_plan as acquisition_plan
 from .acquisition import cohort_table as cohort_table
+from .acquisition import new_customer as new_customer
 from .contacts import campaign as campaign
 from .contacts import decide as decide
 from .tables import ACQUISITION as ACQUISITION

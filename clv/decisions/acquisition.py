@@ -26,6 +26,7 @@ from clv.models.gamma_gamma import NOTHING_PAID, SPEND_COLUMNS, expected_per_vis
 from clv.units import DAYS_PER_WEEK, WEEKS_PER_YEAR
 
 CONFIDENCE = 0.80  # with which the highest acquisition cost is earned back
+_SURE = (0.5, 0.8, 0.95)  # how sure one may want to be that a new customer earns its cost
 MONTHS_PER_YEAR = 12
 _SINGLE_CUSTOMERS = 500  # futures of single new customers per draw
 _FIRST_ORDERS = 10_000  # that stand for all observed ones
@@ -82,6 +83,26 @@ def acquisition_figures(
         "highest_cost": float(np.quantile(brought, 1 - CONFIDENCE)),
         "payback_weeks": payback(average, average + future.mean(axis=0), given.cost),
         "plan": _planned(result, draws, horizon, given, firsts, weights, factor, interval, seed, workers),
+    }
+
+
+def new_customer(
+    result: Forecast, draws: Draws, horizon: Horizon, factors: dict[str, Floats], *, seed: int
+) -> dict[str, Any]:
+    """Return what a new customer is worth on average: its mean, and a hundred quantiles of what it may be.
+
+    Asked for or not: it needs neither a cost nor a plan.
+    """
+    firsts = first_orders(result.customers)
+    first = horizon.gross_margin * _reweighted(firsts.size, len(draws), seed) @ firsts
+    future = expected_future(draws, horizon, np.array([horizon.weeks]))[:, 0]
+    brought = first + factors.get("value", np.ones(len(draws))) * future
+    may_cost = {f"{sure:.2f}": float(np.quantile(brought, 1 - sure)) for sure in _SURE}
+    quantiles = np.quantile(brought, np.arange(0.5, 100) / 100)
+    return {
+        "mean": _mean_value(firsts, draws, horizon),
+        "may_cost": may_cost,
+        "quantiles": [float(value) for value in quantiles],
     }
 
 

@@ -35,6 +35,7 @@ from .figures.spend import plot_spend_prior as plot_spend_prior
 from .files import exports as exports
 from .key_figures import collect_key_figures as collect_key_figures
 from .labels import label as label
+from .page.form import what_if as what_if
 from .page.html import Downloads as Downloads
 from .tables.backtest import answers_table as answers_table
 from .tables.backtest import checks_table as checks_table

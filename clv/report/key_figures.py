@@ -44,6 +44,7 @@ def collect_key_figures(
     ahead: pd.DataFrame,
     windows: pd.DataFrame,
     watch_list: pd.DataFrame,
+    new_customer: dict[str, Any],
     run_id: str | None,
 ) -> dict[str, Any]:
     """Return the figures the report speaks of, ready for key_figures.json; `groups` is table SEGMENTS.
@@ -100,6 +101,7 @@ def collect_key_figures(
         "misfit": misfit,
         "campaign": campaign,
         "acquisition": acquisition,
+        "new_customer": new_customer,
     }
 
 

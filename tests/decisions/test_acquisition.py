@@ -44,7 +44,7 @@ def forecast(draws: int, *, firsts=(10.0, 30.0, 50.0), future: float = 8.0) -> F
         }
     )
     totals = SimpleNamespace(value=np.tile([3 * future, 2 * future, future], (draws, 1)))
-    return Forecast(rows, groups, totals, totals.value[:, 0], totals.value[:, 0])
+    return Forecast(rows, groups, totals, totals.value[:, 0], totals.value[:, 0], totals)
 
 
 def posterior(n: int) -> Draws:
@@ -198,3 +198,13 @@ def test_without_a_cost_nothing_is_asked():
     assert acquisition.acquisition_figures(forecast(5), fixed_draws(5, **CDNOW), YEAR, nothing, {}, **OPTIONS) is None
     assert acquisition.cohort_table(forecast(5), pd.DataFrame(), nothing, {}, gross_margin=1.0, interval=0.9).empty
     assert acquisition.acquisition_plan(cost=3.0, per_month=2, months=1) == Acquisition(3.0, 2, 1)
+
+
+def test_what_a_new_customer_may_cost_is_known_without_a_plan():
+    result, draws = forecast(400), posterior(400)
+    found = acquisition.new_customer(result, draws, YEAR, {}, seed=1)
+    asked = acquisition.acquisition_figures(result, draws, YEAR, Acquisition(1.0), {}, **OPTIONS)
+    assert found["mean"] == pytest.approx(asked["value"]["mean"])
+    assert found["may_cost"]["0.80"] == pytest.approx(asked["highest_cost"])
+    assert found["may_cost"]["0.50"] > found["may_cost"]["0.80"] > found["may_cost"]["0.95"]
+    assert len(found["quantiles"]) == 100

@@ -43,6 +43,7 @@ FIGURES = {
     "value_is": "margin",
     "campaign": CAMPAIGN,
     "acquisition": None,
+    "new_customer": {"mean": 61.0, "may_cost": {"0.50": 60.0, "0.80": 52.0, "0.95": 45.0}},
 }
 CURVE = pd.DataFrame({name: [0.0, 1.0, 2.0, 3.0] for name in DECISIONS.columns})
 CURVE = CURVE.assign(contacts=[0, 250, 500, 1000], expected_profit=[0.0, 1500.0, 2000.0, 900.0])
@@ -217,7 +218,13 @@ def test_a_new_customer_and_those_planned_to_come_are_told():
     assert "**150 USD** if all revenue were margin." in said(
         advice.acquisition_in_words(FIGURES | {"acquisition": found, "gross_margin": 1.0})
     )
-    assert "`acquisition_cost`" in advice.acquisition_in_words(FIGURES)
+
+
+def test_what_a_new_customer_may_cost_is_told_asked_for_or_not():
+    assert said(advice.acquisition_in_words(FIGURES)) == (
+        "**A new customer** is worth 61.0 USD on average over 52 weeks, the first order included, and may cost up to "
+        "60.0 USD with 50 % confidence, 52.0 USD with 80 % confidence, 45.0 USD with 95 % confidence."
+    )
 
 
 def test_one_begins_where_the_campaign_gains_most():

@@ -35,7 +35,6 @@ def test_a_segment_says_what_they_did_what_comes_and_what_follows():
         "Expected value (USD)": "53,100",
         "90 % range": "40,200 to 70,300",
         "Share of value": "77 %",
-        "Per customer (USD)": "102",
         "Will buy": "63 %",
         "Still customers": "90 %",
         "What follows": "contact 400: 2,340 USD after the cost",

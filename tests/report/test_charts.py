@@ -362,7 +362,7 @@ def test_the_calendar_tells_what_came_from_what_is_expected_in_each_of_its_views
     came, expected, limits = figure.data[:3]
     assert (list(came.y), list(expected.y)) == ([300, 240], [210, 180])
     np.testing.assert_array_equal(limits.y, [105, 420, np.nan, 90, 360, np.nan])
-    assert [drawn.visible for drawn in figure.data] == [True] * 3 + [False] * 3
+    assert [drawn.visible for drawn in figure.data] == [True] * 4 + [False] * 4
     assert expected.marker.pattern.shape  # told apart without colour
 
 

@@ -42,6 +42,11 @@ FIGURES = {
         "last_revenue_of_new": 0.0,
     },
     "latest_windows": [],
+    "new_customer": {
+        "mean": 61.0,
+        "may_cost": {"0.50": 60.0, "0.80": 52.0, "0.95": 45.0},
+        "quantiles": [45.0, 60.0, 75.0],
+    },
     "watch": {"customers": 34, "clv_mean": 3_100.0},
     "campaign": None,
     "acquisition": None,
@@ -49,6 +54,7 @@ FIGURES = {
     "source": "cdnow",
     "horizon_weeks": 52,
     "discount_rate_annual": 0.10,
+    "gross_margin": 1.0,
     "value_is": "revenue",
     "currency": "USD",
     "interval": 0.9,
@@ -289,7 +295,7 @@ def collected(groups: pd.DataFrame) -> dict:
         campaign=None, acquisition=None,
         dependence=pd.DataFrame({"measure": ["Spearman"], "value": [0.1]}), ledger=LEDGER,
         revenue_before=77.0, may_come_back=0.1, ahead=tables.empty(FORECAST), windows=past_windows(),
-        watch_list=pd.DataFrame({"clv_mean": [5.0]}), run_id="5e6f",
+        watch_list=pd.DataFrame({"clv_mean": [5.0]}), new_customer={"mean": 61.0}, run_id="5e6f",
     )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ def chart_calendar(ahead: pd.DataFrame) -> go.Figure:
     figure = new_chart(title(ahead), x="", y=_unit(views[0][2], currency), alt=sentence(ahead), height=380)
     for place, (_, kind, name) in enumerate(views):
         _add_view(figure, ahead[ahead["kind"] == kind], kind, name, interval_of(ahead), shown=place == 0)
-    chosen = [{"name": name, "y": _unit(counted, currency), "traces": 3} for name, _, counted in views]
+    chosen = [{"name": name, "y": _unit(counted, currency), "traces": 4} for name, _, counted in views]
     figure.update_layout(
         meta=figure.layout.meta | {"views": chosen}, barmode="overlay", bargap=0.28, hovermode="x unified"
     )
@@ -69,15 +69,24 @@ def _add_view(figure: go.Figure, rows: pd.DataFrame, kind: str, name: str, inter
     figure.add_scatter(
         x=np.repeat([_label(row, kind) for row in rest.itertuples()], 3),
         y=np.column_stack([rest[f"{name}_lower"], rest[f"{name}_upper"], np.full(len(rest), np.nan)]).ravel(),
-        mode="lines+text" if kind == "quarter" else "lines",
+        mode="lines",
         line={"color": MODEL, "width": 3},
-        text=[text for value in rest[name] for text in ("", short_number(value), "")],
-        textposition="top center",
-        textfont={"color": MODEL, "size": 13},
-        cliponaxis=False,
         name=f"{level(interval)} range",
         visible=shown,
         hovertemplate=f"%{{y:,.0f}} {level(interval)} limit<extra></extra>",
+    )
+
+    figure.add_scatter(
+        x=[_label(row, kind) for row in rest.itertuples()],
+        y=rest[f"{name}_upper"],
+        mode="text",
+        text=rest[name].map(short_number) if kind == "quarter" else "",
+        textposition="top center",
+        textfont={"color": MODEL, "size": 13},
+        cliponaxis=False,
+        hoverinfo="skip",
+        showlegend=False,
+        visible=shown,
     )
 
 

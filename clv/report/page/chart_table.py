@@ -49,6 +49,8 @@ def as_csv(header: list[str], rows: list[list[str]]) -> str:
 
 
 def _points(trace: Mapping[str, Any], key: str, name: str) -> Iterator[tuple[str, str, Any]]:
+    if trace.get("mode") == "text":  # it says again what another trace draws
+        return
     keys, values = _array(trace.get(key)), _array(trace.get("x" if key == "y" else "y"))
     if trace.get("type") == "heatmap":
         grid = np.asarray(_array(trace["z"]), dtype=object).reshape(len(_array(trace["y"])), -1)

@@ -22,6 +22,7 @@ from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbformat import NotebookNode
 
 from clv.report.page.chart_table import as_csv, as_html, chart_table
+from clv.report.page.form import WHAT_IF
 
 PLOTLY = "application/vnd.plotly.v1+json"
 DOWNLOADS = "application/vnd.clv.downloads+json"  # name and text of each file
@@ -63,6 +64,7 @@ class Page:
 
     headings: list[tuple[int, str, str]] = field(default_factory=list)
     has_charts: bool = False
+    asks: bool = False
 
     def add_heading(self, level: int, text: str) -> str:
         """Note a heading and return an id that no other heading of the page has."""
@@ -82,7 +84,8 @@ def render(notebook: NotebookNode, *, title: str, show_code: bool, footer: str =
     """Return the page of an executed notebook; without `show_code` its code appears only at the press of a button."""
     page = Page()
     pieces = list(_pieces(notebook, page, show_code))
-    scripts = [_script(name) for name in ("page.js", "tables.js", *(["charts.js"] if page.has_charts else []))]
+    asked = [name for name, there in (("charts.js", page.has_charts), ("whatif.js", page.asks)) if there]
+    scripts = [_script(name) for name in ("page.js", "tables.js", *asked)]
     return _template().render(
         title=next((text for level, _, text in page.headings if level == 1), title),
         pieces=pieces,
@@ -119,6 +122,9 @@ def _output(output: NotebookNode, page: Page) -> Mapping[str, Any]:
     data = output.data
     if PLOTLY in data:
         return _chart(data[PLOTLY], page)
+    if WHAT_IF in data:
+        page.asks = True
+        return {"kind": "whatif", **data[WHAT_IF], "json": _as_script(data[WHAT_IF])}
     if DOWNLOADS in data:
         return {"kind": "downloads", "files": [_download(**file) for file in data[DOWNLOADS]]}
     for mime in IMAGES:
@@ -147,9 +153,13 @@ def _chart(figure: Mapping[str, Any], page: Page) -> Mapping[str, Any]:
         "height": int(layout.get("height") or 450),
         "table": Markup(_tables(as_html(header, rows, _plain(name)), page)) if rows else "",
         "csv": _download("chart.csv", as_csv(header, rows))["address"] if rows else "",
-        # Inside a script element only these characters could end it.
-        "json": Markup(json.dumps(drawn).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")),
+        "json": _as_script(drawn),
     }
+
+
+def _as_script(content: Any) -> Markup:
+    """Return JSON in which nothing can end the script element that holds it."""
+    return Markup(json.dumps(content).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
 
 
 def _download(name: str, text: str) -> Mapping[str, Any]:

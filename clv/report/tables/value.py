@@ -50,15 +50,17 @@ def segments_table(groups: pd.DataFrame, customers: pd.DataFrame, figures: Figur
     groups, customers
         The segments' rows of table SEGMENTS, in the order of the rows, and table CUSTOMERS.
     """
-    table = groups_table(groups).captioned("Segments: who they are, what they will bring")
+    table = groups_table(groups).drop(columns=f"Per customer ({currency_of(groups)})")
+    table = table.captioned("Segments: who they are, what they will bring")
     behaviour, campaign = typical(customers), figures["campaign"]
     table.insert(0, "Bought", [_behaviour(behaviour.loc[name]) for name in groups["group"]])
     table["Still customers"] = [_still(row) for _, row in groups.iterrows()]
     planned = {row["segment"]: row for row in campaign["segments"]} if campaign else {}
-    table["What follows"] = [
+    follows = [
         _contacts(planned.get(row["group"]), figures["currency"]) if campaign else _follows(row)
         for _, row in groups.iterrows()
     ]
+    table.insert(1, "What follows", follows)
     return table
 
 

@@ -181,7 +181,7 @@ def acquisition_in_words(figures: Figures) -> str:
     """Return what a new customer is worth and may cost; how to ask for it where the run does not."""
     found, currency = figures["acquisition"], figures["currency"]
     if found is None:
-        return "What a new customer may cost is said where the params file states `acquisition_cost`."
+        return _may_cost(figures)
     week = found["payback_weeks"]
     back = (
         "It is not earned back within the horizon"
@@ -198,6 +198,19 @@ def acquisition_in_words(figures: Figures) -> str:
         f"{probability(found['p_above_cost'])}, and {percent(found['single']['p_above_cost'])} of the single customers "
         f"earn it. {back}; with {percent(found['confidence'])} confidence a new customer may cost up to "
         f"**{money(found['highest_cost'], currency)}**{_of_what(figures)}.{_of_plan(figures, found)}"
+    )
+
+
+def _may_cost(figures: Figures) -> str:
+    """Return what a new customer may cost, by how sure one wants to be that it earns that on average."""
+    known, currency = figures["new_customer"], figures["currency"]
+    ceilings = ", ".join(
+        f"{money(cost, currency)} with {percent(float(sure))} confidence" for sure, cost in known["may_cost"].items()
+    )
+    return (
+        f"**A new customer** is worth {money(known['mean'], currency)} on average over "
+        f"{weeks(figures['horizon_weeks'])}, the first order included, and may cost up to {ceilings}"
+        f"{_of_what(figures)}."
     )
 
 

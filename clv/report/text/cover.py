@@ -16,6 +16,7 @@ from clv.report.text.windows import of_few
 from clv.words import NBSP, count, day, money, more_or_less, percent, span, weeks
 
 MOST_CAUTIONS = 2  # that stand before everything else; the others are told where trust is
+_SOURCES = {"generate": "generated customers", "cdnow": "CDNOW"}
 _QUARTER_WEEKS = 13
 _ALIKE = 0.03  # two quarters closer than that need no word
 _IN_MONTHS = {13: "3 months", 26: "6 months", 39: "9 months", 52: "12 months", 104: "24 months"}
@@ -56,7 +57,8 @@ def cover(figures: Figures) -> str:
     discounting = f", discounted at {percent(rate)} a year" if rate else ""
     return (
         f"# {title(figures)}\n\n"
-        f"{figures['source']} · as of {day(figures['as_of'])} · {figures['value_is']}{discounting}"
+        f"{_SOURCES.get(figures['source'], figures['source'])} · as of {day(figures['as_of'])} · "
+        f"{figures['value_is']}{discounting}"
         f" · {count(figures['n_transactions'])} purchases since {day(figures['first_purchase'])}"
     )
 

@@ -1,0 +1,67 @@
+"""What if: the joint monthly draws that a page values again with its reader's settings, and the form to state them."""
+
+import base64
+import gzip
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from clv.report.key_figures import Figures
+
+WHAT_IF = "application/vnd.clv.what-if+json"
+_STEPS = 65_535  # of an unsigned 16-bit number
+
+
+class WhatIf:
+    """A form with sliders, drawn by pages alone; in JupyterLab it says where it is."""
+
+    def __init__(self, content: dict[str, Any]) -> None:
+        self.content = content
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+        return {WHAT_IF: self.content, "text/plain": "report.html has a form here."}
+
+
+def what_if(figures: Figures, groups: pd.DataFrame, draws: pd.DataFrame, errors: pd.DataFrame) -> WhatIf:
+    """Return the form and its numbers: tables SEGMENTS, MONTHLY_DRAWS and MONTHLY_ERRORS."""
+    rows = groups[groups["grouping"].isin(["base", "rfm_segment"])].set_index("group")
+    ends = np.sort(errors["weeks"].unique())
+    factors = errors.pivot(index=["group", "weeks"], columns="probability", values="factor")
+    packed, told = [], []
+    for name, row in rows.iterrows():
+        group = {"name": str(name).capitalize(), "customers": int(row["customers"]), "mean": float(row["clv_mean"])}
+        group["factors"] = factors.loc[name].to_numpy().round(4).tolist()
+        if row["grouping"] != "base":  # everybody is the sum of all
+            months = _by_month(draws[draws["group"] == name], len(ends))
+            scale = np.maximum(months.max(axis=1), 1e-9) / _STEPS
+            packed.append(np.rint(months / scale[:, None]).astype("<u2").tobytes())
+            group["scale"] = scale.tolist()
+        told.append(group)
+    as_of = pd.Timestamp(figures["as_of"])
+    dates = [as_of + pd.Timedelta(days=round(weeks * 7)) for weeks in ends]
+    campaign, acquisition = figures["campaign"], figures["acquisition"]
+    newcomer = figures["new_customer"]["quantiles"]
+    return WhatIf(
+        {
+            "currency": figures["currency"],
+            "interval": figures["interval"],
+            "margin": figures["gross_margin"],
+            "rate": figures["discount_rate_annual"],
+            "starts": [0.0, *ends[:-1].tolist()],
+            "ends": ends.tolist(),
+            "labels": [f"{day.day} {day:%b %Y}" for day in dates],
+            "draws": int(draws["draw"].max()) + 1,
+            "groups": told,
+            "newcomer": newcomer,
+            "numbers": base64.b64encode(gzip.compress(b"".join(packed), 9, mtime=0)).decode(),
+            "cost": campaign["cost_per_contact"] if campaign else 1.0,
+            "effect": campaign["effect_mean"] * campaign["response_share"] if campaign else 0.1,
+            "budget": (campaign["budget"] if campaign else None) or 0,
+            "acquisition": acquisition["cost"] if acquisition else round(float(np.median(newcomer)) / 2, 2),
+        }
+    )
+
+
+def _by_month(draws: pd.DataFrame, months: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return draws.sort_values(["month", "draw"])["revenue"].to_numpy().reshape(months, -1)
