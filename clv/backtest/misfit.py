@@ -249,6 +249,20 @@ def factor_quantiles(
     return pd.concat(found, ignore_index=True).assign(weeks=weeks)
 
 
+def group_draws(
+    groups: pd.DataFrame, values: Floats, past: pd.DataFrame | None, *, weeks: float, seed: int
+) -> tuple[pd.Series, Iterator[Floats]]:
+    """Return what is shown of the value of the groups of one grouping: means, and of each in turn its total's draws.
+
+    groups: grouping, group and clv_mean as the model alone says it, indexed by their places in `values` (draws, all).
+    """
+    shared = factors(past, weeks=weeks, draws=len(values), seed=seed).get("value", np.ones(len(values)))
+    ((rows, beside),) = _by_grouping(groups, past, "value", weeks)
+    means, factor = _of_groups(rows["clv_mean"], shared, beside, seed)
+    drawn = (own.reshape(-1, len(values)) * values[:, place] for place, own in zip(rows.index, factor, strict=True))
+    return means, (each.ravel() for each in drawn)
+
+
 def limits_with(draws: Floats, factor: Floats, *, interval: float) -> Floats:
     """Return lower and upper limit of the draws of one total, times every factor in turn."""
     return np.quantile(factor.reshape(-1, len(draws)) * draws, tails(interval))

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from clv import tables
+from clv.backtest.misfit import group_draws
 from clv.decisions.tables import ACQUISITION
 from clv.forecast.future import Horizon, simulate
 from clv.forecast.groups import Forecast
@@ -122,10 +123,12 @@ def cohort_table(
     result: Forecast,
     cohorts: pd.DataFrame,
     given: Acquisition | None,
-    factors: dict[str, Floats],
+    past: pd.DataFrame | None,
     *,
+    weeks: float,
     gross_margin: float,
     interval: float,
+    seed: int,
 ) -> pd.DataFrame:
     """Return table ACQUISITION: margin to date plus future of every cohort against the cost; empty without one.
 
@@ -135,13 +138,16 @@ def cohort_table(
         A forecast with the grouping "cohort".
     cohorts
         Table COHORTS.
+    past
+        Past forecasts, from `rolling.evidence`; None without a backtest.
     """
     if given is None:
         return tables.empty(ACQUISITION)
     rows = result.groups[result.groups["grouping"] == "cohort"]
     size, to_date = rows["customers"].to_numpy(), gross_margin * (rows["revenue"] / rows["customers"]).to_numpy()
-    factor = factors.get("value", np.ones(len(result.total_value)))[:, None]
-    drawn = to_date + factor * result.totals.value[:, rows.index] / size
+    means, draws = group_draws(rows, result.totals.value, past, weeks=weeks, seed=seed)
+    each = means.to_numpy() / size
+    drawn = to_date + np.column_stack(list(draws)) / size
     lower, upper, highest = np.quantile(drawn, [*tails(interval), 1 - CONFIDENCE], axis=0)
     reached = cohorts[gross_margin * cohorts["cumulative"] >= given.cost].groupby("cohort")["months_since"].min()
     table = pd.DataFrame(
@@ -149,8 +155,8 @@ def cohort_table(
             "cohort": rows["group"].to_numpy(),
             "customers": size,
             "margin_to_date": to_date,
-            "clv_mean": rows["clv_per_customer"].to_numpy(),
-            "lifetime_mean": to_date + rows["clv_per_customer"].to_numpy(),
+            "clv_mean": each,
+            "lifetime_mean": to_date + each,
             "lifetime_lower": lower,
             "lifetime_upper": upper,
             "p_above_cost": (drawn > given.cost).mean(axis=0),

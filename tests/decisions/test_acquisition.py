@@ -27,6 +27,7 @@ YEAR = Horizon(52.0, DISCOUNT, 0.4)
 PURCHASE = list(CDNOW.values())[:4]
 MEAN_SPEND = CDNOW["p"] * CDNOW["v"] / (CDNOW["q"] - 1)  # of later orders
 OPTIONS = {"interval": 0.9, "seed": 1, "workers": 1}
+COHORTS = {"weeks": 26.0, "interval": 0.9, "seed": 1}
 
 
 def forecast(draws: int, *, firsts=(10.0, 30.0, 50.0), future: float = 8.0) -> Forecast:
@@ -40,7 +41,7 @@ def forecast(draws: int, *, firsts=(10.0, 30.0, 50.0), future: float = 8.0) -> F
             "group": pd.Series(["all customers", "2025-01", "2025-02"], dtype="str"),
             "customers": [3, 2, 1],
             "revenue": [spent.sum(), spent[:2].sum(), spent[2]],
-            "clv_per_customer": future,
+            "clv_mean": np.array([3.0, 2.0, 1.0]) * future,
         }
     )
     totals = SimpleNamespace(value=np.tile([3 * future, 2 * future, future], (draws, 1)))
@@ -162,13 +163,35 @@ def test_a_cohort_is_what_it_brought_and_will_bring_for_each_of_its_customers():
             "cumulative": [20.0, 50.0, 50.0, 52.0],
         }
     )
-    found = acquisition.cohort_table(forecast(20), months, Acquisition(18.0), {}, gross_margin=0.4, interval=0.9)
+    found = acquisition.cohort_table(forecast(20), months, Acquisition(18.0), None, gross_margin=0.4, **COHORTS)
     # First orders 10 and 30, repeats 0 and 50: 45 each, of which .4 stay.
     assert found["margin_to_date"].tolist() == pytest.approx([18.0, 28.0])
     assert found["lifetime_mean"].tolist() == pytest.approx([26.0, 36.0])
     assert found["lifetime_lower"].tolist() == found["lifetime_upper"].tolist() == pytest.approx([26.0, 36.0])
     assert found["p_above_cost"].tolist() == [1.0, 1.0]
     assert found["payback_months"].tolist() == [1.0, 0.0]
+
+
+def test_a_cohort_allows_for_what_cohorts_were_off_by_and_not_for_the_total_alone():
+    """The first brought twice what was forecast of it before, the second half, everybody what was: both are moved."""
+    told = [("base", "all customers", 0.0), ("cohort", "2025-01", 0.7), ("cohort", "2025-02", -0.7)]
+    rows = [
+        {"grouping": grouping, "group": group, "log_error": error, "origin": origin}
+        for grouping, group, error in told
+        for origin in pd.date_range("2024-01-01", periods=4, freq="26W")
+    ]
+    same = {"horizon_weeks": 26, "outcome": "value", "customers": 500, "log_sd": 0.05}
+    past, months = pd.DataFrame(rows).assign(**same), pd.DataFrame({"cohort": [], "months_since": [], "cumulative": []})
+    ask = {"gross_margin": 0.4, **COHORTS}
+    plain, found = (
+        acquisition.cohort_table(forecast(20), months, Acquisition(18.0), given, **ask) for given in (None, past)
+    )
+    assert plain["clv_mean"].tolist() == [8.0, 8.0]
+    first, second = found["clv_mean"]
+    assert first > 9.5 > 6 > second
+    assert 2 * first + second == pytest.approx(3 * 8.0)  # everybody is never moved
+    assert (found["lifetime_lower"] < found["lifetime_mean"]).all()
+    assert (found["lifetime_mean"] < found["lifetime_upper"]).all()
 
 
 def test_cents_are_worth_what_dollars_are():
@@ -196,7 +219,7 @@ def test_the_number_of_workers_changes_nothing():
 def test_without_a_cost_nothing_is_asked():
     nothing = acquisition.acquisition_plan(cost=None, per_month=None, months=None)
     assert acquisition.acquisition_figures(forecast(5), fixed_draws(5, **CDNOW), YEAR, nothing, {}, **OPTIONS) is None
-    assert acquisition.cohort_table(forecast(5), pd.DataFrame(), nothing, {}, gross_margin=1.0, interval=0.9).empty
+    assert acquisition.cohort_table(forecast(5), pd.DataFrame(), nothing, None, gross_margin=1.0, **COHORTS).empty
     assert acquisition.acquisition_plan(cost=3.0, per_month=2, months=1) == Acquisition(3.0, 2, 1)
 
 
