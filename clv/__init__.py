@@ -16,7 +16,14 @@ report         06      what people read
 run                    from a params file to a finished folder
 
 A room imports only rooms above it in this list. Each shows what notebooks use at its door: `from clv import forecast`,
-then `forecast.expectations(...)`; nothing is loaded before it is used.
+then `forecast.expectations(...)`; nothing is loaded before it is used. In a notebook of one's own, with a frame:
+
+    fit = clv.fit(orders, customer_id="customer", date="day", amount="paid", horizon_weeks=52)
+    fit.forecast().groups
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={"run.analysis": ["fit", "load"]})
 
 __version__ = "0.1.0"

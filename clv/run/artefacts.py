@@ -1,6 +1,7 @@
 """Name and place of every file of a run, which notebook writes it, and in which runs it exists."""
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,14 +76,22 @@ AGGREGATES = (
 )
 
 
+PACKAGE = Path(__file__).resolve().parents[1]
+ROOT = "CLV_ROOT"  # names the project's folder to kernels, which work elsewhere
+
+
 def root() -> Path:
-    """Return the project's folder, found from the package, whatever the working directory."""
-    return Path(__file__).resolve().parents[2]
+    """Return the project's folder, found from the package; of an installed package the folder one works in."""
+    return PACKAGE.parent if _is_checkout() else Path(os.environ.get(ROOT) or Path.cwd())
 
 
 def notebooks_folder() -> Path:
     """Return the folder of the six notebooks."""
-    return root() / "notebooks"
+    return (root() if _is_checkout() else Path(sys.prefix) / "share" / "clv") / "notebooks"
+
+
+def _is_checkout() -> bool:
+    return (PACKAGE.parent / "notebooks").is_dir()
 
 
 def outputs() -> Path:
@@ -105,7 +114,7 @@ def source_files(source: str) -> list[Path]:
     if source in ("generate", DATABASE):
         return []
     if source == "cdnow":
-        return [root() / "clv" / "transactions" / "data" / "cdnow.csv"]
+        return [PACKAGE / "transactions" / "data" / "cdnow.csv"]
     return find(root() / Path(source).expanduser())
 
 

@@ -1,5 +1,6 @@
 """The commands of `python -m clv.run`, and what each returns to make.
 
+    python -m clv.run report PARAMS.yaml       run what has changed of the six notebooks, up to the report
     python -m clv.run prepare PARAMS.yaml      check the settings, hand each notebook its own
     python -m clv.run notebook NN_name RUN     execute one notebook
     python -m clv.run finish RUN               write the manifest of a complete run
@@ -84,6 +85,19 @@ def _prepared(params_file: Path) -> Run:
     return run
 
 
+def _do_report(options: argparse.Namespace) -> None:
+    run, folder = _prepared(options.params), artefacts.notebooks_folder()
+    for name in NOTEBOOKS:
+        provenance.let_renew(run, folder)  # what ran above may make old what stands below
+        if provenance.is_old(run, name):
+            run_notebook(folder / f"{name}.ipynb", run)
+    made, settings = manifest.manifest_file(run), prepare.parameter_file(run, prepare.SETTINGS)
+    if made.exists() and made.stat().st_mtime_ns >= settings.stat().st_mtime_ns:
+        say(f"{artefacts.shown(run.folder / 'report.html')} is up to date")
+    else:
+        _finish(run)
+
+
 def _do_check(options: argparse.Namespace) -> None:
     from clv.run.check_data import check
 
@@ -107,7 +121,10 @@ def _do_notebook(options: argparse.Namespace) -> None:
 
 
 def _do_finish(options: argparse.Namespace) -> None:
-    run = Run(options.run)
+    _finish(Run(options.run))
+
+
+def _finish(run: Run) -> None:
     with nobody_else(run):
         run_id = manifest.write_manifest(run, artefacts.notebooks_folder())
     run.log("finished", run_id=run_id)
@@ -162,7 +179,7 @@ def _do_strip(options: argparse.Namespace) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m clv.run", description=(__doc__ or "").splitlines()[0])
     commands = parser.add_subparsers(required=True)
-    for name, do in {"prepare": _do_prepare, "check": _do_check, "refresh": _do_refresh}.items():
+    for name, do in {"report": _do_report, "prepare": _do_prepare, "check": _do_check, "refresh": _do_refresh}.items():
         command = commands.add_parser(name)
         command.set_defaults(do=do)
         command.add_argument("params", type=Path)

@@ -138,8 +138,9 @@ def _execute(source: Path, target: Path, parameters: dict[str, Any]) -> None:
     from papermill.exceptions import PapermillExecutionError
     from traitlets.config import Config
 
-    paths = [str(artefacts.root()), os.environ.get("PYTHONPATH", "")]
-    os.environ.update(KERNEL_ENVIRONMENT | {"PYTHONPATH": os.pathsep.join(filter(None, paths))})
+    paths = [str(artefacts.PACKAGE.parent), os.environ.get("PYTHONPATH", "")]
+    places = {"PYTHONPATH": os.pathsep.join(filter(None, paths)), artefacts.ROOT: str(artefacts.root())}
+    os.environ.update(KERNEL_ENVIRONMENT | places)
     try:
         by_papermill(
             source,

@@ -12,7 +12,7 @@ from clv.run import artefacts, chain, disk
 from clv.run.artefacts import NOTEBOOKS
 from clv.run.chain import Mark, Record
 from clv.run.folder import Run
-from clv.run.prepare import SETTINGS, SOURCE_FILES, expected, pages, parameters, unexpected
+from clv.run.prepare import SETTINGS, SOURCE_FILES, expected, pages, parameter_file, parameters, unexpected
 from clv.run.prepare import executed as stamp
 
 LIBRARIES = ("arviz", "duckdb", "nutpie", "numpy", "pandas", "plotly", "pymc", "pymc-marketing", "scipy", "xarray")
@@ -36,12 +36,12 @@ def mark(run: Run, notebook: Path) -> Mark:
 
 def code() -> dict[str, str]:
     """Return the hash of every file of the package that a result may depend on."""
-    return {artefacts.shown(file): chain.digest(file) for file in code_files()}
+    return {file.relative_to(artefacts.PACKAGE.parent).as_posix(): chain.digest(file) for file in code_files()}
 
 
 def code_files() -> list[Path]:
     """Return the files of the package that a result may depend on, sorted."""
-    return sorted(file for file in (artefacts.root() / "clv").rglob("*") if file.suffix in CODE)
+    return sorted(file for file in artefacts.PACKAGE.rglob("*") if file.suffix in CODE)
 
 
 def require_unchanged(run: Run, notebook: Path, made: Mark) -> None:
@@ -123,6 +123,12 @@ def let_renew(run: Run, notebooks: Path) -> list[str]:
     if stale and not chain.is_recorded(run.folder):
         return [f"{run.name} was made by an older version, which kept no record of what it wrote: all is made again"]
     return told
+
+
+def is_old(run: Run, name: str) -> bool:
+    """Tell whether a notebook has to run again, once `let_renew` has looked."""
+    made, given = stamp(run, name), parameter_file(run, name)
+    return not made.exists() or made.stat().st_mtime_ns < given.stat().st_mtime_ns
 
 
 def _hashes(run: Run, notebook: Path) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def _parsed(text: str, cell: int | None) -> list[Warned]:
 
 def _place(file: str, line: int) -> str:
     """Return file and line from the package on: where it is installed is nobody's business."""
-    inside = Path(file).is_relative_to(artefacts.root() / "clv")
+    inside = Path(file).is_relative_to(artefacts.PACKAGE)
     name = artefacts.shown(Path(file)) if inside else _PACKAGES.sub("", file)
     return f"{name if not name.startswith(('/', '<')) else Path(name).name}:{line}"
 

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,6 +16,8 @@ import pandas as pd
 import pytest
 import retail
 
+import clv
+from clv.errors import InputError
 from clv.run.artefacts import root
 
 pytestmark = pytest.mark.slow  # each log runs through six notebooks
@@ -191,23 +194,63 @@ def test_no_page_has_an_event_handler(shop):
         assert handlers(file.read_text()) == [], file
 
 
-@pytest.fixture(scope="module")
-def loyal(tmp_path_factory) -> Made:
-    """A base that nobody leaves, in which ids may be shown; the best customers have nasty ones."""
-    folder = tmp_path_factory.mktemp("loyal")
-    log = retail.loyal(500, seed=3)
-    spenders = log.assign(amount=log["amount"].astype(float)).groupby("id")["amount"].sum().nlargest(len(NASTY)).index
-    log = log.assign(id=log["id"].replace(dict(zip(spenders, NASTY, strict=True))))
-    log.to_csv(folder / "loyal.csv", index=False)
+def fitted(log: pd.DataFrame, **settings):
+    """Fit a frame of customers, days and amounts, with the last third kept to test on."""
     days = pd.to_datetime(log["date"])
     cut = (days.min() + (days.max() - days.min()) * 2 / 3).date()
-    settings = f"""
-columns: {{customer_id: id, date: date, amount: amount}}
-date_format: "%Y-%m-%d"
-calibration_end: "{cut}"
-show_customer_ids: true
-"""
-    return make(folder, "loyal", folder / "loyal.csv", settings + QUICK)
+    quick = {"method": "laplace", "draws": 250, "predictive_draws": 200, "calibration_end": str(cut)}
+    usual = {"customer_id": "id", "date": "date", "amount": "amount", "date_format": "%Y-%m-%d"}
+    return clv.fit(log, name="loyal", **usual, **quick, **settings)
+
+
+@pytest.fixture(scope="module")
+def base() -> pd.DataFrame:
+    """A log of customers whom nobody leaves; the best of them have nasty ids."""
+    log = retail.loyal(500, seed=3)
+    spenders = log.assign(amount=log["amount"].astype(float)).groupby("id")["amount"].sum().nlargest(len(NASTY)).index
+    return log.assign(id=log["id"].replace(dict(zip(spenders, NASTY, strict=True))))
+
+
+@pytest.fixture(scope="module")
+def loyal(base, tmp_path_factory) -> Iterator[Made]:
+    """What a frame in somebody's own notebook became; ids may be shown."""
+    folder = tmp_path_factory.mktemp("loyal")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLV_OUTPUTS", str(folder))
+        fitted(base, show_customer_ids=True)
+        yield Made(folder / "loyal", "")
+
+
+def test_a_frame_becomes_a_run_whose_numbers_are_at_hand(base, loyal, tmp_path):
+    fit = clv.load(loyal.folder)
+    outlook, figures = fit.forecast(), loyal.figures()
+    pd.testing.assert_frame_equal(outlook.customers, loyal.table("customers"), check_exact=True)
+    assert (len(outlook.customers), outlook.weeks) == (500, 52)
+    assert str(outlook).startswith("500 customers are expected to bring ")
+    assert str(outlook) in repr(fit)
+    assert figures["gate"]["verdict"] in repr(fit)
+    assert outlook._repr_html_().count("<tr>") == 1 + (outlook.groups["grouping"] == "rfm_segment").sum() + 1
+    assert list(fit.checks["name"]) == [check["name"] for check in figures["gate"]["checks"]]
+    assert set(fit.windows["outcome"]) == {"purchases", "value"}
+    assert {"r", "alpha"} <= set(fit.purchases["posterior"].data_vars)
+    assert "q" in fit.spend["posterior"]
+    assert fit.report(tmp_path / "mine.html").read_bytes() == (loyal.folder / "report.html").read_bytes()
+
+
+def test_the_same_frame_again_computes_nothing(base, loyal):
+    before = (loyal.folder / "log.jsonl").read_text().count('"started"')
+    assert before == 6
+    fitted(base, show_customer_ids=True)
+    assert (loyal.folder / "log.jsonl").read_text().count('"started"') == before
+
+
+def test_a_refusal_is_raised_as_the_sentence_of_a_run(base, loyal):
+    with pytest.raises(InputError, match="lacks the column paid"):
+        clv.fit(base, customer_id="id", date="date", amount="paid", name="wrong")
+    with pytest.raises(InputError, match="unknown key horizon; did you mean horizon_weeks"):
+        clv.fit(base, customer_id="id", date="date", name="wrong", horizon=26)
+    with pytest.raises(InputError, match="is no finished run"):
+        clv.load(loyal.folder.parent / "wrong")
 
 
 def test_a_base_that_nobody_leaves_is_valued_although_maximum_likelihood_has_no_answer(loyal):
