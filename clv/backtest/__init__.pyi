@@ -1,6 +1,7 @@
 from .ahead import monthly_draws as monthly_draws
 from .ahead import monthly_errors as monthly_errors
 from .ahead import months_ahead as months_ahead
+from .choice import choose as choose
 from .holdout import holdout_horizon as holdout_horizon
 from .holdout import holdout_weeks as holdout_weeks
 from .holdout import origin_day as origin_day
@@ -24,6 +25,7 @@ from .summary import past as past
 from .summary import purchase_figures as purchase_figures
 from .tables import BACKTEST as BACKTEST
 from .tables import BACKTEST_GROUPS as BACKTEST_GROUPS
+from .tables import CHOICE as CHOICE
 from .tables import SPEND_TEST as SPEND_TEST
 from .tables import TRACKING as TRACKING
 from .tables import WINDOW_GROUPS as WINDOW_GROUPS

@@ -127,7 +127,7 @@ def score_windows(
             if origin not in known:
                 continue
             horizon = yearly_horizon(weeks, discount_rate_annual=discount_rate_annual, gross_margin=gross_margin)
-            joint = pair(_at(purchases, origin), _at(spend, origin), draws)
+            joint = pair(posterior_at(purchases, origin), posterior_at(spend, origin), draws)
             options: dict[str, Any] = {"interval": interval, "seed": seed}
             scored = holdout.score(
                 customers,
@@ -211,9 +211,11 @@ def _days(fits: xr.DataTree) -> list[pd.Timestamp]:
     return [pd.Timestamp(day) for day in fits["posterior"]["origin"].to_numpy()]
 
 
-def _at(fits: xr.DataTree | None, origin: pd.Timestamp) -> Any:
-    return (
-        None
-        if fits is None
-        else xr.DataTree.from_dict({"posterior": fits["posterior"].to_dataset().sel(origin=origin)})
+def posterior_at(fits: xr.DataTree | None, origin: pd.Timestamp) -> Any:
+    """Return the posterior of one origin; None where there are none."""
+    if fits is None:
+        return None
+    group, names = fits["posterior"].to_dataset().sel(origin=origin), fits["posterior"].attrs[KEY].split(",")
+    return xr.DataTree.from_dict(
+        {"posterior": group.assign_attrs({KEY: names[_days(fits).index(origin) % len(names)]})}
     )

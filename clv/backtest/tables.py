@@ -146,6 +146,23 @@ WINDOW_GROUPS = Table(
     rules=_TOTAL_RULES,
 )
 
+CHOICE = Table(
+    "choice",
+    {
+        "model": Column(TEXT, "model of purchases, by its name in the settings"),
+        **WINDOW,
+        "crps": Column(NUMBER, "mean continuous ranked probability score of single customers' purchases"),
+        "log_ratio": Column(NUMBER, "logarithm of this score over that of the default model"),
+        "log_ratio_error": Column(NUMBER, "its standard error, paired over customers"),
+        "log_error": Column(NUMBER, _LOG_ERROR),
+        "coverage": WINDOWS.columns["coverage"],
+        "seconds": Column(NUMBER, "time to compile, fit and forecast, shared out over the model's windows"),
+        "chosen": Column(TEXT, "the model by which the run forecasts"),
+        "chosen_then": Column(TEXT, "the model that windows which were over at the origin chose"),
+    },
+    key=("model", "horizon_weeks", "origin"),
+)
+
 TRACKING = Table(
     "tracking",
     {

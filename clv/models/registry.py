@@ -20,14 +20,15 @@ _HOMES = {
 PURCHASE_MODELS = tuple(_HOMES)
 GAMMA_GAMMA = "gamma_gamma"
 KEY = "model"  # attribute of a posterior
+AUTO = "auto"  # the model that past windows choose
 
 
 def purchase_model(key: str, *posteriors: "xr.DataTree") -> "PurchaseModel":
-    """Return the purchase model of this key, or refuse `posteriors` that are not of it."""
-    model = _made(key)
+    """Return the purchase model of this key, or refuse `posteriors` that are not of it; of `auto` that of the first."""
+    model = model_of(posteriors[0]) if key == AUTO else _made(key)
     for posterior in posteriors:
         own = model_of(posterior)
-        if own.key != key:
+        if own.key != model.key:
             raise InputError(
                 f"A posterior of purchases is one of {own.name}, and purchase_model asks for {model.name}: "
                 "run notebook 03 again."

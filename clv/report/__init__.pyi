@@ -39,6 +39,7 @@ from .page.form import what_if as what_if
 from .page.html import Downloads as Downloads
 from .tables.backtest import answers_table as answers_table
 from .tables.backtest import checks_table as checks_table
+from .tables.backtest import choice_table as choice_table
 from .tables.backtest import history_table as history_table
 from .tables.backtest import rolling_table as rolling_table
 from .tables.backtest import spend_table as spend_table
@@ -77,5 +78,6 @@ from .text.trust import fits_in_words as fits_in_words
 from .text.trust import purchases_in_words as purchases_in_words
 from .text.trust import spend_in_words as spend_in_words
 from .text.trust import trust_in_words as trust_in_words
+from .text.windows import choice_in_words as choice_in_words
 from .text.windows import misfit_in_words as misfit_in_words
 from .text.windows import windows_in_words as windows_in_words

@@ -36,6 +36,7 @@ ARTEFACTS: dict[str, Artefact] = {
     "holdout": Artefact("data/holdout.parquet", _RFM),
     "weekly_purchases": Artefact("data/weekly_purchases.parquet", _RFM),
     "rolling": Artefact("data/rolling.parquet", _RFM),
+    "choice": Artefact("data/choice.parquet", _BGNBD),
     "tracking": Artefact("data/tracking.parquet", _BGNBD),
     "checks_purchases": Artefact("data/checks_purchases.parquet", _BGNBD),
     "bgnbd": Artefact("posterior/bgnbd.nc", _BGNBD),

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from clv.forecast.tiers import of_grouping
+from clv.models.registry import purchase_model
 from clv.report.labels import currency_of, interval_of
 from clv.report.markup import Words, ranges
 from clv.words import NBSP, amount, count, percent
@@ -46,6 +48,26 @@ def windows_table(windows: pd.DataFrame, outcome: str) -> Words:
             "Single customers inside": rows["coverage"].map(percent),
         }
     ).set_axis(pd.Index(names, dtype="str", name="Window"), axis="index")
+
+
+def choice_table(choice: pd.DataFrame) -> Words:
+    """Return how each model of purchases forecast past windows; table CHOICE."""
+    if choice.empty:
+        return Words()
+    rows = choice.assign(off=np.exp(choice["log_error"]) - 1, better=100 * (1 - np.exp(choice["log_ratio"])))
+    names = {key: purchase_model(key).name for key in rows["model"].unique()}
+    window = rows["horizon_weeks"].astype(str) + f"{NBSP}weeks from " + rows["origin"].dt.strftime("%Y-%m-%d")
+    return Words(
+        {
+            "Window": window,
+            "Single customers: CRPS": rows["crps"].map("{:.3f}".format),
+            "Better than the default (%)": rows["better"].map("{:+.1f}".format),
+            "Total off": rows["off"].map(_signed),
+            "Single customers inside": rows["coverage"].map(percent),
+            "Seconds": rows["seconds"].map("{:.0f}".format),
+            "Chosen then": (rows["model"] == rows["chosen_then"]).map({True: "yes", False: ""}),
+        }
+    ).set_axis(rows["model"].map(names).rename("Model"), axis="index")
 
 
 def tested_segments_table(groups: pd.DataFrame) -> Words:

@@ -2,6 +2,10 @@
 
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
+from clv.backtest.choice import DEFAULT, deciding
 from clv.backtest.misfit import FEWEST_CUSTOMERS
 from clv.report.key_figures import Figures
 from clv.words import count, percent, weeks
@@ -31,6 +35,25 @@ def past_windows(figures: Figures, test: Figures) -> str:
     head = "**Past windows.** The model was fitted again at earlier days, each time asked what came next."
     totals = windows_in_words(test["horizons"], "value", interval=figures["interval"])
     return "\n\n".join(filter(None, [f"{head}{lost}{sample}", totals, _past_groups(figures, test)]))
+
+
+def choice_in_words(choice: pd.DataFrame, name: str) -> str:
+    """Return which model of purchases is used, `name`, and why; table CHOICE, empty where no other was compared."""
+    if choice.empty:
+        return f"Purchases are forecast by {name}; no other model was compared with it on past windows."
+    rows = deciding(choice)
+    own, number = rows[rows["model"] == choice["chosen"].iloc[0]], rows["origin"].nunique()
+    past = f"in {number} past window{'s' if number > 1 else ''} of {weeks(rows['horizon_weeks'].max())}"
+    if choice["chosen"].iloc[0] == DEFAULT:
+        return (
+            f"Purchases are forecast by {name}, the default: {past} no other model forecast single customers better by "
+            "more than chance explains."
+        )
+    better = percent(-np.expm1(own["log_ratio"].mean()))
+    return (
+        f"Purchases are forecast by {name}: {past} it forecast single customers {better} better than the default (by "
+        "their CRPS), more than chance explains."
+    )
 
 
 def windows_in_words(horizons: list[dict[str, Any]], outcome: str, *, interval: float) -> str:

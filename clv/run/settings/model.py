@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from clv.models.registry import PURCHASE_MODELS
+from clv.models.registry import AUTO, PURCHASE_MODELS
 from clv.run.settings.kinds import Day, Positive, Section
 
 # Checks of the gate that a run may accept by name; the others say that the numbers themselves are wrong.
@@ -29,8 +29,8 @@ class Model(Section):
         default="bgnbd",
         description=f"How customers buy and leave: one of {', '.join(PURCHASE_MODELS)}. Under bgnbd nobody leaves "
         "before a repeat purchase; under mbgnbd customers may leave with their first; rhythm is mbgnbd in which "
-        "some buy in even steps; bgnbd_plain is bgnbd as it was published, which takes days for exact times. Changed "
-        "by those who compare them.",
+        "some buy in even steps; bgnbd_plain is bgnbd as it was published, which takes days for exact times; auto "
+        "takes the one that past windows choose. Changed where customers buy unlike those of most shops.",
     )
     method: Literal["nuts", "laplace", "auto"] = Field(
         default="auto",
@@ -71,8 +71,8 @@ class Model(Section):
     @field_validator("purchase_model")
     @classmethod
     def _is_known(cls, value: str) -> str:
-        if value not in PURCHASE_MODELS:
-            raise ValueError(f"must be one of {', '.join(PURCHASE_MODELS)}")
+        if value not in (AUTO, *PURCHASE_MODELS):
+            raise ValueError(f"must be one of {', '.join((AUTO, *PURCHASE_MODELS))}")
         return value
 
     @field_validator("acknowledge")

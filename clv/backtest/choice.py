@@ -1,0 +1,157 @@
+"""Which model of purchases: the default, unless past forecasts of single customers say that another is better.
+
+Every model is fitted to what was known at every past window and scored by the CRPS of single customers. Another takes
+the place of the default where the mean of ln(CRPS / CRPS of the default) over W windows lies below
+-sqrt(sum(se^2 + .02^2)) / W: se is that of the ratio, paired over customers, .02 what such ratios differ by between
+windows of one shop. Neither likelihood nor totals decide: the one likes what merging by day makes of chance, the others
+are too few.
+
+The windows are those of the longest length that has two, or one: they do not overlap. At the origin of each the choice
+is made anew from those that were over then, so that what past windows say of errors is said of the choice itself.
+"""
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from clv import tables
+from clv.backtest.rolling import Fits, ended_by, fit_windows, posterior_at
+from clv.backtest.scoring_rules import against, coverage
+from clv.backtest.tables import CHOICE
+from clv.forecast.future import Horizon, simulate
+from clv.models.base import Integers
+from clv.models.draws import Draws, Floats, pair
+from clv.models.registry import AUTO, KEY, PURCHASE_MODELS, purchase_model
+from clv.models.sampling import LAPLACE, Compiled, Settings
+
+DEFAULT = PURCHASE_MODELS[0]
+BETWEEN_WINDOWS = 0.02
+_TEXTS = ("model", "chosen", "chosen_then")
+_DRAWS = 300  # futures of each customer: their CRPS is then right to less than its error over customers
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A model to fit and table CHOICE; past: the windows' fits, each of the model chosen then, if one was chosen."""
+
+    compiled: Compiled
+    table: pd.DataFrame
+    past: Fits | None
+
+
+def choose(
+    key: str, customers: pd.DataFrame, rolling: pd.DataFrame, settings: Settings, *, draws: int, interval: float
+) -> Choice:
+    """Return the model `key`, or for `auto` the one that past windows choose; without any that is the default.
+
+    Parameters
+    ----------
+    rolling
+        Table ROLLING.
+    draws
+        Joint posterior draws used.
+    """
+    if key != AUTO or rolling.empty:
+        named = purchase_model(DEFAULT if key == AUTO else key)
+        return Choice(Compiled(named.build(customers)), tables.empty(CHOICE), None)
+    quick, scored, compiled, fits = replace(settings, method=LAPLACE), [], {}, {}
+    for name in PURCHASE_MODELS:
+        clock = time.perf_counter()
+        compiled[name] = Compiled(purchase_model(name).build(customers))
+        fits[name] = fit_windows(compiled[name], rolling, quick)
+        found = _scored(rolling, fits[name], settings, draws=min(draws, _DRAWS), interval=interval)
+        each = (time.perf_counter() - clock) / max(len(found), 1)
+        scored += [row | {"model": name, "seconds": each} for row in found]
+    table = _against_default(scored)
+    then = {origin: preferred(ended_by(table, origin)) for origin in sorted(set(rolling["origin"]))}
+    chosen = preferred(table)
+    table = table.assign(chosen=chosen, chosen_then=table["origin"].map(then)).astype(dict.fromkeys(_TEXTS, "str"))
+    return Choice(compiled[chosen], tables.check(CHOICE, table[list(CHOICE.columns)]), _as_chosen(fits, then))
+
+
+def preferred(over: pd.DataFrame) -> str:
+    """Return the key of the model that windows with scores as in table CHOICE choose."""
+    rows, best, least = deciding(over), DEFAULT, 0.0
+    windows = rows["origin"].nunique()
+    for name, own in rows[rows["model"] != DEFAULT].groupby("model"):
+        limit = -np.sqrt((own["log_ratio_error"] ** 2 + BETWEEN_WINDOWS**2).sum()) / windows
+        if len(own) == windows and own["log_ratio"].mean() < min(limit, least):
+            best, least = str(name), own["log_ratio"].mean()
+    return best
+
+
+def deciding(over: pd.DataFrame) -> pd.DataFrame:
+    """Return the windows of the longest length of which there are two, or one."""
+    number = over.groupby("horizon_weeks")["origin"].nunique()
+    return over[over["horizon_weeks"] == number.index[number >= min(2, number.max())].max()] if len(over) else over
+
+
+def _scored(
+    rolling: pd.DataFrame, fits: Fits, settings: Settings, *, draws: int, interval: float
+) -> list[dict[str, Any]]:
+    """Return of every window that was fitted how single customers and the total were forecast."""
+    found, known = [], set(pd.to_datetime(fits.draws["posterior"]["origin"].to_numpy()))
+    for (weeks, origin), part in rolling.groupby(["horizon_weeks", "origin"]):
+        if origin in known:
+            joint = pair(posterior_at(fits.draws, origin), None, draws)
+            window = {"horizon_weeks": weeks, "origin": origin}
+            found.append(window | _window(part, joint, float(weeks), settings, interval))
+    return found
+
+
+def _window(customers: pd.DataFrame, joint: Draws, weeks: float, settings: Settings, interval: float) -> dict[str, Any]:
+    """Return the scores of one window; the customers have what came as `actual_purchases`."""
+    actual, found = customers["actual_purchases"].to_numpy(float), np.empty((len(customers), 5))
+
+    def keep(rows: slice, purchases: Integers, value: Floats) -> None:
+        found[rows] = np.column_stack(against(purchases, actual[rows], interval))
+
+    options: dict[str, Any] = {"seed": settings.seed, "workers": settings.workers, "stage": "comparing models"}
+    totals = simulate(customers, joint, Horizon(weeks), keep=keep, **options)
+    _, _, below, at_most, crps = found.T
+    return {
+        "crps_each": crps,
+        "crps": float(crps.mean()),
+        "log_error": float(np.log((actual.sum() + 0.5) / (totals.purchases.mean() + 0.5))),
+        "coverage": coverage(pd.Series(below), pd.Series(at_most), interval),
+    }
+
+
+def _against_default(scored: list[dict[str, Any]]) -> pd.DataFrame:
+    """Return the scores of windows that the default could forecast, with the logarithm of the ratio and its error."""
+    usual = {(row["horizon_weeks"], row["origin"]): row["crps_each"] for row in scored if row["model"] == DEFAULT}
+    rows = []
+    for row in scored:
+        if (row["horizon_weeks"], row["origin"]) in usual:
+            ratio, error = _log_ratio(row.pop("crps_each"), usual[row["horizon_weeks"], row["origin"]])
+            rows.append(row | {"log_ratio": ratio, "log_ratio_error": error})
+    return pd.DataFrame(rows, columns=[*CHOICE.columns]).drop(columns=["chosen", "chosen_then"])
+
+
+def _log_ratio(one: Floats, other: Floats) -> tuple[float, float]:
+    """Return the logarithm of the ratio of two means over the same customers and its standard error."""
+    apart = one / one.mean() - other / other.mean()
+    return float(np.log(one.mean() / other.mean())), float(apart.std() / np.sqrt(apart.size))
+
+
+def _as_chosen(fits: dict[str, Fits], then: dict[Any, str]) -> Fits:
+    """Return the fits of each origin's own model; the posterior names the models one after the other."""
+    parts, refused = [], {}
+    for origin, name in then.items():
+        day = f"{origin:%Y-%m-%d}"
+        if day in fits[name].refused:
+            refused[day] = fits[name].refused[day]
+        else:
+            parts.append((name, fits[name].draws, origin))
+    if not parts:
+        return fits[DEFAULT]
+    joined = {
+        group: xr.concat([tree[group].to_dataset().drop_attrs().sel(origin=[at]) for _, tree, at in parts], "origin")
+        for group in ("posterior", "sample_stats")
+    }
+    joined["posterior"].attrs[KEY] = ",".join(name for name, _, _ in parts)
+    return Fits(xr.DataTree.from_dict(joined), refused)
