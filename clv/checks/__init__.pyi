@@ -5,6 +5,7 @@ from .gate import judge_data as judge_data
 from .gate import require as require
 from .gate import require_draws as require_draws
 from .gate import table as table
+from .posterior import judge_priors as judge_priors
 from .posterior import judge_purchases as judge_purchases
 from .posterior import judge_spend as judge_spend
 from .predictive import alive_plane as alive_plane
@@ -17,3 +18,4 @@ from .predictive import shrinkage as shrinkage
 from .predictive import spend_check as spend_check
 from .tables import CHECKS_PURCHASES as CHECKS_PURCHASES
 from .tables import CHECKS_SPEND as CHECKS_SPEND
+from .tables import DEPENDENCE as DEPENDENCE

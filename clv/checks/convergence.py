@@ -3,8 +3,7 @@
 Fails closed: a figure that is missing or not a number fails. Thresholds: R-hat and effective sample
 size (ESS) after Vehtari et al. 2021 (Bayesian Analysis 16(2)); no divergence at the first target
 acceptance, at most one in a thousand after the refit with smaller steps; k-hat after Vehtari et al.
-2024 (JMLR 25(72)); E-BFMI below .3 after Betancourt 2016 (arXiv:1604.00695); prior sensitivity by power scaling
-after Kallioinen et al. 2024 (Statistics and Computing 34:57), whose limit .05 stands for both prior and likelihood.
+2024 (JMLR 25(72)); E-BFMI below .3 after Betancourt 2016 (arXiv:1604.00695).
 Chains, R-hat, energy, tree depth and divergences are questions to NUTS, k-hat is one to importance sampling. The
 limits of what a posterior must reproduce of its data are this project's own: a third off is no model of these data.
 """

@@ -10,6 +10,7 @@ from clv.rfm import support
 from clv.rfm.support import ENOUGH, ROUGH, TOO_LITTLE
 
 PASS, WARN, FAIL = "PASS", "WARN", "FAIL"
+_ACCEPTED = "Accepted by this run: "
 TAKEN_OVER, SHAPE = "NUTS took over", "shape"
 
 
@@ -28,7 +29,7 @@ class Check:
 def acknowledge(checks: list[Check], names: Sequence[str]) -> list[Check]:
     """Return the checks with those that the run accepts by name (params.ACKNOWLEDGEABLE) as warnings that say so."""
     return [
-        replace(check, verdict=WARN, sentence=f"Accepted by this run: {check.sentence}")
+        replace(check, verdict=WARN, sentence=f"{_ACCEPTED}{check.sentence.removeprefix(_ACCEPTED)}")
         if check.name in names and check.verdict != PASS
         else check
         for check in checks

@@ -12,4 +12,14 @@ _COLUMNS = {
 }
 
 CHECKS_PURCHASES = Table("checks_purchases", _COLUMNS, key=("part", "name"))
+DEPENDENCE = Table(
+    "dependence",
+    {
+        "measure": Column(TEXT, "the correlation of frequency and mean spend among repeat buyers"),
+        "value": Column(NUMBER, "what it is"),
+        "lower": Column(NUMBER, "lower limit of what independence would show"),
+        "upper": Column(NUMBER, "upper limit"),
+    },
+    key=("measure",),
+)
 CHECKS_SPEND = Table("checks_spend", _COLUMNS, key=("part", "name"))

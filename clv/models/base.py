@@ -4,7 +4,7 @@ A model is one class: its closed forms in numpy, its exact simulation, and `buil
 its line in `registry`. theta holds a model's parameters in its last dimension, in the order of `parameters`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -52,17 +52,18 @@ class Parameter:
 
 
 class Built(Protocol):
-    """A PyMC model with its data as data: what `sampling` and `laplace` ask of it.
-
-    It may have `exact_draws(customers, shape, generator)`: draws of what needs no sampler, by name.
-    """
+    """A PyMC model with its data as data: what `sampling` and `laplace` ask of it."""
 
     key: str
     model: Any
     parameters: list[str]
+    priors: tuple[Any, ...]  # of priors.Prior
 
     def data_for(self, customers: pd.DataFrame) -> Mapping[str, NDArray[Any]]:
         """Return what one row per customer puts into the model's data containers, by container name."""
+
+    def exact_draws(self, customers: pd.DataFrame, shape: tuple[int, int], generator: Any) -> dict[str, Floats]:
+        """Return draws of what needs no sampler, by name, in `shape` (chains, draws)."""
 
     def log_prior(self, draws: Mapping[str, Floats], data: Mapping[str, NDArray[Any]]) -> Floats:
         """Return the prior's log-density of draws of the parameters."""
@@ -78,6 +79,7 @@ class PurchaseModel(Protocol):
     name: ClassVar[str]  # for sentences: "BG/NBD"
     key: ClassVar[str]  # in the params file and in posterior files: "bgnbd"
     parameters: ClassVar[tuple[Parameter, ...]]
+    likelihood: ClassVar[Callable[..., Floats]]  # its formula in plain numpy, as a page shows it
     is_generated: ClassVar[bool]  # whether transactions.generate draws customers from it, so that a truth is known
     one_time_buyers_may_have_left: ClassVar[bool]
     history: ClassVar[list[str]]  # HISTORY, and perhaps LOG_GAPS: all that the model asks of a customer's past

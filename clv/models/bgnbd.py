@@ -119,6 +119,7 @@ class BGNBD:
         Parameter("a", "no unit", 0.7929),
         Parameter("b", "no unit", 2.4259),
     )
+    likelihood = staticmethod(log_likelihood)
     is_generated: ClassVar[bool] = True
     one_time_buyers_may_have_left: ClassVar[bool] = False
     history: ClassVar[list[str]] = HISTORY

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pymc as pm
 import pytensor.tensor as pt
-from pymc_extras.prior import Prior
+from numpy.random import Generator
 from pymc_marketing.clv import BetaGeoModel
 
 from clv.models.base import HISTORY, distinct_histories
-from clv.models.priors import log_density
+from clv.models.priors import PURCHASES, for_pymc, log_density
 from clv.units import DAYS_PER_WEEK, WEEKS_PER_YEAR
 
 PARAMETERS = ["r", "alpha", "a", "b"]
@@ -28,25 +28,13 @@ class OnDistinctHistories:
     first, days = 0, DAYS_PER_WEEK  # as in bgnbd
     model_config: Any  # upstream's, like the next
     _validate_rfm_data: Any
-    parameters = PARAMETERS
+    parameters, priors = PARAMETERS, PURCHASES
 
     @property
     def default_model_config(self) -> dict:
         """Priors on the customer's scale: they mean the same whatever the unit of time."""
-        return {
-            # Purchases per year while a customer: the middle 95 % lie between one in six years and one a week.
-            "yearly_rate": Prior("LogNormal", mu=np.log(3.0), sigma=1.5),
-            # Shape of the spread of rates: from "a few buy everything" (0.14) to "all much alike" (7).
-            "r": Prior("LogNormal", mu=0.0, sigma=1.0),
-            # Mean chance of leaving after a purchase: between 3 % and 82 %. On the logit scale, because PyMC samples
-            # its LogitNormal against hard walls at 0 and 1, where a loyal base made 9 of 2,000 transitions diverge.
-            "phi_dropout": Prior("Normal", mu=-1.0, sigma=1.3, transform="sigmoid"),
-            # Concentration a + b: customers differ in loyalty greatly (0.4) or hardly (20).
-            "kappa_dropout": Prior("LogNormal", mu=1.0, sigma=1.0),
-            "periods_per_year": WEEKS_PER_YEAR,
-            "purchase_covariate_cols": [],
-            "dropout_covariate_cols": [],
-        }
+        covariates: dict[str, list[str]] = {"purchase_covariate_cols": [], "dropout_covariate_cols": []}
+        return {**for_pymc(self.priors), **covariates, "periods_per_year": WEEKS_PER_YEAR}
 
     def build_model(self, data: pd.DataFrame) -> None:  # type: ignore[override]
         """Build the model on distinct histories (frequency, recency, T, customers); time in the unit of T."""
@@ -76,12 +64,16 @@ class OnDistinctHistories:
         """Half a day in units of T; nothing where times are taken for exact."""
         return self.model_config["periods_per_year"] / WEEKS_PER_YEAR / self.days / 2 if self.days else 0.0
 
+    def exact_draws(self, customers: pd.DataFrame, shape: tuple[int, int], generator: Generator) -> dict[str, Any]:
+        """Return draws of what needs no sampler: here everything does."""
+        return {}
+
     def log_prior(self, draws: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return the prior's log-density of draws of r, alpha, a, b (`priors.log_density`); `data` do not matter."""
+        """Return the prior's log-density of draws of r, alpha, a, b; `data` do not matter."""
         r, alpha, a, b = (draws[name] for name in PARAMETERS)
         yearly_rate = r / alpha * self.model_config["periods_per_year"]
         values = {"yearly_rate": yearly_rate, "r": r, "phi_dropout": a / (a + b), "kappa_dropout": a + b}
-        return log_density(self.model_config, values)
+        return log_density(self.priors, values)
 
 
 class WeightedBetaGeoModel(OnDistinctHistories, BetaGeoModel):

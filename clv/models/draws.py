@@ -49,22 +49,34 @@ def pair(purchase_posterior: xr.DataTree, spend_posterior: xr.DataTree | None, n
 
 
 def spend_draws(posterior: xr.DataTree, n: int) -> Floats:
-    """Return at most `n` draws of the spend model's parameters and of the share of visits with an amount, (draws, 6).
-
-    Where q <= 1 no mean spend exists, and a value would be infinite. The gate lets less than one draw in a hundred be
-    so; others take their places.
-    """
+    """Return at most `n` draws of the spend model's parameters and the share of visits with an amount, (draws, 6)."""
     phi = flat(posterior, [parameter.name for parameter in PARAMETERS], n)
     # Without draws of that share every visit had an amount.
     paid = flat(posterior, [PAID_SHARE], n) if PAID_SHARE in posterior["posterior"] else np.ones((len(phi), 1))
-    phi = np.hstack([phi, np.nan_to_num(paid, nan=1.0)])
+    return np.hstack([phi, np.nan_to_num(paid, nan=1.0)])[_with_mean(phi)]
+
+
+def log_priors(purchase_posterior: xr.DataTree, spend_posterior: xr.DataTree, n: int) -> Floats:
+    """Return the log-density of each model's prior at the joint draws of `pair`, (draws, 2)."""
+    of_purchases, of_spend = (
+        flat(tree, ["log_prior"], n, of="sample_stats") for tree in (purchase_posterior, spend_posterior)
+    )
+    phi = flat(spend_posterior, [parameter.name for parameter in PARAMETERS], n)
+    return np.hstack([of_purchases, of_spend[_with_mean(phi)]])
+
+
+def _with_mean(phi: Floats) -> Integers:
+    """Return the places of the draws to use: where q <= 1 no mean spend exists, and a value would be infinite.
+
+    The gate lets less than one draw in a hundred be so; others take their places.
+    """
     exists = has_mean(phi)
-    return phi if exists.all() else phi[np.resize(np.flatnonzero(exists), len(phi))]
+    return np.arange(len(phi)) if exists.all() else np.resize(np.flatnonzero(exists), len(phi))
 
 
-def flat(posterior: xr.DataTree, names: list[str], n: int) -> Floats:
-    """Return at most `n` draws of the parameters, (draws, parameters)."""
-    group = posterior["posterior"].to_dataset()
+def flat(posterior: xr.DataTree, names: list[str], n: int, *, of: str = "posterior") -> Floats:
+    """Return at most `n` draws of the parameters, or of what the group `of` tells of each draw, (draws, names)."""
+    group = posterior[of].to_dataset()
     chains, draws = (group.sizes[dim] for dim in ("chain", "draw"))
     number = np.arange(min(n, chains * draws))
     # Every chain in turn, at evenly spaced draws.

@@ -2,17 +2,17 @@
 
 from collections.abc import Mapping
 from math import fsum
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pymc as pm
 import pytensor.tensor as pt
 from numpy.random import Generator
-from pymc_extras.prior import Prior
 from pymc_marketing.clv import GammaGammaModel
 
 from clv.models.gamma_gamma import PAID_SHARE, PARAMETERS, Amounts, of_one_price, one_price, typical_order_value
-from clv.models.priors import log_density
+from clv.models.priors import SPEND, for_pymc, log_density
 from clv.models.registry import GAMMA_GAMMA
 
 # The likelihood has a limit as p_first grows, reached here to a millionth; far beyond it only rounding errors grow.
@@ -28,23 +28,13 @@ class AmountsGammaGammaModel(GammaGammaModel):
 
     _model_type = "Gamma-Gamma Model (single amounts)"
     key, parameters = GAMMA_GAMMA, [one.name for one in PARAMETERS]
+    priors = SPEND
     typical: float | None = None
 
     @property
     def default_model_config(self) -> dict:
         """Priors on the scale of a typical order: they mean the same in dollars and in cents."""
-        return {
-            # Regularity of one customer's amounts: coefficient of variation 1 / sqrt(p) between 0.2 and 1.4.
-            "p": Prior("LogNormal", mu=np.log(4.0), sigma=1.0),
-            # Similarity of customers: spread of their mean amounts from 0.3 to beyond any variance (q < 2).
-            "q": Prior("LogNormal", mu=np.log(3.5), sigma=0.75),
-            # Mean amount of the customer with average nu, p v / q, in typical orders: 1/7 to 7.
-            "relative_spend": Prior("LogNormal", mu=0.0, sigma=1.0),
-            # Shape of first orders in that of later ones: coefficient of variation 0.6 to 1.6 times theirs.
-            "relative_shape": Prior("LogNormal", mu=0.0, sigma=0.5),
-            # A mean first order in later ones: 0.55 to 1.8.
-            "first_ratio": Prior("LogNormal", mu=0.0, sigma=0.3),
-        }
+        return for_pymc(self.priors)
 
     def build_model(self, data: pd.DataFrame) -> None:  # type: ignore[override]
         """Build the model on one row per customer of table RFM."""
@@ -76,9 +66,7 @@ class AmountsGammaGammaModel(GammaGammaModel):
             **{str(name): column.to_numpy() for table in (pairs, sums) for name, column in table.items()},
         }
 
-    def exact_draws(
-        self, customers: pd.DataFrame, shape: tuple[int, int], generator: Generator
-    ) -> dict[str, np.ndarray]:
+    def exact_draws(self, customers: pd.DataFrame, shape: tuple[int, int], generator: Generator) -> dict[str, Any]:
         """Return draws of the share of visits with an amount, given those after the first; none where all have one.
 
         Where all amounts are one price nothing is left to learn of amounts: all parameters are there.
@@ -88,10 +76,10 @@ class AmountsGammaGammaModel(GammaGammaModel):
         return share | {name: np.full(shape, at) for name, at in (of_one_price(price) if price else {}).items()}
 
     def log_prior(self, draws: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return the prior's log-density of draws of the parameters (`priors.log_density`) for these `data`."""
-        p, q, v, p_first, first_ratio = (draws[name] for name in self.parameters)
+        """Return the prior's log-density of draws of the parameters for these `data`."""
+        p, q, v, p_first, _ = (draws[name] for name in self.parameters)
         relative = {"relative_spend": p * v / (q * data["typical_order_value"]), "relative_shape": p_first / p}
-        return log_density(self.model_config, {"p": p, "q": q, **relative, "first_ratio": first_ratio})
+        return log_density(self.priors, {**draws, **relative})
 
 
 def model(customers: pd.DataFrame, *, typical: float | None = None) -> AmountsGammaGammaModel:

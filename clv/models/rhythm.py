@@ -38,6 +38,7 @@ class Rhythm(MBGNBD):
         Parameter("share_2", "no unit", np.nan),
         Parameter("share_4", "no unit", np.nan),
     )
+    likelihood = staticmethod(rhythm_futures.states)
     history: ClassVar[list[str]] = [*HISTORY, LOG_GAPS]
     if_alive_needs: ClassVar[list[str]] = history
     if_back_needs: ClassVar[list[str]] = history

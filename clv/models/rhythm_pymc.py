@@ -7,12 +7,11 @@ import numpy as np
 import pandas as pd
 import pymc as pm
 import pytensor.tensor as pt
-from pymc_extras.prior import Prior
 from scipy.special import gammaln
 
 from clv.models.base import HISTORY, LOG_GAPS, distinct_histories
-from clv.models.bgnbd_pymc import PARAMETERS, OnDistinctHistories
-from clv.models.priors import log_density
+from clv.models.bgnbd_pymc import PARAMETERS
+from clv.models.priors import RHYTHM, for_pymc, log_density
 from clv.units import WEEKS_PER_YEAR
 
 REGULAR = (2, 4)  # k of customers who buy in even steps
@@ -21,14 +20,14 @@ REGULAR = (2, 4)  # k of customers who buy in even steps
 class RhythmModel:
     """The model as `base.Built`."""
 
-    key, parameters = "rhythm", [*PARAMETERS, "share_2", "share_4"]
+    key, parameters, priors = "rhythm", [*PARAMETERS, "share_2", "share_4"], RHYTHM
 
     def __init__(self, customers: pd.DataFrame, *, periods_per_year: float, days: float) -> None:
         self._periods_per_year = periods_per_year
         self._half_day = periods_per_year / WEEKS_PER_YEAR / days / 2 if days else 0.0
         with pm.Model() as self.model:
             tables = {name: pm.Data(name, column) for name, column in self.data_for(customers).items()}
-            drawn = {name: prior.create_variable(name) for name, prior in self._config.items()}
+            drawn = {name: prior.create_variable(name) for name, prior in for_pymc(self.priors).items()}
             alpha = pm.Deterministic("alpha", drawn["r"] / drawn["yearly_rate"] * periods_per_year)
             a = pm.Deterministic("a", drawn["phi_dropout"] * drawn["kappa_dropout"])
             b = pm.Deterministic("b", (1.0 - drawn["phi_dropout"]) * drawn["kappa_dropout"])
@@ -36,13 +35,6 @@ class RhythmModel:
             shares = {k: pm.Deterministic(f"share_{k}", one / (1 + sum(odds.values()))) for k, one in odds.items()}
             shares[1] = 1 / (1 + sum(odds.values()))
             pm.Potential("likelihood", _log_likelihood(tables, drawn["r"], alpha, a, b, shares))
-
-    @property
-    def _config(self) -> dict[str, Any]:
-        shared = OnDistinctHistories.default_model_config.fget(self)  # type: ignore[attr-defined]
-        named = {name: shared[name] for name in ("yearly_rate", "r", "phi_dropout", "kappa_dropout")}
-        # For one customer who buys at random, regular ones: between one in twenty and twenty.
-        return named | {f"odds_{k}": Prior("LogNormal", mu=0.0, sigma=1.5) for k in REGULAR}
 
     def data_for(self, customers: pd.DataFrame) -> dict[str, np.ndarray]:
         """Return the arrays that one row per customer puts into the model's data containers, by container name."""
@@ -55,13 +47,17 @@ class RhythmModel:
             "log_gaps": log_gaps, "log_silence": silence,
         }  # fmt: skip
 
+    def exact_draws(self, customers: pd.DataFrame, shape: tuple[int, int], generator: Any) -> dict[str, Any]:
+        """Return draws of what needs no sampler: here everything does."""
+        return {}
+
     def log_prior(self, draws: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return the prior's log-density of draws of the parameters; `data` do not matter."""
         r, alpha, a, b, share_2, share_4 = (draws[name] for name in self.parameters)
         rest = 1 - share_2 - share_4
         values = {"yearly_rate": r / alpha * self._periods_per_year, "r": r, "phi_dropout": a / (a + b)}
         values |= {"kappa_dropout": a + b, "odds_2": share_2 / rest, "odds_4": share_4 / rest}
-        return log_density(self._config, values)
+        return log_density(self.priors, values)
 
 
 def _log_likelihood(tables, r, alpha, a, b, shares):  # type: ignore[no-untyped-def]

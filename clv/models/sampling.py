@@ -61,16 +61,14 @@ def sample(compiled: Compiled, customers: pd.DataFrame, settings: Settings) -> x
     The customers need not be those the model was built on. Where importance sampling fails (k-hat above its limit)
     NUTS takes over, and the failed k-hat stands in sample_stats as `laplace_k_hat`.
     """
-    drawn = {}
-    if exact := getattr(compiled.model, "exact_draws", None):
-        generator = np.random.default_rng([settings.seed, *compiled.model.key.encode()])
-        drawn = exact(customers, (settings.chains, settings.draws), generator)
+    generator = np.random.default_rng([settings.seed, *compiled.model.key.encode()])
+    drawn = compiled.model.exact_draws(customers, (settings.chains, settings.draws), generator)
     if drawn.keys() >= set(compiled.model.parameters):
         found = _nothing_sampled(compiled, settings)
     else:
         found = _sampled(compiled, compiled.model.data_for(customers), settings)
-    dims = ("chain", "draw")
-    found["posterior"] = found["posterior"].to_dataset().assign({name: (dims, at) for name, at in drawn.items()})
+    beside = {name: (("chain", "draw"), at) for name, at in drawn.items()}
+    found["posterior"] = found["posterior"].to_dataset().assign(beside)
     return found
 
 

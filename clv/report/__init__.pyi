@@ -16,7 +16,6 @@ from .display import folded_checks as folded_checks
 from .display import readable as readable
 from .figures.backtest import plot_by_frequency as plot_by_frequency
 from .figures.backtest import plot_pit as plot_pit
-from .figures.backtest import plot_tracking as plot_tracking
 from .figures.customers import plot_frequency_distribution as plot_frequency_distribution
 from .figures.customers import plot_recency_frequency as plot_recency_frequency
 from .figures.customers import plot_score_counts as plot_score_counts
@@ -32,6 +31,7 @@ from .figures.spend import plot_shrinkage as plot_shrinkage
 from .figures.spend import plot_spend_and_frequency as plot_spend_and_frequency
 from .figures.spend import plot_spend_check as plot_spend_check
 from .figures.spend import plot_spend_prior as plot_spend_prior
+from .figures.story import plot_story as plot_story
 from .files import exports as exports
 from .key_figures import collect_key_figures as collect_key_figures
 from .labels import label as label
@@ -48,6 +48,8 @@ from .tables.backtest import windows_table as windows_table
 from .tables.log import findings_table as findings_table
 from .tables.log import ledger_table as ledger_table
 from .tables.log import quality_table as quality_table
+from .tables.model import priors_table as priors_table
+from .tables.model import source as source
 from .tables.value import acquisition_table as acquisition_table
 from .tables.value import best_customers_table as best_customers_table
 from .tables.value import groups_table as groups_table

@@ -1,7 +1,6 @@
 """The figures a report speaks of, gathered once: the content of key_figures.json."""
 
 from collections.abc import Mapping
-from datetime import date
 from pathlib import PurePath
 from typing import Any
 
@@ -23,56 +22,34 @@ Figures = Mapping[str, Any]  # the content of key_figures.json, or a part of it
 def collect_key_figures(
     forecast: Forecast,
     groups: pd.DataFrame,
-    *,
-    as_of: date,
-    purchase_model: str,
-    source: str,
-    horizon_weeks: float,
-    discount_rate_annual: float,
-    gross_margin: float,
-    currency: str,
-    interval: float,
-    checks: list[Check],
-    backtest: dict[str, Any] | None,
-    misfit: dict[str, Any] | None,
-    campaign: dict[str, Any] | None,
-    acquisition: dict[str, Any] | None,
     dependence: pd.DataFrame,
     ledger: pd.DataFrame,
-    revenue_before: float | None,
-    may_come_back: float,
     ahead: pd.DataFrame,
     windows: pd.DataFrame,
     watch_list: pd.DataFrame,
-    new_customer: dict[str, Any],
-    run_id: str | None,
+    checks: list[Check],
+    *,
+    stated: Mapping[str, Any],
+    **found: Any,
 ) -> dict[str, Any]:
-    """Return the figures the report speaks of, ready for key_figures.json; `groups` is table SEGMENTS.
+    """Return the figures the report speaks of, ready for key_figures.json, from tables SEGMENTS, FORECAST and others.
 
-    `revenue_before` and `may_come_back` are from the functions of `rfm` with these names; `ahead` is table FORECAST.
+    `stated` is what a reader must know of the run, `found` figures that are ready: backtest, misfit, campaign,
+    acquisition, new_customer, and from the functions of `rfm` with these names revenue_before and may_come_back.
     """
     customers, base = forecast.customers, groups.iloc[0]
-    lower, upper = tails(interval)
+    lower, upper = tails(stated["interval"])
     one_time = customers["frequency"] == 0
     slipping = tiers.slipping(customers)
     return {
         "schema_version": SCHEMA_VERSION,
-        "run_id": run_id,
-        "as_of": as_of.isoformat(),
-        "purchase_model": purchase_model,
-        "source": PurePath(source).name,  # the report carries it to who may not know where the log lies
-        "horizon_weeks": horizon_weeks,
-        "discount_rate_annual": discount_rate_annual,
-        "gross_margin": gross_margin,
-        "value_is": currency if currency == PURCHASES else "revenue" if gross_margin == 1.0 else "margin",
-        "currency": currency,
-        "interval": interval,
+        **stated,
+        "source": PurePath(stated["source"]).name,  # the report carries it to who may not know where the log lies
+        "value_is": _value_is(stated["currency"], stated["gross_margin"]),
         "n_customers": len(customers),
         "n_repeat_customers": int((~one_time).sum()),
         "n_transactions": int(customers["purchases"].sum()),
         "revenue": float(customers["revenue"].sum()),
-        "revenue_before": revenue_before,
-        "may_come_back": may_come_back,
         "first_purchase": customers["first_purchase"].min().date().isoformat(),
         "total_clv": _interval(base, "clv", forecast.total_value, lower, upper),
         "expected_purchases": {
@@ -97,12 +74,14 @@ def collect_key_figures(
         "dependence": {row.measure.lower(): float(row.value) for row in dependence.itertuples()},
         "ledger": {row.line: {"rows": int(row.rows), "amount": float(row.amount)} for row in ledger.itertuples()},
         "gate": {"verdict": gate.verdict(checks), "checks": gate.table(checks).to_dict("records")},
-        "backtest": backtest,
-        "misfit": misfit,
-        "campaign": campaign,
-        "acquisition": acquisition,
-        "new_customer": new_customer,
+        **found,
     }
+
+
+def _value_is(currency: str, gross_margin: float) -> str:
+    if currency == PURCHASES:
+        return currency
+    return "revenue" if gross_margin == 1.0 else "margin"
 
 
 def _interval(base: pd.Series, name: str, draws: np.ndarray, lower: float, upper: float) -> dict[str, Any]:

@@ -43,6 +43,7 @@ ARTEFACTS: dict[str, Artefact] = {
     "bgnbd_calibration": Artefact("posterior/bgnbd_calibration.nc", _BGNBD, BACKTESTED),
     "bgnbd_origins": Artefact("posterior/bgnbd_origins.nc", _BGNBD),
     "checks_spend": Artefact("data/checks_spend.parquet", _GAMMA_GAMMA),
+    "dependence": Artefact("data/dependence.parquet", _GAMMA_GAMMA),
     "gamma_gamma": Artefact("posterior/gamma_gamma.nc", _GAMMA_GAMMA),
     "gamma_gamma_calibration": Artefact("posterior/gamma_gamma_calibration.nc", _GAMMA_GAMMA, BACKTESTED),
     "gamma_gamma_origins": Artefact("posterior/gamma_gamma_origins.nc", _GAMMA_GAMMA),

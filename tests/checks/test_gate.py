@@ -126,6 +126,7 @@ def test_a_warning_or_failure_that_the_run_accepts_is_a_warning_that_says_so():
     checks = [Check("data", "mean spend", 2.5, "", FAIL, "Too much."), *judged(good()).values()]
     accepted = gate.acknowledge(checks, ["mean spend", "energy"])
     assert (accepted[0].verdict, accepted[0].sentence) == (WARN, "Accepted by this run: Too much.")
+    assert gate.acknowledge(accepted, ["mean spend"]) == accepted  # a second time changes nothing
     assert accepted[1:] == checks[1:]  # what passes stays as it is
     assert gate.acknowledge(checks, []) == checks
 

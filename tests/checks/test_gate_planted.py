@@ -1,5 +1,6 @@
 """Failures planted into good fits of CDNOW, and the check of the gate that catches each."""
 
+from dataclasses import replace
 from datetime import date
 
 import numpy as np
@@ -7,12 +8,17 @@ import pandas as pd
 import pytest
 import xarray as xr
 from helpers import cdnow
+from scipy.optimize import minimize
 
 from clv.checks import posterior as checks_posterior
 from clv.checks.gate import FAIL, PASS, WARN, Check
-from clv.checks.posterior import PURCHASES_WARN, SENSITIVE
-from clv.models import bgnbd, bgnbd_pymc, gamma_gamma_pymc, sampling
-from clv.models.base import HISTORY, distinct_histories
+from clv.checks.posterior import DECIDES, PURCHASES_WARN
+from clv.models import bgnbd_pymc, gamma_gamma_pymc, sampling
+from clv.models.base import HISTORY, History, distinct_histories
+from clv.models.bgnbd import BGNBD, PlainBGNBD
+from clv.models.draws import flat
+from clv.models.priors import PURCHASES
+from clv.models.registry import model_of
 from clv.models.sampling import Compiled, Settings
 from clv.rfm import customers as rfm_customers
 
@@ -102,13 +108,64 @@ def test_a_mean_spend_that_may_be_infinite_fails(customers, spend):
     assert faults(of_spend(changed(spend, q=q), customers)) == {"infinite mean spend"}
 
 
-def test_a_prior_that_decides_is_warned_about(customers, purchases):
-    """Eight customers say little: the prior moves the forecast, and the data hardly do."""
+def total(posterior: xr.DataTree, customers: pd.DataFrame, weeks: float) -> np.ndarray:
+    """Return the purchases expected of all customers under every draw, in the order of `draws.flat`."""
+    theta = flat(posterior, ["r", "alpha", "a", "b"], 4000)
+    return np.concatenate(
+        [expected(model_of(posterior), theta[at : at + 250], customers, weeks) for at in range(0, 4000, 250)]
+    )
+
+
+def expected(model, theta: np.ndarray, customers: pd.DataFrame, weeks: float) -> np.ndarray:
+    history = History.of(customers)
+    return (model.if_alive(weeks, history, theta, discount=0.0)[0] * model.p_alive(history, theta)).sum(axis=-1)
+
+
+def test_a_prior_that_decides_is_warned_about_in_money(customers, purchases, spend):
+    """Eight customers say little of what they will buy; the whole base says enough."""
     few = customers[customers["frequency"] > 0].head(8)
     alone = sampling.sample(Compiled(bgnbd_pymc.model(few)), few, SETTINGS)
-    check = of_purchases(alone, few)["prior sensitivity"]
-    assert check.verdict == WARN
-    assert check.figure > SENSITIVE
+    asked = {"currency": "USD", "horizon_weeks": 52}
+    of_few, _ = checks_posterior.judge_priors(alone, spend, total(alone, few, 52), **asked)
+    of_all, of_spend = checks_posterior.judge_priors(purchases, spend, total(purchases, customers, 52), **asked)
+    assert (of_few.verdict, of_all.verdict, of_spend.verdict) == (WARN, PASS, PASS)
+    assert "USD" in of_few.sentence and of_few.figure > DECIDES > of_all.figure
+
+
+def equally_loyal(n: int, seed: int) -> pd.DataFrame:
+    """Return histories of customers who all leave with a chance of 15 % after a purchase, told event by event."""
+    rng = np.random.default_rng(seed)
+    ages, rates, rows = rng.uniform(10, 52, n), rng.gamma(1.0, 0.1, n), []
+    for age, rate in zip(ages, rates, strict=True):
+        times = rng.exponential(1 / rate, 200).cumsum()[: rng.geometric(0.15)]
+        seen = times[times <= age]
+        rows.append((len(seen), seen[-1] if len(seen) else 0.0, age))
+    return pd.DataFrame(rows, columns=HISTORY)
+
+
+def test_where_customers_are_equally_loyal_the_prior_moves_five_years_half_as_far_as_a_narrow_one(spend, monkeypatch):
+    """Maximum likelihood goes to a + b without end. The prior there was (LogNormal(1, 1)) held customers to differ."""
+    base, model = equally_loyal(600, seed=4), PlainBGNBD()
+    kappa = 1e4
+
+    def theta(point: np.ndarray) -> np.ndarray:
+        r, alpha, stay = np.exp(point)
+        return np.array([r, alpha, kappa / (1 + stay), kappa * stay / (1 + stay)])
+
+    found = minimize(
+        lambda point: -model.log_likelihood(History.of(base), theta(point)).sum(), [0.0, 2.0, 1.7], method="Nelder-Mead"
+    )
+    likeliest = expected(model, theta(found.x), base, 260)
+    narrow = [replace(one, median=np.e, sigma=1.0) if one.name == "kappa_dropout" else one for one in PURCHASES]
+    fits = {}
+    for name, priors in {"now": PURCHASES, "before": tuple(narrow)}.items():
+        monkeypatch.setattr(bgnbd_pymc.OnDistinctHistories, "priors", priors)
+        posterior = sampling.sample(Compiled(model.build(base)), base, SETTINGS)
+        fits[name] = posterior, total(posterior, base, 260)
+    (posterior, now), (_, before) = fits["now"], fits["before"]
+    assert now.mean() - likeliest < 0.5 * (before.mean() - likeliest)
+    check, _ = checks_posterior.judge_priors(posterior, spend, now, currency="USD", horizon_weeks=260)
+    assert check.verdict == WARN and "lower: so much the data leave open" in check.sentence
 
 
 def test_log_prior_and_likelihood_add_up_to_the_density(customers, purchases):
@@ -116,12 +173,9 @@ def test_log_prior_and_likelihood_add_up_to_the_density(customers, purchases):
     few = dict(chain=0, draw=slice(0, 1000, 100))
     draws, statistics = (purchases[group].to_dataset().isel(few) for group in ("posterior", "sample_stats"))
     histories = distinct_histories(customers)
-    history = [histories[name].to_numpy(float) for name in HISTORY]
-    likelihood = [
-        bgnbd.log_likelihood(*history, *(float(draws[name][i]) for name in ("r", "alpha", "a", "b")))
-        @ histories["customers"].to_numpy(float)
-        for i in range(draws.sizes["draw"])
-    ]
+    history, weights = History.of(histories), histories["customers"].to_numpy(float)
+    theta = np.stack([draws[name].to_numpy() for name in ("r", "alpha", "a", "b")], axis=-1)
+    likelihood = BGNBD().log_likelihood(history, theta) @ weights
     rest = (statistics["logp"] - statistics["log_prior"]).to_numpy() - likelihood
     assert np.ptp(rest) < 1e-8
     assert np.ptp(statistics["logp"].to_numpy() - likelihood) > 0.1  # the prior is not constant

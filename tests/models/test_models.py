@@ -329,33 +329,6 @@ def test_the_sampler_meets_no_walls(shop, value):
             assert np.isfinite(density({name: np.asarray(float(at)) for name, at in point.items()})), moved.name
 
 
-def prior_draws(prior) -> np.ndarray:
-    import pymc as pm
-
-    with pm.Model():
-        return pm.draw(prior.create_variable("x"), 20_000, random_seed=1)
-
-
-def test_priors_put_customers_where_their_comments_say():
-    """The middle 95 % of each prior, as the comments beside them state it."""
-    from clv.models import bgnbd_pymc, gamma_gamma_pymc
-
-    purchases = bgnbd_pymc.WeightedBetaGeoModel().default_model_config
-    spend = gamma_gamma_pymc.AmountsGammaGammaModel().default_model_config
-    for prior, limits in (
-        (purchases["yearly_rate"], (1 / 6, 52)),
-        (purchases["r"], (0.14, 7)),
-        (purchases["phi_dropout"], (0.03, 0.82)),
-        (purchases["kappa_dropout"], (0.4, 20)),
-        (spend["p"], (1 / 1.4**2, 1 / 0.2**2)),
-        (spend["q"], (0.8, 15)),
-        (spend["relative_spend"], (1 / 7, 7)),
-        (spend["relative_shape"], (1 / 1.6**2, 1 / 0.6**2)),
-        (spend["first_ratio"], (0.55, 1.8)),
-    ):
-        np.testing.assert_allclose(np.quantile(prior_draws(prior), [0.025, 0.975]), limits, rtol=0.2)
-
-
 @pytest.mark.slow
 def test_a_stated_typical_order_reaches_the_prior_and_the_refit(repeat_buyers):
     from clv.models import gamma_gamma_pymc

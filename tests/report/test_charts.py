@@ -125,7 +125,7 @@ WINDOWS = pd.DataFrame(
     }
 )
 WINDOWS = labelled(WINDOWS)
-TESTED = {"interval": 0.9, "backtest": {"purchases": {"forecast": {"mean": 2.0}, "actual": 3.0}}}
+TESTED = {"forecast": {"mean": 2.0}, "actual": 3.0}
 MIGRATION = pd.DataFrame(
     [
         ("Champions", "Champions", 58, 0.58), ("Champions", "Loyal", 30, 0.30), ("Champions", "Lost", 12, 0.12),
@@ -174,7 +174,7 @@ CHARTS = {
     "cumulative": lambda: chart_cumulative(COHORTS),
     "customer_map": lambda: customer_map.drawn(BINS, title=TITLE, currency="EUR"),
     "calendar": lambda: chart_calendar(AHEAD),
-    "tracking": lambda: chart_tracking(TRACKING, TESTED),
+    "tracking": lambda: chart_tracking(labelled(TRACKING), TESTED),
     "backtest": lambda: tenths.drawn(DECILES, currency="EUR"),
     "windows": lambda: chart_windows(WINDOWS),
 }
@@ -477,7 +477,7 @@ def test_charts_along_time_are_drawn_for_any_span(months):
     )
     cohorts = cohort_table(1, ahead=months)
     for figure in (
-        chart_tracking(tracking, TESTED),
+        chart_tracking(labelled(tracking), TESTED),
         chart_retention(cohorts),
         chart_cumulative(cohorts),
     ):

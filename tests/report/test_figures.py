@@ -9,7 +9,7 @@ from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
 from clv import words as words_module
-from clv.report.figures import backtest, canvas, customers, log, purchases, spend
+from clv.report.figures import backtest, canvas, customers, log, purchases, spend, story
 from clv.report.figures.canvas import DescribedFigure
 from clv.report.figures.style import MODEL, OBSERVED, QUIET, REFERENCE
 
@@ -29,16 +29,6 @@ CHECK = pd.DataFrame(
         "lower": [0.4, 0.25, 0.1],
         "median": [0.5, 0.28, 0.18],
         "upper": [0.6, 0.35, 0.3],
-    }
-)
-TRACKING = pd.DataFrame(
-    {
-        "week": [0, 1, 2, 3],
-        "period": ["calibration", "calibration", "holdout", "holdout"],
-        "actual": [1.0, 3.0, 4.0, 6.0],
-        "expected": [1.5, 2.5, 3.5, 4.5],
-        "lower": [np.nan, np.nan, 3.0, 3.5],
-        "upper": [np.nan, np.nan, 4.0, 5.5],
     }
 )
 DRAWS = pd.DataFrame(
@@ -91,11 +81,11 @@ FIGURES = {
     "score_counts": lambda: customers.plot_score_counts(GRID),
     "prior_predictive": lambda: purchases.plot_prior_predictive(CHECK, interval=0.9),
     "posterior_predictive": lambda: purchases.plot_posterior_predictive(CHECK, interval=0.9),
+    "story": lambda: story.plot_story(leaves_at_once=False),
     "prior_posterior": lambda: purchases.plot_prior_posterior(DRAWS, TRUTH),
     "draws": lambda: purchases.plot_draws(WEIGHED),
     "alive_plane": lambda: purchases.plot_alive_plane(PLANE),
     "expected_plane": lambda: purchases.plot_expected_plane(PLANE, horizon_weeks=52),
-    "tracking": lambda: backtest.plot_tracking(TRACKING, interval=0.9),
     "by_frequency": lambda: backtest.plot_by_frequency(BY_FREQUENCY),
     "pit": lambda: backtest.plot_pit(np.linspace(0.005, 0.995, 100)),
     "spend_and_frequency": lambda: spend.plot_spend_and_frequency(CUSTOMERS, currency="EUR"),
@@ -123,7 +113,7 @@ def test_every_figure_names_its_axes_and_describes_itself_and_no_customer(name):
 
 
 def test_every_public_function_is_tried():
-    everywhere = [name for module in (backtest, customers, log, purchases, spend) for name in vars(module)]
+    everywhere = [name for module in (backtest, customers, log, purchases, spend, story) for name in vars(module)]
     public = {name.removeprefix("plot_") for name in everywhere if name.startswith("plot_")}
     assert public == set(FIGURES)
 
@@ -163,23 +153,15 @@ def test_figures_are_unknown_to_pyplot_so_no_notebook_shows_them_twice():
     assert pyplot.get_fignums() == []
 
 
-def test_the_tracking_band_is_the_tables_and_only_in_the_holdout():
-    axes = FIGURES["tracking"]().axes[0]
-    corners = {tuple(corner) for corner in axes.collections[0].get_paths()[0].vertices}
-    assert {(2.0, 3.0), (3.0, 3.5), (2.0, 4.0), (3.0, 5.5)} <= corners
-    assert min(x for x, _ in corners) == 2.0
-
-
 def test_the_intervals_are_named_by_kind():
-    assert "90 % of the model's futures" in words(FIGURES["tracking"]())
     assert "90 % of what the priors allow, and median" in words(FIGURES["prior_predictive"]())
     assert "90 % of what the model would produce, and median" in words(FIGURES["posterior_predictive"]())
 
 
 def test_observed_and_model_keep_their_colours():
-    lines = {line.get_label(): to_hex(line.get_color()) for line in FIGURES["tracking"]().axes[0].lines}
-    assert lines["what happened"] == OBSERVED.lower()
-    assert lines["expected by the model"] == MODEL.lower()
+    drawn = {line.get_label(): to_hex(line.get_color()) for line in FIGURES["by_frequency"]().axes[0].lines}
+    assert OBSERVED.lower() in drawn.values()
+    assert drawn["expected by the model"] == MODEL.lower()
 
 
 def test_frequency_bars_are_shares_of_all_customers():
@@ -253,15 +235,6 @@ def test_dates_can_be_ticked_over_any_span_of_one_to_two_thousand_weeks():
 def test_figures_along_time_are_drawn_for_any_span(weeks):
     dates = pd.date_range("2001-01-01", periods=weeks, freq="7D")
     weekly = pd.DataFrame({"date": dates, "purchases": np.arange(weeks) % 7 + 1, "revenue": 10.0})
-    so_far = np.arange(weeks, dtype=float)
-    period = np.where(so_far < max(weeks // 2, 1), "calibration", "holdout")
-    limit = np.where(period == "holdout", so_far, np.nan)
-    tracking = pd.DataFrame(
-        {"week": so_far, "period": period, "actual": so_far, "expected": so_far, "lower": limit, "upper": limit}
-    )
-    for figure in (
-        log.plot_weekly_activity(weekly, currency="EUR"),
-        backtest.plot_tracking(tracking, interval=0.9),
-    ):
-        figure.draw_without_rendering()
-        assert len(figure.axes[-1].get_xticks()) >= 2
+    figure = log.plot_weekly_activity(weekly, currency="EUR")
+    figure.draw_without_rendering()
+    assert len(figure.axes[-1].get_xticks()) >= 2

@@ -2,7 +2,6 @@
 
 import copy
 import json
-from datetime import date
 from types import SimpleNamespace
 
 import numpy as np
@@ -151,7 +150,7 @@ def test_the_title_of_the_total_has_the_limits_that_the_chart_shades():
 
 def test_a_run_without_a_backtest_says_so():
     figures, _ = untested()
-    assert tracking.title(figures) == tenths.title(pd.DataFrame(), "USD") == "No backtest in this run"
+    assert tracking.title(figures["backtest"]) == tenths.title(pd.DataFrame(), "USD") == "No backtest in this run"
 
 
 def test_what_was_left_out_is_said_with_its_reason():
@@ -185,7 +184,7 @@ def test_a_holdout_without_purchases_is_still_reported():
     for name in ("purchases", "value"):
         nobody["backtest"][name] |= {"actual": 0, "error": None}
     assert "0 purchases came where 1,653 were expected" in said(markdown.markdown_report(nobody, GROUPS, LEDGER))
-    assert said(tracking.title(nobody)) == "1,653 purchases were forecast, 0 came"
+    assert said(tracking.title(nobody["backtest"]["purchases"])) == "1,653 purchases were forecast, 0 came"
 
 
 def test_the_text_report_holds_the_same_findings():
@@ -288,14 +287,15 @@ def collected(groups: pd.DataFrame) -> dict:
     )
     forecast = SimpleNamespace(customers=base, total_value=np.linspace(10, 30, 100))
     checks = [Check("data", "one", 1.0, "1", PASS, "All is well.")]
+    stated = {
+        "as_of": "2024-12-31", "run_id": "5e6f", "purchase_model": "BG/NBD", "source": "/ada/log.csv",
+        "horizon_weeks": 52, "discount_rate_annual": 0.1, "gross_margin": 1.0, "currency": "USD", "interval": 0.9,
+    }  # fmt: skip
+    dependence = pd.DataFrame({"measure": ["Spearman"], "value": [0.1]})
     return key_figures.collect_key_figures(
-        forecast, groups, as_of=date(2024, 12, 31), purchase_model="BG/NBD", source="/ada/log.csv",
-        horizon_weeks=52, discount_rate_annual=0.1,
-        gross_margin=1.0, currency="USD", interval=0.9, checks=checks, backtest=None, misfit=MISFIT,
-        campaign=None, acquisition=None,
-        dependence=pd.DataFrame({"measure": ["Spearman"], "value": [0.1]}), ledger=LEDGER,
-        revenue_before=77.0, may_come_back=0.1, ahead=tables.empty(FORECAST), windows=past_windows(),
-        watch_list=pd.DataFrame({"clv_mean": [5.0]}), new_customer={"mean": 61.0}, run_id="5e6f",
+        forecast, groups, dependence, LEDGER, tables.empty(FORECAST), past_windows(),
+        pd.DataFrame({"clv_mean": [5.0]}), checks, stated=stated, misfit=MISFIT, revenue_before=77.0, may_come_back=0.1,
+        new_customer={"mean": 61.0},
     )  # fmt: skip
 
 

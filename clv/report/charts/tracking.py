@@ -6,16 +6,17 @@ import plotly.graph_objects as go
 from clv.report.charts.canvas import add_band, blank_chart, mark_at, new_chart, thinned
 from clv.report.figures.style import MODEL, OBSERVED
 from clv.report.key_figures import Figures
+from clv.report.labels import interval_of
 from clv.words import count, futures
 
 
-def chart_tracking(tracking: pd.DataFrame, figures: Figures) -> go.Figure:
-    """Show whether repeat purchases came as forecast; table TRACKING, and the key figures."""
+def chart_tracking(tracking: pd.DataFrame, outcome: Figures | None) -> go.Figure:
+    """Show whether repeat purchases came as forecast; table TRACKING, and what the backtest says of purchases."""
     if tracking.empty:
-        return blank_chart(title(figures))
-    interval = figures["interval"]
+        return blank_chart(title(outcome))
+    interval = interval_of(tracking)
     figure = new_chart(
-        title(figures),
+        title(outcome),
         x="Weeks since the first purchase of all",
         y="Repeat purchases so far",
         alt=sentence(tracking, interval=interval),
@@ -37,12 +38,11 @@ def chart_tracking(tracking: pd.DataFrame, figures: Figures) -> go.Figure:
     return figure
 
 
-def title(figures: Figures) -> str:
+def title(outcome: Figures | None) -> str:
     """Say how many purchases were forecast and how many came."""
-    if figures["backtest"] is None:
+    if outcome is None:
         return "No backtest in this run"
-    purchases = figures["backtest"]["purchases"]
-    return f"{count(purchases['forecast']['mean'])} purchases were forecast, {count(purchases['actual'])} came"
+    return f"{count(outcome['forecast']['mean'])} purchases were forecast, {count(outcome['actual'])} came"
 
 
 def sentence(tracking: pd.DataFrame, *, interval: float) -> str:

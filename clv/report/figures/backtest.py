@@ -7,12 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
 from numpy.typing import ArrayLike
 
-from clv.report.figures.canvas import add_legend, blank_figure, new_figure, short_tick
-from clv.report.figures.style import BAND, MODEL, OBSERVED, OBSERVED_RAMP, REFERENCE, WITHOUT_BACKTEST
-from clv.words import futures
+from clv.report.figures.canvas import add_legend, blank_figure, new_figure
+from clv.report.figures.style import MODEL, OBSERVED, OBSERVED_RAMP, REFERENCE, WITHOUT_BACKTEST
 
 PIT_BINS = 20
 
@@ -25,31 +23,6 @@ def _blank_without_backtest(plot: Callable[..., Figure]) -> Callable[..., Figure
         return plot(table, **options) if len(table) else blank_figure(WITHOUT_BACKTEST)
 
     return plot_or_blank
-
-
-@_blank_without_backtest
-def plot_tracking(tracking: pd.DataFrame, *, interval: float) -> Figure:
-    """Show cumulative repeat purchases, actual and expected, across the cut; `tracking` is table TRACKING."""
-    figure, axes = new_figure(
-        "Repeat purchases: what happened, and what was expected",
-        x="Weeks since the first purchase of all",
-        y="Repeat purchases so far",
-        alt="By week {week:.0f}, {actual:,.0f} repeat purchases had come where {expected:,.0f} were expected.".format(
-            **tracking.iloc[-1]
-        ),
-    )
-    known = tracking[tracking["lower"].notna()]
-    axes.fill_between(
-        known["week"], known["lower"], known["upper"], color=BAND, alpha=0.45, linewidth=0, label=futures(interval)
-    )
-    axes.plot(tracking["week"], tracking["expected"], color=MODEL, label="expected by the model")
-    axes.plot(tracking["week"], tracking["actual"], color=OBSERVED, label="what happened")
-    cut = tracking.loc[tracking["period"] == "calibration", "week"].max()
-    axes.axvline(cut, color=REFERENCE, linestyle="--", linewidth=1.2, label="calibration ends, forecast begins")
-    axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter(FuncFormatter(short_tick))
-    add_legend(figure, axes)
-    return figure
 
 
 @_blank_without_backtest
