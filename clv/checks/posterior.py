@@ -9,7 +9,7 @@ from clv.checks.convergence import check_shape, judge
 from clv.checks.gate import FAIL, PASS, WARN, Check, verdict
 from clv.checks.reproduction import NEARLY_CERTAIN, Reproduced
 from clv.models.base import Floats, History, distinct_histories
-from clv.models.draws import log_priors, spaced
+from clv.models.draws import log_prior, spaced
 from clv.models.registry import model_of
 from clv.models.sampling import CERTAIN, Settings, method_of
 from clv.words import money
@@ -140,10 +140,10 @@ def judge_priors(
     To first order that is the total's covariance with the prior's log-density: the slope of its posterior mean in the
     weight of the prior (power scaling, Kallioinen et al. 2024). `totals` are those of the draws that `pair` gives.
     """
-    densities = log_priors(purchases, spend, len(totals)).T
     return [
-        _prior_decides(part, density, totals, currency, horizon_weeks)
-        for part, density in zip((PARTS["bgnbd"], PARTS["gamma_gamma"]), densities, strict=True)
+        _prior_decides(PARTS[name], log_prior(posterior, len(totals)), totals, currency, horizon_weeks)
+        for name, posterior in {"bgnbd": purchases, "gamma_gamma": spend}.items()
+        if method_of(posterior) != CERTAIN
     ]
 
 

@@ -56,13 +56,12 @@ def spend_draws(posterior: xr.DataTree, n: int) -> Floats:
     return np.hstack([phi, np.nan_to_num(paid, nan=1.0)])[_with_mean(phi)]
 
 
-def log_priors(purchase_posterior: xr.DataTree, spend_posterior: xr.DataTree, n: int) -> Floats:
-    """Return the log-density of each model's prior at the joint draws of `pair`, (draws, 2)."""
-    of_purchases, of_spend = (
-        flat(tree, ["log_prior"], n, of="sample_stats") for tree in (purchase_posterior, spend_posterior)
-    )
-    phi = flat(spend_posterior, [parameter.name for parameter in PARAMETERS], n)
-    return np.hstack([of_purchases, of_spend[_with_mean(phi)]])
+def log_prior(posterior: xr.DataTree, n: int) -> Floats:
+    """Return the log-density of the model's prior at each of the joint draws of `pair`, (draws,)."""
+    density = flat(posterior, ["log_prior"], n, of="sample_stats")[:, 0]
+    if "q" not in posterior["posterior"]:
+        return density
+    return density[_with_mean(flat(posterior, [parameter.name for parameter in PARAMETERS], n))]
 
 
 def _with_mean(phi: Floats) -> Integers:
