@@ -15,7 +15,7 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from clv.models.base import Floats
 
 K_HAT_LIMIT = 0.7
 # Tails heavier than the posterior's keep the ratios bounded. Of 40 logs of 60,000 customers who buy seldom, the hardest
