@@ -148,7 +148,7 @@ def judge_priors(
 
 
 def _prior_decides(part: str, density: Floats, totals: Floats, currency: str, horizon_weeks: int) -> Check:
-    mean, moved = totals.mean(), -np.cov(density, totals)[0, 1]
+    mean, moved = float(totals.mean()), -float(np.cov(density, totals)[0, 1])
     share = abs(moved) / mean if mean else 0.0
     sentence = (
         f"{part}: if the priors did not count, the total of {horizon_weeks} weeks, {money(mean, currency)}, would be "

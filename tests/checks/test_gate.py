@@ -131,6 +131,21 @@ def test_a_warning_or_failure_that_the_run_accepts_is_a_warning_that_says_so():
     assert gate.acknowledge(checks, []) == checks
 
 
+@pytest.mark.parametrize(("decided", "grade"), [(0.01, PASS), (0.05, WARN)])
+def test_a_prior_is_judged_by_the_money_it_decides(decided, grade):
+    """Totals that rise with the prior's density by so much of their mean per unit: without it they would be lower."""
+    purchases, spend = posterior(**good()), posterior(**{name: good()["r"] + 4 for name in CDNOW_SPEND})
+    for number, tree in enumerate((purchases, spend)):
+        density = np.random.default_rng(number).normal(size=SHAPE)
+        tree["sample_stats"]["log_prior"] = (("chain", "draw"), density)
+    totals = 1e5 * (1 + decided * log_prior(purchases, 4000))
+    of_purchases, of_spend = checks_posterior.judge_priors(purchases, spend, totals, currency="EUR", horizon_weeks=52)
+    assert of_purchases.verdict == grade
+    assert of_purchases.figure == pytest.approx(decided, rel=0.1)
+    assert "EUR lower" in of_purchases.sentence.replace("\xa0", " ")
+    assert of_spend.verdict == PASS  # another model's prior has no part in it
+
+
 def test_a_mean_spend_that_does_not_exist_fails():
     rng = np.random.default_rng(1)
     values = {name: value * rng.lognormal(0, 0.05, SHAPE) for name, value in CDNOW_SPEND.items()}
