@@ -17,6 +17,7 @@ from clv.checks.convergence import NEEDED_OF_NUTS
 from clv.checks.gate import FAIL, PASS, WARN, Check
 from clv.errors import GateError
 from clv.models.base import History
+from clv.models.draws import log_prior
 from clv.models.registry import purchase_model
 
 SHAPE = (4, 1000)
@@ -137,7 +138,7 @@ def test_a_prior_is_judged_by_the_money_it_decides(decided, grade):
     purchases, spend = posterior(**good()), posterior(**{name: good()["r"] + 4 for name in CDNOW_SPEND})
     for number, tree in enumerate((purchases, spend)):
         density = np.random.default_rng(number).normal(size=SHAPE)
-        tree["sample_stats"]["log_prior"] = (("chain", "draw"), density)
+        tree["sample_stats"]["log_prior"] = xr.DataArray(density, dims=("chain", "draw"))
     totals = 1e5 * (1 + decided * log_prior(purchases, 4000))
     of_purchases, of_spend = checks_posterior.judge_priors(purchases, spend, totals, currency="EUR", horizon_weeks=52)
     assert of_purchases.verdict == grade
