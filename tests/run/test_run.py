@@ -112,8 +112,8 @@ def test_a_stamp_is_as_old_as_the_start_so_that_changes_during_a_run_are_noticed
         (
             "pass",
             1,
-            "04_gamma_gamma: ran to its end without writing data/checks_spend.parquet, posterior/gamma_gamma.nc, "
-            "posterior/gamma_gamma_origins.nc, data/spend_test.parquet.",
+            "04_gamma_gamma: ran to its end without writing data/checks_spend.parquet, data/dependence.parquet, "
+            "posterior/gamma_gamma.nc, posterior/gamma_gamma_origins.nc, data/spend_test.parquet.",
         ),
     ],
 )
