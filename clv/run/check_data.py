@@ -27,10 +27,12 @@ from clv.run.folder import Run
 from clv.run.params import Params
 from clv.transactions import activity, cleaning, connection, findings, generate, reading, selection
 from clv.transactions.generate import Truth
+from clv.transactions.recognise import unasked_states
 from clv.transactions.source import SourceSettings
 from clv.transactions.tables import LEDGER
 from clv.units import PURCHASES
 
+SAMPLED_ROWS = 5000  # in which values are looked for that no setting speaks of
 ROWS_PER_RULE = 1000  # of the rows left out, so many of each rule are written for the owner of the data
 
 
@@ -47,7 +49,7 @@ def check(params_file: Path) -> Path:
             cleaning.clean(con, source)
         except InputError as error:
             refusal = error
-        found = _inspect(con, source, settings, run.name)
+        found = replace(_inspect(con, source, settings, run.name), questions=_questions(source))
         refusal = refusal or _refused(con, settings, found)
     page = _write(run, replace(found, refusal=str(refusal) if refusal else None), con)
     if refusal:
@@ -126,6 +128,14 @@ def _inspect(con: DuckDBPyConnection, source: SourceSettings, settings: Params, 
                 "amounts": activity.order_amounts(con, "transactions"),
             }
     return Inspection(**found)
+
+
+def _questions(source: SourceSettings) -> tuple[str, ...]:
+    """Return what the columns nobody mapped leave open; of a database nothing, whose query chooses its rows."""
+    try:
+        return unasked_states(*reading.sample(connection.connect(), source, rows=SAMPLED_ROWS), source)
+    except InputError:
+        return ()
 
 
 def _mapping(con: DuckDBPyConnection, source: SourceSettings) -> pd.DataFrame:

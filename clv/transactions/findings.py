@@ -6,6 +6,7 @@ Works on the tables that `transactions.clean` leaves, also where it refused the 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from math import expm1, sqrt
 from typing import Any
 
 import pandas as pd
@@ -25,6 +26,7 @@ from clv.transactions.unreadable import hint
 
 SAMPLES = 5  # record numbers shown per rule
 _ALIKE = r"[\s\p{Cc}\p{Cf},]|^0+|\.0+$"  # what two ways to write one identifier may differ in, beside case
+DRIFT_YEARLY, DRIFT_IN_ALL, DRIFT_ERRORS = 0.05, 0.10, 4
 BUSY_DAYS, BUSY_TIMES, BUSY_FEW = 30, 3, 3  # so many days, so many times the next one's, of so few customers
 
 # These look at a customer of `profile`; a warning takes no row.
@@ -72,13 +74,18 @@ ZERO_AMOUNT = Rule(
 )  # fmt: skip
 FRACTIONS = Rule(
     "fraction_of_cent", WARN, "amount", "amounts with fractions of a hundredth",
-    "rule IS NULL AND money <> round(money, 2)",
+    "rule IS NULL AND money <> round(money, 2)",  # and no amount is finer than that
     "Is the sign that was read as the decimal one a sign between thousands? State decimal and thousands.",
 )  # fmt: skip
 EXCESS = Rule(
     "refund_in_excess", WARN, "amount", "purchases refunded with more than they cost",
     "rule = 'cancelled_purchase' AND money < 0",
     "The rest of the refund belongs to no purchase: does it name the right order?",
+)  # fmt: skip
+DRIFT = Rule(
+    "drifting_amounts", WARN, "amount", "amounts of the same customers rise or fall over the log",
+    f"by {DRIFT_YEARLY:.0%} a year and {DRIFT_IN_ALL:.0%} over the log, beyond {DRIFT_ERRORS} standard errors",
+    "A forecast takes amounts to stay as they were on average: where prices change, value will miss that way.",
 )  # fmt: skip
 UNUSED_FILTER = Rule(
     "unused_filter", WARN, "customer_id", "customers who were to be left out, and are not in the log",
@@ -109,7 +116,7 @@ def inspect(con: DuckDBPyConnection, settings: SourceSettings, *, calibration_en
     if one(con, "SELECT count(*) FROM transactions"):
         _profile(con, settings)
         lines += [_customers(con, rule) for rule in CUSTOMER_RULES]
-        lines += [*_amounts(con), _repeats(con, settings), _long_orders(con)]
+        lines += [*_amounts(con), _drift(con), _repeats(con, settings), _long_orders(con)]
         lines += [_first(con, rule, rows) for rule, rows in of_days(con, settings, calibration_end)]
         con.execute("DROP TABLE profile")
     lines += [_unused_filters(con, settings), _unused_values(con, settings)]
@@ -172,8 +179,33 @@ def _amounts(con: DuckDBPyConnection) -> list[Found]:
         f" min(record, {SAMPLES}) FILTER ({rule.condition})"
         for rule in rules
     )
-    row = con.execute(f"SELECT {counts} FROM decided").fetchone() or ()
-    return [(rule, row[3 * place], row[3 * place + 1], row[3 * place + 2] or []) for place, rule in enumerate(rules)]
+    finer = (
+        "bool_or(money <> round(money, 3)) FILTER (rule IS NULL)"  # no sign between thousands has four digits behind
+    )
+    row = con.execute(f"SELECT {counts}, {finer} FROM decided").fetchone() or ()
+    found = [(rule, row[3 * place], row[3 * place + 1], row[3 * place + 2] or []) for place, rule in enumerate(rules)]
+    return [(rule, 0, 0, []) if rule == FRACTIONS and row[-1] else (rule, *rest) for rule, *rest in found]
+
+
+def _drift(con: DuckDBPyConnection) -> Found:
+    """Return by how much later orders of the same customers rise a year: who comes and goes changes nothing."""
+    rows, xx, xy, yy, freedom, span = con.execute("""
+        WITH paid AS (SELECT customer_id, ln(amount) AS y, date_diff('day', DATE '2000-01-01', date) / 365.25 AS t
+                      FROM transactions WHERE amount > 0
+                      QUALIFY date > min(date) OVER (PARTITION BY customer_id)),
+             each AS (SELECT count(*) AS n, regr_sxx(y, t) AS xx, regr_sxy(y, t) AS xy, regr_syy(y, t) AS yy,
+                             min(t) AS t1, max(t) AS t2 FROM paid GROUP BY customer_id HAVING n > 1)
+        SELECT coalesce(sum(n), 0)::BIGINT, sum(xx), sum(xy), sum(yy), sum(n - 1) - 1, max(t2) - min(t1) FROM each
+    """).fetchone() or (0, 0, 0, 0, 0, 0)
+    if not xx or freedom < 1:
+        return DRIFT, 0, 0, []
+    slope = xy / xx
+    error = sqrt(max(yy - slope * xy, 0) / freedom / xx)
+    yearly, in_all = expm1(slope), expm1(abs(slope) * span)
+    if abs(yearly) < DRIFT_YEARLY or in_all < DRIFT_IN_ALL or abs(slope) <= DRIFT_ERRORS * error:
+        return DRIFT, 0, 0, []
+    said = f"They {'rise' if yearly > 0 else 'fall'} by {abs(yearly):.0%} a year. {DRIFT.advice}"
+    return replace(DRIFT, advice=said), rows, one(con, "SELECT sum(amount) FROM transactions"), []
 
 
 def _first(con: DuckDBPyConnection, rule: Rule, rows: str) -> Found:

@@ -13,6 +13,7 @@ from clv.transactions.amounts import Notation, amounts, currency, notation, ques
 from clv.transactions.currencies import words
 from clv.transactions.history import history
 from clv.transactions.notation import MOST, Dates, number_styles, read_number
+from clv.transactions.source import KNOWN_COLUMNS, SourceSettings
 from clv.transactions.states import carried, find_states
 from clv.transactions.synonyms import (
     ASKED,
@@ -223,6 +224,20 @@ def _is_utc(chosen: Chosen) -> bool:
     column = chosen.get("date")
     timed = column and column.dates and any(re.search("%[HI]", form) for form in column.dates.formats)
     return bool(timed and re.search(r"(^|[^a-z])(utc|gmt)([^a-z]|$)", column.name if column else "", re.IGNORECASE))
+
+
+def unasked_states(names: Sequence[str], rows: Sequence[Sequence[object]], settings: SourceSettings) -> tuple[str, ...]:
+    """Return what to ask of columns that may say that a row is no purchase, and that no setting speaks of."""
+    known = {" ".join(name.split()): place for place, name in enumerate(names)}
+    columns = carried([ColumnLook(name, [row[place] for row in rows]) for name, place in known.items()])
+    chosen = {
+        role: columns[list(known).index(settings.name_of(role))]
+        for role in KNOWN_COLUMNS
+        if settings.has(role) and settings.name_of(role) in known
+    }
+    how = notation(chosen)
+    others = [column for column in columns if column.name not in settings.others.values()]
+    return tuple(state.question for state in find_states(others, chosen, amounts(how.columns, how.styles)))
 
 
 def _about_customers(column: ColumnLook) -> Iterator[str]:

@@ -210,5 +210,5 @@ def test_at_one_price_the_next_purchase_costs_it_whatever_the_first_order_cost()
     phi = np.array([[gamma_gamma.of_one_price(9.99)[one.name] for one in gamma_gamma.PARAMETERS]])
     amounts = Amounts.of(customers)
     np.testing.assert_allclose(gamma_gamma.expected_spend(amounts, phi), 9.99, rtol=1e-6)
-    assert gamma_gamma.total_cdf(3 * 9.99 * 1.0001, 3, amounts, phi).min() > 0.999
-    assert gamma_gamma.total_cdf(3 * 9.99 * 0.9999, 3, amounts, phi).max() < 0.001
+    assert gamma_gamma.total_cdf(3 * 9.99 * 1.002, 3, amounts, phi).min() > 0.999
+    assert gamma_gamma.total_cdf(3 * 9.99 * 0.998, 3, amounts, phi).max() < 0.001

@@ -70,6 +70,16 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
+def test_a_status_that_no_setting_speaks_of_is_asked_about(outputs, tmp_path, undrawn):
+    rows = [f"{row},{('paid', 'failed')[number % 9 == 0]}" for number, row in enumerate(HEALTHY)]
+    (tmp_path / "log.csv").write_text("\n".join(["id,date,amount,status", *rows]))
+    (tmp_path / "shop.yaml").write_text(f"source: {tmp_path}/log.csv\n{COLUMNS}")
+    asked = "`status` holds paid 89 % of the rows"
+    assert asked in unescape(check(tmp_path / "shop.yaml").read_text())
+    (tmp_path / "shop.yaml").write_text(f"source: {tmp_path}/log.csv\n{COLUMNS}keep_rows: {{status: [paid]}}\n")
+    assert asked not in unescape(check(tmp_path / "shop.yaml").read_text())
+
+
 def test_the_page_names_the_log_and_not_where_it_lies(outputs, tmp_path):
     assert str(tmp_path) not in check(shop(tmp_path)).read_text()
 

@@ -12,6 +12,7 @@ from clv.transactions import cleaning, connection, findings, reading
 from clv.transactions.days import CLOSED_SPLIT, COARSE, CROWD, GAP, QUIET_END, SEAM
 from clv.transactions.findings import (
     CUSTOMER_RULES,
+    DRIFT,
     EXCESS,
     FRACTIONS,
     LONG_ORDERS,
@@ -210,6 +211,23 @@ def test_an_amount_with_a_fraction_of_a_cent_is_asked_about(tmp_path):
     }
 
 
+def test_amounts_with_four_decimals_were_not_read_with_a_wrong_sign(tmp_path):
+    assert warnings(tmp_path, log(("ada", 1, "1.234"), ("bob", 2, "1.2345"))) == {}
+
+
+@pytest.mark.parametrize(("yearly", "said"), [(1.3, "rise by 3"), (1.0, ""), (0.8, "fall by 2")])
+def test_prices_that_rise_for_the_same_customers_are_said_and_newcomers_who_spend_more_are_none(tmp_path, yearly, said):
+    """Forty customers buy every month for a year; each new one spends more than the one before."""
+    bought = [(who, 7 * who + 30 * month) for who in range(40) for month in range(12)]
+    text = "".join(
+        f"C{who},{day(when)},{(20 + who) * yearly ** (when / 365) * (1 + (when * 7 % 11) / 100):.2f}\n"
+        for who, when in bought
+    )
+    found = inspected(tmp_path, "id,date,amount\n" + text).loc["drifting_amounts"]
+    assert (found["rows"] > 0) == bool(said)
+    assert said in found["advice"]
+
+
 def test_a_refund_of_more_than_was_paid_is_asked_about(tmp_path):
     rows = f"ada,{day(1)},5,o1\nada,{day(2)},-5.01,o1\n"
     rows += "".join(f"{name},{day(number)},{amount},o{name}\n" for name, number, amount in CALM)
@@ -308,7 +326,7 @@ def test_a_filter_that_meets_nobody_is_asked_about(tmp_path, options, found):
 def test_every_rule_stands_in_the_table_also_if_it_found_nothing(tmp_path):
     quality = inspected(tmp_path, log())
     assert quality.index[: len(RULES)].tolist() == [rule.name for rule in RULES]
-    others = (*CUSTOMER_RULES, ZERO_AMOUNT, FRACTIONS, EXCESS, REPEATS, LONG_ORDERS)
+    others = (*CUSTOMER_RULES, ZERO_AMOUNT, FRACTIONS, EXCESS, DRIFT, REPEATS, LONG_ORDERS)
     others += (GAP, CLOSED_SPLIT, QUIET_END, CROWD, COARSE, SEAM, UNUSED_FILTER, UNUSED_VALUE)
     assert quality.index[len(RULES) :].tolist() == [rule.name for rule in others]
     assert (quality["rows"] == 0).all()

@@ -5,6 +5,7 @@ It is put together as a notebook's cells, so that it looks, escapes and protects
 
 import base64
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +37,7 @@ class Inspection:
     weekly: pd.DataFrame | None = None
     amounts: pd.Series | None = None
     supports: list[Support] = field(default_factory=list)
+    questions: tuple[str, ...] = ()
 
 
 def notebook(found: Inspection) -> NotebookNode:
@@ -48,7 +50,8 @@ def _cells(found: Inspection) -> Iterator[NotebookNode]:
     if found.customers is not None and found.quality is not None:
         yield _text(log.kept(found.customers, found.currency))
     if found.quality is not None:
-        yield _text("## What to look at\n\n" + log.findings_in_words(found.quality))
+        asked = "".join("\n- " + re.sub(r"([\\`*_\[\]<>&#])", r"\\\1", question) for question in found.questions)
+        yield _text(f"## What to look at\n\n{log.findings_in_words(found.quality)}\n{asked}")
         needs_eyes = findings_table(found.quality, found.currency)
         if len(needs_eyes):
             yield _table(needs_eyes)

@@ -13,7 +13,7 @@ def ledger_table(ledger: pd.DataFrame, currency: str) -> Words:
     return Words(
         {
             "Rows": ledger["rows"].map(count),
-            f"Amount ({currency})": ledger["amount"].map("{:,.2f}".format),
+            f"Amount ({currency})": _amounts(ledger["amount"], ledger["line"]),
             "Meaning": ledger["meaning"],
         }
     ).set_axis(ledger["line"].rename("Line"), axis="index")
@@ -29,7 +29,7 @@ def findings_table(quality: pd.DataFrame, currency: str) -> Words:
                 "Column": found["column"],
                 "Rows": found["rows"].map(count),
                 "Share": found["share"].map(percent),
-                f"Amount ({currency})": found["amount"].map("{:,.2f}".format),
+                f"Amount ({currency})": _amounts(found["amount"], found["rule"]),
                 "First records": found["records"],
                 "What to do": found["advice"],
             }
@@ -37,6 +37,10 @@ def findings_table(quality: pd.DataFrame, currency: str) -> Words:
         .set_axis(found["meaning"].rename("Found"), axis="index")
         .captioned("What to look at in the data")
     )
+
+
+def _amounts(amounts: pd.Series, rules: pd.Series) -> pd.Series:
+    return amounts.map("{:,.2f}".format).mask(rules == "unparsable_amount", "not read")
 
 
 def values_table(values: pd.DataFrame, currency: str) -> Words:

@@ -39,7 +39,7 @@ class Caution:
 
 def title(figures: Figures) -> str:
     """Return the report's one sentence."""
-    what = "" if figures["value_is"] == "revenue" else " of margin"
+    what = " of margin" if figures["value_is"] == "margin" else ""
     return (
         f"Our {count(figures['n_customers'])} customers will bring about "
         f"{money(figures['total_clv']['mean'], figures['currency'])}{what} in the next {ahead(figures)}"
