@@ -22,6 +22,7 @@ from clv.forecast.tiers import value_tier
 from clv.models.base import Floats, Integers
 from clv.models.draws import Draws, tails
 from clv.models.gamma_gamma import SPEND_COLUMNS
+from clv.units import DAYS_PER_WEEK
 
 # What is known of a customer decides how hard the forecast is.
 ONCE, BACK = "bought once", "came back"
@@ -160,4 +161,8 @@ def holdout_horizon(
 
 def holdout_weeks(customers: pd.DataFrame, calibration: pd.DataFrame) -> float:
     """Return the weeks between the calibration end and the observation end, 0 without a backtest."""
-    return float(customers["T"].max() - calibration["T"].max()) if len(calibration) else 0.0
+    ends = [
+        (known["first_purchase"] + pd.to_timedelta((known["T"] * DAYS_PER_WEEK).round(), unit="D")).max()
+        for known in (customers, calibration)
+    ]
+    return (ends[0] - ends[1]).days / DAYS_PER_WEEK if len(calibration) else 0.0

@@ -1,9 +1,12 @@
 """What tables of forecasts held against what came must look like."""
 
+from dataclasses import replace
+
 from clv.forecast.tables import CUSTOMERS
 from clv.rfm.tables import AMOUNTS, HISTORY, HOLDOUT, RFM, WINDOW
 from clv.tables import CUSTOMER, DATE, INTEGER, NUMBER, TEXT, Column, Table, outside_unit, unordered
 
+_ENDS = ("lower", "upper")
 LEVELS = (0.50, 0.80, 0.90, 0.94)  # of the central intervals whose coverage is told
 
 BACKTEST = Table(
@@ -11,27 +14,18 @@ BACKTEST = Table(
     {
         "origin": Column(DATE, "calibration end: the forecast saw nothing after this day"),
         "customer_id": CUSTOMER,
-        "frequency": HISTORY["frequency"],
-        "recency": HISTORY["recency"],
-        "T": HISTORY["T"],
-        "monetary_value": HISTORY["monetary_value"],
-        "paid_purchases": AMOUNTS["paid_purchases"],
-        "first_amount": AMOUNTS["first_amount"],
+        **{name: HISTORY[name] for name in ("frequency", "recency", "T", "monetary_value")},
+        **{name: AMOUNTS[name] for name in ("paid_purchases", "first_amount")},
         "revenue": RFM.columns["revenue"],
         "actual_purchases": HOLDOUT.columns["actual_purchases"],
         "actual_value": Column(NUMBER, "discounted amounts of those purchases, times gross margin"),
         "p_alive": Column(NUMBER, "probability at the origin of still being a customer"),
-        "expected_purchases": Column(NUMBER, "posterior mean number of purchases"),
-        "purchases_lower": Column(NUMBER, "lower limit of the realised number of purchases"),
-        "purchases_upper": Column(NUMBER, "upper limit of the realised number of purchases"),
+        **{name: CUSTOMERS.columns[name] for name in ("expected_purchases", "purchases_lower", "purchases_upper")},
         "purchases_cdf_below": Column(NUMBER, "predictive probability of fewer purchases than happened"),
         "purchases_cdf": Column(NUMBER, "predictive probability of as many purchases as happened, or fewer"),
         "purchases_crps": Column(NUMBER, "continuous ranked probability score of the number of purchases"),
-        "clv_mean": Column(NUMBER, "posterior mean value"),
-        "expected_clv_lower": CUSTOMERS.columns["expected_clv_lower"],
-        "expected_clv_upper": CUSTOMERS.columns["expected_clv_upper"],
-        "clv_lower": Column(NUMBER, "lower limit of the realised value"),
-        "clv_upper": Column(NUMBER, "upper limit of the realised value"),
+        "clv_mean": CUSTOMERS.columns["clv_mean"],
+        **{f"{kind}clv_{end}": CUSTOMERS.columns[f"{kind}clv_{end}"] for kind in ("expected_", "") for end in _ENDS},
         "value_cdf_below": Column(NUMBER, "predictive probability of less value than came"),
         "value_cdf": Column(NUMBER, "predictive probability of as much value as came, or less"),
         "value_crps": Column(NUMBER, "continuous ranked probability score of the value"),
@@ -49,34 +43,32 @@ _LOG_SD = "standard deviation of the logarithm of the total plus half an order, 
 _LOG_ERROR = "logarithm of what came over what was forecast, half an order added to both"
 _MISFIT = "that allows for misfit, learnt from windows that were over at the origin"
 _GROUPING = "base, history (bought once or came back), rfm_segment, value_tier or cohort, at the origin"
+_FORECAST = {
+    "actual": Column(NUMBER, "what came: a number of purchases, or money discounted to the origin"),
+    "forecast": Column(NUMBER, "what was expected"),
+    "lower": Column(NUMBER, "lower limit of the total, from joint draws, if the model is right"),
+    "upper": Column(NUMBER, "upper limit of the total, from joint draws, if the model is right"),
+    "log_error": Column(NUMBER, _LOG_ERROR),
+    "log_sd": Column(NUMBER, _LOG_SD),
+}
+_WITH_MISFIT = {
+    "forecast_with_misfit": Column(NUMBER, f"what was expected, by a mean {_MISFIT}"),
+    "lower_with_misfit": Column(NUMBER, f"lower limit of the total {_MISFIT}"),
+    "upper_with_misfit": Column(NUMBER, f"upper limit of the total {_MISFIT}"),
+}
 BACKTEST_GROUPS = Table(
     "backtest_groups",
     {
         "grouping": Column(TEXT, _GROUPING),
         "group": Column(TEXT, "name of the group"),
         "customers": Column(INTEGER, "number of customers"),
-        "purchases_actual": Column(NUMBER, "purchases that came"),
-        "purchases_forecast": Column(NUMBER, "purchases that were expected"),
-        "purchases_lower": Column(NUMBER, "lower limit of the total number of purchases, from joint draws"),
-        "purchases_upper": Column(NUMBER, "upper limit of the total number of purchases, from joint draws"),
-        "purchases_log_error": Column(NUMBER, _LOG_ERROR),
-        "purchases_log_sd": Column(NUMBER, _LOG_SD),
-        "purchases_forecast_with_misfit": Column(NUMBER, f"expected number of purchases {_MISFIT}", nullable=True),
-        "purchases_lower_with_misfit": Column(
-            NUMBER, f"lower limit of the total number of purchases {_MISFIT}", nullable=True
-        ),
-        "purchases_upper_with_misfit": Column(
-            NUMBER, f"upper limit of the total number of purchases {_MISFIT}", nullable=True
-        ),
-        "value_actual": Column(NUMBER, "value that came, discounted to the origin"),
-        "value_forecast": Column(NUMBER, "value that was expected"),
-        "value_lower": Column(NUMBER, "lower limit of the total value, from joint draws"),
-        "value_upper": Column(NUMBER, "upper limit of the total value, from joint draws"),
-        "value_log_error": Column(NUMBER, _LOG_ERROR),
-        "value_log_sd": Column(NUMBER, _LOG_SD),
-        "value_forecast_with_misfit": Column(NUMBER, f"expected value {_MISFIT}", nullable=True),
-        "value_lower_with_misfit": Column(NUMBER, f"lower limit of the total value {_MISFIT}", nullable=True),
-        "value_upper_with_misfit": Column(NUMBER, f"upper limit of the total value {_MISFIT}", nullable=True),
+        **{
+            f"{outcome}_{name}": column
+            for outcome in ("purchases", "value")
+            for name, column in (
+                _FORECAST | {name: replace(one, nullable=True) for name, one in _WITH_MISFIT.items()}
+            ).items()
+        },
     },
     key=("grouping", "group"),
     rules=(unordered("purchases_lower", "purchases_upper"), unordered("value_lower", "value_upper")),
@@ -100,27 +92,19 @@ SPEND_TEST = Table(
     rules=(outside_unit("pit_distance"),),
 )
 
-_ALLOWED = {
-    "lower_with_misfit": Column(NUMBER, f"lower limit of the total {_MISFIT}"),
-    "upper_with_misfit": Column(NUMBER, f"upper limit of the total {_MISFIT}"),
-    "earlier_windows": Column(INTEGER, "how many those are; without any a usual size of misfit is taken"),
-}
+_EARLIER = {"earlier_windows": Column(INTEGER, "how many those are; without any a usual size of misfit is taken")}
 _TOTAL = {
     "outcome": Column(TEXT, "purchases or value"),
     "customers": Column(INTEGER, "customers known at the origin"),
-    "actual": Column(NUMBER, "what came: a number of purchases, or money discounted to the origin"),
-    "forecast": Column(NUMBER, "what was expected"),
-    "lower": Column(NUMBER, "lower limit of the total, from joint draws, if the model is right"),
-    "upper": Column(NUMBER, "upper limit of the total, from joint draws, if the model is right"),
-    "log_error": Column(NUMBER, _LOG_ERROR),
-    "log_sd": Column(NUMBER, _LOG_SD),
+    **_FORECAST,
 }
 _TOTAL_RULES = (unordered("lower", "upper"), unordered("lower_with_misfit", "upper_with_misfit"))
 WINDOWS = Table(
     "windows",
     WINDOW
     | _TOTAL
-    | _ALLOWED
+    | {name: _WITH_MISFIT[name] for name in ("lower_with_misfit", "upper_with_misfit")}
+    | _EARLIER
     | {
         "repeat_customers": Column(INTEGER, "of the customers those with a repeat purchase"),
         "coverage": Column(NUMBER, "share of single customers whose outcome lay inside their realised interval"),
@@ -140,8 +124,8 @@ WINDOW_GROUPS = Table(
     WINDOW
     | {"grouping": Column(TEXT, _GROUPING), "group": BACKTEST_GROUPS.columns["group"]}
     | _TOTAL
-    | {"forecast_with_misfit": Column(NUMBER, f"what was expected, by a mean {_MISFIT}")}
-    | _ALLOWED,
+    | _WITH_MISFIT
+    | _EARLIER,
     key=("horizon_weeks", "origin", "grouping", "group", "outcome"),
     rules=_TOTAL_RULES,
 )

@@ -124,7 +124,12 @@ def holdout(
 
 
 def weekly_repeat_purchases(
-    con: DuckDBPyConnection, transactions: str, *, calibration_end: date, observation_end: date
+    con: DuckDBPyConnection,
+    transactions: str,
+    *,
+    calibration_end: date,
+    observation_end: date,
+    refunds: str | None = None,
 ) -> pd.DataFrame:
     """Return table `WEEKLY_PURCHASES`: repeat purchases per week of the customers known at `calibration_end`.
 
@@ -133,7 +138,9 @@ def weekly_repeat_purchases(
     """
     rows = con.execute(
         f"""
-        WITH days AS ({DAYS.format(transactions=quoted(transactions))}),
+        WITH days AS (
+            {known_days(transactions, refunds, "$cut")}
+            UNION ALL SELECT * FROM ({DAYS.format(transactions=quoted(transactions))}) WHERE day > $cut),
         dated AS (SELECT day, min(day) OVER (PARTITION BY customer_id) AS first_purchase FROM days),
         origin AS (SELECT min(day) AS start FROM days HAVING min(day) <= $cut),
         calendar AS (
@@ -175,10 +182,11 @@ def may_come_back(con: DuckDBPyConnection, transactions: str, refunds: str, *, l
     """
     (share,) = con.execute(
         f"""
-        WITH old AS (SELECT * FROM {quoted(refunds)} WHERE date <= $told),
-        later AS (SELECT sum(least(refunded_on::DATE - date::DATE, {LAST_DAYS}) * amount) / {LAST_DAYS} AS ahead,
-                         sum(amount) AS back FROM old),
-        kept AS (SELECT sum(amount) AS net FROM {quoted(transactions)} WHERE date <= $told)
+        WITH old AS (
+            SELECT least(refunded_on::DATE - date::DATE, {LAST_DAYS}) AS days, amount::DECIMAL(18, 6) AS amount
+            FROM {quoted(refunds)} WHERE date <= $told),
+        later AS (SELECT sum(days * amount) / {LAST_DAYS} AS ahead, sum(amount) AS back FROM old),
+        kept AS (SELECT sum(amount::DECIMAL(18, 6)) AS net FROM {quoted(transactions)} WHERE date <= $told)
         SELECT coalesce(ahead / nullif(coalesce(net, 0) + back, 0), 0) FROM later, kept""",
         {"told": last_day - timedelta(days=TOLD_AFTER_DAYS)},
     ).fetchone() or (0.0,)

@@ -578,3 +578,12 @@ def test_amounts_are_scored_in_blocks_and_the_blocks_do_not_show(monkeypatch):
     whole = spent()
     monkeypatch.setattr(spend_test, "BLOCK_CUSTOMERS", 7)
     pd.testing.assert_frame_equal(spent(), whole, rtol=1e-12)
+
+
+def test_the_holdout_lasts_from_one_end_to_the_other_whoever_came_first():
+    """Who came first of all gave everything back after the cut, and is no customer any more."""
+    days = pd.to_datetime(["2024-01-01", "2024-01-08"])
+    calibration = pd.DataFrame({"first_purchase": days, "T": [21.0, 20.0]})
+    customers = pd.DataFrame({"first_purchase": days[1:], "T": [30.0]})
+    assert holdout.holdout_weeks(customers, calibration) == 10
+    assert holdout.holdout_weeks(customers, calibration.iloc[:0]) == 0

@@ -255,3 +255,17 @@ def test_what_may_still_come_back_is_learnt_from_older_purchases():
     name = refunded(con, *((f"c{n}", n, n + 14, 10.0) for n in range(100)))
     assert customers.may_come_back(con, "transactions", name, last_day=day(250)) == pytest.approx(1 / 6)
     assert customers.may_come_back(con, "transactions", name, last_day=day(50)) == 0  # nothing is old enough to tell
+
+
+def test_weeks_are_counted_from_the_first_purchase_that_was_known_at_the_cut():
+    """Bob's only purchase was the first of all, and came back after the cut: until then the weeks began with it."""
+    con = view(purchases("ada", days=[7, 21, 40], amounts=[8, 15, 25]))
+    name = refunded(con, ("bob", 0, 35, 7.0))
+    days = {"calibration_end": day(30), "observation_end": day(41)}
+    found = customers.weekly_repeat_purchases(con, "transactions", refunds=name, **days)
+    assert found.loc[found["repeat_purchases"] > 0, ["week", "period"]].to_numpy().tolist() == [
+        [3, "calibration"],
+        [5, "holdout"],
+    ]
+    plain = customers.weekly_repeat_purchases(con, "transactions", **days)
+    assert plain.loc[plain["repeat_purchases"] > 0, "week"].tolist() == [2, 4]
