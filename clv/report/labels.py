@@ -26,11 +26,6 @@ def interval_of(table: pd.DataFrame) -> float:
     return float(_label(table, "interval"))
 
 
-def horizon_of(table: pd.DataFrame) -> int:
-    """Return how many weeks ahead the table looks."""
-    return int(_label(table, "horizon_weeks"))
-
-
 def _label(table: pd.DataFrame, name: str) -> Any:
     if name not in table.attrs:
         raise ClvError(f"a table without its {name}: give it to `report.label` first ({', '.join(table.columns[:4])}).")

@@ -80,6 +80,13 @@ def test_no_word_of_the_gate_reaches_the_first_screen(name):
     assert told(gate={"checks": [checked]})
 
 
+def test_what_a_prior_decides_is_told_in_money():
+    checked = {"name": "prior sensitivity", "figure": 0.05, "verdict": "WARN", "sentence": "spend, all data: ..."}
+    assert told(gate={"checks": [checked]}) == [
+        "About 3,450 USD of the total rest on what was assumed before any data: so much these data leave open."
+    ]
+
+
 def test_a_missed_backtest_is_a_warning_only_if_the_range_that_is_shown_missed():
     missed = {"name": "backtest", "figure": 0.1, "verdict": "WARN", "sentence": "The backtest missed."}
     assert told(gate={"checks": [missed]}) == []

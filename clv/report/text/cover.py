@@ -21,12 +21,6 @@ _QUARTER_WEEKS = 13
 _ALIKE = 0.03  # two quarters closer than that need no word
 _IN_MONTHS = {13: "3 months", 26: "6 months", 39: "9 months", 52: "12 months", 104: "24 months"}
 
-# What a check that warns means to a reader who knows nothing of posteriors.
-_PLAINLY = {
-    "prior sensitivity": "What was assumed before any data carries weight here: these data alone would say less surely "
-    "how often customers buy or what they spend.",
-}
-
 
 @dataclass(frozen=True)
 class Caution:
@@ -165,9 +159,15 @@ def _of_checks(figures: Figures) -> Iterator[Caution]:
                 f"{money(wrongly, currency)} too {'high' if check['figure'] > 0 else 'low'}: spend and frequency go "
                 "together here, which the model ignores.",
             )
+        elif check["name"] == "prior sensitivity":
+            assumed = total * check["figure"]
+            yield Caution(
+                assumed,
+                f"About {money(assumed, currency)} of the total rest on what was assumed before any data: so much "
+                "these data leave open.",
+            )
         else:
-            technical = f"A technical check warns ({check['name']}): see “What was checked” below."
-            yield Caution(0.0, _PLAINLY.get(check["name"], technical))
+            yield Caution(0.0, f"A technical check warns ({check['name']}): see “What was checked” below.")
 
 
 def tiles(figures: Figures) -> list[tuple[str, str, str]]:
