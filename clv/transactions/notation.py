@@ -28,19 +28,12 @@ STYLES: tuple[Style, ...] = tuple(
 
 _INSTANTS = {"unix_seconds": r"1\d{9}", "unix_milliseconds": r"1\d{12}", "unix_microseconds": r"1\d{15}"}
 # Abbreviations that are one offset in most logs; IST and the like are several.
-ZONES = {
-    **{"EST": "-0500", "EDT": "-0400", "CST": "-0600", "CDT": "-0500", "MST": "-0700", "MDT": "-0600", "PST": "-0800"},
-    **{
-        "PDT": "-0700",
-        "GMT": "+0000",
-        "WET": "+0000",
-        "BST": "+0100",
-        "WEST": "+0100",
-        "CET": "+0100",
-        "CEST": "+0200",
-    },
-    **{"EET": "+0200", "EEST": "+0300", "MSK": "+0300", "JST": "+0900", "AEST": "+1000", "AEDT": "+1100"},
-}
+_OFFSETS = (
+    "EST-0500 EDT-0400 CST-0600 CDT-0500 MST-0700 MDT-0600 PST-0800 PDT-0700 GMT+0000 WET+0000 "
+    "BST+0100 WEST+0100 CET+0100 CEST+0200 EET+0200 EEST+0300 MSK+0300 JST+0900 AEST+1000 AEDT+1100"
+)
+ZONES = {pair[:-5]: pair[-5:] for pair in _OFFSETS.split()}
+SEVERAL_ZONES = "which several zones are called: write an offset in its place, like +05:30, or leave it out."
 _TIME = re.compile(
     r"(?P<gap>T|,? )\s*\d{1,2}:\d\d(?P<second>:\d\d)?(?P<part>\.\d{1,6})?(?P<half>\s?[AaPp][Mm])?"
     rf"(?P<zone>\s?(?:Z|UTC|(?:GMT)?[+-]\d\d(?::?\d\d)?|{'|'.join(ZONES)}))?$"
@@ -108,6 +101,13 @@ def formats_that_read(texts: Sequence[str]) -> list[tuple[str, float]]:
     read = {form: days for form in forms if (days := [day for text in distinct if (day := _day(text, form))])}
     best = sorted(read, key=lambda form: (-len(read[form]), _years(read[form])))
     return [(form, len(read[form]) / len(distinct)) for form in best]
+
+
+def unknown_zone(texts: Sequence[str]) -> str:
+    """Return the abbreviation of a zone behind most of the times that is not one offset, like IST; empty if none is."""
+    found = Counter(zone[1] for text in texts if (zone := re.search(r":\d\d(?:\.\d+)? ([A-Z]{2,5})$", text.strip())))
+    name, times = found.most_common(1)[0] if found else ("", 0)
+    return name if 2 * times > len(texts) and name not in (*ZONES, "AM", "PM", "UTC") else ""
 
 
 def number_styles(values: Sequence[object]) -> tuple[Style, ...]:

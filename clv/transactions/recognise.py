@@ -12,7 +12,7 @@ from clv.errors import InputError
 from clv.transactions.amounts import Notation, amounts, currency, notation, questions, settle
 from clv.transactions.currencies import words
 from clv.transactions.history import history
-from clv.transactions.notation import MOST, Dates, number_styles, read_number
+from clv.transactions.notation import MOST, SEVERAL_ZONES, Dates, number_styles, read_number, unknown_zone
 from clv.transactions.source import KNOWN_COLUMNS, SourceSettings
 from clv.transactions.states import carried, find_states
 from clv.transactions.synonyms import (
@@ -145,7 +145,10 @@ def _about_choice(
     role: str, named: list[ColumnLook], fitting: list[ColumnLook], columns: list[ColumnLook]
 ) -> Iterator[str]:
     filled = [column for column in named if column.filled]
-    if filled and not fitting:
+    zone = unknown_zone(filled[0].texts) if filled and role == "date" else ""
+    if filled and not fitting and zone:
+        yield f"The times in {filled[0]} end in {zone}, {SEVERAL_ZONES}"
+    elif filled and not fitting:
         yield f"{filled[0]} is named like {role}, but its values do not look like it: what is it?"
     if not fitting and role in ASKED and role != "amount":
         yield ASKED[role]

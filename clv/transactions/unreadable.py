@@ -7,7 +7,15 @@ from functools import partial
 from duckdb import DuckDBPyConnection
 
 from clv.transactions.currencies import split_off, words_of
-from clv.transactions.notation import Style, formats_that_read, number_styles, read_dates, read_number
+from clv.transactions.notation import (
+    SEVERAL_ZONES,
+    Style,
+    formats_that_read,
+    number_styles,
+    read_dates,
+    read_number,
+    unknown_zone,
+)
 from clv.transactions.rules import Rule
 from clv.transactions.source import SourceSettings
 
@@ -35,6 +43,8 @@ def hint(con: DuckDBPyConnection, rule: Rule, settings: SourceSettings) -> str:
 def _of_dates(texts: list[str]) -> str:
     if _most(texts, lambda text: re.fullmatch(r"[2-6]\d{4}(\.\d+)?", text)):
         return "They look like a spreadsheet's day numbers: save the column as dates."
+    if zone := unknown_zone(texts):
+        return f"Their times end in {zone}, {SEVERAL_ZONES}"
     dates = read_dates(texts)
     if dates and dates.languages:
         return f"Their months are in {' or '.join(dates.languages)}: state date_language, with {dates.formats[0]}."

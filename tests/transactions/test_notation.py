@@ -16,6 +16,7 @@ from clv.transactions.notation import (
     number_styles,
     read_dates,
     read_number,
+    unknown_zone,
 )
 from clv.transactions.parsing import money
 from clv.transactions.source import SourceSettings
@@ -338,3 +339,16 @@ def test_numbers_are_read_as_the_world_writes_them(text, style, number):
     assert duckdb.connect().execute(
         f"SELECT {money('amount', 'VARCHAR', log)} FROM (SELECT ? AS amount)", [text]
     ).fetchone() == (number,)
+
+
+@pytest.mark.parametrize(
+    ("texts", "zone"),
+    [
+        (["2024-01-05 10:22:01 IST", "2024-01-06 09:00:00 IST"], "IST"),
+        (["2024-01-05 10:22 EST", "2024-01-06 09:00 EDT"], ""),
+        (["01/05/2024 10:22 AM", "01/06/2024 09:00 PM"], ""),
+        (["2024-01-05", "2024-01-06"], ""),
+    ],
+)
+def test_an_abbreviation_that_several_zones_share_is_named(texts, zone):
+    assert unknown_zone(texts) == zone
