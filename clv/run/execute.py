@@ -81,7 +81,7 @@ def _make(source: Path, run: Run, parameters: dict[str, Any], started: int) -> N
                 failures.write_page(unfinished, run, name, error)
             raise
         notebook = _read(unfinished)
-        if prepare.parameters(run, SETTINGS)["currency"] == PURCHASES:
+        if prepare.parameters(run, SETTINGS).get("currency") == PURCHASES:
             from clv.report.page.purchases import reword
 
             reword(notebook)

@@ -45,7 +45,7 @@ def carried(columns: list[ColumnLook]) -> list[ColumnLook]:
     patterns: dict[tuple[bool, ...], list[ColumnLook]] = defaultdict(list)
     for column in columns:
         blank = tuple(value is None or not str(value).strip() for value in column.values)
-        if not blank[0] and _FIRST_LINES[0] < sum(blank) / len(blank) < _FIRST_LINES[1]:
+        if blank and not blank[0] and _FIRST_LINES[0] < sum(blank) / len(blank) < _FIRST_LINES[1]:
             patterns[blank].append(column)
     for together in patterns.values():
         if all(any(rank_of(role, column.name) for column in together) for role in roles):

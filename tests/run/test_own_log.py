@@ -147,7 +147,7 @@ def with_carried(page: str) -> str:
 def test_no_page_notebook_or_log_names_a_customer(shop):
     files = texts(shop.folder)
     assert len(files) >= 15
-    assert "\nrfm_segment," in files[shop.folder / "report.html"]  # what the page carries is looked through too
+    assert '\n"rfm_segment",' in files[shop.folder / "report.html"]  # what the page carries is looked through too
     fragments = ["99001", "ada.lovelace", "alert('clv')", "alert(&#x27;clv", "evil.example", "**bob**"]
     # Digits within a longer number of a chart are nobody's.
     looked_for = {fragment: re.compile(rf"(?<![\d.]){re.escape(fragment)}(?!\d)") for fragment in fragments}
@@ -229,7 +229,7 @@ def test_a_frame_becomes_a_run_whose_numbers_are_at_hand(base, loyal, tmp_path):
     assert str(outlook).startswith("500 customers are expected to bring ")
     assert str(outlook) in repr(fit)
     assert figures["gate"]["verdict"] in repr(fit)
-    assert outlook._repr_html_().count("<tr>") == 1 + (outlook.groups["grouping"] == "rfm_segment").sum() + 1
+    assert outlook._repr_html_().count("<th>") > (outlook.groups["grouping"] == "rfm_segment").sum()
     assert list(fit.checks["name"]) == [check["name"] for check in figures["gate"]["checks"]]
     assert set(fit.windows["outcome"]) == {"purchases", "value"}
     assert {"r", "alpha"} <= set(fit.purchases["posterior"].data_vars)

@@ -194,7 +194,7 @@ def test_all_faults_of_a_file_are_said_at_once(tmp_path):
         ("columns: &a {}\nsource: *a", "line 1: anchors and aliases (& and *) are not read."),
         ("- 1", "must hold lines like `horizon_weeks: 52`, found list."),
         ("? [a]\n: b", "line 1: a key must be a word."),
-        ("[" * 1000, "is nested too deeply; params are flat."),
+        ("[" * 4000, "is nested too deeply; params are flat."),
         ("#" * 70_000, "has 70000 bytes, a params file may have 65536."),
         (b"\xff\xfe", "is not UTF-8 text (byte 0)."),
     ],

@@ -67,10 +67,12 @@ def test_every_posterior_is_the_same(runs):
 def test_every_figure_of_the_report_is_the_same(runs):
     one, other = (json.loads((run / "key_figures.json").read_text()) for run in runs)
     assert one.pop("clv") != other.pop("clv")  # the marks: the settings differ
+    ids = one.pop("run_id"), other.pop("run_id")
     assert one == other
     assert (runs[0] / "report.md").read_text() == (runs[1] / "report.md").read_text()
     for export in (runs[0] / "exports").iterdir():
-        assert export.read_text() == (runs[1] / "exports" / export.name).read_text()
+        texts = ((run / "exports" / export.name).read_text() for run in runs)
+        assert len({text.replace(run_id, "") for text, run_id in zip(texts, ids, strict=True)}) == 1
 
 
 def test_both_verify_and_the_report_bears_the_run_id_with_what_it_rests_on(alone, killed):

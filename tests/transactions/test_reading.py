@@ -264,7 +264,9 @@ def test_a_format_or_pattern_that_means_nothing_is_refused(tmp_path, options):
 
 def parquet(path, frame, **options):
     frame.to_parquet(path / "log.parquet")
-    return SourceSettings(path / "log.parquet", **({"max_rejected_share": 1.0} | options))
+    return SourceSettings(
+        path / "log.parquet", **({"columns": {"amount": "amount"}, "max_rejected_share": 1.0} | options)
+    )
 
 
 def test_parquet_keeps_its_types(tmp_path):
