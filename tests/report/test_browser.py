@@ -132,9 +132,9 @@ def opened(browser: Browser, files: dict[str, Path]) -> Iterator[Callable[..., P
 
 
 def wait_for_charts(page: Page) -> None:
-    """Return when the last chart can be saved, which is when it is drawn."""
-    if page.locator("figure.chart").count():
-        page.locator("figure.chart .save").last.wait_for(timeout=60_000)
+    """Return when the last chart that is not folded can be saved, which is when it is drawn."""
+    if page.locator("figure.chart:visible").count():
+        page.locator("figure.chart:visible .save").last.wait_for(timeout=60_000)
 
 
 def faults(browser: Browser, file: Path, *, width: int, scheme: str) -> set[str]:
