@@ -8,7 +8,7 @@ import xarray as xr
 
 from clv.forecast.future import Horizon, simulate
 from clv.models import bgnbd
-from clv.models.base import HISTORY
+from clv.models.base import HISTORY, History, PurchaseModel
 from clv.models.draws import Draws
 from clv.models.gamma_gamma import PAID_SHARE, SPEND_COLUMNS
 from clv.models.gamma_gamma import PARAMETERS as SPEND_PARAMETERS
@@ -147,6 +147,19 @@ def lives(
     )
     history = with_amounts(history).assign(log_amounts=logs, log_gaps=gaps)
     return history, pd.DataFrame({"alive": alive, "purchases": later, "value": value})
+
+
+def formulas_tell(
+    alike: pd.DataFrame, model: PurchaseModel, theta: np.ndarray, *, weeks: float, discount: float
+) -> None:
+    """Hold what became of `lives` with alike histories against the model's closed forms."""
+    history = History.of(alike)
+    alive = model.p_alive(history, theta)
+    plain, discounted = (alive * one for one in model.if_alive(weeks, history, theta, discount=discount))
+    assert standard_errors(alike["alive"], alive) < 4
+    assert standard_errors(alike["later"], plain) < 4
+    assert standard_errors(alike["worth"], discounted) < 4
+    assert standard_errors(alike["later"] > 0, alive * (1 - model.p_silent(weeks, history, theta))) < 4
 
 
 def parameters_in(values: dict) -> xr.Dataset:

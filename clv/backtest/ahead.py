@@ -13,13 +13,12 @@ from duckdb import DuckDBPyConnection
 
 from clv import tables
 from clv.backtest.misfit import factor_quantiles, factors, limits_with
-from clv.forecast.cohorts import CUT, FORECAST, OBSERVED, SPLIT, month_edges
+from clv.forecast.cohorts import CUT, FORECAST, OBSERVED, SPLIT, month_edges, observed
 from clv.forecast.future import Calendar
 from clv.forecast.groups import Forecast
 from clv.forecast.tables import FORECAST as TABLE
 from clv.forecast.tables import MONTHLY_DRAWS, MONTHLY_ERRORS
 from clv.models.draws import Floats, tails
-from clv.transactions.connection import quoted
 
 MONTHS_OF_QUARTER = 3
 # What is counted, and which outcome's past errors widen it.
@@ -48,7 +47,8 @@ def months_ahead(
         Past forecasts, from `rolling.evidence`; None without a backtest.
     """
     names, edges = month_edges(observation_end, float(months.edges[-1]))
-    seen = _observed(con, transactions, observation_end)
+    seen = observed(con, transactions, observation_end=observation_end)
+    seen = seen.assign(**{name: pd.to_datetime(seen[name], format="%Y-%m") for name in ("cohort", "month")})
     rows = _months(seen.groupby("month", as_index=False)[list(_COUNTED)].sum(), names, observation_end, edges)
     drawn = {
         "revenue": result.totals.revenue.sum(axis=1),
@@ -79,22 +79,6 @@ def monthly_errors(
     ask: Any = {"probabilities": _PROBABILITIES, "draws": draws, "seed": seed}
     found = [factor_quantiles(groups, past, weeks=float(end), **ask) for end in months.edges[1:]]
     return tables.check(MONTHLY_ERRORS, pd.concat(found, ignore_index=True)[list(MONTHLY_ERRORS.columns)])
-
-
-def _observed(con: DuckDBPyConnection, transactions: str, observation_end: date) -> pd.DataFrame:
-    """Return month, cohort, revenue, purchases and active customers of every month up to the end of observation."""
-    return con.execute(
-        f"""
-        WITH days AS (SELECT customer_id, date::DATE AS day, amount::DECIMAL(18, 6) AS amount,
-                             min(date::DATE) OVER (PARTITION BY customer_id) AS first
-                      FROM {quoted(transactions)} WHERE date::DATE <= $until),
-        calendar AS (SELECT unnest(generate_series(date_trunc('month', (SELECT min(day) FROM days)),
-                                                   date_trunc('month', $until::DATE), INTERVAL 1 MONTH))::DATE AS month)
-        SELECT month, date_trunc('month', first)::DATE AS cohort, coalesce(sum(amount), 0)::DOUBLE AS revenue,
-               count(customer_id)::DOUBLE AS purchases, count(DISTINCT customer_id)::DOUBLE AS active
-        FROM calendar LEFT JOIN days ON date_trunc('month', day)::DATE = month GROUP BY ALL ORDER BY ALL""",
-        {"until": observation_end},
-    ).df()
 
 
 def _months(seen: pd.DataFrame, names: list[str], observation_end: date, edges: Floats) -> pd.DataFrame:

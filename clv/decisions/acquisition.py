@@ -78,7 +78,7 @@ def acquisition_figures(
         "confidence": CONFIDENCE,
         "allows_for_misfit": "value" in factors,
         "first_order": float(firsts.mean()),
-        "value": _limits(brought, interval) | {"mean": _mean_value(firsts, draws, horizon)},
+        "value": _limits(brought, interval) | {"mean": _mean_value(firsts, horizon, _until_the_end(draws, horizon))},
         "single": _limits(single, interval) | {"p_above_cost": float((single > given.cost).mean())},
         "p_above_cost": float((brought > given.cost).mean()),
         "highest_cost": float(np.quantile(brought, 1 - CONFIDENCE)),
@@ -96,12 +96,12 @@ def new_customer(
     """
     firsts = first_orders(result.customers)
     first = horizon.gross_margin * _reweighted(firsts.size, len(draws), seed) @ firsts
-    future = expected_future(draws, horizon, np.array([horizon.weeks]))[:, 0]
+    future = _until_the_end(draws, horizon)
     brought = first + factors.get("value", np.ones(len(draws))) * future
     may_cost = {f"{sure:.2f}": float(np.quantile(brought, 1 - sure)) for sure in _SURE}
     quantiles = np.quantile(brought, np.arange(0.5, 100) / 100)
     return {
-        "mean": _mean_value(firsts, draws, horizon),
+        "mean": _mean_value(firsts, horizon, future),
         "may_cost": may_cost,
         "quantiles": [float(value) for value in quantiles],
     }
@@ -167,8 +167,11 @@ def cohort_table(
     return tables.check(ACQUISITION, table)
 
 
-def _mean_value(firsts: Floats, draws: Draws, horizon: Horizon) -> float:
-    future = expected_future(draws, horizon, np.array([horizon.weeks]))
+def _until_the_end(draws: Draws, horizon: Horizon) -> Floats:
+    return expected_future(draws, horizon, np.array([horizon.weeks]))[:, 0]
+
+
+def _mean_value(firsts: Floats, horizon: Horizon, future: Floats) -> float:
     return float(horizon.gross_margin * firsts.mean() + future.mean())
 
 
@@ -211,7 +214,7 @@ def _planned(
         future = simulate(newcomers, draws, rest, seed=one, workers=workers, stage=f"customers of week {arrival:.0f}")
         orders = np.array([generator.multinomial(size, row) @ firsts for row in weights])
         drawn += discounting * (margin * orders + factor * future.value[:, 0])
-        mean += discounting * size * _mean_value(firsts, draws, rest)
+        mean += discounting * size * _mean_value(firsts, rest, _until_the_end(draws, rest))
         cost += discounting * size * given.cost
     known = factor * result.total_value
     return {

@@ -27,7 +27,7 @@ def observed(con: DuckDBPyConnection, transactions: str, *, observation_end: dat
     Returns
     -------
     cohort, month, months_since, customers (in the cohort), active (distinct customers with a purchase in the month),
-    revenue; sorted by cohort and month. Later rows and customers are ignored.
+    purchases, revenue; sorted by cohort and month. Later rows and customers are ignored.
     """
     rows = con.execute(
         f"""
@@ -42,11 +42,12 @@ def observed(con: DuckDBPyConnection, transactions: str, *, observation_end: dat
             FROM cohorts),
         activity AS (
             SELECT cohort, date_trunc('month', day)::DATE AS month,
-                   count(DISTINCT customer_id) AS active, sum(amount) AS revenue
+                   count(DISTINCT customer_id) AS active, count(*) AS purchases, sum(amount) AS revenue
             FROM days JOIN customers USING (customer_id) GROUP BY 1, 2)
         SELECT strftime(cohort, '%Y-%m') AS cohort, strftime(month, '%Y-%m') AS month,
                date_diff('month', cohort, month) AS months_since, customers,
-               coalesce(active, 0) AS active, coalesce(revenue, 0)::DOUBLE AS revenue
+               coalesce(active, 0) AS active, coalesce(purchases, 0) AS purchases,
+               coalesce(revenue, 0)::DOUBLE AS revenue
         FROM calendar LEFT JOIN activity USING (cohort, month) ORDER BY cohort, month""",
         {"until": observation_end},
     ).df()

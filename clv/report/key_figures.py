@@ -12,6 +12,7 @@ from clv.checks.gate import Check
 from clv.forecast import tiers
 from clv.forecast.cohorts import FORECAST, OBSERVED
 from clv.forecast.groups import Forecast, monte_carlo_error
+from clv.forecast.tables import limits
 from clv.models.draws import tails
 from clv.units import PURCHASES
 
@@ -54,8 +55,7 @@ def collect_key_figures(
         "total_clv": _interval(base, "clv", forecast.total_value, lower, upper),
         "expected_purchases": {
             "mean": float(base["expected_purchases"]),
-            "lower": float(base["purchases_lower"]),
-            "upper": float(base["purchases_upper"]),
+            **limits(base, "purchases"),
             **_both(base, "purchases"),
         },
         "next_quarter": _next_quarter(ahead),
@@ -87,8 +87,7 @@ def _value_is(currency: str, gross_margin: float) -> str:
 def _interval(base: pd.Series, name: str, draws: np.ndarray, lower: float, upper: float) -> dict[str, Any]:
     return {
         "mean": float(base[f"{name}_mean"]),
-        "lower": float(base[f"{name}_lower"]),
-        "upper": float(base[f"{name}_upper"]),
+        **limits(base, name),
         "lower_monte_carlo_error": monte_carlo_error(draws, lower),
         "upper_monte_carlo_error": monte_carlo_error(draws, upper),
         **_both(base, name),
@@ -99,7 +98,7 @@ def _both(base: pd.Series, name: str) -> dict[str, dict[str, float] | None]:
     """Return the limits that allow for misfit, None where no backtest says how large it is, and the model's own."""
     kinds = ("with_misfit", "if_model_right")
     found = {kind: {end: float(base[f"{name}_{end}_{kind}"]) for end in ("lower", "upper")} for kind in kinds}
-    return {kind: None if np.isnan(limits["lower"]) else limits for kind, limits in found.items()}
+    return {kind: None if np.isnan(ends["lower"]) else ends for kind, ends in found.items()}
 
 
 def _next_quarter(ahead: pd.DataFrame) -> dict[str, Any] | None:

@@ -88,9 +88,9 @@ def _prepared(params_file: Path) -> Run:
 def _do_report(options: argparse.Namespace) -> None:
     run, folder = _prepared(options.params), artefacts.notebooks_folder()
     for name in NOTEBOOKS:
-        provenance.let_renew(run, folder)  # what ran above may make old what stands below
         if provenance.is_old(run, name):
             run_notebook(folder / f"{name}.ipynb", run)
+            provenance.let_renew(run, folder)  # what ran may make old what stands below
     made, settings = manifest.manifest_file(run), prepare.parameter_file(run, prepare.SETTINGS)
     if made.exists() and made.stat().st_mtime_ns >= settings.stat().st_mtime_ns:
         say(f"{artefacts.shown(run.folder / 'report.html')} is up to date")

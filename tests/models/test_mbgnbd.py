@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from forecasts import customers, fixed_draws, futures, standard_errors
+from forecasts import customers, fixed_draws, formulas_tell, futures, standard_errors
 from helpers import cdnow
 
 from clv.decisions import uplift
@@ -62,13 +62,7 @@ def told() -> pd.DataFrame:
 def test_formulas_tell_the_future_of_customers_simulated_event_by_event(told, x, low, high):
     alike = told[(told["frequency"] == x) & told["recency"].between(low, high)]
     assert len(alike) > 500
-    history = History.of(alike)
-    alive = MODEL.p_alive(history, STORY)
-    plain, discounted = (alive * one for one in MODEL.if_alive(WEEKS, history, STORY, discount=DISCOUNT))
-    assert standard_errors(alike["alive"], alive) < 4
-    assert standard_errors(alike["later"], plain) < 4
-    assert standard_errors(alike["worth"], discounted) < 4
-    assert standard_errors(alike["later"] > 0, alive * (1 - MODEL.p_silent(WEEKS, history, STORY))) < 4
+    formulas_tell(alike, MODEL, STORY, weeks=WEEKS, discount=DISCOUNT)
 
 
 def test_the_brute_force_notices_who_takes_it_for_bgnbd(told):

@@ -5,7 +5,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
-from forecasts import customers, fixed_draws, futures, standard_errors
+from forecasts import customers, fixed_draws, formulas_tell, futures, standard_errors
 from helpers import cdnow
 
 from clv.decisions import uplift
@@ -72,13 +72,7 @@ def music_shop() -> pd.DataFrame:
 def test_formulas_tell_the_future_of_customers_simulated_event_by_event(told, x, low, high):
     alike = told[(told["frequency"] == x) & told["recency"].between(low, high)]
     assert len(alike) > 500
-    history = History.of(alike)
-    alive = PLAIN.p_alive(history, STORY)
-    plain, discounted = (alive * one for one in PLAIN.if_alive(WEEKS, history, STORY, discount=DISCOUNT))
-    assert standard_errors(alike["alive"], alive) < 4
-    assert standard_errors(alike["later"], plain) < 4
-    assert standard_errors(alike["worth"], discounted) < 4
-    assert standard_errors(alike["later"] > 0, alive * (1 - PLAIN.p_silent(WEEKS, history, STORY))) < 4
+    formulas_tell(alike, PLAIN, STORY, weeks=WEEKS, discount=DISCOUNT)
 
 
 def test_the_brute_force_notices_who_forgets_the_rhythm(told):

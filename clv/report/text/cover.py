@@ -121,7 +121,7 @@ def _starts_higher(figures: Figures) -> Iterator[Caution]:
 def _turned(figures: Figures, test: Figures) -> Iterator[Caution]:
     """Warn where the latest window fell on the other side of its forecast than the test at the calibration end."""
     main, currency = test["value"], figures["currency"]
-    latest = min(figures["latest_windows"], key=lambda row: row["horizon_weeks"], default=None)
+    latest = _latest_window(figures)
     if latest is None or not main["forecast"]["mean"] or not latest["forecast"]:
         return
     off = latest["actual"] - latest["forecast"]
@@ -227,7 +227,7 @@ def verdict(figures: Figures) -> tuple[str, str]:
         of_few(row["value"]["inside_with_misfit"], row["n_windows"], figures["interval"]) == "missed" for row in rows
     )
     fine = inside_shown(value) and not missed and not any(caution.comes_first for caution in cautions(figures))
-    latest = min(figures["latest_windows"], key=lambda row: row["horizon_weeks"], default=None)
+    latest = _latest_window(figures)
     said = [f"{held} of {number} past forecasts inside their range"] if number else []
     if latest:
         said.append(
@@ -237,6 +237,11 @@ def verdict(figures: Figures) -> tuple[str, str]:
     elif value["forecast"]["mean"]:
         said.append(f"the test brought {more_or_less(value['actual'], value['forecast']['mean'])} than forecast")
     return "Held so far" if fine else "Use with care", "; ".join(said)
+
+
+def _latest_window(figures: Figures) -> Figures | None:
+    """Return the latest of the shortest past windows: what came last."""
+    return min(figures["latest_windows"], key=lambda row: row["horizon_weeks"], default=None)
 
 
 def _horizons(figures: Figures) -> list[dict[str, Any]]:
