@@ -31,12 +31,14 @@ def collect_key_figures(
     checks: list[Check],
     *,
     stated: Mapping[str, Any],
+    truth: pd.DataFrame | None,
     **found: Any,
 ) -> dict[str, Any]:
     """Return the figures the report speaks of, ready for key_figures.json, from tables SEGMENTS, FORECAST and others.
 
     `stated` is what a reader must know of the run, `found` figures that are ready: backtest, misfit, campaign,
     acquisition, new_customer, and from the functions of `rfm` with these names revenue_before and may_come_back.
+    `truth` is table TRUTH of generated customers.
     """
     customers, base = forecast.customers, groups.iloc[0]
     lower, upper = tails(stated["interval"])
@@ -74,8 +76,15 @@ def collect_key_figures(
         "dependence": {row.measure.lower(): float(row.value) for row in dependence.itertuples()},
         "ledger": {row.line: {"rows": int(row.rows), "amount": float(row.amount)} for row in ledger.itertuples()},
         "gate": {"verdict": gate.verdict(checks), "checks": gate.table(checks).to_dict("records")},
+        "truth": truth if truth is None else truth_of(truth, customers),
         **found,
     }
+
+
+def truth_of(truth: pd.DataFrame, customers: pd.DataFrame) -> dict[str, Any]:
+    """Return what generated customers will really bring, together and by segment."""
+    value = customers["customer_id"].map(truth.set_index("customer_id")["future_value"])
+    return {"value": float(value.sum()), "segments": value.groupby(customers["rfm_segment"]).sum().to_dict()}
 
 
 def _value_is(currency: str, gross_margin: float) -> str:

@@ -84,6 +84,12 @@ def test_the_first_screen_has_value_next_quarter_place_and_trust():
     }  # fmt: skip
 
 
+def test_a_generated_run_shows_its_truth_beside_the_forecast():
+    assert headline(FIGURES | {"truth": {"value": 71_234.0}})["Next 12 months"][1].endswith(
+        "with 90 % probability; in truth 71,200 USD: they are generated"
+    )
+
+
 def test_new_customers_of_the_last_quarter_are_told_apart_from_a_base_that_gets_none():
     quarter = FIGURES["next_quarter"] | {"last_revenue_of_new": 4_500.0}
     assert headline(FIGURES | {"next_quarter": quarter})["Revenue, Jul\u2013Sep 1998"][1] == (

@@ -46,6 +46,7 @@ FIGURES = {
         "may_cost": {"0.50": 60.0, "0.80": 52.0, "0.95": 45.0},
         "quantiles": [45.0, 60.0, 75.0],
     },
+    "truth": None,
     "watch": {"customers": 34, "clv_mean": 3_100.0},
     "campaign": None,
     "acquisition": None,
@@ -295,7 +296,7 @@ def collected(groups: pd.DataFrame) -> dict:
     return key_figures.collect_key_figures(
         forecast, groups, dependence, LEDGER, tables.empty(FORECAST), past_windows(),
         pd.DataFrame({"clv_mean": [5.0]}), checks, stated=stated, misfit=MISFIT, revenue_before=77.0, may_come_back=0.1,
-        new_customer={"mean": 61.0},
+        new_customer={"mean": 61.0}, truth=None,
     )  # fmt: skip
 
 
@@ -316,6 +317,13 @@ def test_the_figures_of_the_total_are_the_row_of_everybody():
     assert found["revenue_before"] == 77
     assert found["share_of_value_one_time_buyers"] == 0.25
     assert found["slipping"] == {"customers": 1, "revenue": 60, "clv_mean": 15}
+
+
+def test_the_truth_of_generated_customers_is_told_whole_and_by_segment():
+    customers = pd.DataFrame({"customer_id": ["ada", "bob", "cid"], "rfm_segment": ["Lost", "Lost", "Loyal"]})
+    truth = pd.DataFrame({"customer_id": ["cid", "ada", "bob"], "future_value": [70.0, 1.0, 2.0]})
+    assert key_figures.truth_of(truth, customers) == {"value": 73.0, "segments": {"Lost": 3.0, "Loyal": 70.0}}
+    assert collected(GROUPS)["truth"] is None
 
 
 def test_without_a_backtest_no_figure_allows_for_misfit():

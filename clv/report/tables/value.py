@@ -61,6 +61,8 @@ def segments_table(groups: pd.DataFrame, customers: pd.DataFrame, figures: Figur
         for _, row in groups.iterrows()
     ]
     table.insert(1, "What follows", follows)
+    if figures["truth"]:
+        table["In truth"] = [amount(figures["truth"]["segments"].get(name, 0.0)) for name in groups["group"]]
     return table
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from clv.report.key_figures import Figures
-from clv.report.text.windows import misfit_in_words, one_sided, past_windows
+from clv.report.text.windows import misfit_in_words, one_sided
 from clv.words import NBSP, count, day, money, percent, span, weeks
 
 _CLEARLY = 3.0  # standard errors
@@ -22,22 +22,6 @@ def backtest_in_words(figures: Figures) -> str:
         )
     allowed = misfit_in_words(figures["misfit"], horizon_weeks=figures["horizon_weeks"])
     return "\n\n".join(filter(None, [_main_test(figures, test), _direction(test), allowed]))
-
-
-def further_tests_in_words(figures: Figures) -> str:
-    """Return what else was tested, as Markdown paragraphs; nothing without a backtest."""
-    test = figures["backtest"]
-    if test is None:
-        return ""
-    parts = [
-        past_windows(figures, test),
-        _single_customers(figures, test),
-        _ranking(test),
-        _without_a_model(test),
-        _where_wrong(figures, test),
-        _slipping(figures, test),
-    ]
-    return "\n\n".join(part for part in parts if part)
 
 
 def intervals_of_customers(value: Figures, interval: float) -> list[tuple[str, str, str]]:
@@ -118,47 +102,6 @@ def _direction(test: Figures) -> str:
     )
 
 
-def _single_customers(figures: Figures, test: Figures) -> str:
-    value, level = test["value"], percent(figures["interval"])
-    split = " and ".join(
-        f"{percent(row['coverage_of_interval'])} of those who {history}" for history, row in value["by_history"].items()
-    )
-    return (
-        f"**Single customers.** The {level} interval of the realised value contained what came for "
-        f"{percent(value['coverage_of_interval'])} of the customers ({split}; most outcomes are zero, so an interval "
-        f"that contains it contains more than it must). The {level} interval of the *expected* value, which other "
-        f"tools print, contained it for {percent(value['expectation_interval_coverage'])}."
-    )
-
-
-def _ranking(test: Figures) -> str:
-    gini, best = test["ranking"]["gini"], test["ranking"]["best_tenth"]
-    if gini["forecast"] is None:
-        return ""
-    better = "better" if gini["forecast"] > gini["past_spend"] else "**worse**"
-    return (
-        f"**Ranking.** The tenth of the customers with the highest forecast brought {percent(best['forecast'])} of "
-        f"the value; the tenth that had spent most before brought {percent(best['past_spend'])}, the best tenth in "
-        f"hindsight {percent(best['hindsight'])}. Over all ranks the forecast sorts customers {better} than past "
-        f"spend does (normalised Gini {gini['forecast']:.2f} against {gini['past_spend']:.2f}; 1 is perfect, 0 by "
-        "lot)."
-    )
-
-
-def _without_a_model(test: Figures) -> str:
-    naive, purchases, value = test["naive"], test["purchases"], test["value"]
-    return (
-        f"**Against no model.** The mean absolute error was {purchases['mae']:.2f} purchases per customer; assuming "
-        "that "
-        f"everybody goes on as before gives {naive['past_rate_mae']:.2f} and a total of "
-        f"{count(naive['past_rate_total'])}, and that nobody buys again {naive['nobody_mae']:.2f}. In value it was "
-        f"{value['mae']:,.2f}, that of nobody buying again {naive['nobody_value_mae']:,.2f}: this error rewards "
-        "forecasting zero. The score that judges whole distributions, the CRPS, is "
-        f"{value['crps']:,.2f} in value and would be the absolute error for a single number. "
-        f"{without_a_model(test['better_without_a_model']) or 'No rule without a model that was tried did better'}."
-    )
-
-
 _MEASURES = {
     "customer": "mean error of a customer {naive:,.2f} against {forecast:,.2f}",
     "total": "error of the total {naive:,.0f} against {forecast:,.0f}",
@@ -172,25 +115,3 @@ def without_a_model(rules: list[dict[str, Any]]) -> str:
         return ""
     named = [f"{row['rule']} in {row['outcome']} ({_MEASURES[row['measure']].format(**row)})" for row in rules]
     return f"Better than the forecast: {'; '.join(named)}"
-
-
-def _where_wrong(figures: Figures, test: Figures) -> str:
-    value, worst, currency = test["value"], test["worst_tenth"], figures["currency"]
-    return (
-        f"**Where it was wrong.** Customers forecast to bring 1\u00a0{currency} more than others brought "
-        f"{value['slope']:.2f}\u00a0{currency} more (± {value['slope_error']:.2f} standard error). The largest gap "
-        f"was in tenth {worst['decile']:.0f} of the customers by forecast: {money(worst['predicted'], currency)} "
-        f"each were expected, {money(worst['actual'], currency)} came."
-    )
-
-
-def _slipping(figures: Figures, test: Figures) -> str:
-    gone, currency = test["slipping"], figures["currency"]
-    if not gone["customers"]:
-        return ""
-    return (
-        f"**Who seemed to have left.** The {count(gone['customers'])} repeat customers who at the calibration end "
-        "had more "
-        f"likely left than not were expected to bring {money(gone['forecast'], currency)} and brought "
-        f"{money(gone['actual'], currency)}."
-    )

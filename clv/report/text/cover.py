@@ -175,8 +175,9 @@ def tiles(figures: Figures) -> list[tuple[str, str, str]]:
     total, currency = figures["total_clv"], figures["currency"]
     limits = f"{span(total)}{NBSP}{currency}".replace(" ", NBSP)
     sure = f"with {percent(figures['interval'])} probability" if total["with_misfit"] else "if the model is right"
+    true = f"; in truth {money(figures['truth']['value'], currency)}: they are generated" if figures["truth"] else ""
     return [
-        (f"Next {ahead(figures)}", money(total["mean"], currency), f"likely {limits} {sure}"),
+        (f"Next {ahead(figures)}", money(total["mean"], currency), f"likely {limits} {sure}{true}"),
         _next_quarter(figures),
         _sits_with(figures),
         ("Trust", *verdict(figures)),

@@ -8,7 +8,6 @@ from clv.report.text.backtests import (
     Figures,
     backtest_in_words,
     better,
-    further_tests_in_words,
     held,
     inside_shown,
     intervals_of_customers,
@@ -28,7 +27,7 @@ def trust_in_words(figures: Figures) -> str:
             f"\n\nOf the money spent in the last four weeks about {percent(back)} may still be refunded, by what came "
             "back of earlier weeks; this forecast counts it as kept."
         )
-    return f"{backtest_in_words(figures)}\n\n{further_tests_in_words(figures)}{refunds}".strip()
+    return f"{backtest_in_words(figures)}{refunds}"
 
 
 def answers(figures: Figures) -> list[tuple[str, str, str]]:
@@ -75,6 +74,7 @@ def answers(figures: Figures) -> list[tuple[str, str, str]]:
         *found,
         ("Does it beat having no model?", errors, better(rivals, score)),
         ("Did a rule without a model do better?", rules or "none that was tried", "yes" if rules else "no"),
+        *_not_tested(test),
         ("How sure were it if the model were right?", _if_right(figures), "too sure"),
     ]
 
@@ -89,6 +89,14 @@ def _latest(figures: Figures) -> list[tuple[str, str, str]]:
         )
         for row in figures["latest_windows"]
     ]
+
+
+def _not_tested(test: Figures) -> list[tuple[str, str, str]]:
+    """Return what the past windows leave open; nothing where all were fitted, on all customers."""
+    lost = [f"{count(test['windows_left_out'])} past windows could not be fitted"] if test["windows_left_out"] else []
+    of_all = f"a sample of {count(test['sample_of'])} customers, whose totals vary more" if test["sample_of"] else ""
+    told = "; ".join(filter(None, [*lost, of_all and f"past windows hold {of_all}"]))
+    return [("What was not tested?", told, "unknown")] if told else []
 
 
 def _if_right(figures: Figures) -> str:

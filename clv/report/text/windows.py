@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from clv.backtest.choice import DEFAULT, deciding
-from clv.backtest.misfit import FEWEST_CUSTOMERS
 from clv.report.key_figures import Figures
 from clv.words import count, percent, weeks
 
@@ -19,22 +18,6 @@ _NEARLY = 0.1  # below its level an interval of groups, whose errors are no inde
 
 # A grouping as readers call its groups.
 GROUPINGS = {"rfm_segment": "segments", "value_tier": "value tiers", "cohort": "cohorts"}
-
-
-def past_windows(figures: Figures, test: Figures) -> str:
-    left_out, base = test["windows_left_out"], test["sample_of"]
-    if not test["horizons"] and not left_out:
-        return f"**Past windows.** {windows_in_words([], 'value', interval=figures['interval'])}"
-    lost = f" {count(left_out)} more could not be fitted and are left out." if left_out else ""
-    sample = (
-        f" Of the {count(base)} customers a sample was tested: the interval of all of them is narrower than those "
-        "tested."
-        if base
-        else ""
-    )
-    head = "**Past windows.** The model was fitted again at earlier days, each time asked what came next."
-    totals = windows_in_words(test["horizons"], "value", interval=figures["interval"])
-    return "\n\n".join(filter(None, [f"{head}{lost}{sample}", totals, _past_groups(figures, test)]))
 
 
 def choice_in_words(choice: pd.DataFrame, name: str) -> str:
@@ -128,17 +111,6 @@ def one_sided(test: Figures) -> str:
     if main < 0 and all(row["highest"] < 0 for row in off):
         return "less"
     return "more" if main > 0 and all(row["lowest"] > 0 for row in off) else ""
-
-
-def _past_groups(figures: Figures, test: Figures) -> str:
-    """Return how often intervals of groups held in past windows; nothing where none had an earlier one."""
-    found = [f"{name} {held}" for name, held in groups_held(test["groupings"]["value"]).items()]
-    if not found:
-        return ""
-    return (
-        f"**Groups.** {percent(figures['interval'])} intervals of the value of groups of at least {FEWEST_CUSTOMERS} "
-        f"customers, in windows that had earlier ones to learn from and from these alone: {'; '.join(found)}."
-    )
 
 
 def _verdict(row: Figures, outcome: str, interval: float) -> str:
