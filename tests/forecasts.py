@@ -13,6 +13,7 @@ from clv.models.draws import Draws
 from clv.models.gamma_gamma import PAID_SHARE, SPEND_COLUMNS
 from clv.models.gamma_gamma import PARAMETERS as SPEND_PARAMETERS
 from clv.models.registry import KEY, purchase_model
+from clv.transactions import generate
 
 # Published maximum-likelihood estimates, CDNOW sample, weeks and dollars (Fader, Hardie & Lee 2005; note 025).
 CDNOW_PURCHASES = {"r": 0.2426, "alpha": 4.4136, "a": 0.7929, "b": 2.4259}
@@ -147,6 +148,45 @@ def lives(
     )
     history = with_amounts(history).assign(log_amounts=logs, log_gaps=gaps)
     return history, pd.DataFrame({"alive": alive, "purchases": later, "value": value})
+
+
+def histories(
+    truth: generate.Truth, n: int, observation_weeks, horizon_weeks: float, discount: float, generator
+) -> pd.DataFrame:
+    """Return unrounded histories of generated customers, each of its age, with what they truly are and then do."""
+    ages = np.broadcast_to(np.asarray(observation_weeks, dtype=float), n)
+    latent = generate.population(truth, n, generator)
+    events = generate.purchases(truth, latent, ages + horizon_weeks, generator)
+    left = events.loc[events["leaves"] & (events["week"] <= ages[events["customer"]]), "customer"]
+    alive = (~pd.RangeIndex(n).isin(left)).astype("int64")
+    return as_seen(events, ages, discount).assign(mean_spend=latent["mean_spend"], alive=alive)
+
+
+def as_seen(events: pd.DataFrame, ages: np.ndarray, discount: float) -> pd.DataFrame:
+    """Return one row per customer from all purchases (customer, week since the first, amount) in their order.
+
+    What was seen up to each one's age as in table RFM, and then future_purchases and future_value from there.
+    """
+    age, every = ages[events["customer"]], pd.RangeIndex(len(ages))
+    events = events.assign(log=np.log(events["amount"]), log_gap=np.log(events.groupby("customer")["week"].diff()))
+    events["worth"] = events["amount"] * np.exp(-discount * (events["week"] - age))
+    seen = events[(events["week"] > 0) & (events["week"] <= age)].groupby("customer")
+    later = events[events["week"] > age].groupby("customer")
+    columns = {
+        "frequency": seen.size(),
+        "recency": seen["week"].max(),
+        "T": pd.Series(ages),
+        "monetary_value": seen["amount"].mean(),
+        "first_amount": events.groupby("customer")["amount"].first(),
+        "paid_purchases": seen.size(),
+        "log_amounts": seen["log"].sum(),
+        "log_gaps": seen["log_gap"].sum(),
+        "future_purchases": later.size(),
+        "future_value": later["worth"].sum(),
+    }
+    told = pd.DataFrame({name: column.reindex(every, fill_value=0) for name, column in columns.items()})
+    told.insert(0, "customer_id", (every + 1).map("C{:05d}".format).astype("str"))
+    return told
 
 
 def formulas_tell(

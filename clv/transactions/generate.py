@@ -67,43 +67,6 @@ def purchases(truth: Truth, latent: pd.DataFrame, until_weeks: ArrayLike, genera
     return events.assign(amount=size * generator.gamma(np.where(first, p_first, truth.p)) / spend_rate)
 
 
-def histories(
-    truth: Truth,
-    n_customers: int,
-    observation_weeks: ArrayLike,
-    horizon_weeks: float,
-    discount_weekly: float,
-    generator: Generator,
-) -> pd.DataFrame:
-    """Return unrounded histories with their true future, for tests of recovery and calibration.
-
-    Columns of table RFM that the models need, then those of `TRUTH`. `observation_weeks` is the age T, one or one
-    per customer; a purchase t weeks after the end of observation counts exp(-discount_weekly * t).
-    """
-    ages = np.broadcast_to(np.asarray(observation_weeks, dtype=float), n_customers)
-    latent = population(truth, n_customers, generator)
-    events = purchases(truth, latent, ages + horizon_weeks, generator)
-    events["log"], events["log_gap"] = np.log(events["amount"]), np.log(events.groupby("customer")["week"].diff())
-    seen = events[(events["number"] > 0) & (events["week"] <= ages[events["customer"]])].groupby("customer")
-    every = pd.RangeIndex(n_customers)
-    history = pd.DataFrame(
-        {
-            "customer_id": _identifiers(n_customers),
-            "frequency": seen.size().reindex(every, fill_value=0),
-            "recency": seen["week"].max().reindex(every, fill_value=0.0),
-            "T": ages,
-            "monetary_value": seen["amount"].mean().reindex(every, fill_value=0.0),
-            "first_amount": events.loc[events["number"] == 0, "amount"].to_numpy(),
-            "paid_purchases": seen.size().reindex(every, fill_value=0),
-            "log_amounts": seen["log"].sum().reindex(every, fill_value=0.0),
-            "log_gaps": seen["log_gap"].sum().reindex(every, fill_value=0.0),
-        }
-    )
-    future = _future(events, ages, n_customers)
-    known = true_future((_latent(latent, events, ages), future), discount_weekly=discount_weekly, gross_margin=1.0)
-    return history.merge(known, on="customer_id")
-
-
 def generate(
     truth: Truth,
     *,

@@ -11,6 +11,7 @@ from forecasts import (
     customers,
     expected_purchases,
     fixed_draws,
+    histories,
     posterior,
     share_errors,
     typed_draws,
@@ -28,7 +29,6 @@ from clv.forecast.groups import grouped
 from clv.models import bgnbd
 from clv.models.base import History
 from clv.models.draws import Draws
-from clv.transactions import generate
 from clv.transactions.generate import Truth
 
 ORIGIN = date(2025, 6, 30)
@@ -149,7 +149,7 @@ HISTORY = ["customer_id", *COLUMNS, "revenue"]
 def told(customers: int, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return unrounded histories of customers up to 80 weeks old, and what truly came after them."""
     truth = Truth(alpha_weeks=TRUTH["alpha"], **{name: TRUTH[name] for name in TRUTH if name != "alpha"})
-    known = generate.histories(truth, customers, rng.uniform(1, 80, customers), HALF_YEAR.weeks, DISCOUNT, rng)
+    known = histories(truth, customers, rng.uniform(1, 80, customers), HALF_YEAR.weeks, DISCOUNT, rng)
     known["revenue"] = (1 + known["frequency"]) * known["monetary_value"].where(known["frequency"] > 0, 8.0)
     came = {"future_purchases": "actual_purchases", "future_value": "actual_value"}
     return known, known[["customer_id", *came]].rename(columns=came)

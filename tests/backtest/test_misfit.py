@@ -15,7 +15,7 @@ from clv.backtest.misfit import TILES
 from clv.forecast.tables import SEGMENTS, TOTAL_DRAWS, as_shown
 
 FOREVER = 200_000
-DATA_SETS = 6  # of each world; `make misfit` takes 200
+DATA_SETS = 6  # of each world; `make misfit` takes 60
 
 
 def past(*errors: float, log_sd: float = 0.05, weeks: int = 26, outcome: str = "purchases", **more) -> pd.DataFrame:
@@ -451,8 +451,11 @@ def test_a_table_in_which_an_interval_does_not_hold_is_refused(name, wrong):
 def test_worlds_are_judged_by_what_lay_inside():
     found = pd.DataFrame({"actual": [100.0, 130.0], "forecast": 100.0, "windows": 3.0})
     found = found.assign(lower=90.0, upper=110.0, lower_with_misfit=70.0, upper_with_misfit=140.0)
+    found = found.assign(segments=[4, 6], segments_inside=[1, 3], segments_inside_with_misfit=[4, 5])
     table = simulation.judged(found)
     assert (table["coverage"], table["coverage_with_misfit"]) == (0.5, 1.0)
+    assert (table["segment_coverage"], table["segment_coverage_with_misfit"]) == (0.4, 0.9)
+    assert (table["missed_below"], table["missed_above"]) == (0.0, 0.5)
     assert table["error_sd"] == pytest.approx(np.log(1.3) / np.sqrt(2))
     assert table["half_width_with_misfit"] == pytest.approx(np.log(2) / 2)
 

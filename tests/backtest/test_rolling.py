@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from forecasts import histories
 
 from clv import tables
 from clv.backtest import holdout, summary
@@ -20,7 +21,6 @@ from clv.models import draws as models_draws
 from clv.models.sampling import AUTO, LAPLACE, NUTS, Compiled, Settings
 from clv.rfm.tables import ROLLING
 from clv.run.folder import Run
-from clv.transactions import generate
 from clv.transactions.generate import Truth
 
 TRUTH = Truth(r=0.8, alpha_weeks=8.0, a=0.8, b=4.0, p=5.0, q=4.0, v=24.0)
@@ -34,7 +34,7 @@ def window(origin: pd.Timestamp, weeks: int, seed: int, customers: int) -> pd.Da
     """Return customers of the truth as they stand at an origin, and what they do in the weeks after it."""
     rng = np.random.default_rng(seed)
     discount = yearly_horizon(weeks, **RATES).discount_weekly
-    known = generate.histories(TRUTH, customers, rng.uniform(1, 60, customers), weeks, discount, rng)
+    known = histories(TRUTH, customers, rng.uniform(1, 60, customers), weeks, discount, rng)
     spent = (1 + known["frequency"]) * known["monetary_value"]
     came = {"future_purchases": "actual_purchases", "future_value": "actual_value"}
     known = known.rename(columns=came).assign(horizon_weeks=weeks, origin=origin, revenue=spent)

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
-from forecasts import CDNOW_PURCHASES, CDNOW_SPEND, expected_purchases, fixed_draws, parameters_in, posterior
+from forecasts import CDNOW_PURCHASES, CDNOW_SPEND, expected_purchases, fixed_draws, histories, parameters_in, posterior
 
 from clv.checks import predictive
 from clv.models import bgnbd
 from clv.models.registry import purchase_model
-from clv.transactions.generate import Truth, histories
+from clv.transactions.generate import Truth
 
 TRUTH = Truth(r=0.8, alpha_weeks=8.0, a=0.8, b=4.0, p=5.0, q=4.0, v=24.0)
 

@@ -3,14 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-from forecasts import COLUMNS, DISCOUNT, by_name, changed
+from forecasts import COLUMNS, DISCOUNT, by_name, changed, histories
 
 from clv.backtest import holdout, scoring_rules
 from clv.forecast.future import Horizon
 from clv.models import draws as models_draws
 from clv.models.draws import Draws
 from clv.models.registry import purchase_model
-from clv.transactions import generate
 from clv.transactions.generate import Truth
 
 pytestmark = pytest.mark.slow
@@ -25,7 +24,7 @@ SPEND = ["p", "q", "v", "p_first", "first_ratio"]
 def shop() -> pd.DataFrame:
     """Return unrounded histories (dates rounded to days bias recovery) and their true future."""
     rng = np.random.default_rng(20260101)
-    return generate.histories(TRUTH, CUSTOMERS, rng.uniform(1, 104, CUSTOMERS), HALF_YEAR.weeks, DISCOUNT, rng)
+    return histories(TRUTH, CUSTOMERS, rng.uniform(1, 104, CUSTOMERS), HALF_YEAR.weeks, DISCOUNT, rng)
 
 
 @pytest.fixture(scope="module")

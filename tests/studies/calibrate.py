@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from forecasts import by_name, typed_draws
+from forecasts import as_seen, by_name
 from numpy.random import Generator
 from numpy.typing import ArrayLike
 
@@ -26,16 +26,15 @@ from clv.forecast.future import simulate as simulate_futures
 from clv.models import sampling
 from clv.models.base import History
 from clv.models.draws import Draws, Floats, Integers
-from clv.models.gamma_gamma import Amounts, log_likelihood
+from clv.models.gamma_gamma import PAID_SHARE, PARAMETERS, Amounts, has_mean, log_likelihood
+from clv.models.registry import model_of
 from clv.rfm import support
 from clv.rfm.support import TOO_LITTLE
-from clv.transactions import generate
-from clv.transactions.generate import Truth
+from clv.units import DAYS_PER_WEEK
 
-PURCHASE, SPEND = ("r", "alpha", "a", "b"), ("p", "q", "v", "p_first", "first_ratio")
-# What is ranked, and how a page calls it.
+SPEND = tuple(one.name for one in PARAMETERS)
+# What is ranked beside the parameters, and how a page calls it.
 QUANTITIES = {
-    **{name: name for name in (*PURCHASE, *SPEND)},
     "purchase_log_likelihood": "log-likelihood of the purchases",
     "spend_log_likelihood": "log-likelihood of the amounts",
     "p_alive": "P(alive) of one customer",
@@ -58,13 +57,19 @@ class Band:
 
 
 def prior(purchase_model: Any, spend_model: Any, *, draws: int, seed: Any) -> Draws:
-    """Return draws of all parameters from the priors of two built models; v in their typical order's unit."""
+    """Return draws of all parameters from the priors of two built models; v in their typical order's unit.
+
+    Of spend those with a mean: a run forecasts with no others, so no others can be the truth.
+    """
     seeds = np.random.SeedSequence(seed).generate_state(2)  # one seed for both would pair like with like
-    found = [
-        sampling.prior_draws(model, draws=draws, seed=int(seed))
+    purchases, spend = (
+        sampling.prior_draws(model, draws=2 * draws, seed=int(seed))
         for model, seed in zip((purchase_model, spend_model), seeds, strict=True)
-    ]
-    return typed_draws(**{str(name): values.to_numpy() for parameters in found for name, values in parameters.items()})
+    )
+    model = model_of(purchases)
+    theta = np.column_stack([purchases[one.name].to_numpy() for one in model.parameters])
+    phi = np.column_stack([*(spend[name].to_numpy() for name in SPEND), np.ones(2 * draws)])
+    return Draws(model, theta[:draws], phi[has_mean(phi)][:draws])
 
 
 def only(draws: Draws, number: int) -> Draws:
@@ -73,14 +78,25 @@ def only(draws: Draws, number: int) -> Draws:
 
 
 def data_set(truth: Draws, *, customers: int, horizon: Horizon, seed: Any) -> pd.DataFrame:
-    """Return customers drawn from the first draw of `truth`: history, latent values, and the future that comes.
+    """Return customers drawn from the first draw of `truth`: history, and the future that comes.
 
-    Time is continuous, so the purchase model is that of plain time: with whole days its likelihood is no longer exact.
+    A life is a future of somebody new, by the model's own simulation: what is judged is that histories, in the fit and
+    in forecasts, mean what they mean there. Ages are whole days.
     """
     generator = np.random.default_rng(seed)
-    ages = generator.uniform(0, ACQUISITION_WEEKS, customers)
-    shop = Truth(*(float(values[0]) for values in _parameters(truth).values()))
-    return generate.histories(shop, customers, ages, horizon.weeks, horizon.discount_weekly, generator)
+    ages = np.ceil(generator.uniform(0, ACQUISITION_WEEKS, customers) * DAYS_PER_WEEK) / DAYS_PER_WEEK
+    nobody = np.zeros((customers, len(truth.model.history)))
+    counts, weeks = truth.model.futures(generator, nobody, truth.theta[:1], ages + horizon.weeks)
+    events = pd.DataFrame(
+        {
+            "customer": np.concatenate([np.arange(customers), np.repeat(np.arange(customers), counts[:, 0])]),
+            "week": np.concatenate([np.zeros(customers), weeks]),
+        }
+    ).sort_values(["customer", "week"], ignore_index=True)
+    p, q, v, p_first, first_ratio, _ = truth.phi[0]
+    nu, first = generator.gamma(q, 1 / v, customers)[events["customer"]], (events["week"] == 0).to_numpy()
+    amount = generator.gamma(np.where(first, p_first, p)) * np.where(first, first_ratio * p / p_first, 1.0) / nu
+    return as_seen(events.assign(amount=amount), ages, horizon.discount_weekly)
 
 
 def refused(customers: pd.DataFrame, *, horizon_weeks: float) -> bool:
@@ -180,12 +196,11 @@ def verdicts(ranks: pd.DataFrame, *, draws: int) -> pd.DataFrame:
 
 def _parameters(draws: Draws) -> dict[str, Floats]:
     """Return what is fitted; every purchase here has an amount."""
-    drawn = by_name(draws)
-    return {name: drawn[name] for name in (*PURCHASE, *SPEND)}
+    return {name: drawn for name, drawn in by_name(draws).items() if name != PAID_SHARE}
 
 
 def _watched(customers: pd.DataFrame) -> int:
-    """Return the position of the first customer who came back: P(alive) of the others is 1 whatever the parameters."""
+    """Return the position of the first customer who came back: P(alive) of the others may be 1 whatever is true."""
     return int(np.argmax(customers["frequency"].to_numpy() > 0))
 
 

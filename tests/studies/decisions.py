@@ -1,6 +1,6 @@
 """Do campaigns earn what is forecast, and more than rules without a model? decisions.json, decisions.md, decisions.png.
 
-    python tests/studies/decisions.py [--datasets 200] [--seed 20260101] [--folder outputs/decisions]
+    python tests/studies/decisions.py [--datasets 160] [--seed 20260101] [--folder outputs/decisions]
 
 Worlds are simulated whose truth is known: their parameters, every customer's rate, chance of leaving and amounts, and
 the effect of a contact, drawn from what is believed of it. Each is fitted and decided upon as a run does it; then the
@@ -275,7 +275,7 @@ def passed(campaigns: Mapping[str, Mapping[str, Any]]) -> bool:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Judge as many worlds as the command line asks for and write the three files; 1 if a promise does not hold."""
-    parser = bench.judging(__doc__ or "", datasets="worlds", default=200, name="decisions")
+    parser = bench.judging(__doc__ or "", datasets="worlds", default=160, name="decisions")
     options, clock = parser.parse_args(arguments), time.perf_counter()
     rows: list[dict[str, Any]] = []
     with ProcessPoolExecutor(options.workers, mp_context=multiprocessing.get_context("spawn")) as pool:

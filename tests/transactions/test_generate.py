@@ -5,6 +5,7 @@ from datetime import date
 import numpy as np
 import pandas as pd
 import pytest
+from forecasts import histories
 from scipy.special import hyp2f1
 
 from clv import tables
@@ -50,7 +51,7 @@ def standard_errors_off(values, expected):
 
 @pytest.fixture(scope="module")
 def many():
-    return generate.histories(TRUTH, 100_000, 39.0, 52.0, 0.0, np.random.default_rng(1))
+    return histories(TRUTH, 100_000, 39.0, 52.0, 0.0, np.random.default_rng(1))
 
 
 def test_latent_values_have_the_means_of_their_distributions():
@@ -118,8 +119,8 @@ def test_each_customer_is_watched_until_the_own_age():
 
 
 def test_future_value_is_discounted_from_the_end_of_observation():
-    plain = generate.histories(TRUTH, 500, 20.0, 30.0, 0.0, np.random.default_rng(4))
-    discounted = generate.histories(TRUTH, 500, 20.0, 30.0, 0.05, np.random.default_rng(4))
+    plain = histories(TRUTH, 500, 20.0, 30.0, 0.0, np.random.default_rng(4))
+    discounted = histories(TRUTH, 500, 20.0, 30.0, 0.05, np.random.default_rng(4))
     buyers = plain["future_purchases"] > 0
     ratio = discounted.loc[buyers, "future_value"] / plain.loc[buyers, "future_value"]
     assert ((ratio < 1) & (ratio > np.exp(-0.05 * 30))).all()
