@@ -82,19 +82,3 @@ def segment_grid(customers: pd.DataFrame) -> pd.DataFrame:
     grid = grid.reindex(cells, fill_value=0).reset_index()
     grid["segment"] = rfm_segment(grid)
     return grid.assign(clv_per_customer=grid["clv"] / grid["customers"].where(grid["customers"] > 0))
-
-
-def customer_map(customers: pd.DataFrame, *, steps: int = 12) -> pd.DataFrame:
-    """Return repeat customers binned by P(alive) and expected value: at most `steps` squared rows, no identifiers.
-
-    Returns
-    -------
-    p_alive_bin, value_bin (numbers), customers, p_alive and clv_mean (means of the bin).
-    """
-    repeat = customers[(customers["frequency"] > 0) & (customers["clv_mean"] > 0)]
-    bins = repeat.assign(
-        p_alive_bin=(repeat["p_alive"] * steps).astype("int64").clip(upper=steps - 1),
-        value_bin=np.floor(np.log2(repeat["clv_mean"])).astype("int64"),
-    ).groupby(["p_alive_bin", "value_bin"])
-    means = bins.agg(customers=("p_alive", "size"), p_alive=("p_alive", "mean"), clv_mean=("clv_mean", "mean"))
-    return means.reset_index()

@@ -10,7 +10,7 @@ from clv.backtest.choice import DEFAULT, deciding, preferred
 from clv.backtest.rolling import Fits, ended_by, posterior_at
 from clv.models.registry import model_of
 from clv.report.tables.backtest import choice_table
-from clv.report.text.windows import choice_in_words
+from clv.report.text.notebooks import choice_in_words
 
 FIRST, SECOND, THIRD = (pd.Timestamp(day) for day in ("2024-01-31", "2024-05-01", "2024-07-31"))
 

@@ -63,16 +63,6 @@ def test_groups_come_in_the_order_asked_for():
     assert forecast_tiers.in_order(groups, ["a", "x", "b", "c"])["customers"].tolist() == [1, 2, 3]
 
 
-def test_the_customer_map_counts_repeat_customers_with_value():
-    frame = pd.DataFrame(
-        {"frequency": [0, 1, 2, 3], "p_alive": [1.0, 1.0, 0.1, 0.12], "clv_mean": [9.0, 5.0, 8.1, 9.9]}
-    )
-    table = forecast_tiers.customer_map(frame, steps=4)
-    assert table["customers"].tolist() == [2, 1]
-    assert table["p_alive_bin"].tolist() == [0, 3]  # one who is surely alive stands in the last bin
-    np.testing.assert_allclose(table["clv_mean"], [9.0, 5.0])
-
-
 def test_a_customer_is_grouped_by_scores_and_by_month():
     scored = pd.DataFrame(
         {"r_score": [5, 1], "f_score": [5, 1], "first_purchase": pd.to_datetime(["2024-01-31", "2023-12-01"])},

@@ -10,12 +10,11 @@ import pytest
 
 from clv import report
 from clv.errors import ClvError
-from clv.report.charts import canvas, customer_map, segment_grid, tenths
+from clv.report.charts import canvas, segment_grid, tested
 from clv.report.charts.calendar import chart_calendar
 from clv.report.charts.concentration import chart_concentration
 from clv.report.charts.cumulative import chart_cumulative
 from clv.report.charts.groups import chart_groups
-from clv.report.charts.migration import chart_migration
 from clv.report.charts.retention import chart_retention
 from clv.report.charts.total import chart_total
 from clv.report.charts.tracking import chart_tracking
@@ -75,7 +74,6 @@ GRID = pd.DataFrame(
     columns=["r_score", "f_score", "segment", "customers"],
 )
 GRID = GRID.assign(clv=GRID["customers"] * 3.0, clv_per_customer=np.where(GRID["customers"] > 0, 3.0, np.nan))
-BINS = pd.DataFrame({"customers": [1, 400], "p_alive": [0.1, 0.95], "clv_mean": [0.5, 120.0]})
 
 
 def ahead(seen: tuple[float, ...] = (300.0, 240.0), expected: tuple[float, ...] = (210.0, 180.0)) -> pd.DataFrame:
@@ -111,6 +109,15 @@ DECILES = pd.DataFrame(
         "actual_error": [0.5, 2.0],
     }
 )
+BY_FREQUENCY = pd.DataFrame(
+    {
+        "frequency": [0, 1, 6],
+        "customers": [1411, 439, 93],
+        "actual": [0.2, 0.7, 5.6],
+        "predicted": [0.2, 0.5, 5.3],
+        "actual_error": [0.0, 0.1, 0.9],
+    }
+)
 WINDOWS = pd.DataFrame(
     {
         "horizon_weeks": [26, 13, 13, 13],
@@ -126,13 +133,6 @@ WINDOWS = pd.DataFrame(
 )
 WINDOWS = labelled(WINDOWS)
 TESTED = {"forecast": {"mean": 2.0}, "actual": 3.0}
-MIGRATION = pd.DataFrame(
-    [
-        ("Champions", "Champions", 58, 0.58), ("Champions", "Loyal", 30, 0.30), ("Champions", "Lost", 12, 0.12),
-        ("Lost", "Champions", 1, 0.004), ("Lost", "Lost", 249, 0.996), ("Not yet customers", "Loyal", 50, 1.0),
-    ],
-    columns=["segment_before", "segment_now", "customers", "share"],
-)  # fmt: skip
 
 
 def cohort_table(cohorts: int, ahead: int = 2) -> pd.DataFrame:
@@ -162,20 +162,17 @@ def cohort_table(cohorts: int, ahead: int = 2) -> pd.DataFrame:
 
 
 COHORTS = cohort_table(3)
-BEFORE = "2025-01-31"
-TITLE = "1 % of repeat customers have more likely left than not"
 CHARTS = {
     "total": lambda: chart_total(DRAWS, BASE),
     "concentration": lambda: chart_concentration(CONCENTRATION),
     "groups": lambda: chart_groups(GROUPS),
     "segment_grid": lambda: segment_grid.drawn(GRID, currency="EUR"),
-    "migration": lambda: chart_migration(MIGRATION, BEFORE),
     "retention": lambda: chart_retention(COHORTS),
     "cumulative": lambda: chart_cumulative(COHORTS),
-    "customer_map": lambda: customer_map.drawn(BINS, title=TITLE, currency="EUR"),
     "calendar": lambda: chart_calendar(AHEAD),
     "tracking": lambda: chart_tracking(labelled(TRACKING), TESTED),
-    "backtest": lambda: tenths.drawn(DECILES, currency="EUR"),
+    "backtest": lambda: tested.drawn(DECILES, x="Tenth", unit="EUR", title="Furthest off in tenth 1"),
+    "by_frequency": lambda: tested.chart_by_frequency(BY_FREQUENCY),
     "windows": lambda: chart_windows(WINDOWS),
 }
 
@@ -218,7 +215,7 @@ def test_hovering_speaks_in_words(name):
         assert drawn.hoverinfo == "skip" or drawn.hovertemplate.endswith("<extra></extra>")
 
 
-@pytest.mark.parametrize("name", ["total", "groups", "segment_grid", "cumulative", "customer_map", "backtest"])
+@pytest.mark.parametrize("name", ["total", "groups", "segment_grid", "cumulative", "backtest"])
 def test_money_carries_its_currency(name):
     figure = CHARTS[name]()
     bars = [drawn.colorbar.title.text for drawn in figure.data if drawn.type == "heatmap"]
@@ -230,7 +227,7 @@ def test_money_carries_its_currency(name):
 def test_every_chart_is_tried():
     modules = {path.stem for path in (root() / "clv" / "report" / "charts").glob("[a-z]*.py")} - {"canvas"}
     elsewhere = {"campaign", "effects"}  # test_advice
-    assert modules == {name.replace("backtest", "tenths") for name in CHARTS} | elsewhere
+    assert modules == {"tested" if name in ("backtest", "by_frequency") else name for name in CHARTS} | elsewhere
     assert {name for name in report.__all__ if name.startswith("chart_")} == {f"chart_{name}" for name in CHARTS}
 
 
@@ -248,23 +245,6 @@ def test_a_label_goes_where_parquet_and_a_choice_of_rows_go(tmp_path):
     assert "EUR" in chart_groups(chosen).layout.xaxis.title.text
 
 
-def test_migration_stands_in_the_segments_order_with_its_shares_and_blanks():
-    figure = chart_migration(MIGRATION, BEFORE)
-    cells = figure.data[0]
-    assert list(cells.y) == ["Champions", "Lost", "Not yet customers"]
-    assert list(cells.x) == ["Champions", "Loyal", "Lost"]
-    np.testing.assert_allclose(cells.z, [[58, 30, 12], [0.4, np.nan, 99.6], [np.nan, 100, np.nan]])
-    words = figure.data[1]
-    written = dict(zip(zip(words.y, words.x, strict=True), words.text, strict=True))
-    assert written["Champions", "Loyal"] == "30"
-    assert written["Lost", "Champions"] == "<1"
-    assert ("Lost", "Loyal") not in written
-    assert figure.layout.meta["alt"].replace("\u00a0", " ") == (
-        "Of 350 customers known at the earlier day, 88 % are in the segment they were in; of those who left Champions, "
-        "the largest part is Loyal now (30 % of the row)."
-    )
-
-
 def test_months_that_have_begun_are_marked_where_there_are_any():
     figure = chart_retention(COHORTS)
     marks = trace(figure, "month begun: observed so far, rest forecast")
@@ -273,11 +253,6 @@ def test_months_that_have_begun_are_marked_where_there_are_any():
     assert [note.text for note in figure.layout.annotations] == [f"◆ {marks.name}"]
     whole = chart_retention(COHORTS.replace({"status": {"split": "observed"}}))
     assert all(drawn.type == "heatmap" for drawn in whole.data)
-
-
-def test_without_an_earlier_day_there_is_no_migration_to_draw():
-    figure = chart_migration(MIGRATION.head(0), None)
-    assert len(figure.data) == 0
 
 
 def test_no_customer_reaches_a_page():
@@ -410,17 +385,6 @@ def test_labels_of_lines_that_end_side_by_side_do_not_overlap():
     assert moved == pytest.approx([104.0, 99.0, 50.0])
 
 
-def test_the_area_of_a_bubble_is_its_customers():
-    marker = CHARTS["customer_map"]().data[0].marker
-    assert list(marker.size) == [1, 400] and marker.sizemode == "area"
-
-
-def test_customers_all_but_lost_do_not_stretch_the_map():
-    figure = customer_map.drawn(BINS.assign(clv_mean=[0.0, 120.0]), title=TITLE, currency="EUR")
-    assert figure.data[0].y[0] == 120 / 10_000
-    assert figure.data[0].customdata[0, 1] == 0  # hovering still tells the truth
-
-
 def test_the_tracking_band_is_the_tables_and_the_cut_is_marked():
     figure = CHARTS["tracking"]()
     band = trace(figure, "90 % of the model's futures")
@@ -432,6 +396,10 @@ def test_the_tracking_band_is_the_tables_and_the_cut_is_marked():
 def test_the_backtest_carries_its_standard_errors():
     actual = trace(CHARTS["backtest"](), "what happened, ± 2 standard errors")
     assert list(actual.error_y.array) == [0.5, 2.0]
+
+
+def test_the_last_frequency_stands_for_more():
+    assert list(CHARTS["by_frequency"]().data[0].x) == ["0", "1", "6+"]
 
 
 def test_past_windows_stand_as_shares_of_their_forecasts_shortest_and_earliest_first():

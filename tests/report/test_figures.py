@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import xarray as xr
 from forecasts import posterior
-from matplotlib.colors import to_hex, to_rgb
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from clv import words as words_module
@@ -47,18 +47,6 @@ PLANE = pd.DataFrame(
 WEEKLY = pd.DataFrame(
     {"date": pd.date_range("2024-01-01", periods=4, freq="7D"), "purchases": [1, 4, 2, 3], "revenue": [9.0, 40, 20, 30]}
 )
-GRID = pd.DataFrame(
-    [(r, f, 10 * r + f) for r in range(1, 6) for f in range(1, 6)], columns=["r_score", "f_score", "customers"]
-)
-BY_FREQUENCY = pd.DataFrame(
-    {
-        "frequency": [0, 1, 6],
-        "customers": [1411, 439, 93],
-        "actual": [0.2, 0.7, 5.6],
-        "predicted": [0.2, 0.5, 5.3],
-        "actual_error": [0.0, 0.1, 0.9],
-    }
-)
 SPEND = pd.DataFrame(
     {
         "amount": [10.0, 20.0],
@@ -78,7 +66,6 @@ FIGURES = {
     "order_amounts": lambda: log.plot_order_amounts(pd.Series([5.0, 20.0, 300.0]), currency="EUR"),
     "recency_frequency": lambda: customers.plot_recency_frequency(CUSTOMERS),
     "frequency_distribution": lambda: customers.plot_frequency_distribution(CUSTOMERS),
-    "score_counts": lambda: customers.plot_score_counts(GRID),
     "prior_predictive": lambda: purchases.plot_prior_predictive(CHECK, interval=0.9),
     "posterior_predictive": lambda: purchases.plot_posterior_predictive(CHECK, interval=0.9),
     "story": lambda: story.plot_story(leaves_at_once=False),
@@ -86,7 +73,6 @@ FIGURES = {
     "draws": lambda: purchases.plot_draws(WEIGHED),
     "alive_plane": lambda: purchases.plot_alive_plane(PLANE),
     "expected_plane": lambda: purchases.plot_expected_plane(PLANE, horizon_weeks=52),
-    "by_frequency": lambda: backtest.plot_by_frequency(BY_FREQUENCY),
     "pit": lambda: backtest.plot_pit(np.linspace(0.005, 0.995, 100)),
     "spend_and_frequency": lambda: spend.plot_spend_and_frequency(CUSTOMERS, currency="EUR"),
     "spend_check": lambda: spend.plot_spend_check(SPEND, currency="EUR", interval=0.9),
@@ -158,12 +144,6 @@ def test_the_intervals_are_named_by_kind():
     assert "90 % of what the model would produce, and median" in words(FIGURES["posterior_predictive"]())
 
 
-def test_observed_and_model_keep_their_colours():
-    drawn = {line.get_label(): to_hex(line.get_color()) for line in FIGURES["by_frequency"]().axes[0].lines}
-    assert OBSERVED.lower() in drawn.values()
-    assert drawn["expected by the model"] == MODEL.lower()
-
-
 def test_frequency_bars_are_shares_of_all_customers():
     bars = FIGURES["frequency_distribution"]().axes[0].patches
     assert [bar.get_height() for bar in bars] == [20, 20, 40, 0, 0, 0, 0, 0, 0, 0, 20]  # five customers, the last 10+
@@ -179,11 +159,6 @@ def test_the_posterior_decides_the_view_and_a_reference_stays_in_it():
 
 def test_without_references_no_reference_is_named():
     assert "truth" not in words(purchases.plot_prior_posterior(DRAWS, NO_REFERENCE))
-
-
-def test_the_last_frequency_stands_for_more():
-    labels = [label.get_text() for label in FIGURES["by_frequency"]().axes[0].get_xticklabels()]
-    assert labels == ["0\n1,411", "1\n439", "6+\n93"]
 
 
 def test_a_base_without_repeat_customers_still_has_its_pictures():

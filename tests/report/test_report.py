@@ -14,8 +14,7 @@ from clv import tables
 from clv.checks.gate import PASS, Check
 from clv.forecast.tables import COHORTS, CUSTOMERS, FORECAST, SEGMENTS, as_shown
 from clv.report import display, key_figures
-from clv.report.charts import migration as migration_chart
-from clv.report.charts import tenths, total, tracking, windows
+from clv.report.charts import tested, total, tracking, windows
 from clv.report.labels import label
 from clv.report.markup import Words, markup
 from clv.report.tables import backtest, value
@@ -26,6 +25,7 @@ BACKTEST = TESTED | {
     "slipping": {"customers": 395, "forecast": 2_140.0, "actual": 3_310.0},
     "naive": TESTED["naive"] | {"nobody_value_mae": 31.0},
     "horizons": [],
+    "groupings": {"purchases": {}, "value": {}},
     "windows_left_out": 0,
     "sample_of": None,
 }
@@ -151,7 +151,7 @@ def test_the_title_of_the_total_has_the_limits_that_the_chart_shades():
 
 def test_a_run_without_a_backtest_says_so():
     figures, _ = untested()
-    assert tracking.title(figures["backtest"]) == tenths.title(pd.DataFrame(), "USD") == "No backtest in this run"
+    assert tracking.title(figures["backtest"]) == tested.title(pd.DataFrame(), "USD") == "No backtest in this run"
 
 
 def test_what_was_left_out_is_said_with_its_reason():
@@ -184,7 +184,7 @@ def test_a_holdout_without_purchases_is_still_reported():
     nobody = copy.deepcopy(FIGURES)
     for name in ("purchases", "value"):
         nobody["backtest"][name] |= {"actual": 0, "error": None}
-    assert "0 purchases came where 1,653 were expected" in said(markdown.markdown_report(nobody, GROUPS, LEDGER))
+    assert "| 1,653 forecast, 0 came |" in said(markdown.markdown_report(nobody, GROUPS, LEDGER))
     assert said(tracking.title(nobody["backtest"]["purchases"])) == "1,653 purchases were forecast, 0 came"
 
 
@@ -418,11 +418,13 @@ def test_amounts_are_shown_per_purchase():
         {"customers": 10.0, "purchases": 25.0, "expected": 36.75, "actual": 35.0, "0.90": 0.88, "pit_distance": 0.031},
         index=["all"],
     )
+    scarce = spend.assign(customers=10_000.0)  # luck explains 88 % of ten customers, not of ten thousand
+    assert "vary more" in backtest.spend_table(scarce, "USD")["Within luck"].iloc[0]
     table = backtest.spend_table(spend, "USD").rename(columns=said)
     assert table.columns.tolist() == [
-        "Customers", "Purchases", "Expected per purchase (USD)", "Came (USD)", "90 % held", "PIT distance"
+        "Customers", "Purchases", "Expected per purchase (USD)", "Came (USD)", "90 % held", "PIT distance", "Within luck"
     ]  # fmt: skip
-    assert table.map(said).loc["all"].tolist() == ["10", "25", "36.75", "35.00", "88 %", "0.031"]
+    assert table.map(said).loc["all"].tolist() == ["10", "25", "36.75", "35.00", "88 %", "0.031", "yes"]
 
 
 def test_windows_are_announced_with_what_was_known_and_came():
@@ -438,16 +440,6 @@ def test_windows_are_announced_with_what_was_known_and_came():
     table = backtest.rolling_table(rolling)
     assert [said(name) for name in table.index] == ["13 weeks", "13 weeks", "26 weeks"]
     assert table.iloc[0].tolist() == ["1997-07-01", "2", "1", "7"]
-
-
-def test_the_title_of_migration_tells_of_the_first_segment():
-    migration = pd.DataFrame(
-        [("Champions", "Champions", 0.6), ("Champions", "Lost", 0.4), ("Lost", "Lost", 1.0)],
-        columns=["segment_before", "segment_now", "share"],
-    )
-    assert said(migration_chart.title(migration, "2025-06-30")) == "60 % of the Champions of 30 June 2025 still are"
-    assert said(migration_chart.title(migration[1:], "2025-06-30")).startswith("0 % of the Champions")
-    assert migration_chart.title(migration.head(0), None) == "No earlier day to compare segments with"
 
 
 def test_a_tier_says_how_surely_its_customers_belong_to_it():

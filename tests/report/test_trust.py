@@ -3,11 +3,10 @@
 import copy
 from math import comb
 
-import pandas as pd
 import pytest
 from forecasts import MISFIT, TESTED
 
-from clv.report.text import backtests, trust, windows
+from clv.report.text import notebooks, trust
 
 
 def said(text: str) -> str:
@@ -54,96 +53,34 @@ def changed(**backtest):
     return figures
 
 
-def of(row) -> str:
-    return said(windows.windows_in_words([row], "value", interval=0.9))
-
-
 # --- past windows
 
 
-def test_several_windows_that_all_held_agree_with_the_interval():
-    assert of(length(13, 5, 5, own=2)) == (
-        "- 13 weeks ahead, 5 windows (they share customers, so they count for fewer): the 90 % interval of the total "
-        "value, allowing for errors known by then, contained what came in 5; the model's own in 2. So few windows "
-        "agree with 90 %, and with much less. What came lay between 20 % below and 15 % above the forecast; the "
-        "intervals of single customers contained the outcomes of 91 % to 95 % of them."
-    )
-
-
-def test_windows_that_held_less_often_agree_with_less_as_well():
-    assert "contained what came in 4; the model's own in 3. So few windows agree with 90 %, and with much less." in of(
-        length(13, 5, 4, own=3)
-    )
-
-
-def test_intervals_that_held_twice_in_five_windows_are_too_narrow():
-    assert (
-        "came in 2; the model's own in 0. **Were they independent, a right 90 % interval would do so badly once in 117 "
-        "times: the intervals of totals are too narrow here.** What came" in of(length(13, 5, 2))
-    )
+def test_every_length_has_its_own_line_with_what_so_few_windows_can_say():
+    rows = [length(13, 5, 2), length(52, 1, 1, off=(0.05, 0.05))]
+    assert said(trust.windows_in_words(rows, "value", interval=0.9)).splitlines() == [
+        "- 13 weeks ahead: the 90 % range, by what was known before, contained 2 of 5; what came was 80 % "
+        "to 115 % of the forecast: missed.",
+        "- 52 weeks ahead: the 90 % range, by what was known before, contained 1 of 1; what came was 105 % "
+        "of the forecast: too few tests to tell.",
+    ]
 
 
 @pytest.mark.parametrize(("number", "inside"), [(2, 0), (3, 1), (5, 3), (5, 2), (8, 6), (8, 5), (2, 1), (3, 2)])
 def test_so_many_misses_are_a_verdict_only_if_luck_would_seldom_give_them(number, inside):
     by_luck = sum(comb(number, k) * 0.9**k * 0.1 ** (number - k) for k in range(inside + 1))
-    text = of(length(13, number, inside))
-    assert (f"would do so badly once in {1 / by_luck:,.0f} times" in text) == (by_luck < 0.05)
-    assert ("too narrow" in text) == (by_luck < 0.05)
-    assert ("So few windows agree with 90 %" in text) == (by_luck >= 0.05)
-
-
-def test_windows_of_the_same_customers_are_not_called_independent():
-    text = of(length(13, 5, 4, same=True))
-    assert text.startswith("- 13 weeks ahead, 5 windows (of the same customers, so they count for fewer): the")
-    others = of(length(13, 5, 4))
-    assert others.startswith("- 13 weeks ahead, 5 windows (they share customers, so they count for fewer): the")
-    assert "same customers" not in others
-
-
-@pytest.mark.parametrize(
-    ("inside", "off", "sentence"),
-    [
-        (
-            0,
-            -0.23,
-            "- 52 weeks ahead, one window: what came lay 23 % below the forecast, **outside** the interval of the "
-            "total that allows for errors known by then, **outside** the model's own. One window says nothing about "
-            "how often.",
-        ),
-        (
-            1,
-            0.05,
-            "- 52 weeks ahead, one window: what came lay 5.0 % above the forecast, inside the interval of the total "
-            "that allows for errors known by then, **outside** the model's own. One window says nothing about how "
-            "often.",
-        ),
-    ],
-)
-def test_one_window_is_told_as_one_and_never_as_a_rate(inside, off, sentence):
-    text = of(length(52, 1, inside, off=(off, off), coverage=(0.94, 0.94)))
-    assert text == sentence
-    for share in ("rate", "90 %", "94 %", "agree", "of 1", "100 %", "seldom"):
-        assert share not in text
-
-
-def test_several_windows_that_say_the_same_of_single_customers_need_no_range():
-    assert of(length(13, 5, 5, coverage=(0.94, 0.94))).endswith("contained the outcomes of 94 % of them.")
-
-
-def test_every_length_has_its_own_line():
-    lines = said(windows.windows_in_words([length(13, 5, 5), length(26, 2, 0)], "value", interval=0.9)).splitlines()
-    assert [line[:15] for line in lines] == ["- 13 weeks ahea", "- 26 weeks ahea"]
+    assert (trust.of_few(inside, number, 0.9) == "missed") == (by_luck < 0.05)
 
 
 def test_no_window_is_said_to_be_none():
-    assert windows.windows_in_words([], "value", interval=0.9) == (
+    assert trust.windows_in_words([], "value", interval=0.9) == (
         "No past window has enough history and repeat customers before it to be tested on."
     )
 
 
 def test_origins_that_the_gate_refused_are_named_with_its_sentence():
-    assert trust.fits_in_words(5, {}) == "5 origins were fitted, and 5 passed."
-    assert said(trust.fits_in_words(5, {"1997-07-01": "R-hat is 1.2."})) == (
+    assert notebooks.fits_in_words(5, {}) == "5 origins were fitted, and 5 passed."
+    assert said(notebooks.fits_in_words(5, {"1997-07-01": "R-hat is 1.2."})) == (
         "5 origins were fitted, and 4 passed. The windows from 1 July 1997 are left out. R-hat is 1.2."
     )
 
@@ -151,35 +88,34 @@ def test_origins_that_the_gate_refused_are_named_with_its_sentence():
 # --- what the intervals allow for
 
 
-def test_what_the_intervals_allow_for_is_said_with_its_size():
-    assert said(windows.misfit_in_words(FIGURES["misfit"], horizon_weeks=26)) == (
-        "**What the intervals allow for.** Intervals of totals allow for a model as wrong as it was in the 2 tests of "
-        "26 weeks: typically by 15 % in value (so few tests leave anything from 5.1 % to 30 % possible) and 12 % in "
-        "purchases, either way. The expected value of all customers is never moved by them: so few tests are no ground "
-        "for a correction. A group that was further off than all customers, the same way again and again, is moved and "
-        "widened by what that teaches; groups still add up to the whole. *If the model is right* names the interval "
-        "without that allowance. Intervals of single customers are left as they are."
+def test_what_the_ranges_allow_for_is_said_with_its_size():
+    assert said(trust.trust_in_words(FIGURES | {"horizon_weeks": 26})) == (
+        "**What the ranges allow for.** Ranges of totals allow for a model as wrong as it was in the 2 tests of 26 "
+        "weeks: typically by 15 % in value (so few tests leave anything from 5.1 % to 30 % possible) and 12 % in "
+        "purchases, either way; the expected total is not moved. A group that was off the same way again and again is "
+        "moved and widened by that. Ranges of single customers are left as they are."
     )
+    assert trust.misfit_in_words(None, horizon_weeks=52).startswith("Without a backtest nobody knows how wrong")
 
 
 def test_the_range_of_what_is_allowed_for_is_that_of_value():
     ranges = {"tau_range": {"purchases": [0.02, 0.97], "value": [0.11, 0.44]}}
-    text = said(windows.misfit_in_words(FIGURES["misfit"] | ranges, horizon_weeks=26))
+    text = said(trust.misfit_in_words(FIGURES["misfit"] | ranges, horizon_weeks=26))
     assert "anything from 11 % to 44 % possible" in text
     assert "97 %" not in text
 
 
 def test_a_horizon_beyond_every_test_is_a_caution():
-    text = said(windows.misfit_in_words(FIGURES["misfit"] | {"growth": 2**0.5}, horizon_weeks=52))
+    text = said(trust.misfit_in_words(FIGURES["misfit"] | {"growth": 2**0.5}, horizon_weeks=52))
     assert text.endswith(
         " This report looks 52 weeks ahead, further than those tests: that is allowed for by 1.4 times as much."
     )
-    assert "further than" not in windows.misfit_in_words(FIGURES["misfit"], horizon_weeks=26)
+    assert "further than" not in trust.misfit_in_words(FIGURES["misfit"], horizon_weeks=26)
 
 
 def test_one_test_is_not_called_windows():
     text = said(
-        windows.misfit_in_words(
+        trust.misfit_in_words(
             FIGURES["misfit"] | {"n_windows": 1, "shortest_weeks": 39.0, "horizon_weeks": 39.0}, horizon_weeks=39
         )
     )
@@ -189,42 +125,17 @@ def test_one_test_is_not_called_windows():
 def test_tests_of_several_lengths_are_told_with_how_they_count():
     several = FIGURES["misfit"] | {"n_windows": 7, "shortest_weeks": 13.0, "horizon_weeks": 39.0}
     assert "as it was in the 7 tests of 13 to 39 weeks, the nearer the more: typically" in said(
-        windows.misfit_in_words(several, horizon_weeks=39)
-    )
-
-
-def test_without_a_backtest_an_interval_holds_only_if_the_model_is_right():
-    assert windows.misfit_in_words(None, horizon_weeks=52) == (
-        "Without a backtest nobody knows how wrong the model is here; intervals of totals hold only if it is right."
-    )
-    assert trust.trust_in_words(FIGURES | {"backtest": None, "misfit": None}) == (
-        "There is no backtest: set `calibration_end` in the params file to hold the last months out. Without one "
-        "nobody knows how wrong the model is here, and the intervals of totals hold only if it is right."
+        trust.misfit_in_words(several, horizon_weeks=39)
     )
 
 
 # --- the test at the calibration end
 
 
-WIDER = {"purchases": {"lower": 1310.0, "upper": 2080.0}, "value": {"lower": 45_300.0, "upper": 79_800.0}}
-
-
-@pytest.mark.parametrize(
-    ("low", "did"), [((1310.0, 45_300.0), "both"), ((1900.0, 45_300.0), "one"), ((1900.0, 71_000.0), "neither")]
-)
-def test_it_is_told_whether_the_shown_interval_would_have_held_by_what_was_known(low, did):
-    wider = {
-        name: TESTED[name] | {"with_misfit": limits | {"lower": lower}}
-        for (name, limits), lower in zip(WIDER.items(), low, strict=True)
-    }
-    figures = changed(**wider)
-    first, second = low
-    assert (
-        f"Intervals as this report shows them, allowing for errors that were known on that day, would have been "
-        f"{first:,.0f} to 2,080 and {second:,.0f} to 79,800 USD: they contained {did}."
-        in said(backtests.backtest_in_words(figures))
-    )
-    assert answered(figures)["Was the total right?"][1] == ("missed" if did == "neither" else "held")
+@pytest.mark.parametrize(("lower", "held"), [(45_300.0, "held"), (71_001.0, "missed")])
+def test_the_shown_range_is_judged_by_what_was_known_then(lower, held):
+    wider = {"value": TESTED["value"] | {"with_misfit": {"lower": lower, "upper": 79_800.0}}}
+    assert answered(changed(**wider))["Was the total right?"][1] == held
 
 
 def test_groups_are_told_by_how_often_what_they_were_shown_held():
@@ -256,39 +167,6 @@ def test_a_rule_without_a_model_that_did_better_is_named():
     assert answered()["Did a rule without a model do better?"] == ("none that was tried", "no")
 
 
-def test_the_purchases_alone_are_told_to_the_analyst():
-    found = trust.purchases_in_words(FIGURES["backtest"]["purchases"], horizon_weeks=39, interval=0.9)
-    assert said(found) == (
-        "In the 39 weeks held out, **1,882** purchases came. The forecast was **1,653** (90 % interval of the realised "
-        "total: 1,500 to 1,830); what came lies **outside** the interval. The 90 % interval of the single customer's "
-        "count contained what came for 93 % of the customers; the mean absolute error was 0.79 purchases, the CRPS "
-        "0.510."
-    )
-    assert trust.purchases_in_words(None, horizon_weeks=39, interval=0.9).startswith("This run has no backtest")
-
-
-def amounts(share: float, customers: int = 1234) -> str:
-    spend = pd.DataFrame({"customers": customers, "actual": 35.0, "expected": 36.75, "0.90": share}, index=["all"])
-    return said(trust.spend_in_words(spend, "USD"))
-
-
-def test_the_amounts_alone_are_told_to_the_analyst():
-    assert amounts(0.89) == (
-        "The 1,234 customers who bought after the cut paid **35.00** USD per purchase, where the spend model expected "
-        "**36.75** (+5.0%) of the purchases they made. The 90 % interval of what so many purchases bring contained "
-        "what came for 89 % of them: as promised."
-    )
-    assert trust.spend_in_words(pd.DataFrame(), "USD").startswith("This run has no backtest")
-
-
-def test_amounts_are_off_only_by_more_than_luck():
-    # Of 900 customers 90 % are known to one per cent.
-    assert amounts(0.89, 900).endswith("of them: as promised.")
-    assert amounts(0.85, 900).endswith("**too few: single customers' amounts vary more than the model says**.")
-    assert amounts(0.95, 900).endswith("of them: more than promised.")
-    assert amounts(0.85, 36).endswith("of them: as promised.")
-
-
 # --- in one table
 
 
@@ -300,7 +178,8 @@ def test_every_question_has_what_was_found_and_a_verdict():
     found = answered()
     assert found["Was the total right?"] == ("60,100 USD forecast, 71,000 USD came", "missed")
     assert found["Were totals 26 weeks ahead right before?"] == (
-        "the 90 % range, by what was known before, contained 1 of 2", "too few tests to tell",
+        "the 90 % range, by what was known before, contained 1 of 2; what came was 80 % to 115 % of the "
+        "forecast", "too few tests to tell",
     )  # fmt: skip
     assert found["Do intervals hold of customers who bought once?"] == (
         "90 % intervals contained what came for 99 % of 1,411", "held",
@@ -340,24 +219,22 @@ def test_scores_that_hardly_differ_are_called_alike():
 
 
 def test_windows_that_all_fell_on_one_side_are_no_accident():
+    question, fewer = "Do past forecasts err on one side?", TESTED["value"] | {"actual": 50_000.0}
     below = [length(13, 4, 3, off=(-0.14, -0.017)), length(26, 1, 1, off=(-0.19, -0.19))]
-    fewer = TESTED["value"] | {"actual": 50_000.0}
-    low = changed(horizons=below, value=fewer)
-    assert (
-        "**One direction.** Every past window tested brought less value than was forecast, by 1.7 % to 19 %. They "
-        "share weeks and customers, so that is less evidence than it seems." in said(backtests.backtest_in_words(low))
-    )
-    high = changed(horizons=[length(13, 5, 3, off=(0.01, 0.2))])
-    assert "brought more value than was forecast, by 1.0 % to 20 %" in said(backtests.backtest_in_words(high))
+    assert answered(changed(horizons=below, value=fewer))[question] == (
+        "every window brought less, by 1.7 % to 19 %; they share weeks and customers", "yes",
+    )  # fmt: skip
+    high = answered(changed(horizons=[length(13, 5, 3, off=(0.01, 0.2))]))
+    assert high[question][0].startswith("every window brought more, by 1.0 % to 20 %")
     # The main test came in above its forecast: windows below theirs are no common direction.
-    assert "One direction" not in backtests.backtest_in_words(changed(horizons=below))
+    assert question not in answered(changed(horizons=below))
 
 
 @pytest.mark.parametrize("off", [(-0.1, 0.01), (-0.1, -0.02)])
 def test_windows_on_both_sides_or_too_few_of_them_have_no_direction(off):
     fewer = TESTED["value"] | {"actual": 50_000.0}
     few = changed(horizons=[length(13, 9 if off[1] > 0 else 4, 3, off=off)], value=fewer)
-    assert "One direction" not in backtests.backtest_in_words(few)
+    assert "Do past forecasts err on one side?" not in answered(few)
 
 
 def test_too_many_misses_are_called_so():
@@ -384,6 +261,3 @@ def test_without_a_backtest_the_answer_is_that_nobody_knows():
     assert answered(FIGURES | {"backtest": None}) == {
         "Was it tested?": ("no: the run has no calibration end", "unknown")
     }
-    assert backtests.backtest_in_words(FIGURES | {"backtest": None}) == trust.trust_in_words(
-        FIGURES | {"backtest": None}
-    )

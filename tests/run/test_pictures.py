@@ -6,9 +6,9 @@ import struct
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from test_browser import CHROMIUM
-from test_charts import CHARTS, MIGRATION
+from test_charts import CHARTS, WINDOWS
 
-from clv.report.charts.migration import chart_migration
+from clv.report.charts.windows import chart_windows
 from clv.report.page.html import PLOTLY
 from clv.run import pictures
 from clv.run.folder import Run
@@ -40,7 +40,7 @@ def names(run: Run) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed, so no picture was drawn")
 def test_every_chart_becomes_a_picture_named_by_its_section(run):
-    found, reason = pictures.write_pictures(book("total", "migration"), run)
+    found, reason = pictures.write_pictures(book("total", "windows"), run)
     assert reason == ""
     assert names(run) == [file.name for file in found] == ["01-in-all-90.png", "02-in-all-90.png"]
     content = found[0].read_bytes()
@@ -105,7 +105,7 @@ def test_a_browser_that_never_answers_is_not_waited_for(run, monkeypatch):
 
 
 def test_a_chart_with_nothing_to_draw_is_no_picture(run):
-    empty = new_output("display_data", {PLOTLY: json.loads(chart_migration(MIGRATION[:0], None).to_json())})
+    empty = new_output("display_data", {PLOTLY: json.loads(chart_windows(WINDOWS[:0]).to_json())})
     notebook = book()
     notebook.cells.append(new_code_cell("draw()", outputs=[empty]))
     assert pictures.write_pictures(notebook, run) == ([], "")

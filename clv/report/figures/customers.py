@@ -49,27 +49,3 @@ def plot_frequency_distribution(customers: pd.DataFrame) -> Figure:
     axes.bar_label(bars, fmt="{:.1f}", fontsize=9, padding=2, color=QUIET)
     axes.margins(y=0.1)
     return figure
-
-
-def plot_score_counts(grid: pd.DataFrame) -> Figure:
-    """Show how many customers have each pair of scores; `grid` has r_score, f_score, customers."""
-    counts = grid.pivot(index="r_score", columns="f_score", values="customers").fillna(0)
-    recency, frequency = counts.stack().idxmax()
-    figure, axes = new_figure(
-        "Customers by recency and frequency score",
-        x="Frequency score (5 = buys most often)",
-        y="Recency score (5 = bought last)",
-        alt=f"Most customers, {counts.to_numpy().max():,.0f}, have recency {recency} and frequency {frequency}.",
-        grid=False,
-    )
-    mesh = axes.pcolormesh(
-        counts.columns, counts.index, counts, cmap=ramp(OBSERVED_RAMP), edgecolor="white", linewidth=2, vmin=0
-    )
-    for row in grid.itertuples():
-        strong = row.customers > 0.45 * counts.to_numpy().max()
-        colour = "white" if strong else "#333333"
-        axes.text(row.f_score, row.r_score, f"{row.customers:,}", ha="center", va="center", color=colour)
-    colour_bar(figure, axes, mesh, "Customers")
-    axes.set_xticks(range(1, 6))
-    axes.set_yticks(range(1, 6))
-    return figure

@@ -9,6 +9,7 @@ from clv.forecast.tiers import of_grouping
 from clv.models.registry import purchase_model
 from clv.report.labels import currency_of, interval_of
 from clv.report.markup import Words, ranges
+from clv.report.text.trust import beyond_luck
 from clv.words import NBSP, amount, count, percent
 
 
@@ -122,6 +123,12 @@ def spend_table(spend: pd.DataFrame, currency: str) -> Words:
             f"Came ({currency})": spend["actual"].map("{:,.2f}".format),
             **{f"{percent(float(level))} held": spend[level].map(percent) for level in levels},
             "PIT distance": spend["pit_distance"].map("{:.3f}".format),
+            "Within luck": [
+                {-1: "too few held: amounts vary more than the model says", 0: "yes", 1: "more held than promised"}[
+                    beyond_luck(share, 0.9, customers)
+                ]
+                for share, customers in zip(spend["0.90"], spend["customers"], strict=True)
+            ],
         }
     )
 

@@ -117,7 +117,7 @@ def migration_table(migration: pd.DataFrame) -> Words:
             }
         )
         .set_axis(largest["segment_before"].rename("Before"), axis="index")
-        .captioned("Moves between segments")
+        .captioned("Moves between segments" if len(migration) else "No earlier day to compare segments with")
     )
 
 

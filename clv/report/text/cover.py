@@ -11,8 +11,7 @@ from typing import Any
 from clv.backtest.verdicts import INDEPENDENCE_WARN, REFUTED
 from clv.checks.gate import PASS
 from clv.report.key_figures import Figures
-from clv.report.text.backtests import inside_shown
-from clv.report.text.windows import of_few
+from clv.report.text.trust import inside_shown, of_few
 from clv.words import NBSP, count, day, money, more_or_less, percent, span, weeks
 
 MOST_CAUTIONS = 2  # that stand before everything else; the others are told where trust is

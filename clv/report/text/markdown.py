@@ -5,6 +5,7 @@ import pandas as pd
 from clv.forecast.tiers import of_grouping
 from clv.report.key_figures import Figures
 from clv.report.page.purchases import in_purchases
+from clv.report.tables.backtest import answers_table
 from clv.report.tables.value import groups_table
 from clv.report.text import advice, trust
 from clv.report.text.cover import cover, further_cautions, read_first, tiles
@@ -31,6 +32,7 @@ def markdown_report(figures: Figures, groups: pd.DataFrame, ledger: pd.DataFrame
         advice.acquisition_in_words(figures),
         "## How far to trust it",
         further_cautions(figures),
+        _markdown_table(answers_table(trust.answers(figures))),
         trust.trust_in_words(figures),
         "## What was left out",
         left_out(ledger, figures["currency"], purchases=figures["n_transactions"]),

@@ -1,10 +1,13 @@
 """What single cells of the notebooks say of their own results, in a sentence."""
 
+from collections.abc import Mapping
 from datetime import date
 
+import numpy as np
 import pandas as pd
 import xarray as xr
 
+from clv.backtest.choice import DEFAULT, deciding
 from clv.checks.gate import TAKEN_OVER, Check
 from clv.models.base import distinct_histories
 from clv.models.sampling import CERTAIN, LAPLACE, method_of
@@ -96,3 +99,28 @@ def cut_in_words(calibration: pd.DataFrame, holdout: pd.DataFrame, cut: date, ho
         f"{count(calibration['frequency'].sum())} repeat purchases. In the {weeks(horizon_weeks)} after it they made "
         f"{count(later.sum())} purchases; {percent((later > 0).mean())} of them bought."
     )
+
+
+def choice_in_words(choice: pd.DataFrame, name: str) -> str:
+    """Return which model of purchases is used, `name`, and why; table CHOICE, empty where no other was compared."""
+    if choice.empty:
+        return f"Purchases are forecast by {name}; no other model was compared with it on past windows."
+    rows = deciding(choice)
+    own, number = rows[rows["model"] == choice["chosen"].iloc[0]], rows["origin"].nunique()
+    past = f"in {number} past window{'s' if number > 1 else ''} of {weeks(rows['horizon_weeks'].max())}"
+    if choice["chosen"].iloc[0] == DEFAULT:
+        return (
+            f"Purchases are forecast by {name}, the default: {past} no other model forecast single customers better by "
+            "more than chance explains."
+        )
+    better = percent(-np.expm1(own["log_ratio"].mean()))
+    return (
+        f"Purchases are forecast by {name}: {past} it forecast single customers {better} better than the default (by "
+        "their CRPS), more than chance explains."
+    )
+
+
+def fits_in_words(origins: int, refused: Mapping[str, str]) -> str:
+    """Return how many origins were fitted, and why some are left out."""
+    left_out = [f"The windows from {day(origin)} are left out. {sentence}" for origin, sentence in refused.items()]
+    return " ".join([f"{count(origins)} origins were fitted, and {count(origins - len(refused))} passed.", *left_out])

@@ -1,33 +1,67 @@
-"""How far a forecast can be trusted, in words: the backtest, past windows, and what the intervals allow for."""
+"""How far a forecast can be trusted, in words: what tests found, question by question, and what intervals allow for."""
 
-from collections.abc import Mapping
+from typing import Any
 
-import pandas as pd
+import numpy as np
 
-from clv.report.text.backtests import (
-    Figures,
-    backtest_in_words,
-    better,
-    held,
-    inside_shown,
-    intervals_of_customers,
-    without_a_model,
-)
-from clv.report.text.windows import intervals_of_groups, of_few
-from clv.words import count, day, money, percent, span, weeks
+from clv.report.key_figures import Figures
+from clv.words import count, money, percent, span, weeks
 
 LEAST_REFUNDS = 0.005  # of the last weeks' money, that are worth a sentence
+_CLEARLY = 3.0  # standard errors
+_ALIKE = 0.05  # two scores closer than that are no reason to prefer one
+_TOO_MANY_MISSES = 0.05  # so improbable a number of missed totals, were the intervals right, is a verdict on them
+_ENOUGH_WINDOWS = 5  # that fell on one side of their forecasts to be worth a sentence
+_NEARLY = 0.1  # below its level an interval of groups, whose errors are no independent tests, still holds
+
+# A grouping as readers call its groups.
+GROUPINGS = {"rfm_segment": "segments", "value_tier": "value tiers", "cohort": "cohorts"}
 
 
 def trust_in_words(figures: Figures) -> str:
-    """Return how the model did on held-out data and what its intervals allow for, as Markdown paragraphs."""
+    """Return what the intervals allow for, and what may still be refunded, as Markdown paragraphs."""
     back, refunds = figures.get("may_come_back", 0.0), ""
     if back >= LEAST_REFUNDS:
         refunds = (
             f"\n\nOf the money spent in the last four weeks about {percent(back)} may still be refunded, by what came "
             "back of earlier weeks; this forecast counts it as kept."
         )
-    return f"{backtest_in_words(figures)}{refunds}"
+    return f"{misfit_in_words(figures['misfit'], horizon_weeks=figures['horizon_weeks'])}{refunds}"
+
+
+def misfit_in_words(misfit: Figures | None, *, horizon_weeks: float) -> str:
+    """Return what the intervals of totals allow for, and from which tests that was learnt."""
+    if misfit is None:
+        return (
+            "Without a backtest nobody knows how wrong the model is here, and ranges hold only if it is right: set "
+            "`calibration_end` in the params file to hold the last months out."
+        )
+    shortest, longest = misfit["shortest_weeks"], misfit["horizon_weeks"]
+    lengths = weeks(longest) if shortest == longest else f"{shortest:.3g} to {weeks(longest)}, the nearer the more"
+    tests = "the one test" if misfit["n_windows"] == 1 else f"the {misfit['n_windows']} tests"
+    low, high = (percent(limit) for limit in misfit["tau_range"]["value"])
+    further = (
+        f" This report looks {weeks(horizon_weeks)} ahead, further than those tests: that is allowed for by "
+        f"{misfit['growth']:.2g} times as much."
+        if misfit["growth"] > 1
+        else ""
+    )
+    return (
+        f"**What the ranges allow for.** Ranges of totals allow for a model as wrong as it was in {tests} of "
+        f"{lengths}: typically by {percent(misfit['tau']['value'])} in value (so few tests leave anything from {low} "
+        f"to {high} possible) and {percent(misfit['tau']['purchases'])} in purchases, either way; the expected "
+        "total is not moved. A group that was off the same way again and again is moved and widened by that. Ranges of "
+        f"single customers are left as they are.{further}"
+    )
+
+
+def windows_in_words(horizons: list[dict[str, Any]], outcome: str, *, interval: float) -> str:
+    """Return how often ranges of the total `outcome` held in past windows, as a Markdown list, a length a line."""
+    found = [
+        f"- {weeks(row['horizon_weeks'])} ahead: {': '.join(_of_windows(row[outcome], row, interval))}."
+        for row in horizons
+    ]
+    return "\n".join(found) or "No past window has enough history and repeat customers before it to be tested on."
 
 
 def answers(figures: Figures) -> list[tuple[str, str, str]]:
@@ -35,7 +69,8 @@ def answers(figures: Figures) -> list[tuple[str, str, str]]:
     test = figures["backtest"]
     if test is None:
         return [("Was it tested?", "no: the run has no calibration end", "unknown")]
-    value, naive, level, currency = test["value"], test["naive"], percent(figures["interval"]), figures["currency"]
+    value, bought, naive, currency = test["value"], test["purchases"], test["naive"], figures["currency"]
+    level = figures["interval"]
     gini, best = test["ranking"]["gini"], test["ranking"]["best_tenth"]
     held = {True: "held", False: "missed"}
     found = [
@@ -44,18 +79,19 @@ def answers(figures: Figures) -> list[tuple[str, str, str]]:
             f"{money(value['forecast']['mean'], currency)} forecast, {money(value['actual'], currency)} came",
             held[inside_shown(value)],
         ),
+        (
+            "Was the number of purchases right?",
+            f"{count(bought['forecast']['mean'])} forecast, {count(bought['actual'])} came",
+            held[inside_shown(bought)],
+        ),
         *(
-            (
-                f"Were totals {weeks(row['horizon_weeks'])} ahead right before?",
-                f"the {level} range, by what was known before, contained {row['value']['inside_with_misfit']} of "
-                f"{row['n_windows']}",
-                of_few(row["value"]["inside_with_misfit"], row["n_windows"], figures["interval"]),
-            )
+            (f"Were totals {weeks(row['horizon_weeks'])} ahead right before?", *_of_windows(row["value"], row, level))
             for row in test["horizons"]
         ),
         *_latest(figures),
-        *intervals_of_groups(test["groupings"]["value"], figures["interval"]),
-        *intervals_of_customers(value, figures["interval"]),
+        *_one_sided(test),
+        *intervals_of_groups(test["groupings"]["value"], level),
+        *intervals_of_customers(value, level),
     ]
     if gini["forecast"] is not None:
         ranks = (
@@ -64,7 +100,7 @@ def answers(figures: Figures) -> list[tuple[str, str, str]]:
             f"{gini['past_spend']:.2f}"
         )
         found.append(("Does it rank better than past spend?", ranks, better(gini["forecast"], gini["past_spend"])))
-    score, rivals = test["purchases"]["crps"], min(naive["past_rate_mae"], naive["nobody_mae"])
+    score, rivals = bought["crps"], min(naive["past_rate_mae"], naive["nobody_mae"])
     errors = (
         f"purchases per customer were forecast with a score (CRPS) of {score:.2f}; going on as before scores "
         f"{naive['past_rate_mae']:.2f}, nobody buying {naive['nobody_mae']:.2f}; lower is better"
@@ -104,38 +140,89 @@ def _if_right(figures: Figures) -> str:
     return f"the total would be {span(own)} instead of {span(total)}, as wide as past errors make it"
 
 
-def purchases_in_words(outcome: Figures | None, *, horizon_weeks: float, interval: float) -> str:
-    """Return the backtest of the number of purchases in words, as Markdown."""
-    if outcome is None:
-        return "This run has no backtest: `calibration_end` is null."
-    verdict = "lies inside" if outcome["inside"] else "lies **outside**"
-    forecast = outcome["forecast"]
-    return (
-        f"In the {weeks(horizon_weeks)} held out, **{count(outcome['actual'])}** purchases came. The forecast was "
-        f"**{count(forecast['mean'])}** ({percent(interval)} interval of the realised total: "
-        f"{count(forecast['lower'])} "
-        f"to {count(forecast['upper'])}); what came {verdict} the interval. The {percent(0.9)} interval of the single "
-        f"customer's count contained what came for {percent(outcome['coverage']['0.90'])} of the customers; the mean "
-        f"absolute error was {outcome['mae']:.2f} purchases, the CRPS {outcome['crps']:.3f}."
-    )
+def _of_windows(found: Figures, row: Figures, interval: float) -> tuple[str, str]:
+    """Return how many windows of one length lay in their range, and what so few can say of it."""
+    inside, number = found["inside_with_misfit"], row["n_windows"]
+    low, high = (percent(1 + found["off"][end]) for end in ("lowest", "highest"))
+    came = low if low == high else f"{low} to {high}"
+    said = f"the {percent(interval)} range, by what was known before, contained {inside} of {number}"
+    return f"{said}; what came was {came} of the forecast", of_few(inside, number, interval)
 
 
-def spend_in_words(table: pd.DataFrame, currency: str) -> str:
-    """Return the backtest of the amounts in words; `table` is from `backtest.spend_figures`."""
-    if table.empty:
-        return "This run has no backtest: `calibration_end` is null."
-    everybody = table.loc["all"]
-    off = everybody["expected"] / everybody["actual"] - 1
-    return (
-        f"The {count(everybody['customers'])} customers who bought after the cut paid "
-        f"**{everybody['actual']:,.2f}**\u00a0{currency} per purchase, where the spend model expected "
-        f"**{everybody['expected']:,.2f}** ({off:+.1%}) of the purchases they made. The {percent(0.9)} interval of "
-        f"what so many purchases bring contained what came for {percent(everybody['0.90'])} of them: "
-        f"{held(everybody['0.90'], 0.9, everybody['customers'])}."
-    )
+def of_few(inside: int, number: int, interval: float) -> str:
+    """Return whether ranges held so seldom as only wrong ones do: of a few windows most say nothing."""
+    from scipy.stats import binom
+
+    missed = binom.cdf(inside, number, interval) < _TOO_MANY_MISSES
+    return "missed" if missed else "too few tests to tell"
 
 
-def fits_in_words(origins: int, refused: Mapping[str, str]) -> str:
-    """Return how many origins were fitted, and why some are left out."""
-    left_out = [f"The windows from {day(origin)} are left out. {sentence}" for origin, sentence in refused.items()]
-    return " ".join([f"{count(origins)} origins were fitted, and {count(origins - len(refused))} passed.", *left_out])
+def _one_sided(test: Figures) -> list[tuple[str, str, str]]:
+    """Return the side on which the main test and all past windows, if not too few, fell of their forecasts."""
+    off = [row["value"]["off"] for row in test["horizons"]]
+    main = test["value"]["actual"] - test["value"]["forecast"]["mean"]
+    less, more = main < 0 and all(row["highest"] < 0 for row in off), main > 0 and all(row["lowest"] > 0 for row in off)
+    if sum(row["n_windows"] for row in test["horizons"]) < _ENOUGH_WINDOWS or not (less or more):
+        return []
+    errors = [abs(error) for row in off for error in row.values()]
+    said = f"every window brought {'less' if less else 'more'}, by {percent(min(errors))} to {percent(max(errors))}"
+    return [("Do past forecasts err on one side?", f"{said}; they share weeks and customers", "yes")]
+
+
+def intervals_of_groups(groupings: Figures, interval: float) -> list[tuple[str, str, str]]:
+    """Return how often intervals of groups held in past windows, and whether that is near what they promise."""
+    return [
+        (
+            f"Did intervals of {name} hold before?",
+            f"{percent(found['inside'] / found['groups'])} of {count(found['groups'])} contained what came (the "
+            f"model's own {percent(found['inside_if_right'] / found['groups'])})",
+            "held" if found["inside"] >= (interval - _NEARLY) * found["groups"] else "missed",
+        )
+        for grouping, name in GROUPINGS.items()
+        if (found := groupings.get(grouping))
+    ]
+
+
+def intervals_of_customers(value: Figures, interval: float) -> list[tuple[str, str, str]]:
+    """Return how often intervals held, by history: of one-time buyers most outcomes are zero, and easily contained."""
+    rows = []
+    for history, row in value["by_history"].items():
+        share, customers = row["coverage_of_interval"], row["n_customers"]
+        said = f"{percent(interval)} intervals contained what came for {percent(share)} of {count(customers)}"
+        verdict = "missed" if beyond_luck(share, interval, customers) < 0 else "held"
+        rows.append((f"Do intervals hold of customers who {history}?", said, verdict))
+    return rows
+
+
+def inside_shown(outcome: Figures) -> bool:
+    """Return whether what came lay inside the interval that is shown, by what was known at its origin."""
+    limits = outcome["with_misfit"] or outcome["forecast"]
+    return bool(limits["lower"] <= outcome["actual"] <= limits["upper"])
+
+
+def better(larger: float, smaller: float) -> str:
+    """Call one figure better than another if it is larger by more than a twentieth."""
+    if abs(larger - smaller) <= _ALIKE * max(abs(larger), abs(smaller)):
+        return "about the same"
+    return "better" if larger > smaller else "worse"
+
+
+def beyond_luck(share: float, level: float, customers: float) -> int:
+    """Return -1 or 1 where so many outcomes lay inside an interval that luck explains neither so few nor so many."""
+    luck = _CLEARLY * np.sqrt(level * (1 - level) / customers)
+    return int(share > level + luck) - int(share < level - luck)
+
+
+_MEASURES = {
+    "customer": "mean error of a customer {naive:,.2f} against {forecast:,.2f}",
+    "total": "error of the total {naive:,.0f} against {forecast:,.0f}",
+    "ranking": "ranking, as a distance from perfect, {naive:.2f} against {forecast:.2f}",
+}
+
+
+def without_a_model(rules: list[dict[str, Any]]) -> str:
+    """Name the rules without a model that did better than the forecast, and by what; nothing where none did."""
+    if not rules:
+        return ""
+    named = [f"{row['rule']} in {row['outcome']} ({_MEASURES[row['measure']].format(**row)})" for row in rules]
+    return f"Better than the forecast: {'; '.join(named)}"

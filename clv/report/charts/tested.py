@@ -1,4 +1,4 @@
-"""The chart of tenths: whether the customers forecast to be valuable were so."""
+"""Charts of the backtest: what was expected of groups of customers, and what came."""
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -9,37 +9,41 @@ from clv.report.figures.style import BAND, MODEL, OBSERVED, fade
 from clv.report.labels import currency_of
 from clv.words import money
 
+_UNTESTED = "No backtest in this run"
+
 
 def chart_backtest(scored: pd.DataFrame) -> go.Figure:
     """Show whether the customers forecast to be valuable were so; table BACKTEST."""
-    return drawn(by_predicted_value(scored), currency=currency_of(scored))
-
-
-def drawn(table: pd.DataFrame, *, currency: str) -> go.Figure:
-    """Return the chart of `backtest.by_predicted_value`.
-
-    Parameters
-    ----------
-    table
-        decile (1 = lowest forecast), customers, actual and predicted (value per customer), actual_error (two
-        standard errors).
-    """
-    if table.empty:
-        return blank_chart(title(table, currency))
-    figure = new_chart(
-        title(table, currency),
+    table = by_predicted_value(scored)
+    return drawn(
+        table,
         x="Tenth of customers, lowest forecast first",
-        y=f"Value per customer ({currency})",
-        alt=sentence(table, currency=currency),
+        unit=currency_of(scored),
+        title=title(table, currency_of(scored)),
     )
+
+
+def chart_by_frequency(table: pd.DataFrame) -> go.Figure:
+    """Show purchases forecast and made by those before the cut; `backtest.by_frequency`, whose last row is and more."""
+    names = table["frequency"].astype("str").where(table.index != table.index.max(), lambda last: last + "+")
+    return drawn(
+        table.assign(decile=names), x="Repeat purchases before the cut", unit="purchases",
+        title="Purchases after the cut, by purchases before it",
+    )  # fmt: skip
+
+
+def drawn(table: pd.DataFrame, *, x: str, unit: str, title: str) -> go.Figure:
+    """Return the chart of groups (`decile`): customers, actual, predicted, actual_error (two standard errors)."""
+    if table.empty:
+        return blank_chart(_UNTESTED)
+    figure = new_chart(title, x=x, y=f"Per customer ({unit})", alt=sentence(table, unit))
     figure.add_bar(
         x=table["decile"],
         y=table["predicted"],
         marker={"color": fade(BAND, 0.6), "line": {"color": MODEL, "width": 1}},
         name="expected by the model",
         customdata=table["customers"],
-        hovertemplate=f"Tenth %{{x}}, %{{customdata:,}} customers:<br>forecast %{{y:,.2f}} {currency} each"
-        "<extra></extra>",
+        hovertemplate=f"%{{x}}, %{{customdata:,}} customers:<br>forecast %{{y:,.2f}} {unit} each<extra></extra>",
     )
     figure.add_scatter(
         x=table["decile"],
@@ -49,9 +53,9 @@ def drawn(table: pd.DataFrame, *, currency: str) -> go.Figure:
         error_y={"type": "data", "array": table["actual_error"], "color": OBSERVED, "thickness": 2, "width": 5},
         name="what happened, ± 2 standard errors",
         customdata=table["actual_error"],
-        hovertemplate=f"Tenth %{{x}}:<br>%{{y:,.2f}} ± %{{customdata:,.2f}} {currency} each happened<extra></extra>",
+        hovertemplate=f"%{{x}}:<br>%{{y:,.2f}} ± %{{customdata:,.2f}} {unit} each happened<extra></extra>",
     )
-    figure.update_xaxes(dtick=1, showgrid=False)
+    figure.update_xaxes(type="category", showgrid=False)
     figure.update_yaxes(rangemode="tozero")
     return figure
 
@@ -59,7 +63,7 @@ def drawn(table: pd.DataFrame, *, currency: str) -> go.Figure:
 def title(table: pd.DataFrame, currency: str) -> str:
     """Say in which tenth the forecast was furthest off."""
     if table.empty:
-        return "No backtest in this run"
+        return _UNTESTED
     worst = worst_tenth(table)
     return (
         f"Furthest off in tenth {worst['decile']:.0f}: {money(worst['predicted'], currency)} each were forecast, "
@@ -67,12 +71,12 @@ def title(table: pd.DataFrame, currency: str) -> str:
     )
 
 
-def sentence(table: pd.DataFrame, *, currency: str) -> str:
-    """Return how far the tenths were off."""
+def sentence(table: pd.DataFrame, unit: str) -> str:
+    """Return how far the groups were off."""
     close = (table["actual"] - table["predicted"]).abs() <= table["actual_error"]
     best = table.loc[table["predicted"].idxmax()]
     return (
         f"In {close.sum()} of {len(table)} groups the forecast lies within two standard errors of what came; customers "
-        f"of the highest were forecast to bring {money(best['predicted'], currency)} each and brought "
-        f"{money(best['actual'], currency)}."
+        f"of the highest were forecast to bring {money(best['predicted'], unit)} each and brought "
+        f"{money(best['actual'], unit)}."
     )
