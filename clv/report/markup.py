@@ -1,7 +1,8 @@
 """The look of a table in notebooks and pages: cells in words, numbers aligned, everything escaped."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from html import escape
+from typing import Any
 
 import pandas as pd
 
@@ -25,6 +26,11 @@ class Words(pd.DataFrame):
 
     def _repr_html_(self) -> str:
         return markup(self)
+
+
+def worded(columns: Mapping[str, Any], caption: str = "") -> Words:
+    """Return a table in words, whose first column names its rows."""
+    return Words(Words(columns).set_index(next(iter(columns)))).captioned(caption)
 
 
 def markup(table: pd.DataFrame) -> str:

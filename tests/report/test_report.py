@@ -422,7 +422,8 @@ def test_amounts_are_shown_per_purchase():
     assert "vary more" in backtest.spend_table(scarce, "USD")["Within luck"].iloc[0]
     table = backtest.spend_table(spend, "USD").rename(columns=said)
     assert table.columns.tolist() == [
-        "Customers", "Purchases", "Expected per purchase (USD)", "Came (USD)", "90 % held", "PIT distance", "Within luck"
+        "Customers", "Purchases", "Expected per purchase (USD)", "Came (USD)", "90 % held", "PIT distance",
+        "Within luck",
     ]  # fmt: skip
     assert table.map(said).loc["all"].tolist() == ["10", "25", "36.75", "35.00", "88 %", "0.031", "yes"]
 

@@ -8,7 +8,7 @@ import pandas as pd
 from clv.forecast.tiers import of_grouping
 from clv.models.registry import purchase_model
 from clv.report.labels import currency_of, interval_of
-from clv.report.markup import Words, ranges
+from clv.report.markup import Words, ranges, worded
 from clv.report.text.trust import beyond_luck
 from clv.words import NBSP, amount, count, percent
 
@@ -20,14 +20,15 @@ def rolling_table(rolling: pd.DataFrame) -> Words:
         repeat=("frequency", lambda frequency: (frequency > 0).sum()),
         came=("actual_purchases", "sum"),
     )
-    return Words(
+    return worded(
         {
+            "Ahead": [f"{weeks}{NBSP}weeks" for weeks in windows["horizon_weeks"]],
             "Forecast from": windows["origin"].dt.strftime("%Y-%m-%d"),
             "Customers known": windows["customers"].map(count),
             "With repeat purchases": windows["repeat"].map(count),
             "Purchases in the window": windows["came"].map(count),
         }
-    ).set_axis(pd.Index([f"{weeks}{NBSP}weeks" for weeks in windows["horizon_weeks"]], name="Ahead"), axis="index")
+    )
 
 
 def windows_table(windows: pd.DataFrame, outcome: str) -> Words:
@@ -36,8 +37,9 @@ def windows_table(windows: pd.DataFrame, outcome: str) -> Words:
     unit = "Purchases" if outcome == "purchases" else f"Value ({currency_of(windows)})"
     written, level = count if outcome == "purchases" else amount, percent(interval_of(windows))
     names = [f"from {row.origin:%d %b %Y}, {row.horizon_weeks} weeks".replace(" ", NBSP) for row in rows.itertuples()]
-    return Words(
+    return worded(
         {
+            "Window": names,
             "Customers": rows["customers"].map(count),
             f"{unit} forecast": rows["forecast"].map(written),
             f"Total: {level}, allowing for errors known by then": ranges(
@@ -48,7 +50,7 @@ def windows_table(windows: pd.DataFrame, outcome: str) -> Words:
             "Off": (rows["actual"] / rows["forecast"] - 1).map(_signed),
             "Single customers inside": rows["coverage"].map(percent),
         }
-    ).set_axis(pd.Index(names, dtype="str", name="Window"), axis="index")
+    )
 
 
 def choice_table(choice: pd.DataFrame) -> Words:
@@ -58,8 +60,9 @@ def choice_table(choice: pd.DataFrame) -> Words:
     rows = choice.assign(off=np.exp(choice["log_error"]) - 1, better=100 * (1 - np.exp(choice["log_ratio"])))
     names = {key: purchase_model(key).name for key in rows["model"].unique()}
     window = rows["horizon_weeks"].astype(str) + f"{NBSP}weeks from " + rows["origin"].dt.strftime("%Y-%m-%d")
-    return Words(
+    return worded(
         {
+            "Model": rows["model"].map(names),
             "Window": window,
             "Single customers: CRPS": rows["crps"].map("{:.3f}".format),
             "Better than the default (%)": rows["better"].map("{:+.1f}".format),
@@ -68,7 +71,7 @@ def choice_table(choice: pd.DataFrame) -> Words:
             "Seconds": rows["seconds"].map("{:.0f}".format),
             "Chosen then": (rows["model"] == rows["chosen_then"]).map({True: "yes", False: ""}),
         }
-    ).set_axis(rows["model"].map(names).rename("Model"), axis="index")
+    )
 
 
 def tested_segments_table(groups: pd.DataFrame) -> Words:
@@ -77,18 +80,16 @@ def tested_segments_table(groups: pd.DataFrame) -> Words:
     lower, upper = rows["value_lower_with_misfit"], rows["value_upper_with_misfit"]
     inside = rows["value_actual"].between(lower, upper)
     level = percent(interval_of(groups))
-    return (
-        Words(
-            {
-                "Customers": rows["customers"].map(count),
-                f"Value forecast ({currency_of(groups)})": rows["value_forecast_with_misfit"].map(amount),
-                f"{level} range": ranges(lower, upper),
-                "Came": rows["value_actual"].map(amount),
-                "Inside": inside.map({True: "yes", False: "no"}),
-            }
-        )
-        .set_axis(rows["group"].rename("Segment"), axis="index")
-        .captioned("Segments in the backtest")
+    return worded(
+        {
+            "Segment": rows["group"],
+            "Customers": rows["customers"].map(count),
+            f"Value forecast ({currency_of(groups)})": rows["value_forecast_with_misfit"].map(amount),
+            f"{level} range": ranges(lower, upper),
+            "Came": rows["value_actual"].map(amount),
+            "Inside": inside.map({True: "yes", False: "no"}),
+        },
+        "Segments in the backtest",
     )
 
 
@@ -136,14 +137,15 @@ def spend_table(spend: pd.DataFrame, currency: str) -> Words:
 def checks_table(checks: pd.DataFrame | list[dict[str, Any]]) -> Words:
     """Return the checks of the posteriors, one row each."""
     found = pd.DataFrame(checks)
-    return Words(
+    return worded(
         {
+            "Part": found["part"],
             "Check": found["name"],
             "Found": found["figure"].map("{:.4g}".format),
             "Limit": found["limit"],
             "Verdict": found["verdict"],
         }
-    ).set_axis(found["part"].rename("Part"), axis="index")
+    )
 
 
 def answers_table(answers: list[tuple[str, str, str]]) -> Words:

@@ -3,39 +3,38 @@
 import pandas as pd
 
 from clv.report.key_figures import share_of_best
-from clv.report.markup import Words
+from clv.report.markup import Words, worded
 from clv.transactions.rules import LEAVE_OUT, QUARANTINE, WARN
 from clv.words import count, percent
 
 
 def ledger_table(ledger: pd.DataFrame, currency: str) -> Words:
     """Return the ledger as people read it."""
-    return Words(
+    return worded(
         {
+            "Line": ledger["line"],
             "Rows": ledger["rows"].map(count),
             f"Amount ({currency})": _amounts(ledger["amount"], ledger["line"]),
             "Meaning": ledger["meaning"],
         }
-    ).set_axis(ledger["line"].rename("Line"), axis="index")
+    )
 
 
 def findings_table(quality: pd.DataFrame, currency: str) -> Words:
     """Return the rules of table QUALITY that found faults or warn, and what to do about them."""
     found = quality[(quality["rows"] > 0) & (quality["severity"] != LEAVE_OUT)]
-    return (
-        Words(
-            {
-                "Done": found["severity"].map({QUARANTINE: "left out", WARN: "kept"}),
-                "Column": found["column"],
-                "Rows": found["rows"].map(count),
-                "Share": found["share"].map(percent),
-                f"Amount ({currency})": _amounts(found["amount"], found["rule"]),
-                "First records": found["records"],
-                "What to do": found["advice"],
-            }
-        )
-        .set_axis(found["meaning"].rename("Found"), axis="index")
-        .captioned("What to look at in the data")
+    return worded(
+        {
+            "Found": found["meaning"],
+            "Done": found["severity"].map({QUARANTINE: "left out", WARN: "kept"}),
+            "Column": found["column"],
+            "Rows": found["rows"].map(count),
+            "Share": found["share"].map(percent),
+            f"Amount ({currency})": _amounts(found["amount"], found["rule"]),
+            "First records": found["records"],
+            "What to do": found["advice"],
+        },
+        "What to look at in the data",
     )
 
 
@@ -45,26 +44,28 @@ def _amounts(amounts: pd.Series, rules: pd.Series) -> pd.Series:
 
 def values_table(values: pd.DataFrame, currency: str) -> Words:
     """Return rows and money by value of the columns that tell rows apart."""
-    return Words(
+    return worded(
         {
+            "Value": values["value"].replace("", "(blank)"),
             "Column": values["column"],
             "Rows": values["rows"].map(count),
             f"Amount ({currency})": values["amount"].map("{:,.2f}".format),
             "Rows left out": values["left_out"].map(count),
         }
-    ).set_axis(values["value"].replace("", "(blank)").rename("Value"), axis="index")
+    )
 
 
 def rules_table(quality: pd.DataFrame) -> Words:
     """Return every rule of table QUALITY with its condition and what it found."""
-    return Words(
+    return worded(
         {
+            "Rule": quality["rule"],
             "Does": quality["severity"],
             "Rows": quality["rows"].map(count),
             "First records": quality["records"],
             "When": quality["condition"],
         }
-    ).set_axis(quality["rule"].rename("Rule"), axis="index")
+    )
 
 
 def quality_table(customers: pd.DataFrame) -> Words:

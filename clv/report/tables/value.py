@@ -10,7 +10,7 @@ from clv.decisions.acquisition import CONFIDENCE
 from clv.forecast.tiers import LIKELY_LEFT, of_grouping, tier_certainty
 from clv.report.key_figures import Figures
 from clv.report.labels import currency_of, interval_of
-from clv.report.markup import Words, ranges
+from clv.report.markup import Words, ranges, worded
 from clv.rfm.segments import typical
 from clv.words import NBSP, amount, count, money, percent, probability, weeks
 
@@ -20,19 +20,17 @@ _MUCH, _LITTLE = 0.1, 0.01  # of all value
 def groups_table(groups: pd.DataFrame) -> Words:
     """Return groups as people read them: formatted text, one row per group."""
     currency, interval = currency_of(groups), interval_of(groups)
-    return (
-        Words(
-            {
-                "Customers": groups["customers"].map(count),
-                f"Expected value ({currency})": groups["clv_mean"].map(amount),
-                f"{percent(interval)} range": _ranges(groups),
-                "Share of value": groups["share_of_value"].map(percent),
-                f"Per customer ({currency})": groups["clv_per_customer"].map(amount),
-                "Will buy": groups["mean_p_purchase"].map(percent),
-            }
-        )
-        .set_axis(groups["group"].rename("Group"), axis="index")
-        .captioned("Segments: what each will bring")
+    return worded(
+        {
+            "Group": groups["group"],
+            "Customers": groups["customers"].map(count),
+            f"Expected value ({currency})": groups["clv_mean"].map(amount),
+            f"{percent(interval)} range": _ranges(groups),
+            "Share of value": groups["share_of_value"].map(percent),
+            f"Per customer ({currency})": groups["clv_per_customer"].map(amount),
+            "Will buy": groups["mean_p_purchase"].map(percent),
+        },
+        "Segments: what each will bring",
     )
 
 
@@ -108,16 +106,14 @@ def migration_table(migration: pd.DataFrame) -> Words:
     """Return table MIGRATION as people read it: how many customers went where, the largest moves first."""
     moved = migration[migration["segment_before"] != migration["segment_now"]]
     largest = moved.sort_values("customers", ascending=False)
-    return (
-        Words(
-            {
-                "Now": largest["segment_now"],
-                "Customers": largest["customers"].map(count),
-                "Share of those before": largest["share"].map(percent),
-            }
-        )
-        .set_axis(largest["segment_before"].rename("Before"), axis="index")
-        .captioned("Moves between segments" if len(migration) else "No earlier day to compare segments with")
+    return worded(
+        {
+            "Before": largest["segment_before"],
+            "Now": largest["segment_now"],
+            "Customers": largest["customers"].map(count),
+            "Share of those before": largest["share"].map(percent),
+        },
+        "Moves between segments" if len(migration) else "No earlier day to compare segments with",
     )
 
 
@@ -126,22 +122,19 @@ def best_customers_table(customers: pd.DataFrame, *, show_customer_ids: bool, at
     currency, interval = currency_of(customers), interval_of(customers)
     best = customers.sort_values(["clv_mean", "customer_id"], ascending=[False, True]).head(at_most)
     names = best["customer_id"] if show_customer_ids else [f"No.{NBSP}{place}" for place in range(1, len(best) + 1)]
-    return (
-        Words(
-            {
-                "Repeat purchases": best["frequency"].map(count),
-                "Weeks since the last": (best["T"] - best["recency"]).map(count),
-                "Still a customer": best["p_alive"].map(percent),
-                f"Expected value ({currency})": best["clv_mean"].map(amount),
-                f"Realised value: {percent(interval)} interval": [
-                    f"{amount(row.clv_lower)} to {amount(row.clv_upper)}".replace(" ", NBSP)
-                    for row in best.itertuples()
-                ],
-                "Among the best tenth": best["p_top_decile"].map(percent),
-            }
-        )
-        .set_axis(pd.Index(names).rename("Customer"), axis="index")
-        .captioned("The customers expected to bring most")
+    return worded(
+        {
+            "Customer": names,
+            "Repeat purchases": best["frequency"].map(count),
+            "Weeks since the last": (best["T"] - best["recency"]).map(count),
+            "Still a customer": best["p_alive"].map(percent),
+            f"Expected value ({currency})": best["clv_mean"].map(amount),
+            f"Realised value: {percent(interval)} interval": [
+                f"{amount(row.clv_lower)} to {amount(row.clv_upper)}".replace(" ", NBSP) for row in best.itertuples()
+            ],
+            "Among the best tenth": best["p_top_decile"].map(percent),
+        },
+        "The customers expected to bring most",
     )
 
 
@@ -149,35 +142,34 @@ def watch_table(watch_list: pd.DataFrame, *, show_customer_ids: bool, at_most: i
     """Return the first customers of table WATCH_LIST, by rank of their value or by id."""
     first = watch_list.head(at_most)
     ranks = [f"No.{NBSP}{rank:,}" for rank in first["value_rank"]]
-    return Words(
+    return worded(
         {
+            "Customer": first["customer_id"] if show_customer_ids else ranks,
             "Repeat purchases": first["frequency"].map(count),
             "Weeks silent": first["weeks_silent"].map(count),
             "Still a customer": first["p_alive"].map(percent),
             f"Expected value ({currency_of(watch_list)})": first["clv_mean"].map(amount),
             "Silence is a sign from": first["silence_is_a_sign_from"].dt.strftime("%Y-%m-%d"),
         }
-    ).set_axis(pd.Index(first["customer_id"] if show_customer_ids else ranks).rename("Customer"), axis="index")
+    )
 
 
 def acquisition_table(acquisition: pd.DataFrame) -> Words:
     """Return table ACQUISITION as people read it."""
     currency, interval = currency_of(acquisition), interval_of(acquisition)
     limits = ranges(acquisition["lifetime_lower"], acquisition["lifetime_upper"])
-    return (
-        Words(
-            {
-                "Customers": acquisition["customers"].map(count),
-                f"Brought so far, each ({currency})": acquisition["margin_to_date"].map(amount),
-                f"With what is to come ({currency})": acquisition["lifetime_mean"].map(amount),
-                f"{percent(interval)} interval": limits,
-                "Earns its cost": acquisition["p_above_cost"].map(probability),
-                f"Highest cost at {percent(CONFIDENCE)} ({currency})": acquisition["highest_cost"].map(amount),
-                "Months to pay back": acquisition["payback_months"].map(
-                    lambda months: "" if pd.isna(months) else count(months)
-                ),
-            }
-        )
-        .set_axis(acquisition["cohort"].rename("Cohort"), axis="index")
-        .captioned("Acquisition cohorts")
+    return worded(
+        {
+            "Cohort": acquisition["cohort"],
+            "Customers": acquisition["customers"].map(count),
+            f"Brought so far, each ({currency})": acquisition["margin_to_date"].map(amount),
+            f"With what is to come ({currency})": acquisition["lifetime_mean"].map(amount),
+            f"{percent(interval)} interval": limits,
+            "Earns its cost": acquisition["p_above_cost"].map(probability),
+            f"Highest cost at {percent(CONFIDENCE)} ({currency})": acquisition["highest_cost"].map(amount),
+            "Months to pay back": acquisition["payback_months"].map(
+                lambda months: "" if pd.isna(months) else count(months)
+            ),
+        },
+        "Acquisition cohorts",
     )
