@@ -83,7 +83,6 @@ def test_nothing_in_the_data_becomes_a_script(payload):
         shown("text/latex", f"$\\text{{{payload}}}$"),
         shown("text/plain", payload),
         shown("application/vnd.plotly.v1+json", chart(payload)),
-        shown("application/vnd.plotly.v1+json", {"data": [], "layout": {"meta": {"alt": payload}}}),
         shown("application/vnd.clv.downloads+json", [{"name": f"{payload}.csv", "text": payload}]),
         shown("image/png", "QUJD", alt=payload),
     ]
@@ -117,15 +116,6 @@ def test_a_chart_is_named_by_its_title_and_says_why_it_may_be_missing():
     text = page(shown("application/vnd.plotly.v1+json", chart("Value by <b>segment</b>")))
     assert re.search(r'<p class="title" id="chart-1">Value by\s+segment\s*</p>', text)
     assert '<figure class="chart" aria-labelledby="chart-1">' in text
-
-
-def test_a_chart_has_its_sentence_where_it_is_heard_and_for_analysts_below():
-    figure = chart("A") | {"layout": {"title": {"text": "A"}, "meta": {"alt": "3 < 4 of them."}}}
-    cell = shown("application/vnd.plotly.v1+json", figure)
-    assert 'aria-label="A. 3 &lt; 4 of them."' in page(cell)
-    book = new_notebook(cells=[cell])
-    assert "<p>3 &lt; 4 of them.</p>" not in render(book, title="x", show_code=False)
-    assert "<p>3 &lt; 4 of them.</p>" in render(book, title="x", show_code=True)
 
 
 def test_the_numbers_of_a_chart_are_a_table_and_a_file_also_where_nothing_draws_it():

@@ -8,7 +8,7 @@ from clv.forecast.cohorts import FORECAST, OBSERVED, SPLIT
 from clv.report.charts.canvas import blank_chart, new_chart
 from clv.report.figures.style import BAND, MODEL, QUIET, fade
 from clv.report.labels import currency_of, interval_of
-from clv.words import count, level, money, percent, short_number
+from clv.words import level, money, short_number
 
 _LONGEST = {"quarter": 8, "month": 18}  # of what came
 _VIEWS = (
@@ -29,13 +29,11 @@ def chart_calendar(ahead: pd.DataFrame) -> go.Figure:
     views = [view for view in _VIEWS if (ahead["kind"] == view[1]).any()]
     if not views:
         return blank_chart(title(ahead), "No month lies ahead.")
-    figure = new_chart(title(ahead), x="", y=_unit(views[0][2], currency), alt=sentence(ahead), height=380)
+    figure = new_chart(title(ahead), x="", y=_unit(views[0][2], currency), height=380)
     for place, (_, kind, name) in enumerate(views):
         _add_view(figure, ahead[ahead["kind"] == kind], kind, name, interval_of(ahead), shown=place == 0)
     chosen = [{"name": name, "y": _unit(counted, currency), "traces": 4} for name, _, counted in views]
-    figure.update_layout(
-        meta=figure.layout.meta | {"views": chosen}, barmode="overlay", bargap=0.28, hovermode="x unified"
-    )
+    figure.update_layout(meta={"views": chosen}, barmode="overlay", bargap=0.28, hovermode="x unified")
     figure.update_xaxes(type="category", showgrid=False)
     figure.update_yaxes(rangemode="tozero")
     return figure
@@ -107,18 +105,4 @@ def title(ahead: pd.DataFrame) -> str:
     return (
         f"{money(seen['revenue'].iloc[0], currency)} came in the last quarter, "
         f"{money(rest['revenue'].iloc[0], currency)} are expected in the next"
-    )
-
-
-def sentence(ahead: pd.DataFrame) -> str:
-    """Return what is expected of every quarter ahead."""
-    rows = ahead[(ahead["kind"] == "quarter") & (ahead["status"] == FORECAST)]
-    found = [
-        f"{_label(row, 'quarter')} {money(row.revenue, currency_of(ahead))} ({count(row.revenue_lower)} to "
-        f"{count(row.revenue_upper)})"
-        for row in rows.itertuples()
-    ]
-    return (
-        f"Revenue, neither discounted nor times a margin, with {percent(interval_of(ahead))} ranges allowing for past "
-        f"errors: {'; '.join(found) or 'no whole quarter lies within the horizon'}."
     )

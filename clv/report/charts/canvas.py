@@ -1,7 +1,7 @@
 """Charts for readers: one plotly function per chart, finished table in, chart out, titled by its finding.
 
-A chart neither shows nor saves itself; `layout.meta["alt"]` is its sentence (`of_...`). It is as wide as its
-page, on a light or a dark ground, and a finger that scrolls the page does not drag it. Colours are the roles of
+A chart neither shows nor saves itself. It is as wide as its page, on a light or a dark ground, and a finger that
+scrolls the page does not drag it; a page puts its numbers as a table below it. Colours are the roles of
 `clv.report.figures.style`.
 """
 
@@ -12,16 +12,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from clv.report.figures.style import BAND, QUIET, REFERENCE, WITHOUT_BACKTEST, fade
+from clv.report.figures.style import BAND, MODEL, QUIET, REFERENCE, WITHOUT_BACKTEST, fade
 
 MOST_POINTS = 300  # of one line
 AXIS_CHARACTERS = 44  # what fits into a line on a phone
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif'
 
 
-def new_chart(title: str, *, x: str, y: str, alt: str, height: int = 420) -> go.Figure:
+def new_chart(title: str, *, x: str, y: str, height: int = 420) -> go.Figure:
     axis: dict[str, Any] = {
         "automargin": True,
         "fixedrange": True,
@@ -47,7 +47,6 @@ def new_chart(title: str, *, x: str, y: str, alt: str, height: int = 420) -> go.
         hoverlabel={"font": {"family": FONT, "size": 13}, "align": "left"},
         dragmode=False,
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": fade(QUIET, 0.6), "remove": _BUTTONS_REMOVED},
-        meta={"alt": alt.replace(" %", "\N{NO-BREAK SPACE}%")},
         xaxis=axis | {"title": {"text": "<br>".join(wrap(x, AXIS_CHARACTERS)), "standoff": 8, "font": {"size": 13}}},
         yaxis=axis | {"title": {"text": "<br>".join(wrap(y, AXIS_CHARACTERS)), "standoff": 8, "font": {"size": 13}}},
     )
@@ -56,8 +55,8 @@ def new_chart(title: str, *, x: str, y: str, alt: str, height: int = 420) -> go.
 
 def blank_chart(title: str, why: str = WITHOUT_BACKTEST) -> go.Figure:
     """Say that there is nothing to draw."""
-    figure = new_chart(title, x="", y="", alt=why, height=80)
-    figure.update_layout(annotations=[{"text": "nothing to draw", "showarrow": False}])
+    figure = new_chart(title, x="", y="", height=80)
+    figure.update_layout(annotations=[{"text": why, "showarrow": False}])
     return figure.update_xaxes(visible=False).update_yaxes(visible=False)
 
 
@@ -97,9 +96,30 @@ def add_band(
     )
 
 
-def add_reference(figure: go.Figure, x: Sequence[float], y: Sequence[float], name: str) -> None:
-    figure.add_scatter(
-        x=x, y=y, mode="lines", line={"color": REFERENCE, "dash": "dot", "width": 1.5}, name=name, hoverinfo="skip"
+def add_line(figure: go.Figure, x: ArrayLike, y: ArrayLike, name: str, *, hover: str = "", **more: Any) -> None:
+    """Draw a line; `more` may hold its `line` (colour and so on) and what else plotly's scatter takes."""
+    line = {"color": MODEL, "width": 2.5} | more.pop("line", {})
+    told = {"hovertemplate": f"{hover}<extra></extra>"} if hover else {"hoverinfo": "skip"}
+    figure.add_scatter(x=x, y=y, mode="lines", line=line, name=name, **told, **more)
+
+
+def add_ranges(figure: go.Figure, names: pd.Series, limits: pd.DataFrame, name: str) -> None:
+    """Draw a bar from the first to the second column of `limits` beside each name; none where they are missing."""
+    ends = limits.assign(end=np.nan).to_numpy().ravel()
+    add_line(figure, ends, np.repeat(names, 3), name, line={"color": BAND, "width": 9})
+
+
+def add_cells(figure: go.Figure, cells: pd.DataFrame, ramp: Sequence[str], meaning: str, **more: Any) -> None:
+    """Draw a heat map that begins at 0, with its scale below; `more` may hold what else plotly's heat map takes."""
+    scale = [[at / (len(ramp) - 1), colour] for at, colour in enumerate(ramp)]
+    bar = {
+        "orientation": "h",
+        "title": {"text": meaning, "side": "bottom", "font": {"size": 12}},
+        **{"thickness": 10, "ypad": 4, "outlinewidth": 0, "x": 0.0, "xanchor": "left", "len": 1.0},
+        **{"y": 0, "yref": "container", "yanchor": "bottom", "exponentformat": "B", "nticks": 4},
+    } | more.pop("colorbar", {})
+    figure.add_heatmap(
+        x=cells.columns, y=cells.index, z=cells, zmin=0, colorscale=scale, colorbar=bar, hoverongaps=False, **more
     )
 
 
@@ -127,25 +147,3 @@ def _pushed_apart(places: NDArray[Any], apart: float) -> NDArray[np.float64]:
     moved = np.empty(len(places))
     moved[order] = np.maximum.accumulate(places[order] - steps) + steps
     return moved
-
-
-def colour_scale(colours: Sequence[str]) -> list[list[Any]]:
-    return [[at / (len(colours) - 1), colour] for at, colour in enumerate(colours)]
-
-
-def colour_bar(title: str, *, x: float = 0.0, length: float = 1.0) -> dict[str, Any]:
-    return {
-        "orientation": "h",
-        "title": {"text": title, "side": "bottom", "font": {"size": 12}},
-        "thickness": 10,
-        "ypad": 4,
-        "outlinewidth": 0,
-        "x": x,
-        "xanchor": "left",
-        "len": length,
-        "y": 0,
-        "yref": "container",
-        "yanchor": "bottom",
-        "exponentformat": "B",
-        "nticks": 4,
-    }

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from clv.report.charts.canvas import add_band, label_ends, new_chart
+from clv.report.charts.canvas import add_band, add_line, label_ends, new_chart
 from clv.report.figures.style import MODEL, OBSERVED
 from clv.report.labels import currency_of, interval_of
-from clv.words import amount, futures, money
+from clv.words import futures, money
 
 MOST_LINES = 4
 
@@ -22,7 +22,6 @@ def chart_cumulative(cohorts: pd.DataFrame) -> go.Figure:
         title(cohorts),
         x="Months since the first purchase",
         y=f"Revenue per customer so far ({currency})",
-        alt=sentence(cohorts),
         height=460,
     )
     names = sorted(cohorts["cohort"].unique())
@@ -47,19 +46,6 @@ def title(cohorts: pd.DataFrame) -> str:
     return f"The oldest cohort will have brought {money(last['cumulative'], currency_of(cohorts))} per customer"
 
 
-def sentence(cohorts: pd.DataFrame) -> str:
-    """Return what a customer of the oldest cohort has brought and will bring."""
-    currency, interval = currency_of(cohorts), interval_of(cohorts)
-    oldest = cohorts[cohorts["cohort"] == cohorts["cohort"].min()].sort_values("months_since")
-    seen, end = oldest[oldest["status"] == "observed"], oldest.iloc[-1]
-    before = f"has brought {money(seen['cumulative'].iloc[-1], currency)} so far and " if len(seen) else ""
-    return (
-        f"A customer of the oldest cohort, {end['cohort']}, {before}is expected to have brought "
-        f"{money(end['cumulative'], currency)} by month {end['months_since']} ({futures(interval)}: "
-        f"{amount(end['cumulative_lower'])} to {amount(end['cumulative_upper'])})."
-    )
-
-
 def _add_cohort(figure: go.Figure, line: pd.DataFrame, currency: str, interval: float, *, in_legend: bool) -> None:
     seen = line[line["status"] == "observed"]
     # The forecast starts where the observation stops, so that the line is one.
@@ -69,15 +55,14 @@ def _add_cohort(figure: go.Figure, line: pd.DataFrame, currency: str, interval: 
     cohort = line["cohort"].iloc[0]
     parts = ((seen, OBSERVED, "solid", "observed"), (ahead, MODEL, "dash", "expected by the model"))
     for part, colour, dash, name in parts:
-        figure.add_scatter(
-            x=part["months_since"],
-            y=part["cumulative"],
-            mode="lines",
-            line={"color": colour, "dash": dash, "width": 2},
-            name=name,
+        add_line(
+            figure,
+            part["months_since"],
+            part["cumulative"],
+            name,
+            line={"color": colour, "dash": dash},
             legendgroup=name,
             showlegend=in_legend,
             customdata=part["month"],
-            hovertemplate=f"Cohort {cohort}, month %{{x}} (%{{customdata}}):<br>%{{y:,.2f}} {currency} per customer"
-            f"<br>{name}<extra></extra>",
+            hover=f"Cohort {cohort}, month %{{x}} (%{{customdata}}):<br>%{{y:,.2f}} {currency} per customer<br>{name}",
         )

@@ -5,11 +5,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from clv.backtest.misfit import FEWEST_CUSTOMERS
-from clv.forecast.tables import limits
-from clv.report.charts.canvas import new_chart
-from clv.report.figures.style import BAND, MODEL
+from clv.report.charts.canvas import add_ranges, new_chart
+from clv.report.figures.style import MODEL
 from clv.report.labels import currency_of, interval_of
-from clv.words import level, money, percent, short_number, span
+from clv.words import level, percent, short_number
 
 _LEAST = 1e-3  # of the largest mean: what is smaller would stretch a logarithmic axis for nothing
 
@@ -24,20 +23,13 @@ def chart_groups(groups: pd.DataFrame) -> go.Figure:
         title(groups),
         x=f"Value of the group ({currency}), each step ten times the last",
         y="",
-        alt=sentence(groups),
         height=140 + 30 * len(groups),
     )
     floor = _LEAST * max(groups["clv_mean"].max(), 1e-9)
     mean, lower, upper = (groups[f"clv_{end}"].clip(lower=floor) for end in ("mean", "lower", "upper"))
     tested = groups["customers"] >= FEWEST_CUSTOMERS  # of fewer no past test speaks
-    figure.add_scatter(
-        y=np.repeat(groups["group"], 3),
-        x=np.column_stack([lower.where(tested), upper.where(tested), np.full(len(groups), np.nan)]).ravel(),
-        mode="lines",
-        line={"color": BAND, "width": 9},
-        name=f"{level(interval)} range of its total",
-        hoverinfo="skip",
-    )
+    limits = pd.DataFrame({"lower": lower, "upper": upper}).where(tested)
+    add_ranges(figure, groups["group"], limits, f"{level(interval)} range of its total")
     figure.add_scatter(
         y=groups["group"],
         x=mean,
@@ -66,14 +58,3 @@ def title(groups: pd.DataFrame) -> str:
     best = groups.loc[groups["clv_mean"].idxmax()]
     share, size = best["share_of_value"], best["customers"] / groups["customers"].sum()
     return f"{best['group']}: {percent(size)} of the customers, {percent(share)} of the value"
-
-
-def sentence(groups: pd.DataFrame) -> str:
-    """Return the first and the last group by expected value."""
-    currency = currency_of(groups)
-    ranked = groups.sort_values("clv_mean", ascending=False)
-    best, last = ranked.iloc[0], ranked.iloc[-1]
-    return (
-        f"“{best['group']}” are expected to bring most, {money(best['clv_mean'], currency)} (likely "
-        f"{span(limits(best, 'clv'))}), “{last['group']}” least, {money(last['clv_mean'], currency)}."
-    )

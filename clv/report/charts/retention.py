@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from clv.report.charts.canvas import colour_bar, colour_scale, new_chart
+from clv.report.charts.canvas import add_cells, new_chart
 from clv.report.figures.style import MODEL_RAMP, OBSERVED, OBSERVED_RAMP
 from clv.words import percent
 
+MOST_FIGURES = 320  # of a heat map whose cells are wide enough for them
 MOST_CELLS = 1_500  # of a heat map; charts stay below 2,000 marks
 _STATUS_WORDS = {
     "observed": "observed",
@@ -28,7 +29,6 @@ def chart_retention(cohorts: pd.DataFrame) -> go.Figure:
         title(cohorts),
         x="Months since the first purchase",
         y="Month of the first purchase" + (f" ({left_out} older ones left out)" if left_out else ""),
-        alt=sentence(rows),
         height=230 + 17 * max(rows["cohort"].nunique(), 9),
     )
     highest = max(100 * rows["active"].max(), 1e-9)
@@ -38,21 +38,20 @@ def chart_retention(cohorts: pd.DataFrame) -> go.Figure:
     words = np.dstack([_matrix(told, "month"), _matrix(told, "status")])
     parts = ((seen, OBSERVED_RAMP, "observed", 0.0), (~seen, MODEL_RAMP, "forecast", 0.53))
     for chosen, ramp, name, place in parts:
-        figure.add_heatmap(
-            x=active.columns,
-            y=active.index,
-            z=100 * active.where(chosen),
-            zmin=0,
+        cells = 100 * active.where(chosen)
+        add_cells(
+            figure,
+            cells,
+            ramp,
+            f"Buying, {name} (%)",
+            colorbar={"x": place, "len": 0.47},
             zmax=highest,
-            colorscale=colour_scale(ramp),
-            colorbar=colour_bar(f"Buying, {name} (%)", x=place, length=0.47),
             customdata=words,
             hovertemplate="Cohort %{y}, month %{x} (%{customdata[0]}):<br>%{z:.1f} % of the cohort buy<br>"
             "%{customdata[1]}<extra></extra>",
-            hoverongaps=False,
-            xgap=1,
-            ygap=1,
-            name=name,
+            texttemplate="%{z:.0f}" if cells.size <= MOST_FIGURES else None,
+            textfont={"size": 10},
+            **{"xgap": 1, "ygap": 1, "name": name},
         )
     begun = rows[rows["status"] == "split"]
     if len(begun):
@@ -82,22 +81,6 @@ def title(cohorts: pd.DataFrame) -> str:
     seen = cohorts[(cohorts["status"] == "observed") & (cohorts["months_since"] == 1)]
     share = np.average(seen["active"], weights=seen["customers"]) if len(seen) else 0.0
     return f"{percent(float(share))} of new customers buy again in the month after their first"
-
-
-def sentence(whole: pd.DataFrame) -> str:
-    """Return which share buys early, late and in the forecast; `whole` are whole months of table COHORTS."""
-    seen, ahead = whole[whole["status"] == "observed"], whole[whole["status"] != "observed"]
-    parts = [f"{percent(_buying(ahead))} buy a month in the forecast"] if len(ahead) else []
-    if len(seen):
-        first, last = seen["months_since"].min(), seen["months_since"].max()
-        early = f"{percent(_buying(seen[seen['months_since'] == first]))} buy in month {first} after it"
-        late = f"{percent(_buying(seen[seen['months_since'] == last]))} in month {last}, the last observed"
-        parts = [early, *([late] if last > first else []), *parts]
-    return f"Everybody buys in month 0; of {whole['cohort'].nunique()} cohorts, {'; '.join(parts)}."
-
-
-def _buying(rows: pd.DataFrame) -> float:
-    return float(np.average(rows["active"], weights=rows["customers"]))
 
 
 def _matrix(rows: pd.DataFrame, column: str) -> pd.DataFrame:

@@ -36,7 +36,7 @@ def drawn(table: pd.DataFrame, *, x: str, unit: str, title: str) -> go.Figure:
     """Return the chart of groups (`decile`): customers, actual, predicted, actual_error (two standard errors)."""
     if table.empty:
         return blank_chart(_UNTESTED)
-    figure = new_chart(title, x=x, y=f"Per customer ({unit})", alt=sentence(table, unit))
+    figure = new_chart(title, x=x, y=f"Per customer ({unit})")
     figure.add_bar(
         x=table["decile"],
         y=table["predicted"],
@@ -68,15 +68,4 @@ def title(table: pd.DataFrame, currency: str) -> str:
     return (
         f"Furthest off in tenth {worst['decile']:.0f}: {money(worst['predicted'], currency)} each were forecast, "
         f"{money(worst['actual'], currency)} came"
-    )
-
-
-def sentence(table: pd.DataFrame, unit: str) -> str:
-    """Return how far the groups were off."""
-    close = (table["actual"] - table["predicted"]).abs() <= table["actual_error"]
-    best = table.loc[table["predicted"].idxmax()]
-    return (
-        f"In {close.sum()} of {len(table)} groups the forecast lies within two standard errors of what came; customers "
-        f"of the highest were forecast to bring {money(best['predicted'], unit)} each and brought "
-        f"{money(best['actual'], unit)}."
     )

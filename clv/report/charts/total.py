@@ -12,7 +12,7 @@ from clv.forecast.tables import limits
 from clv.report.charts.canvas import mark_at, new_chart
 from clv.report.figures.style import BAND, MODEL, QUIET, fade
 from clv.report.labels import currency_of, interval_of
-from clv.words import futures, if_right, money, percent, possible, short_number, span
+from clv.words import futures, if_right, percent, possible, short_number, span
 
 BARS_IN_INTERVAL = 24
 
@@ -36,7 +36,6 @@ def chart_total(draws: pd.DataFrame, groups: pd.DataFrame) -> go.Figure:
         title(groups),
         x=f"Value of all customers together ({currency})",
         y="Share of possible futures (%)",
-        alt=sentence(groups),
     )
     middle = (edges[:-1] + edges[1:]) / 2
     inside = (middle > lower) & (middle < upper)
@@ -70,17 +69,6 @@ def title(groups: pd.DataFrame) -> str:
     return (
         f"All customers together will bring {span(limits(groups.iloc[0], 'clv'))}\N{NO-BREAK SPACE}"
         f"{currency_of(groups)} with {percent(interval_of(groups))} probability"
-    )
-
-
-def sentence(groups: pd.DataFrame) -> str:
-    """Return what all customers together may bring."""
-    base, currency, interval = groups.iloc[0], currency_of(groups), interval_of(groups)
-    tested = pd.notna(base["clv_lower_with_misfit"])
-    return (
-        f"{money(base['clv_mean'], currency)} are expected from all customers together; the total will be "
-        f"{span(limits(base, 'clv'))}\N{NO-BREAK SPACE}{currency} "
-        f"({possible(interval) if tested else if_right(interval)})."
     )
 
 

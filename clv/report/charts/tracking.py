@@ -3,7 +3,7 @@
 import pandas as pd
 import plotly.graph_objects as go
 
-from clv.report.charts.canvas import add_band, blank_chart, mark_at, new_chart, thinned
+from clv.report.charts.canvas import add_band, add_line, blank_chart, mark_at, new_chart, thinned
 from clv.report.figures.style import MODEL, OBSERVED
 from clv.report.key_figures import Figures
 from clv.report.labels import interval_of
@@ -19,20 +19,13 @@ def chart_tracking(tracking: pd.DataFrame, outcome: Figures | None) -> go.Figure
         title(outcome),
         x="Weeks since the first purchase of all",
         y="Repeat purchases so far",
-        alt=sentence(tracking, interval=interval),
     )
     tracking = thinned(tracking)
     known = tracking[tracking["lower"].notna()]
     add_band(figure, known["week"], known["lower"], known["upper"], futures(interval))
     for column, colour, name in (("expected", MODEL, "expected by the model"), ("actual", OBSERVED, "what happened")):
-        figure.add_scatter(
-            x=tracking["week"],
-            y=tracking[column],
-            mode="lines",
-            line={"color": colour, "width": 2.5},
-            name=name,
-            hovertemplate=f"Week %{{x}}: %{{y:,.0f}} repeat purchases<br>{name}<extra></extra>",
-        )
+        hover = f"Week %{{x}}: %{{y:,.0f}} repeat purchases<br>{name}"
+        add_line(figure, tracking["week"], tracking[column], name, line={"color": colour}, hover=hover)
     mark_at(figure, tracking.loc[tracking["period"] == "calibration", "week"].max(), "forecast begins")
     figure.update_yaxes(rangemode="tozero")
     return figure
@@ -43,13 +36,3 @@ def title(outcome: Figures | None) -> str:
     if outcome is None:
         return "No backtest in this run"
     return f"{count(outcome['forecast']['mean'])} purchases were forecast, {count(outcome['actual'])} came"
-
-
-def sentence(tracking: pd.DataFrame, *, interval: float) -> str:
-    """Return where the lines end."""
-    end = tracking.iloc[-1]
-    band = f" ({futures(interval)}: {count(end['lower'])} to {count(end['upper'])})" if pd.notna(end["lower"]) else ""
-    return (
-        f"By week {end['week']:.0f}, {count(end['actual'])} repeat purchases had come where {count(end['expected'])} "
-        f"were expected{band}."
-    )

@@ -1,13 +1,12 @@
 """The chart of past windows: how far totals of value fell from their forecasts."""
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from clv.report.charts.canvas import blank_chart, mark_at, new_chart
-from clv.report.figures.style import BAND, OBSERVED
+from clv.report.charts.canvas import add_ranges, blank_chart, mark_at, new_chart
+from clv.report.figures.style import OBSERVED
 from clv.report.labels import interval_of
-from clv.words import level, percent
+from clv.words import level
 
 _SHOWN = ["lower_with_misfit", "upper_with_misfit"]  # by what was known at each origin
 
@@ -21,7 +20,6 @@ def chart_windows(windows: pd.DataFrame) -> go.Figure:
         title(windows),
         x="% of the forecast",
         y="",
-        alt=sentence(rows),
         height=170 + 30 * len(rows),
     )
     names = [
@@ -29,14 +27,7 @@ def chart_windows(windows: pd.DataFrame) -> go.Figure:
         for row in rows.itertuples()
     ]
     share = 100 * rows[[*_SHOWN, "actual"]].div(rows["forecast"], axis="index")
-    figure.add_scatter(
-        y=np.repeat(names, 3),
-        x=np.column_stack([share[_SHOWN], np.full(len(rows), np.nan)]).ravel(),
-        mode="lines",
-        line={"color": BAND, "width": 9},
-        name=f"{level(interval_of(windows))} range, by what was known then",
-        hoverinfo="skip",
-    )
+    add_ranges(figure, names, share[_SHOWN], f"{level(interval_of(windows))} range, by what was known then")
     figure.add_scatter(
         y=names,
         x=share["actual"],
@@ -59,13 +50,3 @@ def title(windows: pd.DataFrame) -> str:
     inside = rows["actual"].between(*(rows[limit] for limit in _SHOWN)).groupby(rows["horizon_weeks"])
     parts = [f"{held.sum()} of {len(held)} ({weeks} weeks)" for weeks, held in inside]
     return f"Past totals inside their range: {', '.join(parts)}"
-
-
-def sentence(rows: pd.DataFrame) -> str:
-    """Return how far past windows were off; `rows` are those of one outcome of table WINDOWS."""
-    share = rows["actual"] / rows["forecast"]
-    shown = rows["actual"].between(*(rows[limit] for limit in _SHOWN)).sum()
-    return (
-        f"What came lay between {percent(share.min())} and {percent(share.max())} of the forecast, in {shown} of "
-        f"{len(rows)} windows inside the range that allows for errors known by then."
-    )

@@ -149,7 +149,6 @@ def _chart(figure: Mapping[str, Any], page: Page) -> Mapping[str, Any]:
     return {
         "kind": "chart",
         "title": _plain(name),
-        "summary": layout.get("meta", {}).get("alt", ""),
         "height": int(layout.get("height") or 450),
         "table": Markup(_tables(as_html(header, rows, _plain(name)), page)) if rows else "",
         "csv": _download("chart.csv", as_csv(header, rows))["address"] if rows else "",

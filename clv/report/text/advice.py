@@ -12,8 +12,7 @@ from clv.decisions.contacts import LOWEST_P_ALIVE, RANDOM, TOP_SPENDERS
 from clv.decisions.uplift import RATE, SURVIVAL, WIN_BACK
 from clv.forecast.tables import limits as limits_of
 from clv.report import display
-from clv.report.charts.campaign import chart_campaign
-from clv.report.charts.effects import chart_effects
+from clv.report.charts.campaign import chart_campaign, chart_effects
 from clv.report.key_figures import Figures
 from clv.report.tables.value import acquisition_table, watch_table
 from clv.words import count, money, percent, probability, span, weeks
