@@ -18,7 +18,6 @@ from numpy.random import default_rng
 from clv.errors import InputError
 from clv.report.page import quality
 from clv.report.page.html import render
-from clv.report.page.purchases import reword
 from clv.report.page.quality import Inspection
 from clv.rfm import support
 from clv.rfm.customers import last_day, require_holdout, summarise
@@ -30,7 +29,6 @@ from clv.transactions.generate import Truth
 from clv.transactions.recognise import unasked_states
 from clv.transactions.source import SourceSettings
 from clv.transactions.tables import LEDGER
-from clv.units import PURCHASES
 
 SAMPLED_ROWS = 5000  # in which values are looked for that no setting speaks of
 ROWS_PER_RULE = 1000  # of the rows left out, so many of each rule are written for the owner of the data
@@ -155,8 +153,6 @@ def _write(run: Run, found: Inspection, con: DuckDBPyConnection) -> Path:
     else:
         (run.folder / "check" / "rows_left_out.csv").unlink(missing_ok=True)  # of an earlier log
     notebook = quality.notebook(found)
-    if found.currency == PURCHASES:
-        reword(notebook)
     page = render(
         notebook,
         title=f"The log of {run.name}",

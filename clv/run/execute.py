@@ -20,7 +20,6 @@ from clv.run.folder import Run
 from clv.run.prepare import SETTINGS
 from clv.run.terminal import Follower, say
 from clv.transactions.source import DATABASE, SourceSettings
-from clv.units import PURCHASES
 
 # Papermill, nbformat and the renderer take seconds to import: make calls `prepare` every time.
 if TYPE_CHECKING:
@@ -81,10 +80,6 @@ def _make(source: Path, run: Run, parameters: dict[str, Any], started: int) -> N
                 failures.write_page(unfinished, run, name, error)
             raise
         notebook = _read(unfinished)
-        if prepare.parameters(run, SETTINGS).get("currency") == PURCHASES:
-            from clv.report.page.purchases import reword
-
-            reword(notebook)
         _write_pages(notebook, run, mark)
         pictures = _write_pictures(notebook, run, name)
         _write_executed(notebook, mark, unfinished)

@@ -117,7 +117,7 @@ def test_without_a_campaign_two_sentences_say_how_to_add_one():
 
 
 def test_revenue_is_not_sold_as_profit():
-    text = said(advice.campaign_in_words(FIGURES | {"gross_margin": 1.0}))
+    text = said(advice.campaign_in_words(FIGURES | {"gross_margin": 1.0, "value_is": "revenue"}))
     assert "no `gross_margin` is stated: at a margin below 33 % the plan loses)" in text  # 1,000 of 3,000
     assert "`gross_margin`" not in advice.campaign_in_words(FIGURES)
 
@@ -212,7 +212,7 @@ def test_a_new_customer_and_those_planned_to_come_are_told():
         "with the customers known today that makes 531,000 USD (440,000 to 654,000) before that cost."
     )
     assert "**150 USD** if all revenue were margin." in said(
-        advice.acquisition_in_words(FIGURES | {"acquisition": found, "gross_margin": 1.0})
+        advice.acquisition_in_words(FIGURES | {"acquisition": found, "gross_margin": 1.0, "value_is": "revenue"})
     )
 
 

@@ -340,6 +340,12 @@ def test_the_calendar_tells_what_came_from_what_is_expected_in_each_of_its_views
     assert expected.marker.pattern.shape  # told apart without colour
 
 
+def test_without_money_the_calendar_counts_purchases():
+    visits = ahead()
+    label(visits, currency="purchases")
+    assert [view["name"] for view in chart_calendar(visits).layout.meta["views"]] == ["Purchases by quarter"]
+
+
 def test_every_cell_of_the_segment_grid_is_named_also_where_nobody_is():
     heat = CHARTS["segment_grid"]().data[0]
     assert np.shape(heat.text) == (5, 5)

@@ -29,6 +29,13 @@ def test_the_title_is_one_sentence_and_margin_is_not_called_revenue():
     )
 
 
+def test_without_money_the_cover_says_what_value_counts():
+    visits = FINE | {"value_is": "purchases", "currency": "purchases", "discount_rate_annual": 0.0}
+    assert cover.cover(visits).endswith("value and revenue stand for a number of purchases.")
+    assert "value and revenue" not in cover.cover(FINE)
+    assert cover.tiles(visits)[1][0].startswith("Purchases, Jul")
+
+
 def test_a_headline_test_that_the_latest_window_contradicts_is_said_first():
     assert told(latest_windows=[LATELY], gate={"checks": [WARNED]})[0] == (
         "The 39 weeks tested from 30 September 1997 brought 18 % more than forecast, the last 13 weeks 21 % less: "

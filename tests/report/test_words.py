@@ -3,7 +3,6 @@
 import pytest
 
 from clv import words
-from clv.report.page.purchases import in_purchases
 from clv.words import NBSP
 
 
@@ -59,18 +58,3 @@ def test_two_limits_are_a_span_of_amounts():
 @pytest.mark.parametrize(("actual", "said"), [(118.0, "18 % more"), (66.7, "33 % less"), (0.0, "100 % less")])
 def test_what_came_is_more_or_less_than_was_forecast(actual, said):
     assert words.more_or_less(actual, 100.0).replace(NBSP, " ") == said
-
-
-@pytest.mark.parametrize(
-    ("money", "purchases"),
-    [
-        ("bring **1,230\u00a0purchases** of purchases over", "bring **1,230\u00a0purchases** over"),
-        ("1,882 purchases worth 1,880\u00a0purchases came", "1,882 purchases came"),
-        ("12 % more value came than was forecast", "12 % more purchases came than was forecast"),
-        ("<td class='value'>Expected value (purchases)</td>", "<td class='value'>Expected purchases</td>"),
-        ("Value tiers rank by expected value", "Value tiers rank by expected purchases"),
-        ("valuable and valued", "valuable and valued"),
-    ],
-)
-def test_without_money_value_is_called_purchases(money, purchases):
-    assert in_purchases(money) == purchases

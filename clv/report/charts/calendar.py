@@ -8,6 +8,7 @@ from clv.forecast.cohorts import FORECAST, OBSERVED, SPLIT
 from clv.report.charts.canvas import blank_chart, new_chart
 from clv.report.figures.style import BAND, MODEL, QUIET, fade
 from clv.report.labels import currency_of, interval_of
+from clv.units import PURCHASES
 from clv.words import level, money, short_number
 
 _LONGEST = {"quarter": 8, "month": 18}  # of what came
@@ -26,7 +27,8 @@ def chart_calendar(ahead: pd.DataFrame) -> go.Figure:
     A page lets its reader choose among revenue, purchases and active customers, by quarter and by month.
     """
     currency = currency_of(ahead)
-    views = [view for view in _VIEWS if (ahead["kind"] == view[1]).any()]
+    hidden = "revenue" if currency == PURCHASES else ""  # which counts the same
+    views = [view for view in _VIEWS if (ahead["kind"] == view[1]).any() and view[2] != hidden]
     if not views:
         return blank_chart(title(ahead), "No month lies ahead.")
     figure = new_chart(title(ahead), x="", y=_unit(views[0][2], currency), height=380)

@@ -130,7 +130,7 @@ def _uncertainty(found: Figures) -> tuple[Figures, float, str]:
 
 def _margin_needed(figures: Figures, found: Figures) -> str:
     """Say, where value is revenue, below which margin the contacts cost more than they are expected to bring."""
-    if figures["gross_margin"] != 1.0:
+    if figures["value_is"] != "revenue":
         return ""
     return f" (revenue less cost, since no `gross_margin` is stated: at a margin below {_least(found)} the plan loses)"
 
@@ -227,7 +227,7 @@ def _of_plan(figures: Figures, found: Figures) -> str:
 
 
 def _of_what(figures: Figures) -> str:
-    return " if all revenue were margin" if figures["gross_margin"] == 1.0 else ""
+    return " if all revenue were margin" if figures["value_is"] == "revenue" else ""
 
 
 def watch_list_in_words(watch_list: pd.DataFrame, currency: str) -> str:

@@ -12,10 +12,13 @@ from clv.backtest.verdicts import INDEPENDENCE_WARN, REFUTED
 from clv.checks.gate import PASS
 from clv.report.key_figures import Figures
 from clv.report.text.trust import inside_shown, of_few
+from clv.units import PURCHASES
 from clv.words import NBSP, count, day, money, more_or_less, percent, span, weeks
 
 MOST_CAUTIONS = 2  # that stand before everything else; the others are told where trust is
 _SOURCES = {"generate": "generated customers", "cdnow": "CDNOW"}
+# Texts are written for money; this says once what they mean without it.
+VALUE_COUNTS = "\n\nThe log holds no amounts: value and revenue stand for a number of purchases."
 _QUARTER_WEEKS = 13
 _ALIKE = 0.03  # two quarters closer than that need no word
 _IN_MONTHS = {13: "3 months", 26: "6 months", 39: "9 months", 52: "12 months", 104: "24 months"}
@@ -53,6 +56,7 @@ def cover(figures: Figures) -> str:
         f"{_SOURCES.get(figures['source'], figures['source'])} · as of {day(figures['as_of'])} · "
         f"{figures['value_is']}{discounting}"
         f" · {count(figures['n_transactions'])} purchases since {day(figures['first_purchase'])}"
+        f"{VALUE_COUNTS if figures['currency'] == PURCHASES else ''}"
     )
 
 
@@ -199,7 +203,8 @@ def _next_quarter(figures: Figures) -> tuple[str, str, str]:
             f"forecasts like this came in at {low} to {high}" if row["n_windows"] > 1 else f"the last came in at {low}"
         )
     words = "; ".join(filter(None, [before, past])) or f"likely {span(quarter)}"
-    return f"Revenue, {quarter_words(quarter)}", money(quarter["revenue"], currency), words
+    name = "Purchases" if currency == PURCHASES else "Revenue"
+    return f"{name}, {quarter_words(quarter)}", money(quarter["revenue"], currency), words
 
 
 def _sits_with(figures: Figures) -> tuple[str, str, str]:

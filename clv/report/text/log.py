@@ -6,6 +6,7 @@ import pandas as pd
 
 from clv.rfm.support import ENOUGH, Support
 from clv.transactions.rules import QUARANTINE, WARN
+from clv.units import PURCHASES
 from clv.words import count, day, money, percent
 
 
@@ -21,10 +22,10 @@ def kept(customers: pd.DataFrame, currency: str) -> str:
     """Return what is left of the log; `customers` is table CALIBRATION of all of it."""
     first, last = customers["first_purchase"].min(), customers["first_purchase"]
     last = (last + pd.to_timedelta(customers["recency"] * 7, unit="D").dt.round("D")).max()
+    worth = "" if currency == PURCHASES else f", worth {money(customers['revenue'].sum(), currency)}"
     return (
         f"{count(len(customers))} customers made {count(customers['purchases'].sum())} purchases between "
-        f"{day(first.date().isoformat())} and {day(last.date().isoformat())}, worth "
-        f"{money(customers['revenue'].sum(), currency)}; {count((customers['frequency'] > 0).sum())} of them "
+        f"{day(first.date().isoformat())} and {day(last.date().isoformat())}{worth}; {count((customers['frequency'] > 0).sum())} of them "
         f"({percent(float((customers['frequency'] > 0).mean()))}) came back."
     )
 

@@ -4,13 +4,11 @@ import pandas as pd
 
 from clv.forecast.tiers import of_grouping
 from clv.report.key_figures import Figures
-from clv.report.page.purchases import in_purchases
 from clv.report.tables.backtest import answers_table
 from clv.report.tables.value import groups_table
 from clv.report.text import advice, trust
 from clv.report.text.cover import cover, further_cautions, read_first, tiles
 from clv.report.text.log import left_out
-from clv.units import PURCHASES
 
 
 def markdown_report(figures: Figures, groups: pd.DataFrame, ledger: pd.DataFrame) -> str:
@@ -37,8 +35,7 @@ def markdown_report(figures: Figures, groups: pd.DataFrame, ledger: pd.DataFrame
         "## What was left out",
         left_out(ledger, figures["currency"], purchases=figures["n_transactions"]),
     ]
-    text = "\n\n".join(part for part in parts if part) + "\n"
-    return in_purchases(text) if figures["currency"] == PURCHASES else text
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _markdown_table(table: pd.DataFrame) -> str:
