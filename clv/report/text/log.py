@@ -23,10 +23,11 @@ def kept(customers: pd.DataFrame, currency: str) -> str:
     first, last = customers["first_purchase"].min(), customers["first_purchase"]
     last = (last + pd.to_timedelta(customers["recency"] * 7, unit="D").dt.round("D")).max()
     worth = "" if currency == PURCHASES else f", worth {money(customers['revenue'].sum(), currency)}"
+    back = customers["frequency"] > 0
     return (
         f"{count(len(customers))} customers made {count(customers['purchases'].sum())} purchases between "
-        f"{day(first.date().isoformat())} and {day(last.date().isoformat())}{worth}; {count((customers['frequency'] > 0).sum())} of them "
-        f"({percent(float((customers['frequency'] > 0).mean()))}) came back."
+        f"{day(first.date().isoformat())} and {day(last.date().isoformat())}{worth}; {count(back.sum())} of them "
+        f"({percent(float(back.mean()))}) came back."
     )
 
 
