@@ -69,7 +69,7 @@ def frequency_check(customers: pd.DataFrame, parameters: xr.Dataset, *, interval
     """
     customers = customers.iloc[spaced(len(customers), CHECK_CUSTOMERS)]
     generator, T = np.random.default_rng(seed), customers["T"].to_numpy()
-    model, draws = model_of(parameters), _rows(parameters, [one.name for one in parameters_of(parameters)])
+    model, draws = model_of(parameters), few_draws(parameters, [one.name for one in parameters_of(parameters)])
     simulated = [_shares(simulate_frequency(model, T, theta, generator)) for theta in draws]
     labels = [*map(str, range(MOST_PURCHASES)), f"{MOST_PURCHASES}+"]
     observed = _shares(customers["frequency"].to_numpy())
@@ -93,7 +93,7 @@ def spend_check(customers: pd.DataFrame, parameters: xr.Dataset, *, interval: fl
     z_mean = total / x
     low, high = np.quantile(z_mean, [0.001, 0.999])
     edges = np.geomspace(low / 1.5, high * 1.5, SPEND_BINS + 1)
-    draws = _rows(parameters, ["p", "q", "v"])
+    draws = few_draws(parameters, ["p", "q", "v"])
     simulated = [np.histogram(_simulate_means(x, p, q, v, generator), edges)[0] / x.size for p, q, v in draws]
     observed = np.histogram(z_mean, edges)[0] / x.size
     return pd.DataFrame(
@@ -116,7 +116,7 @@ def dependence(customers: pd.DataFrame, parameters: xr.Dataset, *, interval: flo
     buyers = gamma_gamma.usable(customers)
     buyers = buyers.iloc[spaced(len(buyers), CHECK_CUSTOMERS)]
     generator, (x, total, _) = np.random.default_rng(seed), Amounts.of(buyers)
-    simulated = [_simulate_means(x, p, q, v, generator) for p, q, v in _rows(parameters, ["p", "q", "v"])]
+    simulated = [_simulate_means(x, p, q, v, generator) for p, q, v in few_draws(parameters, ["p", "q", "v"])]
     table = []
     for name, measure in {"Pearson": pearsonr, "Spearman": spearmanr}.items():
         limits = np.quantile([_correlation(measure, x, z_mean) for z_mean in simulated], tails(interval))
@@ -170,7 +170,7 @@ def shrinkage(customers: pd.DataFrame, parameters: xr.Dataset) -> tuple[pd.DataF
     """Return own mean against expected spend of at most 1,500 repeat buyers, and the population's mean spend."""
     buyers = gamma_gamma.usable(customers)
     buyers = buyers.iloc[spaced(len(buyers), 1_500)]
-    phi, amounts = _rows(parameters, [one.name for one in gamma_gamma.PARAMETERS]), Amounts.of(buyers)
+    phi, amounts = few_draws(parameters, [one.name for one in gamma_gamma.PARAMETERS]), Amounts.of(buyers)
     expected = gamma_gamma.expected_spend(amounts, phi).mean(axis=0)
     found = pd.DataFrame(
         {"frequency": amounts.n, "monetary_value": amounts.total / amounts.n, "expected_spend": expected}
@@ -178,7 +178,7 @@ def shrinkage(customers: pd.DataFrame, parameters: xr.Dataset) -> tuple[pd.DataF
     return found, float(gamma_gamma.expected_spend(NOTHING_PAID, phi).mean())
 
 
-def _rows(parameters: xr.Dataset, names: list[str]) -> Floats:
+def few_draws(parameters: Any, names: list[str]) -> Floats:
     """Return a few of the draws, (draws, parameters)."""
     drawn = np.column_stack([parameters[name].to_numpy().ravel() for name in names])
     return drawn[spaced(len(drawn), CHECK_DRAWS)]

@@ -7,9 +7,9 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from clv.checks.predictive import CHECK_CUSTOMERS, CHECK_DRAWS, simulate_frequency
+from clv.checks.predictive import CHECK_CUSTOMERS, few_draws, simulate_frequency
 from clv.models import gamma_gamma
-from clv.models.base import Floats, new_customers
+from clv.models.base import new_customers
 from clv.models.draws import spaced, tails
 from clv.models.gamma_gamma import Amounts
 from clv.models.registry import model_of
@@ -47,7 +47,7 @@ def repeat_purchases(customers: pd.DataFrame, posterior: xr.DataTree, *, seed: i
     sample = customers["T"].to_numpy(float)[spaced(len(customers), CHECK_CUSTOMERS)]
     means, totals = [], []
     model = model_of(posterior)
-    for theta in _draws(posterior, *(one.name for one in model.parameters)):
+    for theta in few_draws(posterior["posterior"], [one.name for one in model.parameters]):
         expected = new_customers(model, ages, theta) @ counts
         spread = simulate_frequency(model, sample, theta, generator).std() * np.sqrt(len(customers))
         means.append(expected)
@@ -63,16 +63,10 @@ def mean_spend(customers: pd.DataFrame, posterior: xr.DataTree, *, seed: int = 0
     n, total, _ = Amounts.of(gamma_gamma.usable(customers))
     z_mean = total / n
     generator, error = np.random.default_rng(seed), z_mean.std() / np.sqrt(max(len(z_mean), 1))
-    draws = _draws(posterior, "p", "q", "v")
+    draws = few_draws(posterior["posterior"], ["p", "q", "v"])
     means = np.array([p * v / (q - 1) if q > 1 else np.inf for p, q, v in draws])
     totals = means + error * generator.standard_normal(len(means))
     return Reproduced(float(z_mean.mean()), float(np.median(means)), *_limits(totals))
-
-
-def _draws(posterior: xr.DataTree, *names: str) -> Floats:
-    group = posterior["posterior"].to_dataset()
-    drawn = np.column_stack([group[name].to_numpy().ravel() for name in names])
-    return drawn[spaced(len(drawn), CHECK_DRAWS)]
 
 
 def _limits(totals: list[float] | NDArray[np.float64]) -> tuple[float, float]:

@@ -35,22 +35,10 @@ def futures(rng, history, theta, weeks, first, days):  # type: ignore[no-untyped
                 odds_left = a / (b + x + first - 1) * np.exp(shape * np.log(rate / (alpha + t_x)))
                 if rng.random() * (1 + odds_left) >= 1:
                     continue
-            time = rate * np.expm1(patience / shape)
-            purchase_rate = rng.standard_gamma(shape + 1) / (rate + time)
-            count, staying, time = 0, a + b + x + first, on_day(time, days)
-            while time <= within + _ROUNDING:
-                if n == times.size:
-                    longer = np.empty(2 * n)
-                    longer[:n] = times
-                    times = longer
-                times[n] = time
-                n += 1
-                leaves = rng.random() * (staying + count) < a
-                count += 1
-                if leaves:
-                    break
-                time = on_day(time + rng.standard_exponential() / purchase_rate, days)
-            counts[i, d] = count
+            gap = rate * np.expm1(patience / shape)
+            purchase_rate = rng.standard_gamma(shape + 1) / (rate + gap)
+            times, counts[i, d] = life(rng, gap, 1, purchase_rate, a, a + b + x + first, within, days, times, n)
+            n += counts[i, d]
     return counts, times[:n]
 
 
@@ -58,8 +46,7 @@ def futures(rng, history, theta, weeks, first, days):  # type: ignore[no-untyped
 def contacted(rng, history, theta, weeks, share, effects, first, days):  # type: ignore[no-untyped-def]
     """Return counts as `futures`, and of each purchase its time with the contact and without; infinite: it is not."""
     counts = np.zeros((history.shape[0], theta.shape[0]), np.int32)
-    with_it, n = np.empty(1024 + counts.size), 0
-    without = np.empty(with_it.size)
+    times, n = np.empty((2, 1024 + counts.size)), 0
     for i in range(history.shape[0]):
         x, t_x, T = history[i]
         for d in range(theta.shape[0]):
@@ -79,35 +66,54 @@ def contacted(rng, history, theta, weeks, share, effects, first, days):  # type:
             if gap > weeks * max(speed, 1.0):
                 continue
             purchase_rate = rng.standard_gamma(shape + 1) / (rate + gap)
-            count, soon, usual = 0, 0.0, 0.0
-            while True:
-                soon, usual = on_day(soon + gap / speed, days), on_day(usual + gap, days)
-                if min(soon, usual) > weeks + _ROUNDING:
-                    break
-                if n == with_it.size:
-                    with_it, without = _longer(with_it), _longer(without)
-                with_it[n] = soon if soon <= weeks + _ROUNDING else np.inf
-                without[n] = usual if here and usual <= weeks + _ROUNDING else np.inf
-                n += 1
-                count += 1
-                if rng.random() * (leave + stay) < leave:
-                    leave, here = leave + 1, False
-                    if rng.random() >= undone:
-                        break
-                else:
-                    stay += 1
-                gap = rng.standard_exponential() / purchase_rate
-            counts[i, d] = count
-    return counts, with_it[:n], without[:n]
+            lives = gap, 1, purchase_rate, leave, stay, here, speed, undone
+            times, counts[i, d] = two_lives(rng, lives, weeks, days, times, n)
+            n += counts[i, d]
+    return counts, times[0, :n], times[1, :n]
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def life(rng, gap, stages, rate, leave, both, within, days, times, n):  # type: ignore[no-untyped-def]
+    """Write the times of purchases from n on, the first after `gap`, and return `times`, perhaps longer, and how many.
+
+    Further gaps are so many stages at `rate`; who was asked k times leaves with probability leave / (both + k).
+    """
+    time, count = on_day(gap, days), 0
+    while time <= within + _ROUNDING:
+        if n + count == times.size:
+            times = np.append(times, np.empty(times.size))
+        times[n + count] = time
+        leaves = rng.random() * (both + count) < leave
+        count += 1
+        if leaves:
+            break
+        time = on_day(time + rng.standard_gamma(stages) / rate, days)
+    return times, count
+
+
+@njit(nogil=True, cache=True, error_model="numpy")
+def two_lives(rng, lives, weeks, days, times, n):  # type: ignore[no-untyped-def]
+    """Do the same of a life with a contact and of one without it; times (2, purchases), infinite where it is none."""
+    gap, stages, rate, leave, stay, here, speed, undone = lives
+    count, soon, usual = 0, 0.0, 0.0
+    while True:
+        soon, usual = on_day(soon + gap / speed, days), on_day(usual + gap, days)
+        if min(soon, usual) > weeks + _ROUNDING:
+            return times, count
+        if n + count == times.shape[1]:
+            times = np.concatenate((times, np.empty_like(times)), axis=1)
+        times[0, n + count] = soon if soon <= weeks + _ROUNDING else np.inf
+        times[1, n + count] = usual if here and usual <= weeks + _ROUNDING else np.inf
+        count += 1
+        if rng.random() * (leave + stay) < leave:
+            leave, here = leave + 1, False
+            if rng.random() >= undone:
+                return times, count
+        else:
+            stay += 1
+        gap = rng.standard_gamma(stages) / rate
 
 
 @njit(nogil=True, cache=True)
 def on_day(time, days):  # type: ignore[no-untyped-def]
     return np.ceil(time * days) / days if days > 0 else time
-
-
-@njit(nogil=True, cache=True)
-def _longer(values):  # type: ignore[no-untyped-def]
-    longer = np.empty(2 * values.size, values.dtype)
-    longer[: values.size] = values
-    return longer

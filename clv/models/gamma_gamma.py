@@ -64,17 +64,6 @@ def log_likelihood(amounts: Amounts, log_sum: ArrayLike, phi: Floats) -> Floats:
     return gammaln(shape) - gammaln(q) + q * np.log(v) - shape * np.log(rate) + of_repeats + of_first
 
 
-def log_likelihood_of_means(x: ArrayLike, z_mean: ArrayLike, p: ArrayLike, q: ArrayLike, v: ArrayLike) -> Floats:
-    """Return the log-density of each customer's mean repeat amount alone (note 025, eq. 1a), as it was published.
-
-    Needs x > 0 and z_mean > 0. It learns p from how means spread against x, not from how single amounts vary.
-    """
-    x, z_mean, p, q, v = (np.asarray(value, dtype=float) for value in (x, z_mean, p, q, v))
-    total, own = x * z_mean, p * x
-    constant = gammaln(own + q) - gammaln(own) - gammaln(q) + q * np.log(v)
-    return constant + own * np.log(total) - np.log(z_mean) - (own + q) * np.log(v + total)
-
-
 def state(amounts: Amounts, phi: Floats) -> tuple[Floats, Floats]:
     """Return shape and rate of the Gamma distribution of nu given histories: phi's dimensions first, theirs last."""
     shape, rate = _state.py_func(*map(np.asarray, amounts), *columns(phi[..., :5], *amounts))

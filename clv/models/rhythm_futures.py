@@ -10,12 +10,11 @@ import numpy as np
 from numba import njit
 
 from clv.models.bgnbd import rate_per_day
-from clv.models.bgnbd_futures import on_day
+from clv.models.bgnbd_futures import life, two_lives
 
 # Of every state its k, and the stages passed since the last purchase; those after the first ALIVE have left.
 K, STAGE, ALIVE = (1, 2, 2, 4, 4, 4, 4, 1, 2, 4), (0, 0, 1, 0, 1, 2, 3, 0, 0, 0), 7
 _UNLIKELY = 1e-12  # states and purchases so seldom are left out of means
-_ROUNDING = 1e-9  # a whole number of days in weeks is none for a computer
 _per_day = njit(nogil=True, cache=True)(rate_per_day)
 
 
@@ -24,7 +23,7 @@ def states(history, theta, days, found):  # type: ignore[no-untyped-def]
     """Fill `found` with the probabilities of a history's states and return its log-likelihood."""
     x, t_x, T, log_gaps = history
     r, alpha, a, b, share_2, share_4 = theta
-    survived = lgamma(b + x) - lgamma(a + b + x) - lgamma(b) + lgamma(a + b) - lgamma(r) - np.log(a + b + x)
+    survived = _log_stayed(x, a, b) - lgamma(r) - np.log(a + b + x)
     first, silence = 0, np.log(T - t_x)
     for number, k in enumerate((1, 2, 4)):
         share = (1 - share_2 - share_4, share_2, share_4)[number]
@@ -41,6 +40,17 @@ def states(history, theta, days, found):  # type: ignore[no-untyped-def]
     total = found.sum()
     found /= total
     return most + np.log(total)
+
+
+@njit(nogil=True, cache=True)
+def _log_stayed(x, a, b):  # type: ignore[no-untyped-def]
+    """Return ln B(a, b + x) / B(a, b), purchase by purchase: differences of lgamma are rounding if a + b is large."""
+    product, total = 1.0, 0.0
+    for i in range(int(x)):
+        product *= (b + i) / (a + b + i)
+        if product < 1e-200:
+            product, total = 1.0, total + np.log(product)
+    return total + np.log(product)
 
 
 @njit(nogil=True, cache=True)
@@ -141,20 +151,10 @@ def futures(rng, history, theta, weeks, days):  # type: ignore[no-untyped-def]
             state = _drawn(rng, found)
             if state >= ALIVE:
                 continue
-            k, grid = K[state], days if K[state] == 1 else 0.0
-            stage_rate, gap = _first_gap(rng, history[i], theta[d], state, days)
-            time, staying, count = on_day(gap, grid), theta[d, 2] + theta[d, 3] + x + 1, 0
-            while time <= weeks[i] + _ROUNDING:
-                if n == times.size:
-                    times = np.append(times, np.empty(n))
-                times[n] = time
-                n += 1
-                leaves = rng.random() * (staying + count) < theta[d, 2]
-                count += 1
-                if leaves:
-                    break
-                time = on_day(time + rng.standard_gamma(k) / stage_rate, grid)
-            counts[i, d] = count
+            k, grid, (a, b) = K[state], days if K[state] == 1 else 0.0, theta[d, 2:4]
+            rate, gap = _first_gap(rng, history[i], theta[d], state, days)
+            times, counts[i, d] = life(rng, gap, k, rate, a, a + b + x + 1, weeks[i], grid, times, n)
+            n += counts[i, d]
     return counts, times[:n]
 
 
@@ -177,26 +177,11 @@ def contacted(rng, history, theta, weeks, share, effects, days):  # type: ignore
                 if rng.random() >= undone + returns:
                     continue
                 leave, stay = (a, b) if returns > 0 else (a + 1, b + x)
-            k, grid, count, soon, usual = K[state], days if K[state] == 1 else 0.0, 0, 0.0, 0.0
-            stage_rate, gap = _first_gap(rng, history[i], theta[d], state, days)
-            while True:
-                soon, usual = on_day(soon + gap / speed, grid), on_day(usual + gap, grid)
-                if min(soon, usual) > weeks + _ROUNDING:
-                    break
-                if n == times.shape[1]:
-                    times = np.concatenate((times, np.empty((2, n))), axis=1)
-                times[0, n] = soon if soon <= weeks + _ROUNDING else np.inf
-                times[1, n] = usual if here and usual <= weeks + _ROUNDING else np.inf
-                n += 1
-                count += 1
-                if rng.random() * (leave + stay) < leave:
-                    leave, here = leave + 1, False
-                    if rng.random() >= undone:
-                        break
-                else:
-                    stay += 1
-                gap = rng.standard_gamma(k) / stage_rate
-            counts[i, d] = count
+            k, grid = K[state], days if K[state] == 1 else 0.0
+            rate, gap = _first_gap(rng, history[i], theta[d], state, days)
+            lives = gap, k, rate, leave, stay, here, speed, undone
+            times, counts[i, d] = two_lives(rng, lives, weeks, grid, times, n)
+            n += counts[i, d]
     return counts, times[0, :n], times[1, :n]
 
 

@@ -1,6 +1,6 @@
 """Measures this project beside pymc-marketing, on one machine in one run: bench.json, bench.md and bench.png.
 
-    python tests/studies/bench.py [--only fit scoring rfm scaling logs] [--largest 1000000] [--folder outputs/bench]
+    python tests/studies/bench.py [--only fit scoring scaling logs] [--largest 1000000] [--folder outputs/bench]
 
 Whatever is measured runs alone, in a process of its own (this file with --measure), so its peak memory is its own.
 Imports are done before the clock starts. Compilation is inside it and starts from an empty cache; where it is not
@@ -17,7 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from functools import cache, partial
 from importlib import import_module, metadata
@@ -40,7 +41,6 @@ OBSERVATION_END, CALIBRATION_END = date(2025, 12, 31), date(2025, 6, 30)
 GROUPINGS = ["rfm_segment", "value_tier", "cohort", "value_rank"]
 SIZES, BASES = (10_000, 100_000, 1_000_000), (100_000, 1_000_000)
 SCORED_CUSTOMERS = 50_000  # so many copies of CDNOW's customers that a scoring takes seconds
-SUMMARISED_CUSTOMERS = 254_000  # they leave a log of about a million rows
 WARM_UP = 1_000  # customers of a run before the first that counts: it leaves compiled code on the disk
 # What stages of log.jsonl are called.
 FIT_STAGES, SCORING_STAGES = "fitting ", ("expected values", "simulating ", "ranking ")
@@ -82,7 +82,6 @@ RATIOS = {
     "nuts_further_fit": ("fit.purchases.pymc_marketing.further_seconds", "fit.purchases.nuts.further_seconds"),
     "scoring_simulation": ("scoring.pymc_marketing.ns_per_customer_draw", "scoring.simulation.ns_per_customer_draw"),
     "scoring_everything": ("scoring.pymc_marketing.ns_per_customer_draw", "scoring.everything.ns_per_customer_draw"),
-    "rfm": ("rfm.pymc_marketing.seconds", "rfm.ours.seconds"),
 }
 RATIO_LABELS = {
     "laplace_first_fit": "first fit, laplace",
@@ -91,7 +90,6 @@ RATIO_LABELS = {
     "nuts_further_fit": "further fit, NUTS",
     "scoring_simulation": "scoring: simulated futures\nagainst their expectation",
     "scoring_everything": "scoring: all of notebook 05\nagainst their expectation",
-    "rfm": "log to one row per customer",
 }
 
 
@@ -182,19 +180,6 @@ def scoring(work: Path, largest: int) -> dict[str, Any]:
     return found
 
 
-def rfm(work: Path, largest: int) -> dict[str, Any]:
-    """Return seconds to turn one generated log into one row per customer, and whether both say the same."""
-    log = _generated(work, min(SUMMARISED_CUSTOMERS, largest))
-    theirs, ours = f"{work}/theirs.parquet", f"{work}/ours.parquet"
-    return {
-        "transactions": log["transactions"],
-        "customers": log["customers"],
-        "pymc_marketing": _apart(work, "rfm_upstream", log=log["file"], result=theirs),
-        "ours": _apart(work, "rfm_ours", log=log["file"], result=ours),
-        "agreement": _apart(work, "same_rfm", theirs=theirs, ours=ours),
-    }
-
-
 def scaling(work: Path, largest: int) -> list[dict[str, Any]]:
     """Return what the whole pipeline with its backtest needs, from Parquet to report.html, for growing bases."""
     sizes = [*(size for size in SIZES if size < largest), largest]
@@ -213,9 +198,7 @@ def logs(work: Path, largest: int) -> list[dict[str, Any]]:
     return found
 
 
-ITEMS: dict[str, Callable[[Path, int], Any]] = {
-    **{"fit": fit, "scoring": scoring, "rfm": rfm, "scaling": scaling, "logs": logs}
-}
+ITEMS: dict[str, Callable[[Path, int], Any]] = {**{"fit": fit, "scoring": scoring, "scaling": scaling, "logs": logs}}
 
 
 def _attempt(item: Callable[[Path, int], Any], work: Path, largest: int) -> Any:
@@ -490,7 +473,7 @@ def _score_base(base: str, draws: str) -> dict[str, Any]:
 
     del cohorts, segments, value  # imported before the clock starts
     customers = pd.read_parquet(base)
-    joint = typed_draws(**{name: column.to_numpy() for name, column in pd.read_parquet(draws).items()})
+    joint = typed_draws(**dict(pd.read_parquet(draws).items()), key="bgnbd")
     before = _resident_mib()
     seconds, _ = _clocked(lambda: _as_in_05(customers, joint, OBSERVATION_END))
     return _per_customer_draw(seconds, len(customers), len(joint)) | {"resident_before_mib": before}
@@ -631,9 +614,11 @@ def _base(log: str, base: str, draws: str) -> dict[str, Any]:
     from clv.models import draws as models_draws
     from clv.rfm import customers as rfm_customers
     from clv.rfm import scoring as rfm_scoring
+    from clv.transactions import connection
 
-    con = _loaded(log)
-    con.execute(f"CREATE TABLE days AS {_DAYS}")
+    con = connection.connect()
+    days = "SELECT customer_id, date, sum(amount) AS amount FROM read_parquet(?) GROUP BY customer_id, date"
+    con.execute(f"CREATE TABLE days AS {days}", [log])
     customers = rfm_scoring.scores(rfm_customers.summarise(con, "days", period_end=OBSERVATION_END))
     customers.to_parquet(base, index=False)
     posteriors = [_ours(model, customers, "laplace") for model in PARAMETERS]
@@ -641,69 +626,9 @@ def _base(log: str, base: str, draws: str) -> dict[str, Any]:
     return {}
 
 
-_DAYS = "SELECT customer_id, date, sum(amount) AS amount FROM transactions GROUP BY customer_id, date"
-
-
-def _loaded(log: str) -> Any:
-    from clv.transactions import connection
-
-    con = connection.connect()
-    con.execute("CREATE TABLE transactions AS SELECT customer_id, date, amount FROM read_parquet(?)", [log])
-    return con
-
-
-def _rfm_ours(log: str, result: str) -> dict[str, Any]:
-    from clv.rfm import customers as rfm_customers
-
-    con = _loaded(log)
-
-    def summarised() -> Any:
-        # Days are merged by both sides within the clock; in a run cleaning has done it.
-        con.execute(f"CREATE OR REPLACE TABLE days AS {_DAYS}")
-        return rfm_customers.summarise(con, "days", period_end=OBSERVATION_END)
-
-    seconds, rows = _clocked(summarised, at_least=3)
-    return _rows_per_second(con.execute("SELECT count(*) FROM transactions").fetchone()[0], seconds, rows, result)
-
-
-def _rfm_upstream(log: str, result: str) -> dict[str, Any]:
-    import pandas as pd
-    from pymc_marketing.clv import rfm_summary
-
-    frame = pd.read_parquet(log, columns=["customer_id", "date", "amount"])
-    named, until = ("customer_id", "date", "amount"), str(OBSERVATION_END)
-    seconds, rows = _clocked(lambda: rfm_summary(frame, *named, observation_period_end=until), at_least=3)
-    return _rows_per_second(len(frame), seconds, rows, result)
-
-
-def _rows_per_second(transactions: int, seconds: float, rows: Any, result: str) -> dict[str, Any]:
-    rows.to_parquet(result)
-    return {"seconds": seconds, "rows_per_second": transactions / seconds}
-
-
-def _same_rfm(theirs: str, ours: str) -> dict[str, Any]:
-    """Compare the two summaries, ours from weeks back to days."""
-    import pandas as pd
-
-    from clv.units import DAYS_PER_WEEK
-
-    one, other = (pd.read_parquet(file).set_index("customer_id").sort_index() for file in (theirs, ours))
-    if not one.index.equals(other.index):
-        raise ValueError("the two summaries are about different customers")
-    days = other[["recency", "T"]] * DAYS_PER_WEEK
-    spend = one["monetary_value"]
-    relative = (other["monetary_value"] - spend).abs() / spend.clip(lower=1e-9)
-    return {
-        "customers_with_other_frequency": int((one["frequency"] != other["frequency"]).sum()),
-        "largest_difference_days": float((one[["recency", "T"]] - days).abs().to_numpy().max()),
-        "largest_relative_difference_amount": float(relative.max()),
-    }
-
-
 MEASURES: dict[str, Callable[..., dict[str, Any]]] = {
     **{"fit": _fit, "agreement": _agreement, "posteriors": _posteriors, "expectation": _expectation},
     **{"simulation": _simulation, "everything": _everything, "log": _log, "base": _base, "score_base": _score_base},
-    **{"rfm_ours": _rfm_ours, "rfm_upstream": _rfm_upstream, "same_rfm": _same_rfm},
     **{"raw_log": _raw_log, "cleaned": _cleaned},
 }
 
@@ -726,6 +651,41 @@ def leave(stem: Path, figures: Mapping[str, Any], page: str, draw: Callable[[Pat
         draw(file)
 
 
+@contextmanager
+def picture(file: Path, *, rows: int = 1, columns: int, size: tuple[float, float], **sharing: Any) -> Iterator[Any]:
+    """Yield the axes (rows, columns) of a picture that is left at `file`."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    with pyplot.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
+        options: dict[str, Any] = {"figsize": size, "layout": "constrained"} | sharing
+        figure, axes = pyplot.subplots(rows, columns, squeeze=False, **options)
+        yield axes
+        figure.savefig(file, dpi=110, format="png")
+        pyplot.close(figure)
+
+
+def about(seed: int, clock: float) -> dict[str, Any]:
+    """Return what every study says of itself; `clock` is when it began."""
+    return {
+        "machine": machine(),
+        "date": date.today().isoformat(),
+        "seed": seed,
+        "seconds": round(time.perf_counter() - clock),
+    }
+
+
+def opening(command: str, title: str, figures: Mapping[str, Any]) -> list[str]:
+    """Return title and first paragraph of a study that judges: whether everything passed, how and where it ran."""
+    host, outcome = figures["machine"], "Everything passed." if figures["passed"] else "**Not everything passed.**"
+    told = f"""{outcome} By `make {command}`, seed {figures["seed"]}, in {figures["seconds"] / 60:.0f} minutes on
+        {host["processor"]}, {host["cores"]} cores; Python {host["python"]}, pymc {host["pymc"]}, nutpie
+        {host["nutpie"]}."""
+    return [f"# {title}, measured {figures['date']}", filled(told)]
+
+
 def judging(description: str, *, datasets: str, default: int | None, name: str) -> argparse.ArgumentParser:
     """Return the command line of a script that judges simulated data sets and leaves outputs/<name>/."""
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
@@ -738,7 +698,7 @@ def judging(description: str, *, datasets: str, default: int | None, name: str) 
 
 def page(figures: Mapping[str, Any]) -> str:
     """Return the figures as Markdown for people: above each table what was measured and how."""
-    parts = {"fit": _fit_page, "scoring": _scoring_page, "rfm": _rfm_page, "scaling": _scaling_page, "logs": _logs_page}
+    parts = {"fit": _fit_page, "scoring": _scoring_page, "scaling": _scaling_page, "logs": _logs_page}
     sections = [_opening(figures)]
     for item, title in TITLES.items():
         if item in figures:
@@ -749,7 +709,7 @@ def page(figures: Mapping[str, Any]) -> str:
 
 
 TITLES = {
-    **{"fit": "Fit", "scoring": "Scoring", "rfm": "Log to customers", "scaling": "Growing customer bases"},
+    **{"fit": "Fit", "scoring": "Scoring", "scaling": "Growing customer bases"},
     **{"logs": "Raw logs"},
 }
 
@@ -843,22 +803,6 @@ BASE_COLUMNS = {
     **{"customers": "customers", "seconds": "seconds", "ns_per_customer_draw": "ns per customer and draw"},
     **{"resident_before_mib": "MiB before", "peak_mib": "peak MiB"},
 }
-
-
-def _rfm_page(found: Mapping[str, Any]) -> str:
-    rows = [{"what": "pymc-marketing: `rfm_summary`"} | found["pymc_marketing"]]
-    rows.append({"what": "ours: `rfm.summarise`"} | found["ours"])
-    agreement = found["agreement"]
-    return _paragraphs(
-        f"""A generated log of {found["transactions"]:,} rows, to one row for each of {found["customers"]:,} customers,
-        from memory as each side needs it: a pandas frame, a DuckDB table. Frequency differs for
-        {agreement["customers_with_other_frequency"]} customers, recency and T by at most
-        {agreement["largest_difference_days"]:.1g} days, mean amounts by at most
-        {agreement["largest_relative_difference_amount"]:.1g} of themselves.""",
-        table(
-            rows, {"what": "what", "seconds": "seconds", "rows_per_second": "rows per second", "peak_mib": "peak MiB"}
-        ),
-    )
 
 
 def _scaling_page(found: Sequence[Mapping[str, Any]]) -> str:

@@ -1,6 +1,6 @@
 """Do campaigns earn what is forecast, and more than rules without a model? decisions.json, decisions.md, decisions.png.
 
-    python tests/studies/decisions.py [--datasets 160] [--seed 20260101] [--folder outputs/decisions]
+    python tests/studies/decisions.py [--datasets 100] [--seed 20260101] [--folder outputs/decisions]
 
 Worlds are simulated whose truth is known: their parameters, every customer's rate, chance of leaving and amounts, and
 the effect of a contact, drawn from what is believed of it. Each is fitted and decided upon as a run does it; then the
@@ -14,7 +14,6 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from datetime import date
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -275,7 +274,7 @@ def passed(campaigns: Mapping[str, Mapping[str, Any]]) -> bool:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Judge as many worlds as the command line asks for and write the three files; 1 if a promise does not hold."""
-    parser = bench.judging(__doc__ or "", datasets="worlds", default=160, name="decisions")
+    parser = bench.judging(__doc__ or "", datasets="worlds", default=100, name="decisions")
     options, clock = parser.parse_args(arguments), time.perf_counter()
     rows: list[dict[str, Any]] = []
     with ProcessPoolExecutor(options.workers, mp_context=multiprocessing.get_context("spawn")) as pool:
@@ -286,14 +285,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"decisions: {number} of {options.datasets} worlds", file=sys.stderr)
     outcomes = pd.DataFrame(rows)
     campaigns = {str(name): judged(found) for name, found in outcomes.groupby("campaign", sort=False)}
-    figures = {
-        "machine": bench.machine(),
-        "date": date.today().isoformat(),
-        "seed": options.seed,
-        "passed": passed(campaigns),
-        "seconds": round(time.perf_counter() - clock),
-        "campaigns": campaigns,
-    }
+    figures = bench.about(options.seed, clock) | {"passed": passed(campaigns), "campaigns": campaigns}
     bench.leave(options.folder / "decisions", figures, page(figures), partial(draw, outcomes))
     return int(not figures["passed"])
 
@@ -327,13 +319,8 @@ def _row(name: str, found: Mapping[str, Any]) -> dict[str, Any]:
 
 def page(figures: Mapping[str, Any]) -> str:
     """Return the figures as Markdown for people."""
-    host, outcome = figures["machine"], "Everything passed." if figures["passed"] else "**Not everything passed.**"
     parts = [
-        f"# Do campaigns earn what is forecast? Measured {figures['date']}",
-        bench.filled(
-            f"""{outcome} By `make decisions`, seed {figures["seed"]}, in {figures["seconds"] / 60:.0f} minutes on
-            {host["processor"]}, {host["cores"]} cores; Python {host["python"]}, pymc {host["pymc"]}."""
-        ),
+        *bench.opening("decisions", "Campaigns beside what was forecast of them", figures),
         bench.filled(
             f"""Each world is {CUSTOMERS:,} customers with a truth of their own, fitted as a run fits them. Half of the
             contacted respond; how strongly is drawn from what is believed. Then the customers live the next
@@ -354,14 +341,8 @@ def page(figures: Mapping[str, Any]) -> str:
 
 def draw(outcomes: pd.DataFrame, file: Path) -> None:
     """Draw the PIT of every acting campaign, and how much more its plan earned than each rule per contact."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     acted = outcomes[outcomes["contacts"] > 0]
-    with pyplot.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
-        figure, (left, right) = pyplot.subplots(1, 2, figsize=(12, 4), layout="constrained")
+    with bench.picture(file, columns=2, size=(12, 4)) as ((left, right),):
         for name, found in acted.groupby("campaign", sort=False):
             left.plot(np.sort(found["pit"]), np.linspace(0, 1, len(found)), label=name, linewidth=1.2)
         left.plot([0, 1], [0, 1], color=REFERENCE, linestyle=":", linewidth=1)
@@ -379,8 +360,6 @@ def draw(outcomes: pd.DataFrame, file: Path) -> None:
         right.invert_yaxis()
         right.set(xlabel="profit more per contact")
         right.legend(frameon=False, fontsize=8)
-        figure.savefig(file, dpi=110, format="png")
-        pyplot.close(figure)
 
 
 if __name__ == "__main__":

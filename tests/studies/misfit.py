@@ -1,6 +1,6 @@
 """Do totals hold in worlds the model knows nothing of? misfit.json, misfit.md and misfit.png.
 
-    python tests/studies/misfit.py [--only seasonal ...] [--datasets 60] [--seed 20260101] [--folder outputs/misfit]
+    python tests/studies/misfit.py [--only seasonal ...] [--datasets 40] [--seed 20260101] [--folder outputs/misfit]
 
 Customers are simulated who do not behave like the model's: who leave by time and not by purchase (Pareto/NBD), whose
 rate has seasons, drifts, or stays (the control, where the model is right). Every data set is read by the day and
@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from datetime import date
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -206,34 +205,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
             forecasts[world] = pd.DataFrame(list(pool.map(each, range(options.datasets), chunksize=4)))
             print(f"misfit: {world}, {options.datasets} data sets", file=sys.stderr)
     worlds = {world: judged(found) for world, found in forecasts.items()}
-    about = {
-        "machine": bench.machine(),
-        "date": date.today().isoformat(),
-        "seed": options.seed,
-        "passed": passed(worlds),
-        "seconds": round(time.perf_counter() - clock),
-    }
-    figures = about | {"worlds": worlds}
+    figures = bench.about(options.seed, clock) | {"passed": passed(worlds), "worlds": worlds}
     bench.leave(options.folder / "misfit", figures, page(figures), partial(draw, forecasts))
-    return int(not about["passed"])
+    return int(not figures["passed"])
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = bench.judging(__doc__ or "", datasets="data sets of each world", default=60, name="misfit")
+    parser = bench.judging(__doc__ or "", datasets="data sets of each world", default=40, name="misfit")
     parser.add_argument("--only", nargs="+", choices=list(WORLDS), default=list(WORLDS), help="worlds to judge")
     return parser
 
 
 def page(figures: Mapping[str, Any]) -> str:
     """Return the figures as Markdown for people."""
-    host = figures["machine"]
-    outcome = "Everything passed." if figures["passed"] else "**Not everything passed.**"
     parts = [
-        f"# Do totals hold where the model is wrong? Measured {figures['date']}",
-        bench.filled(
-            f"""{outcome} By `make misfit`, seed {figures["seed"]}, in {figures["seconds"] / 60:.0f} minutes on
-            {host["processor"]}, {host["cores"]} cores; Python {host["python"]}, pymc {host["pymc"]}."""
-        ),
+        *bench.opening("misfit", "Totals where the model is wrong", figures),
         bench.filled(
             f"""Each data set is {CUSTOMERS:,} customers who come over {WEEKS_SEEN:.0f} weeks, in a world of its own.
             The purchases of the following {AHEAD:.0f} weeks, in the last row of twice as many, are forecast as a run
@@ -281,14 +267,7 @@ def _row(world: str, found: Mapping[str, float]) -> dict[str, Any]:
 
 def draw(forecasts: Mapping[str, pd.DataFrame], file: Path) -> None:
     """Draw every data set's outcome against both of its intervals, as a share of the forecast."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    with pyplot.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
-        size: dict[str, Any] = {"figsize": (13, 3.6), "layout": "constrained"}
-        figure, axes = pyplot.subplots(1, len(forecasts), sharey=True, squeeze=False, **size)
+    with bench.picture(file, columns=len(forecasts), size=(13, 3.6), sharey=True) as axes:
         for place, (world, found) in zip(axes[0], forecasts.items(), strict=True):
             share = found.div(found["forecast"], axis="index").assign(error=found["actual"] / found["forecast"])
             share = share.sort_values("error", ignore_index=True)
@@ -307,9 +286,7 @@ def draw(forecasts: Mapping[str, pd.DataFrame], file: Path) -> None:
             place.minorticks_off()
         axes[0][0].set_ylabel("total, as a multiple of the forecast")
         axes[0][0].legend(frameon=False, fontsize=8)
-        figure.supxlabel("data sets, sorted by what came", fontsize=9)
-        figure.savefig(file, dpi=110, format="png")
-        pyplot.close(figure)
+        axes[0][len(forecasts) // 2].set_xlabel("data sets, sorted by what came")
 
 
 if __name__ == "__main__":

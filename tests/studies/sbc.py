@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
-from datetime import date
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -173,13 +172,13 @@ class Run:
 
 
 RUNS = {
-    "laplace_stated": Run("bgnbd", "laplace", STATED, 400),
-    "laplace_estimated": Run("bgnbd", "laplace", ESTIMATED, 400),
-    "nuts_estimated": Run("bgnbd", "nuts", ESTIMATED, 100),
-    "plain": Run("bgnbd_plain", "laplace", ESTIMATED, 400),
-    "mbgnbd": Run("mbgnbd", "laplace", ESTIMATED, 400),
-    "rhythm": Run("rhythm", "laplace", ESTIMATED, 200),
-    "mistakes": Run("bgnbd", "laplace", STATED, 400, MISTAKES),
+    "laplace_stated": Run("bgnbd", "laplace", STATED, 300),
+    "laplace_estimated": Run("bgnbd", "laplace", ESTIMATED, 300),
+    "nuts_estimated": Run("bgnbd", "nuts", ESTIMATED, 60),
+    "plain": Run("bgnbd_plain", "laplace", ESTIMATED, 300),
+    "mbgnbd": Run("mbgnbd", "laplace", ESTIMATED, 300),
+    "rhythm": Run("rhythm", "laplace", ESTIMATED, 150),
+    "mistakes": Run("bgnbd", "laplace", STATED, 300, MISTAKES),
 }
 
 
@@ -320,18 +319,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name in options.only:
             size = {"data_sets": options.datasets or RUNS[name].data_sets, "seed": options.seed}
             runs[name], ranks[name] = judged(name, **size, each=partial(pool.map, chunksize=4))
-    about = {
-        "machine": bench.machine(),
-        "date": date.today().isoformat(),
-        "seed": options.seed,
-        "customers": CUSTOMERS,
-        "draws": DRAWS,
-        "false_alarms": calibrate.FALSE_ALARMS,
-        "passed": passed(runs),
-        "seconds": round(time.perf_counter() - clock),
-    }
-    write(about | {"runs": runs}, ranks, options.folder)
-    return int(not about["passed"])
+    settings = {"customers": CUSTOMERS, "draws": DRAWS, "false_alarms": calibrate.FALSE_ALARMS}
+    figures = bench.about(options.seed, clock) | settings | {"passed": passed(runs), "runs": runs}
+    bench.leave(options.folder / "sbc", figures, page(figures), partial(draw, runs, ranks))
+    return int(not figures["passed"])
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -341,22 +332,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def write(figures: Mapping[str, Any], ranks: Mapping[str, Ranks], folder: Path) -> None:
-    """Write sbc.json, sbc.md and sbc.png."""
-    bench.leave(folder / "sbc", figures, page(figures), partial(draw, figures["runs"], ranks))
-
-
 def page(figures: Mapping[str, Any]) -> str:
     """Return the figures as Markdown for people."""
-    runs, host = figures["runs"], figures["machine"]
-    outcome = "Everything passed." if figures["passed"] else "**Not everything passed.**"
+    runs = figures["runs"]
     parts = [
-        f"# How well calibrated, measured {figures['date']}",
-        bench.filled(
-            f"""{outcome} By `make sbc`, seed {figures["seed"]}, in {figures["seconds"] / 60:.0f} minutes on
-            {host["processor"]}, {host["cores"]} cores; Python {host["python"]}, pymc {host["pymc"]}, nutpie
-            {host["nutpie"]}."""
-        ),
+        *bench.opening("sbc", "How well calibrated", figures),
         bench.filled(
             f"""Each data set is {figures["customers"]} customers who come over two years, on whole days, and live as
             the model simulates somebody new, with parameters that are drawn from the prior at a typical order value of
@@ -454,11 +434,6 @@ def _p_value(number: float) -> str:
 
 def draw(runs: Mapping[str, Mapping[str, Any]], ranks: Mapping[str, Ranks], file: Path) -> None:
     """Draw every curve less its expectation, with its band: runs in the first row, planted mistakes below."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
     calibrated = {name: (_title(run), ranks[name]["nothing"]) for name, run in runs.items() if "mistakes" not in run}
     wrong = {
         mistake: (MISTAKES[mistake].says, ranks[name][mistake])
@@ -470,18 +445,15 @@ def draw(runs: Mapping[str, Mapping[str, Any]], ranks: Mapping[str, Ranks], file
         for panels in (calibrated, wrong)
         for start in range(0, len(panels), COLUMNS)
     ]
-    with pyplot.rc_context({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}):
-        size: dict[str, Any] = {"figsize": (13, 2.5 * len(rows)), "layout": "constrained"}
-        figure, axes = pyplot.subplots(len(rows), COLUMNS, sharex=True, sharey="row", squeeze=False, **size)
+    sharing = {"size": (13, 2.5 * len(rows)), "sharex": True, "sharey": "row"}
+    with bench.picture(file, rows=len(rows), columns=COLUMNS, **sharing) as axes:
         for row, panels in zip(axes, rows, strict=True):
             for place, (title, table) in zip(row, panels, strict=False):
                 _draw_curves(place, title, table)
             row[0].set_ylabel("share of ranks below,\nless uniform")
             for place in row[len(panels) :]:
                 place.set_axis_off()
-        figure.supxlabel("rank of the truth among the draws, 0 to 1", fontsize=9)
-        figure.savefig(file, dpi=110, format="png")
-        pyplot.close(figure)
+        axes[-1][0].set_xlabel("rank of the truth among the draws")
 
 
 COLUMNS = 5

@@ -28,7 +28,7 @@ def test_a_ratio_is_their_time_over_ours():
 
 
 def test_what_was_not_measured_on_both_sides_has_no_ratio():
-    assert bench.ratios({"scoring": {"error": "RuntimeError"}, "rfm": {"ours": {"seconds": 1.0}}}) == {}
+    assert bench.ratios({"scoring": {"error": "RuntimeError"}, "fit": {"purchases": {"nuts": FIT["nuts"]}}}) == {}
 
 
 def test_every_ratio_has_a_label():
@@ -82,11 +82,11 @@ def test_an_error_names_no_place():
 
 def test_a_failed_item_is_said_on_the_page_and_the_others_stay():
     rows = [{"customers": 1000, "transactions": 3986, "pipeline_seconds": 61.5, "peak_mib": 640}]
-    measured = {"rfm": {"error": "ValueError: no"}, "scaling": rows}
-    about = {"machine": MACHINE, "date": "2026-01-01", "busy_cores_of_others": {"rfm": 0.04, "scaling": 1.26}}
+    measured = {"logs": {"error": "ValueError: no"}, "scaling": rows}
+    about = {"machine": MACHINE, "date": "2026-01-01", "busy_cores_of_others": {"logs": 0.04, "scaling": 1.26}}
     page = bench.page(about | measured | {"ratios": {}})
-    assert "## Log to customers\n\nNot measured: ValueError: no\n" in page
-    assert "kept busy, in cores: 0.0 (log to customers), 1.3 (growing customer bases)." in " ".join(page.split())
+    assert "## Raw logs\n\nNot measured: ValueError: no\n" in page
+    assert "kept busy, in cores: 0.0 (raw logs), 1.3 (growing customer bases)." in " ".join(page.split())
     assert "| 1,000 | 3,986 | – | – | 61.5 | 640 |" in page
 
 
@@ -95,28 +95,25 @@ def test_a_failed_item_fails_the_bench_and_the_others_are_measured(tmp_path, mon
         raise ValueError(f"nothing in {work}/log.parquet")
 
     monkeypatch.setitem(bench.ITEMS, "fit", fail)
-    monkeypatch.setitem(bench.ITEMS, "rfm", lambda work, largest: {"agreement": {"customers": largest}})
+    monkeypatch.setitem(bench.ITEMS, "logs", lambda work, largest: [{"customers": largest}])
     monkeypatch.setattr(bench, "write", lambda figures, folder: written.append(figures))
     written: list[dict] = []
-    assert bench.main(["--only", "fit", "rfm", "--largest", "7", "--folder", str(tmp_path)]) == 1
+    assert bench.main(["--only", "fit", "logs", "--largest", "7", "--folder", str(tmp_path)]) == 1
     assert written[0]["fit"] == {"error": "ValueError: nothing in log.parquet"}
-    assert written[0]["rfm"] == {"agreement": {"customers": 7}}
+    assert written[0]["logs"] == [{"customers": 7}]
 
 
 @pytest.mark.slow
 def test_a_small_bench_leaves_figures_page_and_picture(tmp_path, monkeypatch):
     quick = {"method": "laplace", "draws": 250, "predictive_draws": 200, "calibration_end": None}
     monkeypatch.setattr(bench, "SETTINGS", bench.SETTINGS | quick)
-    assert bench.main(["--only", "rfm", "scaling", "--largest", "800", "--folder", str(tmp_path)]) == 0
+    assert bench.main(["--only", "logs", "scaling", "--largest", "800", "--folder", str(tmp_path)]) == 0
     assert sorted(file.name for file in tmp_path.iterdir()) == ["bench.json", "bench.md", "bench.png"]
     told = (tmp_path / "bench.json").read_text()
     figures = json.loads(told)
     (row,) = figures["scaling"]
     assert all(row[key] > 0 for key in bench.SCALING_COLUMNS)
-    assert all(side[key] > 0 for side in (figures["rfm"]["pymc_marketing"], figures["rfm"]["ours"]) for key in side)
-    assert figures["ratios"]["rfm"] > 0
-    assert figures["rfm"]["agreement"]["customers_with_other_frequency"] == 0
-    assert figures["rfm"]["agreement"]["largest_difference_days"] < 1e-6
+    assert all(log[key] for log in figures["logs"] for key in bench.LOGS_COLUMNS)
     for text in (told, (tmp_path / "bench.md").read_text()):
         assert str(root()) not in text
         assert str(tmp_path) not in text

@@ -86,7 +86,7 @@ def test_its_files_can_be_written(tmp_path):
     campaigns = {str(name): judged(rows) for name, rows in found.groupby("campaign")}
     simulation.draw(found, tmp_path / "decisions.png")
     assert (tmp_path / "decisions.png").stat().st_size > 10_000
-    machine = {"processor": "x", "cores": 2, "python": "3", "pymc": "6"}
+    machine = {"processor": "x", "cores": 2, "python": "3", "pymc": "6", "nutpie": "0"}
     text = simulation.page(
         {"machine": machine, "date": "2026-01-01", "seed": 1, "passed": False, "seconds": 60, "campaigns": campaigns}
     )
