@@ -103,9 +103,10 @@ lock: | $(UV) ## Choose the newest allowed packages anew and write requirements.
 	@$(UV) export -q --all-groups --no-emit-project --no-annotate --no-header --format requirements.txt \
 	-o requirements.lock > /dev/null
 
-clean: ## Remove the outputs of RUN=name, or of all runs
+clean: ## Remove the outputs of RUN=name, or of all runs; earlier forecasts, too, with FORECASTS=1
 	@case "$(RUN)" in (*[!A-Za-z0-9_-]*) echo "RUN must be a run's name" >&2; exit 2;; esac
-	@rm -rf $(if $(RUN),"$(OUTPUTS)/$(RUN)",$(OUTPUTS)/*)
+	@for run in $(OUTPUTS)/$(or $(RUN),*); do [ ! -d "$$run" ] || { \
+	find "$$run" -mindepth 1 -depth $(if $(FORECASTS),,! -path "$$run/forecasts.parquet") -delete; rmdir "$$run" 2>/dev/null || true; }; done
 
 # -- one run: an executed notebook is put in place last, so it is the stamp of all it wrote -----------------------------
 

@@ -6,6 +6,8 @@ from .holdout import holdout_horizon as holdout_horizon
 from .holdout import holdout_weeks as holdout_weeks
 from .holdout import origin_day as origin_day
 from .holdout import score as score
+from .kept import keep as keep
+from .kept import since_last as since_last
 from .misfit import factors as factors
 from .misfit import misfit_figures as misfit_figures
 from .misfit import one_per_draw as one_per_draw
@@ -26,6 +28,7 @@ from .summary import purchase_figures as purchase_figures
 from .tables import BACKTEST as BACKTEST
 from .tables import BACKTEST_GROUPS as BACKTEST_GROUPS
 from .tables import CHOICE as CHOICE
+from .tables import FORECASTS as FORECASTS
 from .tables import SPEND_TEST as SPEND_TEST
 from .tables import TRACKING as TRACKING
 from .tables import WINDOW_GROUPS as WINDOW_GROUPS

@@ -119,6 +119,29 @@ WINDOWS = Table(
     rules=(*_TOTAL_RULES, outside_unit("coverage", "pit_distance")),
 )
 
+FORECASTS = Table(
+    "forecasts",
+    {
+        "as_of": Column(DATE, "last day that was known when the forecast was made"),
+        "kind": Column(TEXT, "horizon: as far as the run looks, value discounted and times margin; quarter: neither"),
+        "starts": Column(DATE, "first day that is forecast"),
+        "ends": Column(DATE, "last day that is forecast"),
+        "customers": Column(INTEGER, "customers known on as_of, whom it is about"),
+        **{
+            f"{name}{end}": Column(NUMBER, f"{name} {said}")
+            for name in ("purchases", "value")
+            for end, said in {"": "expected", "_lower": "lower limit shown", "_upper": "upper limit shown"}.items()
+        },
+        "actual_purchases": Column(
+            NUMBER, "purchases of these customers that came; missing until `ends`", nullable=True
+        ),
+        "actual_value": Column(NUMBER, "value that came, likewise", nullable=True),
+        "run_id": Column(TEXT, "what made it: the mark of 05, as in key_figures.json"),
+    },
+    key=("as_of", "kind", "starts", "ends"),
+    rules=(unordered("purchases_lower", "purchases_upper"), unordered("value_lower", "value_upper")),
+)
+
 WINDOW_GROUPS = Table(
     "window_groups",
     WINDOW

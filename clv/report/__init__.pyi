@@ -47,6 +47,7 @@ from .tables.log import ledger_table as ledger_table
 from .tables.log import quality_table as quality_table
 from .tables.model import priors_table as priors_table
 from .tables.model import source as source
+from .tables.since import since_last_time as since_last_time
 from .tables.value import acquisition_table as acquisition_table
 from .tables.value import best_customers_table as best_customers_table
 from .tables.value import groups_table as groups_table

@@ -67,6 +67,7 @@ ARTEFACTS: dict[str, Artefact] = {
     "contacts": Artefact("data/contacts.parquet", SEGMENTS_NOTEBOOK),
     "watch_list": Artefact("data/watch_list.parquet", SEGMENTS_NOTEBOOK),
     "acquisition": Artefact("data/acquisition.parquet", SEGMENTS_NOTEBOOK),
+    "forecasts": Artefact("forecasts.parquet", SEGMENTS_NOTEBOOK),
     "key_figures": Artefact("key_figures.json", SEGMENTS_NOTEBOOK),
     "report": Artefact("report.md", _REPORT),
 }

@@ -1,7 +1,6 @@
 """A run's folder: the only reads and writes of its files, each checked against its contract."""
 
 import json
-import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -90,11 +89,12 @@ class Run:
 
     def read_table(self, table: "Table") -> "pd.DataFrame":
         """Return the artefact of `table`, checked again."""
-        import pandas as pd
+        return _checked(table, self._existing(table.name))
 
-        from clv import tables
-
-        return tables.check(table, pd.read_parquet(self._existing(table.name)))
+    def read_earlier(self, table: "Table") -> "pd.DataFrame | None":
+        """Return what an earlier run left of a table that grows, each row with its own run id: no link of the chain."""
+        file = self.path(table.name)
+        return _checked(table, file) if file.exists() else None
 
     def read_generated(self, first: "Table", second: "Table") -> "tuple[pd.DataFrame, pd.DataFrame] | None":
         """Return two tables of a run that generates its customers; None in any other run."""
@@ -179,8 +179,7 @@ class Run:
 
     def identity(self) -> str | None:
         """Return the short name of all that the running notebook was made from; None if it was started by hand."""
-        mark = chain.own_mark(self.name)
-        return chain.identity(mark) if mark else None
+        return chain.identity(mark) if (mark := chain.own_mark(self.name)) else None
 
     def aggregates(self) -> dict[str, str]:
         """Return the text of each of the run's AGGREGATES by its file's name; one that names customers is refused."""
@@ -205,11 +204,8 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         time = datetime.now(UTC).isoformat(timespec="seconds")
         line = json.dumps(plain({"time": time, "notebook": notebook, "event": event, **fields}, "log"))
-        log = os.open(self.folder / "log.jsonl", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-        try:
-            os.write(log, f"{line}\n".encode())
-        finally:
-            os.close(log)
+        with (self.folder / "log.jsonl").open("ab", buffering=0) as log:
+            log.write(f"{line}\n".encode())
 
     @contextmanager
     def _replacing(self, path: Path) -> Iterator[Path]:
@@ -218,8 +214,7 @@ class Run:
             chain.wrote(path.relative_to(self.folder).as_posix())
 
     def _mark(self) -> dict[str, str]:
-        mark = chain.own_mark(self.name)
-        return {KEY: chain.text(mark)} if mark else {}
+        return {KEY: chain.text(mark)} if (mark := chain.own_mark(self.name)) else {}
 
     def _is_recorded(self, name: str) -> bool:
         known = chain.record(self.folder, ARTEFACTS[name].notebook)
@@ -239,6 +234,14 @@ class Run:
             raise IntegrityError(f"{shown} is missing: run {ARTEFACTS[name].notebook} first.")
         chain.require(self.folder, ARTEFACTS[name].notebook, ARTEFACTS[name].file)
         return path
+
+
+def _checked(table: "Table", file: Path) -> "pd.DataFrame":
+    import pandas as pd
+
+    from clv import tables
+
+    return tables.check(table, pd.read_parquet(file))
 
 
 def _quoted(text: Path | str) -> str:

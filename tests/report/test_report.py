@@ -17,7 +17,7 @@ from clv.report import display, key_figures
 from clv.report.charts import tested, total, tracking, windows
 from clv.report.labels import label
 from clv.report.markup import Words, markup
-from clv.report.tables import backtest, value
+from clv.report.tables import backtest, since, value
 from clv.report.text import cover, log, markdown, notebooks, trust
 
 BACKTEST = TESTED | {
@@ -467,3 +467,24 @@ def test_the_verdict_of_a_test_stands_beside_its_question():
         ["Was it right?", "held", "It was."],
         ["Really?", "missed", "No."],
     ]
+
+
+def test_what_changed_since_last_time_adds_up_and_earlier_forecasts_stand_beside_what_came():
+    last = {"as_of": "1998-03-31", "then": 80_000.0, "came": 18_000.0, "n_new": 12, "new": 5_000.0}
+    figures = FIGURES | {"since_last": last | {"others": 2_044.0, "now": 69_044.0}}
+    days = {"as_of": ["1998-03-31"] * 2, "starts": ["1998-04-01"] * 2, "ends": ["1998-06-30", "1999-03-30"]}
+    made = pd.DataFrame(days).apply(pd.to_datetime)
+    made = made.assign(value=[20_000.0, 80_000.0], value_lower=15_000.0, value_upper=99_000.0)
+    heading, bridge, scored = since.since_last_time(figures, made.assign(actual_value=[18_000.0, np.nan]))
+    assert heading.data == "## Since last time"
+    assert {said(name): said(step) for name, step in bridge["Value"].items()} == {
+        "Forecast of 31 March 1998": "80,000 USD",
+        "what these customers brought since": "-18,000",
+        "12 new customers, still to bring": "+5,000",
+        "another outlook for the others, and a later end": "+2,040",
+        "Forecast of 30 June 1998": "69,000 USD",
+    }
+    assert scored.map(said).loc["1998-04-01 to 1998-06-30"].tolist() == [
+        "1998-03-31", "20,000", "15,000 to 99,000", "18,000", "10 % less", "yes",
+    ]  # fmt: skip
+    assert since.since_last_time(FIGURES | {"since_last": None}, made.assign(actual_value=np.nan)) == []

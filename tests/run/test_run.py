@@ -653,6 +653,13 @@ def test_cleaning_one_run_keeps_the_others_and_cannot_leave_outputs(project):
     assert in_project(project, "clean", "RUN=../params").returncode != 0
     assert in_project(project, "clean", "RUN=one").returncode == 0
     assert [folder.name for folder in (project / "outputs").iterdir()] == ["two"]
+    for file in ("forecasts.parquet", "data/rfm.parquet"):
+        (project / "outputs" / "two" / file).parent.mkdir(exist_ok=True)
+        (project / "outputs" / "two" / file).touch()
+    assert in_project(project, "clean").returncode == 0
+    assert [file.name for file in (project / "outputs" / "two").iterdir()] == ["forecasts.parquet"]
+    assert in_project(project, "clean", "RUN=two", "FORECASTS=1").returncode == 0
+    assert not list((project / "outputs").iterdir())
     assert (project / "params").exists()
 
 
