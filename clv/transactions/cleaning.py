@@ -143,12 +143,13 @@ def _parsed(
     return f"""
         SELECT * REPLACE (CASE WHEN gross < 0 THEN 0 ELSE refunded END AS refunded),
                CASE WHEN gross < 0 THEN gross ELSE gross - refunded END AS money
-        FROM (SELECT *, {_is_listed("customer", settings.exclude_ids)}
-                  OR coalesce(regexp_matches(customer, {_text(settings.exclude_pattern)}), false) AS excluded,
+        FROM (SELECT *, {_is_listed("named", settings.exclude_ids)}
+                  OR coalesce(regexp_matches(named, {_text(settings.exclude_pattern)}), false) AS excluded,
+               {parsing.customer("named", "excluded")} AS customer,
                {selection.unwanted(settings)} AS unwanted,
                CASE WHEN cancels OR {selection.are_refunds(settings)} THEN -abs(amount) ELSE amount END AS gross
         FROM (SELECT record, ragged, further_line, {"file, " if "file" in kinds else ""}{cells}{replaced},
-                     {parsing.customer(settings)} AS customer, {order} AS order_id,
+                     {parsing.identifier("customer_id")} AS named, {order} AS order_id,
                      {parsing.moment(con, kinds["date"], settings)} AS moment, {_amount(kinds, settings)} AS amount,
                      {_refunded(kinds, settings)} AS refunded, {orders.gaps(kinds, settings)} AS gaps,
                      {_currency(kinds, settings)} AS currency, {cancels} AS cancels,
@@ -201,13 +202,15 @@ def _other_country(kinds: Mapping[str, str], settings: SourceSettings) -> str:
 
 def _is_header(kinds: Mapping[str, str], settings: SourceSettings) -> str:
     texts = [name for name in ("customer_id", "date", "amount", "unit_price") if kinds.get(name) in TEXT]
-    same = (f"coalesce(trim({name}) = {literal(settings.name_of(name))}, false)" for name in texts)
-    return " AND ".join(same) if len(texts) > 2 else "false"
+    same = " AND ".join(f"coalesce(trim({name}) = {literal(settings.name_of(name))}, false)" for name in texts)
+    # A condition in AND is looked at for every row, one in CASE where it is reached.
+    first = f"contains({texts[0]}, {literal(settings.name_of(texts[0]))})" if texts else ""
+    return f"CASE WHEN {first} THEN {same} ELSE false END" if len(texts) > 2 else "false"
 
 
 def _is_empty(kinds: Mapping[str, str]) -> str:
-    mapped = [name for name in KNOWN_COLUMNS if name in kinds]
-    return " AND ".join(f"{parsing.identifier(name)} IS NULL" for name in mapped)
+    blank = (f"{parsing.identifier(name)} IS NULL" for name in KNOWN_COLUMNS if name in kinds)
+    return f"CASE WHEN {next(blank)} THEN {' AND '.join(blank)} ELSE false END"
 
 
 def _is_listed(value: str, listed: object) -> str:

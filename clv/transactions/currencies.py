@@ -10,8 +10,8 @@ CODES = (
 )
 CODE = re.compile("|".join(CODES))
 _WORDS = re.compile(r"[^\d\s.,'’٫٬+−–—()-]")  # what is no part of a number
-# Whose words for currencies are known: where several shops of the world keep their books.
-_LOCALES = "en en_CA de fr es pt sv nb da pl cs hu tr ja ko id vi th"
+# Whose words for currencies are known: more locales of those where shops keep their books add none to them.
+_LOCALES = "en en_CA de fr sv pl cs hu ja id"
 # What CLDR, which babel carries, does not know or writes otherwise.
 _OWN = {
     **dict.fromkeys(("Rs", "Rs."), ("INR", "PKR", "LKR")),

@@ -8,6 +8,7 @@ Randomness enters as a numpy Generator; no file is read or written.
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -54,10 +55,8 @@ def population(truth: Truth, n_customers: int, generator: Generator) -> pd.DataF
 def purchases(truth: Truth, latent: pd.DataFrame, until_weeks: ArrayLike, generator: Generator) -> pd.DataFrame:
     """Return every purchase of every customer from the first one (week 0) until that customer's `until_weeks`.
 
-    Returns
-    -------
-    customer (row of `latent`), number (0 is the first purchase), week (exact, since the first), amount, leaves (1 if
-    the customer left right after it); sorted by customer and number.
+    Columns: customer (row of `latent`), number (0 is the first purchase), week (exact, since the first), amount, leaves
+    (1 if the customer left right after it); sorted by customer and number.
     """
     events = _events(latent, np.broadcast_to(np.asarray(until_weeks, dtype=float), len(latent)), generator)
     events = events.sort_values(["customer", "number"], ignore_index=True)
@@ -80,14 +79,7 @@ def generate(
     """Return a clean order log up to `observation_end` (included), and tables `LATENT` and `FUTURE`.
 
     First purchases are spread evenly over the acquisition months (as far as observed). The process runs in continuous
-    time; the log has its days, and amounts in whole cents.
-
-    Returns
-    -------
-    log
-        customer_id, date, amount, order_id, sorted by date and order_id.
-    latent, future
-        Every customer's true values, and the purchases of the `horizon_weeks` after the end of the observation day.
+    time; the log has its days, and amounts in whole cents: customer_id, date, amount, order_id, in the order of time.
     """
     observed_days = (observation_end - start).days + 1
     acquisition_days = min((months_later(start, acquisition_months) - start).days, observed_days)
@@ -114,29 +106,15 @@ def true_future(
 
 
 def generated_log(
-    source: str,
-    truth: Truth,
-    *,
-    n_customers: int,
-    start: date,
-    acquisition_months: int,
-    observation_end: date,
-    horizon_weeks: float,
-    mess_share: float,
-    generator: Generator,
+    source: str, truth: Truth, *, mess_share: float, generator: Generator, **shop: Any
 ) -> tuple[pd.DataFrame | None, pd.DataFrame | None, pd.DataFrame | None]:
-    """Return the messy log and tables `LATENT` and `FUTURE` of a run that generates its customers; else three Nones."""
+    """Return the messy log and tables `LATENT` and `FUTURE` of a run that generates its customers; else three Nones.
+
+    `shop` is what else `generate` asks for.
+    """
     if source != "generate":
         return None, None, None
-    log, latent, future = generate(
-        truth,
-        n_customers=n_customers,
-        start=start,
-        acquisition_months=acquisition_months,
-        observation_end=observation_end,
-        horizon_weeks=horizon_weeks,
-        generator=generator,
-    )
+    log, latent, future = generate(truth, generator=generator, **shop)
     return mess(log, share=mess_share, generator=generator), latent, future
 
 
@@ -167,14 +145,8 @@ def mess(log: pd.DataFrame, *, share: float, generator: Generator) -> pd.DataFra
     rows = pd.concat([raised, returned, refunds, twice, nobody, tests]).sort_values(
         ["date", "order_id", "cents"], kind="stable", ignore_index=True
     )
-    return pd.DataFrame(
-        {
-            "customer_id": rows["customer_id"].astype("str"),
-            "date": rows["date"].dt.strftime("%Y-%m-%d").astype("str"),
-            "amount": (rows["cents"] / 100).map("{:.2f}".format).astype("str"),
-            "order_id": rows["order_id"].astype("str"),
-        }
-    )
+    texts = {"date": rows["date"].dt.strftime("%Y-%m-%d"), "amount": (rows["cents"] / 100).map("{:.2f}".format)}
+    return rows.assign(**texts)[["customer_id", "date", "amount", "order_id"]].astype("str")
 
 
 def _events(latent: pd.DataFrame, until: NDArray[np.float64], generator: Generator) -> pd.DataFrame:
@@ -198,20 +170,14 @@ def _events(latent: pd.DataFrame, until: NDArray[np.float64], generator: Generat
 
 
 def _latent(latent: pd.DataFrame, events: pd.DataFrame, ages: NDArray[np.float64]) -> pd.DataFrame:
-    """Return table `LATENT`: true values, alive at the end of observation, and how many purchases came after it."""
     later = events["week"] > ages[events["customer"]]
     left = events.loc[events["leaves"] & ~later, "customer"]
     every = pd.RangeIndex(len(latent))
-    return pd.DataFrame(
-        {
-            "customer_id": _identifiers(len(latent)),
-            "purchase_rate_weekly": latent["purchase_rate_weekly"],
-            "dropout_probability": latent["dropout_probability"],
-            "mean_spend": latent["mean_spend"],
-            "alive": (~every.isin(left)).astype("int64"),
-            "future_purchases": events[later].groupby("customer").size().reindex(every, fill_value=0),
-        }
-    )
+    return latent.assign(
+        customer_id=_identifiers(len(latent)),
+        alive=(~every.isin(left)).astype("int64"),
+        future_purchases=events[later].groupby("customer").size().reindex(every, fill_value=0),
+    )[list(LATENT.columns)]
 
 
 def _future(events: pd.DataFrame, ages: NDArray[np.float64], n_customers: int) -> pd.DataFrame:
@@ -227,10 +193,9 @@ def _log(events: pd.DataFrame, first: NDArray[np.float64], start: date, n_custom
     moment = first[events["customer"]] + events["week"] * DAYS_PER_WEEK
     rows = events.assign(moment=moment).sort_values("moment", kind="stable", ignore_index=True)
     days = pd.to_timedelta(np.floor(rows["moment"]), unit="D")
-    identifiers = _identifiers(n_customers)
     return pd.DataFrame(
         {
-            "customer_id": identifiers.iloc[rows["customer"]].reset_index(drop=True),
+            "customer_id": _identifiers(n_customers).iloc[rows["customer"]].reset_index(drop=True),
             "date": (pd.Timestamp(start) + days).astype("datetime64[us]"),
             "amount": rows["amount"],
             "order_id": pd.Series([f"O{number:07d}" for number in range(1, len(rows) + 1)], dtype="str"),

@@ -31,10 +31,10 @@ def _first_of_history(days: list[tuple[date, int]]) -> date | None:
     """Return the first day that does not lie alone: after it come years without a hole."""
     if not days or days[-1][0] < EARLIEST_LONELY:  # all of it: a number was taken for a date
         return date.max if days else None
-    first, rows, distinct = days[0][0], 0, 0
+    first, rows, distinct, few = days[0][0], 0, 0, _few(days)
     for (day, count), (following, _) in pairwise(days):
         rows, distinct = rows + count, distinct + 1
-        alone = rows <= _few(days) or distinct == 1 or day < EARLIEST_LONELY
+        alone = rows <= few or distinct == 1 or day < EARLIEST_LONELY
         if following - day > LONE_YEARS and alone:
             first = following
     return first
@@ -45,10 +45,10 @@ def _last_of_history(days: list[tuple[date, int]]) -> date | None:
     if len(days) < 2:
         return days[0][0] if days else None
     last, rows, pauses = days[-1][0], 0, [(later - day).days for (day, _), (later, _) in pairwise(days)]
-    longest = longest_pause(LONE_DAYS, median(pauses))
+    longest, few = longest_pause(LONE_DAYS, median(pauses)), _few(days)
     for (_, count), (before, _) in pairwise(reversed(days)):
         rows += count
-        if rows > _few(days):
+        if rows > few:
             break
         if pauses.pop() > longest:
             last, rows = before, 0

@@ -15,6 +15,7 @@ from clv.transactions.source import SourceSettings
 IDENTITY = ("order_id", "product", "quantity")  # what tells rows of one customer, time and amount apart, where known
 LONGEST_PAUSE = 100  # days between two rows of an order; after a longer silence its number was given anew
 _SHARED = ("customer_id", "date", "country", "currency")  # what a first line says for the whole order
+_KEY = "hash(customer, order_id)"
 _ALL = "ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING"
 
 
@@ -96,11 +97,13 @@ def find_copies(con: DuckDBPyConnection, settings: SourceSettings) -> None:
     A till that writes each piece as a line repeats some lines of an order, an export that overlaps another repeats
     them all. Where the log has more orders of the first kind, none counts as a copy.
     """
-    chosen = (
-        "rule IS NULL AND order_id IS NOT NULL AND record NOT IN (SELECT record FROM changes)"
-        if tells_rows_apart(settings)
-        else "false"
-    )
+    known = "rule IS NULL AND order_id IS NOT NULL"
+    if settings.has("order_id"):  # one pass for all that is asked of orders of several rows
+        con.execute(f"""
+            CREATE OR REPLACE TEMP TABLE several AS SELECT {_KEY} AS key, min(moment) < max(moment) AS spans
+            FROM judged WHERE {known} GROUP BY key HAVING count(*) > 1""")
+    several = f"{known} AND record NOT IN (SELECT record FROM changes) AND {_KEY} IN (SELECT key FROM several)"
+    chosen = several if tells_rows_apart(settings) else "false"
     con.execute(f"CREATE OR REPLACE TABLE repeated AS {repeats(con, 'judged', 'moment', chosen)}")
     if not one(con, "SELECT count(*) FROM repeated"):
         return
@@ -133,11 +136,10 @@ def find_days(con: DuckDBPyConnection, settings: SourceSettings) -> None:
     if not settings.has("order_id"):
         return
     kept = "rule IS NULL AND order_id IS NOT NULL"
-    spread = f"SELECT hash(customer, order_id) AS key FROM decided WHERE {kept} GROUP BY key HAVING min(day) < max(day)"
     con.execute(f"""
         CREATE OR REPLACE TEMP TABLE spread AS
         SELECT record, customer, order_id, moment FROM decided WHERE {kept} AND order_id IN (
-            SELECT order_id FROM decided WHERE {kept} AND hash(customer, order_id) IN ({spread}))""")
+            SELECT order_id FROM decided WHERE {kept} AND {_KEY} IN (SELECT key FROM several WHERE spans))""")
     con.execute(f"""
         INSERT INTO order_days
         SELECT record, min(moment::DATE) OVER (PARTITION BY order_id, part) FROM (
@@ -162,7 +164,9 @@ def _totals(kinds: Mapping[str, str]) -> list[str]:
 
 def _filled(name: str, kinds: Mapping[str, str]) -> str:
     """Return the SQL of a cell, null if it is blank."""
-    return f"CASE WHEN trim({name}) <> '' THEN {name} END" if kinds[name] == "VARCHAR" else name
+    if kinds[name] != "VARCHAR":
+        return name
+    return f"CASE WHEN {name} >= '!' OR trim({name}) <> '' THEN {name} END"  # what begins with no space is not blank
 
 
 def _goes_on(kinds: Mapping[str, str]) -> str:

@@ -31,7 +31,7 @@ _PROTECTED = r"""^="(.*)"$|^['`](.+?)['`]?$"""
 # What programs write where there is no customer. NA, null and none may be somebody: findings ask about them.
 _NOBODY = (
     r"\\N|nan|NaN|NaT|undefined|<(?i:na|null)>|\((?i:not set|null|none)\)|\[(?i:null)\]|#?[nN]/[aA]|-1|0+(\.0+)?"
-    "|0{8}-0{4}-0{4}-0{4}-0{12}"
+    r"|0{8}-0{4}-0{4}-0{4}-0{12}|[^\pL\pN]*"
 )
 _THOUSANDS = {".": r"\.", ",": ",", " ": r"[ \x{A0}\x{2009}\x{202F}]", "'": "['’]"}
 _NAMED_UTC = re.compile(r"(^|[^a-z])(utc|gmt)([^a-z]|$)|[a-z](UTC|GMT)$", re.IGNORECASE)
@@ -49,16 +49,9 @@ def identifier(column: str) -> str:
     return f"CASE WHEN regexp_full_match({text}, '[0-9A-Za-z][!-~]*') THEN {text} ELSE {plain} END"
 
 
-def customer(settings: SourceSettings) -> str:
-    """Return who bought: the identifier, null where it stands for nobody and no setting speaks of it."""
-    name = identifier("customer_id")
-    stated = ", ".join(literal(str(one)) for one in ("", *settings.exclude_ids))
-    pattern = literal(settings.exclude_pattern) if settings.exclude_pattern else "NULL"
-    nobody = f"regexp_full_match(who, {literal(_NOBODY)}) OR NOT regexp_matches(who, '[\\pL\\pN]')"
-    return (
-        f"list_transform([{name}], lambda who: CASE WHEN ({nobody}) AND who NOT IN ({stated})"
-        f" AND NOT coalesce(regexp_matches(who, {pattern}), false) THEN NULL ELSE who END)[1]"
-    )
+def customer(named: str, excluded: str) -> str:
+    """Return who bought: the identifier in `named`, null where it stands for nobody, unless it is `excluded`."""
+    return f"CASE WHEN regexp_full_match({named}, {literal(_NOBODY)}) AND NOT {excluded} THEN NULL ELSE {named} END"
 
 
 def moment(con: DuckDBPyConnection, kind: str, settings: SourceSettings) -> str:
@@ -90,6 +83,8 @@ def moment(con: DuckDBPyConnection, kind: str, settings: SourceSettings) -> str:
         written = written.replace("%b.", "%b").replace("%B.", "%B")
         text = _in_english(text, settings.date_language, short="%b" in written)
     read = f"try_strptime({text}, {literal(written)})"
+    if text == "trim(date::VARCHAR)":  # which takes long, and matters where stranger spaces stand around a date
+        read = f"coalesce(try_strptime(date::VARCHAR, {literal(written)}), {read})"
     if written.endswith("%Z"):
         known = " ".join(f"WHEN '{name}' THEN '{offset}'" for name, offset in ZONES.items())
         offset = f"regexp_replace({text}, '[A-Z]+$', CASE regexp_extract({text}, '[A-Z]+$') {known} END)"
@@ -123,18 +118,18 @@ def _number(column: str, kind: str, settings: SourceSettings) -> str:
         raise InputError(f"column {settings.name_of(column)} holds {kind}: write amounts as numbers.")
     decimal = settings.style_of(column)[0]
     mark = re.escape(decimal)
-    plain = rf"[+-]?(\d+{mark}?\d*|{mark}\d+)([eE][+-]?\d+)?"
-    number = f"trim({column})"
+    plain = rf" *[+-]?(\d+{mark}?\d*|{mark}\d+)([eE][+-]?\d+)? *"
     return (
-        f"CASE WHEN regexp_full_match({number}, {literal(plain)})"
-        f" THEN try_cast(replace({number}, '{decimal}', '.') AS {MONEY})"
+        f"CASE WHEN regexp_full_match({column}, {literal(plain)})"
+        f" THEN try_cast(replace({column}, '{decimal}', '.') AS {MONEY})"
         f" ELSE {_decorated(column, settings)} END"
     )
 
 
 def sign(column: str) -> str:
     """Return the currency sign in an amount's text, null if there is none."""
-    return rf"nullif(regexp_extract({column}, '\p{{Sc}}'), '')"
+    sign = rf"nullif(regexp_extract({column}, '\p{{Sc}}'), '')"
+    return f"CASE WHEN contains({column}, '$') OR strlen({column}) > length({column}) THEN {sign} END"
 
 
 def refuse_inexact_identifiers(kinds: Mapping[str, str], settings: SourceSettings) -> None:
