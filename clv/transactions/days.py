@@ -16,36 +16,26 @@ from clv.transactions.source import SourceSettings
 QUIET_DAYS = 14  # days without any purchase that are worth a question, if purchases usually come more often
 FEWEST_SIDES = 20  # customers who come back before a day, and after it, without whom nothing is said of that day
 
-GAP = Rule(
-    "silent_days", WARN, "date", "purchases before which nobody had bought for an unusually long time",
+# fmt: off
+GAP = Rule("silent_days", WARN, "date", "purchases before which nobody had bought for an unusually long time",
     f"days since the purchase before > {QUIET_DAYS} and > {QUIET_TIMES} times the usual",
-    "Was the shop closed, or is a part of the export missing? To the model such silence looks like customers lost.",
-)  # fmt: skip
-CLOSED_SPLIT = Rule(
-    "split_in_silence", WARN, "date", "calibration_end lies in a time in which nobody bought",
+    "Was the shop closed, or is a part of the export missing? To the model such silence looks like customers lost.")
+CLOSED_SPLIT = Rule("split_in_silence", WARN, "date", "calibration_end lies in a time in which nobody bought",
     "the first purchase after a silence that holds calibration_end",
-    "The backtest would take that silence for customers lost: move calibration_end before it, or well behind it.",
-)  # fmt: skip
-QUIET_END = Rule(
-    "silent_end", WARN, "date", "nobody bought for an unusually long time before observation_end",
+    "The backtest would take that silence for customers lost: move calibration_end before it, or well behind it.")
+QUIET_END = Rule("silent_end", WARN, "date", "nobody bought for an unusually long time before observation_end",
     f"observation_end - last purchase > {QUIET_DAYS} days and > {QUIET_TIMES} times the usual pause",
-    "Silence counts as customers lost: set observation_end to the last day that was exported.",
-)  # fmt: skip
-CROWD = Rule(
-    "crowded_day", WARN, "date", "a day with far more purchases than all others",
+    "Silence counts as customers lost: set observation_end to the last day that was exported.")
+CROWD = Rule("crowded_day", WARN, "date", "a day with far more purchases than all others",
     "a third of all purchases, or a twentieth and 20 times the usual day",
-    "Is it a date that a system fills in, the day of an import, or an opening? If it is no day of purchase, mend it.",
-)  # fmt: skip
-COARSE = Rule(
-    "coarse_dates", WARN, "date", "all purchases are on one day of the week, or on the first of a month",
+    "Is it a date that a system fills in, the day of an import, or an opening? If it is no day of purchase, mend it.")
+COARSE = Rule("coarse_dates", WARN, "date", "all purchases are on one day of the week, or on the first of a month",
     "99 % of the purchases, in at least 8 weeks",
-    "If dates were rounded or summed, purchases of a week or month became one: export the day of each purchase.",
-)  # fmt: skip
-SEAM = Rule(
-    "nobody_crosses", WARN, "customer_id", "a day that hardly any customer's purchases reach across",
+    "If dates were rounded or summed, purchases of a week or month became one: export the day of each purchase.")
+SEAM = Rule("nobody_crosses", WARN, "customer_id", "a day that hardly any customer's purchases reach across",
     f"{FEWEST_SIDES} customers came back before it, {FEWEST_SIDES} after it, and 20 times fewer than usual across it",
-    "Did everybody get a new number that day? Then each counts as lost, and as a new one: map old numbers to new ones.",
-)  # fmt: skip
+    "Did everybody get a new number that day? Then each counts as lost, and as a new one: map old numbers to new ones.")
+# fmt: on
 
 
 def find_strays(con: DuckDBPyConnection, settings: SourceSettings) -> None:

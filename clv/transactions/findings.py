@@ -3,7 +3,7 @@
 Works on the tables that `transactions.clean` leaves, also where it refused the log halfway.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from math import expm1, sqrt
@@ -21,6 +21,7 @@ from clv.transactions.refusals import places
 from clv.transactions.rules import RULES, WARN, Rule
 from clv.transactions.selection import unmet
 from clv.transactions.source import SourceSettings
+from clv.transactions.synonyms import FEW
 from clv.transactions.tables import QUALITY
 from clv.transactions.unreadable import hint
 
@@ -29,85 +30,61 @@ _ALIKE = r"[\s\p{Cc}\p{Cf},]|^0+|\.0+$"  # what two ways to write one identifier
 DRIFT_YEARLY, DRIFT_IN_ALL, DRIFT_ERRORS = 0.05, 0.10, 4
 BUSY_DAYS, BUSY_TIMES, BUSY_FEW = 30, 3, 3  # so many days, so many times the next one's, of so few customers
 
+# fmt: off
 # These look at a customer of `profile`; a warning takes no row.
 CUSTOMER_RULES = (
-    Rule(
-        "dominant_customer", WARN, "customer_id", "one customer brings over a tenth of the revenue", "share > 0.10",
-        "Is it a wholesale or a collective account? exclude_ids leaves it out; compare both reports.",
-    ),
-    Rule(
-        "concentrated_revenue", WARN, "customer_id", "a hundredth of the customers brings over half of the revenue",
+    Rule("dominant_customer", WARN, "customer_id", "one customer brings over a tenth of the revenue", "share > 0.10",
+        "Is it a wholesale or a collective account? exclude_ids leaves it out; compare both reports."),
+    Rule("concentrated_revenue", WARN, "customer_id", "a hundredth of the customers brings over half of the revenue",
         "place <= ceil(customers / 100.0) AND best_share > 0.50",
-        "Retail and wholesale may be mixed: two logs, or exclude_ids, would describe each better.",
-    ),
-    Rule(
-        "inhuman_frequency", WARN, "customer_id", "customers who buy more often than a person does",
+        "Retail and wholesale may be mixed: two logs, or exclude_ids, would describe each better."),
+    Rule("inhuman_frequency", WARN, "customer_id", "customers who buy more often than a person does",
         "rows_per_day > 24 OR (days >= 60 AND days > 0.8 * span)",
-        "Is it a test, internal, reseller or guest account? exclude_ids or exclude_pattern leaves it out.",
-    ),
-    Rule(
-        "far_more_often", WARN, "customer_id", "customers who buy on far more days than anybody else",
+        "Is it a test, internal, reseller or guest account? exclude_ids or exclude_pattern leaves it out."),
+    Rule("far_more_often", WARN, "customer_id", "customers who buy on far more days than anybody else",
         "days >= far_days",
-        "Is it a name for many, like walk-in customers, a till or a reseller? exclude_ids leaves it out.",
-    ),
-    Rule(
-        "looks_like_test", WARN, "customer_id", "identifiers that begin like those of test or internal accounts",
+        "Is it a name for many, like walk-in customers, a till or a reseller? exclude_ids leaves it out."),
+    Rule("looks_like_test", WARN, "customer_id", "identifiers that begin like those of test or internal accounts",
         r"regexp_matches(customer, '(?i)^(test|dummy|demo|internal|intern|admin|staff|employee|guest|unknown|none|null)"
-        r"([^a-z]|$)')",
-        "exclude_pattern or exclude_ids leaves them out.",
-    ),
-    Rule(
-        "spreadsheet_id", WARN, "customer_id", "identifiers that a spreadsheet has turned into rounded numbers",
+        r"([^a-z]|$)')", "exclude_pattern or exclude_ids leaves them out."),
+    Rule("spreadsheet_id", WARN, "customer_id", "identifiers that a spreadsheet has turned into rounded numbers",
         r"regexp_full_match(customer, '\d([.,]\d+)?E\+?\d+')",
-        "Several customers may have become one: export the identifiers as text.",
-    ),
-    Rule(
-        "similar_id", WARN, "customer_id",
-        "identifiers that differ only in case, spaces, commas, leading zeros or a final .0",
-        "alike > 1",
-        "They count as different customers: write each customer one way.",
-    ),
-)  # fmt: skip
-ZERO_AMOUNT = Rule(
-    "zero_amount_kept", WARN, "amount", "rows of amount zero, kept as visits", "rule IS NULL AND money = 0",
-    "If they are gifts or samples, set zero_amounts to drop.",
-)  # fmt: skip
+        "Several customers may have become one: export the identifiers as text."),
+    Rule("similar_id", WARN, "customer_id",
+        "identifiers that differ only in case, spaces, commas, leading zeros or a final .0", "alike > 1",
+        "They count as different customers: write each customer one way."),
+)
+ZERO_AMOUNT = Rule("zero_amount_kept", WARN, "amount", "rows of amount zero, kept as visits",
+    "rule IS NULL AND money = 0", "If they are gifts or samples, set zero_amounts to drop.")
 FRACTIONS = Rule(
     "fraction_of_cent", WARN, "amount", "amounts with fractions of a hundredth",
     "rule IS NULL AND money <> round(money, 2)",  # and no amount is finer than that
     "Is the sign that was read as the decimal one a sign between thousands? State decimal and thousands.",
-)  # fmt: skip
-EXCESS = Rule(
-    "refund_in_excess", WARN, "amount", "purchases refunded with more than they cost",
+)
+THOUSANDS = Rule("whole_thousands", WARN, "quantity", "all quantities are whole thousands",
+    f"of at least {FEW} rows kept each has a quantity that 1,000 divides",
+    "Is 1.000 (or 1,000) one piece? State decimal and thousands by column, like {quantity: '.', unit_price: ','}.")
+EXCESS = Rule("refund_in_excess", WARN, "amount", "purchases refunded with more than they cost",
     "rule = 'cancelled_purchase' AND money < 0",
-    "The rest of the refund belongs to no purchase: does it name the right order?",
-)  # fmt: skip
-DRIFT = Rule(
-    "drifting_amounts", WARN, "amount", "amounts of the same customers rise or fall over the log",
+    "The rest of the refund belongs to no purchase: does it name the right order?")
+DRIFT = Rule("drifting_amounts", WARN, "amount", "amounts of the same customers rise or fall over the log",
     f"by {DRIFT_YEARLY:.0%} a year and {DRIFT_IN_ALL:.0%} over the log, beyond {DRIFT_ERRORS} standard errors",
-    "A forecast takes amounts to stay as they were on average: where prices change, value will miss that way.",
-)  # fmt: skip
-UNUSED_FILTER = Rule(
-    "unused_filter", WARN, "customer_id", "customers who were to be left out, and are not in the log",
+    "A forecast takes amounts to stay as they were on average: where prices change, value will miss that way.")
+UNUSED_FILTER = Rule("unused_filter", WARN, "customer_id", "customers who were to be left out, and are not in the log",
     "exclude_ids that no row has, or an exclude_pattern that matches none",
-    "Identifiers must be written as in the log, leading zeros included.",
-)  # fmt: skip
-UNUSED_VALUE = Rule(
-    "unused_value", WARN, "keep_rows", "values that keep_rows, drop_rows or refund_rows name, and no row has",
-    "no row has the value in the column",
-    "Values must be written as in the log, capitals included.",
-)  # fmt: skip
-REPEATS = Rule(
-    "repeat_kept", WARN, "row", "exact repeats of a row, kept because nothing says that they are copies",
+    "Identifiers must be written as in the log, leading zeros included.")
+UNUSED_VALUE = Rule("unused_value", WARN, "keep_rows",
+    "values that keep_rows, drop_rows or refund_rows name, and no row has", "no row has the value in the column",
+    "Values must be written as in the log, capitals included.")
+REPEATS = Rule("repeat_kept", WARN, "row", "exact repeats of a row, kept because nothing says that they are copies",
     "rule IS NULL AND an earlier row has the same customer, day and amount",
     "Pieces of one purchase are right so. If an order_id (of lines: a product) can be mapped, orders that stand there "
-    "twice are recognised and removed.",
-)  # fmt: skip
-LONG_ORDERS = Rule(
-    "order_over_days", WARN, "order_id", "rows of orders that began on an earlier day: one purchase, of its first day",
+    "twice are recognised and removed.")
+LONG_ORDERS = Rule("order_over_days", WARN, "order_id",
+    "rows of orders that began on an earlier day: one purchase, of its first day",
     f"an earlier day has the same customer and order_id, at most {LONGEST_PAUSE} days before",
-    "Instalments and partial deliveries are right so. If each is a purchase, as in a subscription, leave order_id out.",
-)  # fmt: skip
+    "Instalments and partial deliveries are right so. If each is a purchase, as in a subscription, leave order_id out.")
+# fmt: on
 
 
 def inspect(con: DuckDBPyConnection, settings: SourceSettings, *, calibration_end: date | None = None) -> pd.DataFrame:
@@ -115,29 +92,26 @@ def inspect(con: DuckDBPyConnection, settings: SourceSettings, *, calibration_en
     lines = _decided(con)
     if one(con, "SELECT count(*) FROM transactions"):
         _profile(con, settings)
-        lines += [_customers(con, rule) for rule in CUSTOMER_RULES]
-        lines += [*_amounts(con), _drift(con), _repeats(con, settings), _long_orders(con)]
+        lines += _rows(con, {rule: rule.condition for rule in CUSTOMER_RULES}, "profile", count="sum(rows)")
+        lines += [*_amounts(con, settings), _drift(con), _repeats(con, settings)]
         lines += [_first(con, rule, rows) for rule, rows in of_days(con, settings, calibration_end)]
         con.execute("DROP TABLE profile")
     lines += [_unused_filters(con, settings), _unused_values(con, settings)]
     total = one(con, "SELECT count(*) FROM judged")
-    rules = [line[0] for line in lines]
-    counted = [line[1:] for line in lines]
     frame = pd.DataFrame(
         {
-            "rule": [rule.name for rule in rules],
-            "severity": [rule.severity for rule in rules],
-            "column": [settings.name_of(rule.column) for rule in rules],
-            "meaning": [rule.meaning for rule in rules],
-            "rows": [int(rows) for rows, _, _ in counted],
-            "share": [rows / total for rows, _, _ in counted],
-            "amount": [float(amount or 0) for _, amount, _ in counted],
-            "records": [places(con, records) for _, _, records in counted],
-            "condition": [rule.condition for rule in rules],
-            "advice": [
-                " ".join(f"{rule.advice} {hint(con, rule, settings)} {_unread(con, rule)}".split()) for rule in rules
-            ],
+            "rule": rule.name,
+            "severity": rule.severity,
+            "column": settings.name_of(rule.column),
+            "meaning": rule.meaning,
+            "rows": int(rows),
+            "share": rows / total,
+            "amount": float(amount or 0),
+            "records": places(con, records),
+            "condition": rule.condition,
+            "advice": " ".join(f"{rule.advice} {hint(con, rule, settings)} {_unread(con, rule)}".split()),
         }
+        for rule, rows, amount, records in lines
     )
     return tables.check(QUALITY, tables.with_texts(QUALITY, frame))
 
@@ -149,15 +123,13 @@ def _unread(con: DuckDBPyConnection, rule: Rule) -> str:
     """Return what stands where no amount could be read, and the money there would be at the mean of the kept rows."""
     if rule.name != "unparsable_amount":
         return ""
-    texts = con.execute(
-        "SELECT value FROM rejected WHERE rule = ? AND value IS NOT NULL GROUP BY value"
-        " ORDER BY count(*) DESC, value LIMIT 3",
-        [rule.name],
-    ).fetchall()
+    rejected = f"FROM rejected WHERE rule = '{rule.name}'"
+    common = f"SELECT value {rejected} AND value IS NOT NULL GROUP BY value ORDER BY count(*) DESC, value LIMIT 3"
+    texts = con.execute(common).fetchall()
     mean = one(con, "SELECT avg(money)::DOUBLE FROM decided WHERE rule IS NULL")
     if not texts or mean is None:
         return ""
-    rows = one(con, f"SELECT count(*) FROM rejected WHERE rule = '{rule.name}'")
+    rows = one(con, f"SELECT count(*) {rejected}")
     written = ", ".join(repr(text[:40]) for (text,) in texts)
     return f"There stands {written}; at the mean of the rows kept that would be about {rows * mean:,.2f}."
 
@@ -171,20 +143,32 @@ def _decided(con: DuckDBPyConnection) -> list[Found]:
     return [(rule, *found.get(rule.name, (0, 0, []))) for rule in RULES]
 
 
-def _amounts(con: DuckDBPyConnection) -> list[Found]:
-    """Return what the rules on kept amounts found, in one pass."""
-    rules = (ZERO_AMOUNT, FRACTIONS, EXCESS)
-    counts = ", ".join(
-        f"count(*) FILTER ({rule.condition}), sum(money) FILTER ({rule.condition}),"
-        f" min(record, {SAMPLES}) FILTER ({rule.condition})"
-        for rule in rules
+def _rows(con: DuckDBPyConnection, rules: Mapping[Rule, str], table: str, *, count: str = "count(*)") -> list[Found]:
+    """Return what rules find in a table, each by its SQL, in one pass."""
+    cells = ", ".join(
+        f"{count} FILTER ({sql}), sum(money) FILTER ({sql}), min(record, {SAMPLES}) FILTER ({sql})"
+        for sql in rules.values()
     )
-    finer = (
-        "bool_or(money <> round(money, 3)) FILTER (rule IS NULL)"  # no sign between thousands has four digits behind
+    row = con.execute(f"SELECT {cells} FROM {table}").fetchone() or ()
+    return [(rule, row[3 * n] or 0, row[3 * n + 1], row[3 * n + 2] or []) for n, rule in enumerate(rules)]
+
+
+def _amounts(con: DuckDBPyConnection, settings: SourceSettings) -> list[Found]:
+    """Return what is strange in single amounts, and in all of them together."""
+    thousands = "bool_and(quantity % 1000 = 0) AND max(quantity) > 0" if settings.has("quantity") else "false"
+    # No sign between thousands has four digits behind it: where an amount is finer, fractions are meant.
+    together = (
+        "SELECT coalesce(bool_or(money <> round(money, 3)), false) AS finer,"
+        f" count(*) >= {FEW} AND {thousands} AS large FROM decided WHERE rule IS NULL"
     )
-    row = con.execute(f"SELECT {counts}, {finer} FROM decided").fetchone() or ()
-    found = [(rule, row[3 * place], row[3 * place + 1], row[3 * place + 2] or []) for place, rule in enumerate(rules)]
-    return [(rule, 0, 0, []) if rule == FRACTIONS and row[-1] else (rule, *rest) for rule, *rest in found]
+    rules = {
+        ZERO_AMOUNT: ZERO_AMOUNT.condition,
+        FRACTIONS: f"{FRACTIONS.condition} AND NOT finer",
+        THOUSANDS: "rule IS NULL AND large",
+        EXCESS: EXCESS.condition,
+        LONG_ORDERS: "rule IS NULL AND day < moment::DATE",
+    }
+    return _rows(con, rules, f"decided, ({together})")
 
 
 def _drift(con: DuckDBPyConnection) -> Found:
@@ -236,14 +220,6 @@ def _profile(con: DuckDBPyConnection, settings: SourceSettings) -> None:
                sum(share) FILTER (place <= ceil(customers / 100.0)) OVER () AS best_share FROM ranked""")
 
 
-def _customers(con: DuckDBPyConnection, rule: Rule) -> Found:
-    found = con.execute(
-        f"SELECT coalesce(sum(rows), 0)::BIGINT, sum(money), min(record, {SAMPLES}) FROM profile WHERE {rule.condition}"
-    ).fetchone()
-    rows, money, records = found or (0, 0, None)
-    return rule, rows, money, records or []
-
-
 def _repeats(con: DuckDBPyConnection, settings: SourceSettings) -> Found:
     """Return the kept rows that repeat another: where orders tell rows apart, the pieces of one order, or no order."""
     if not tells_rows_apart(settings):
@@ -251,10 +227,6 @@ def _repeats(con: DuckDBPyConnection, settings: SourceSettings) -> Found:
     pieces = "SELECT record, money FROM decided SEMI JOIN repeated USING (record) WHERE rule IS NULL"
     nameless = repeats(con, "decided", "moment::DATE", "rule IS NULL AND order_id IS NULL")
     return _first(con, REPEATS, f"{pieces} UNION ALL {nameless}")
-
-
-def _long_orders(con: DuckDBPyConnection) -> Found:
-    return _first(con, LONG_ORDERS, "SELECT record, money FROM decided WHERE rule IS NULL AND day < moment::DATE")
 
 
 def _unused_values(con: DuckDBPyConnection, settings: SourceSettings) -> Found:
@@ -269,8 +241,5 @@ def _unused_filters(con: DuckDBPyConnection, settings: SourceSettings) -> Found:
     left_out = "FROM judged WHERE rule IS NOT NULL"  # another rule may have taken their rows first
     met = con.execute(f"SELECT DISTINCT customer {left_out} AND list_contains(?, customer)", [names]).fetchall()
     pattern = settings.exclude_pattern
-    idle = pattern is not None and not one(
-        con,
-        f"SELECT count(*) {left_out} AND regexp_matches(customer, {literal(pattern)})",
-    )
-    return UNUSED_FILTER, len(set(names) - {name for (name,) in met}) + int(idle), 0, []
+    idle = pattern and not one(con, f"SELECT count(*) {left_out} AND regexp_matches(customer, {literal(pattern)})")
+    return UNUSED_FILTER, len(set(names) - {name for (name,) in met}) + bool(idle), 0, []

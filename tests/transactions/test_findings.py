@@ -17,6 +17,7 @@ from clv.transactions.findings import (
     FRACTIONS,
     LONG_ORDERS,
     REPEATS,
+    THOUSANDS,
     UNUSED_FILTER,
     UNUSED_VALUE,
     ZERO_AMOUNT,
@@ -211,6 +212,18 @@ def test_an_amount_with_a_fraction_of_a_cent_is_asked_about(tmp_path):
     }
 
 
+def test_quantities_that_are_all_whole_thousands_are_asked_about(tmp_path):
+    rows = [f"c{n},{day(n)},o{n},{1 + n % 3}.000,2.50,p\n" for n in range(20)]
+    marks = {"thousands": {"quantity": "."}, "decimal": {"quantity": ","}}
+    for text, expected in (
+        (rows, {"whole_thousands": (20, 97_500, "1, 2, 3, 4, 5")}),  # 39 pieces for 2.50, taken for 39,000
+        (rows[1:], {}),
+        ([*rows, f"c9,{day(50)},o50,15,2.50,p\n"], {}),
+    ):
+        found = warnings(tmp_path, "id,date,order,quantity,price,product\n" + "".join(text), **LINES, **marks)
+        assert {rule: told for rule, told in found.items() if rule == THOUSANDS.name} == expected
+
+
 def test_amounts_with_four_decimals_were_not_read_with_a_wrong_sign(tmp_path):
     assert warnings(tmp_path, log(("ada", 1, "1.234"), ("bob", 2, "1.2345"))) == {}
 
@@ -326,7 +339,7 @@ def test_a_filter_that_meets_nobody_is_asked_about(tmp_path, options, found):
 def test_every_rule_stands_in_the_table_also_if_it_found_nothing(tmp_path):
     quality = inspected(tmp_path, log())
     assert quality.index[: len(RULES)].tolist() == [rule.name for rule in RULES]
-    others = (*CUSTOMER_RULES, ZERO_AMOUNT, FRACTIONS, EXCESS, DRIFT, REPEATS, LONG_ORDERS)
+    others = (*CUSTOMER_RULES, ZERO_AMOUNT, FRACTIONS, THOUSANDS, EXCESS, LONG_ORDERS, DRIFT, REPEATS)
     others += (GAP, CLOSED_SPLIT, QUIET_END, CROWD, COARSE, SEAM, UNUSED_FILTER, UNUSED_VALUE)
     assert quality.index[len(RULES) :].tolist() == [rule.name for rule in others]
     assert (quality["rows"] == 0).all()
