@@ -33,18 +33,17 @@ _POSTGRESQL_FLOATS = (700, 701)
 _POSTGRESQL_SETTINGS = "SET LOCAL DateStyle = 'ISO'", "SET LOCAL synchronize_seqscans = off"
 # A limit that the address or the server sets holds: it is longer or shorter for a reason.
 _TIMEOUT = "SELECT set_config('statement_timeout', %s, true) WHERE current_setting('statement_timeout') = '0'"
-# A server that vanished is noticed after a minute.
-_POSTGRESQL_ALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+_POSTGRESQL_OPTIONS = {
+    **{"connect_timeout": CONNECT_SECONDS, "application_name": "clv", "client_encoding": "utf8"},
+    **{"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3},  # one that vanished: after a minute
+}
 _REFUSED_CONNECTION = {
-    "password": "the user or the password was refused",
-    "authentication": "the user or the password was refused",
+    **dict.fromkeys(("password", "authentication"), "the user or the password was refused"),
     "pg_hba.conf": "the server does not let this user in from here",
     "does not exist": "the database or the user does not exist",
     "timeout": "the server did not answer in time",
-    "host name": "the host is not known",
-    "resolve": "the host is not known",
-    "refused": "nothing answers at that host and port",
-    "no such file": "nothing answers at that host and port",
+    **dict.fromkeys(("host name", "resolve"), "the host is not known"),
+    **dict.fromkeys(("refused", "no such file"), "nothing answers at that host and port"),
 }
 _UNOPENED = {
     "lock on file": "close other programs that use it",
@@ -138,15 +137,13 @@ def read_postgresql(
     Rows stream through a cursor on the server, in a transaction that can only read.
     """
     where = f"The database in {variable}"
-    inner = _statement(table, query, {}, where)
     # Raised here, where neither a connection nor what the server said hangs on it.
-    refusal = _copied(con, wanted, variable, where, inner, names_in(wanted, table, inner))
-    if refusal:
+    if refusal := _copied(con, wanted, variable, where, _statement(table, query, {}, where), table):
         raise InputError(refusal)
 
 
 def _copied(
-    con: DuckDBPyConnection, wanted: Mapping[str, str], variable: str, where: str, inner: str, known: set[str]
+    con: DuckDBPyConnection, wanted: Mapping[str, str], variable: str, where: str, inner: str, table: str | None
 ) -> str:
     """Create `source` from a query of a server; return why that was refused, if it was."""
     import psycopg
@@ -174,7 +171,7 @@ def _copied(
         except psycopg.errors.CharacterNotInRepertoire:
             said = f"a text {NO_TEXT}"
         except psycopg.Error as error:
-            said = harmless(error.diag.message_primary or "the connection was lost", known)
+            said = harmless(error.diag.message_primary or "the connection was lost", names_in(wanted, table, inner))
         for secret in of_connection:
             said = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "…", said)
         return f"{where} refuses to read the log: {said}."
@@ -192,9 +189,9 @@ def _connected(variable: str, where: str) -> Any:
             f"The environment variable {variable} is not set: give it the database's address, "
             f"like export {variable}=postgresql://user@host/database."
         )
-    server, reason = _attempt(variable)
-    if server is None:
-        raise InputError(f"{where} cannot be reached: {reason}.")
+    server, refusal = _attempt(variable)
+    if refusal:
+        raise InputError(f"{where} cannot be reached: {refusal}.")
     return server
 
 
@@ -202,11 +199,8 @@ def _attempt(variable: str) -> tuple[Any, str]:
     """Return a connection, or why there is none: here alone, since the address and what the server said stay here."""
     import psycopg
 
-    address = os.environ[variable].strip()
-    options = {"connect_timeout": CONNECT_SECONDS, "application_name": "clv", "client_encoding": "utf8"}
-    options |= _POSTGRESQL_ALIVE
     try:
-        return psycopg.connect(address, **options), ""  # type: ignore[arg-type]
+        return psycopg.connect(os.environ[variable].strip(), **_POSTGRESQL_OPTIONS), ""  # type: ignore[arg-type]
     except (psycopg.ProgrammingError, UnicodeError):
         return None, "what the variable holds is no address like postgresql://user@host/database"
     except psycopg.Error as error:
@@ -239,24 +233,18 @@ def _one_select(query: str) -> str:
 
 
 def _duckdb_tables(con: DuckDBPyConnection) -> dict[str, str]:
-    rows = con.execute(
-        "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = current_database()"
-        " ORDER BY ALL"
-    ).fetchall()
-    return {
-        name if schema == "main" else f"{schema}.{name}": f"{quoted(schema)}.{quoted(name)}" for schema, name in rows
-    }
+    tables = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = current_database()"
+    rows = con.execute(f"{tables} ORDER BY ALL").fetchall()
+    return {".".join(name[name[0] == "main" :]): ".".join(map(quoted, name)) for name in rows}
 
 
 def _selected(wanted: Mapping[str, str], found: Sequence[str], where: str, cast: str) -> str:
-    missing = sorted(set(wanted.values()) - set(found))
-    if missing:
+    if missing := sorted(set(wanted.values()) - set(found)):
         raise InputError(
             f"{where} lacks the column {', '.join(missing)} (found: {listed(found)}):"
             " map customer_id, date and amount to the log's names under columns."
         )
-    repeated = sorted(name for name in wanted.values() if found.count(name) > 1)
-    if repeated:
+    if repeated := sorted(name for name in wanted.values() if found.count(name) > 1):
         raise InputError(f"{where} has several columns named {', '.join(repeated)}: rename all but one in the query.")
     return ", ".join(f"{cast.format(quoted(name))} AS {quoted(column)}" for column, name in wanted.items())
 

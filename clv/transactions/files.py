@@ -3,15 +3,14 @@
 import codecs
 import errno
 import glob
-import gzip
 import io
 import os
 import tempfile
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import accumulate
 from pathlib import Path
-from typing import IO, cast
+from typing import IO
 
 from clv.errors import InputError
 
@@ -23,21 +22,13 @@ _BLOCK = 1 << 20
 # The first bytes say what a file is, whatever its name.
 _MAGIC = {0: {b"SQLite format 3\0": SQLITE, b"PAR1": PARQUET}, 8: {b"DUCK": DUCKDB}}
 SHEETS = {b"PK\x03\x04": "a spreadsheet or ZIP archive", b"\xd0\xcf\x11\xe0": "an old spreadsheet"}
-_OTHERS = {
-    b"%PDF": "a PDF",
-    b"BZh": "packed by bzip2",
-    b"\xfd7zXZ": "packed by xz",
-    b"ARROW1": "an Arrow file",
-}
+_OTHERS = {b"%PDF": "a PDF", b"BZh": "packed by bzip2", b"\xfd7zXZ": "packed by xz", b"ARROW1": "an Arrow file"}
 _PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 _MARKS = {
-    b"\xff\xfe\0\0": "utf-32",
-    b"\0\0\xfe\xff": "utf-32",
-    b"\xff\xfe": "utf-16",
-    b"\xfe\xff": "utf-16",
-    b"\xef\xbb\xbf": "utf-8-sig",
+    **dict.fromkeys((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE), "utf-32"),
+    **dict.fromkeys((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE), "utf-16"),
+    codecs.BOM_UTF8: "utf-8-sig",
 }
-_BROKEN = (OSError, EOFError, zlib.error)  # what reading a file raises that is damaged, cut off or closed to us
 
 
 def find(source: str | Path) -> list[Path]:
@@ -50,7 +41,7 @@ def find(source: str | Path) -> list[Path]:
         return [Path(source)]
     if os.path.isdir(source):
         return _once(_logs_below(Path(source)))
-    found = (Path(name) for name in glob.glob(str(source), recursive=True))
+    found = map(Path, glob.glob(str(source), recursive=True))
     return _once(file for file in found if os.path.isfile(file) and not file.name.startswith("."))
 
 
@@ -80,7 +71,7 @@ def encoding(file: Path, stated: str | None) -> str:
         known = codecs.lookup(stated or "utf-8").name
     except LookupError as error:
         raise InputError(f"encoding {stated} is not known: state one like latin-1 or cp1252.") from error
-    except _BROKEN as error:
+    except OSError as error:
         raise _unopened(file) from error
     marked = next((name for mark, name in _MARKS.items() if begin.startswith(mark)), None)
     return marked or ("utf-8" if known == "utf-8" else stated or known)
@@ -108,12 +99,8 @@ def header(file: Path, stated: str | None) -> str:
 
 def _first_record(lines: list[str]) -> str:
     """Return the first line, and those after it while a quote is open; the first alone if it never closes."""
-    record = lines[0]
-    for line in lines[1:]:
-        if record.count('"') % 2 == 0:
-            return record
-        record = f"{record}\n{line}"
-    return record if record.count('"') % 2 == 0 else lines[0]
+    records = accumulate(lines, "{}\n{}".format)
+    return next((record for record in records if record.count('"') % 2 == 0), lines[0])
 
 
 def first_lines(file: Path, stated: str | None, count: int) -> list[str]:
@@ -125,26 +112,17 @@ def first_lines(file: Path, stated: str | None, count: int) -> list[str]:
             io.TextIOWrapper(stream, encoding(file, stated), errors="surrogateescape", newline=None) as text,
         ):
             lines = [text.readline(LONGEST_HEADER).rstrip("\n") for _ in range(count)]
-    except _BROKEN as error:
+    except OSError as error:
         raise _unopened(file) from error
     return [lines[0].removeprefix("\ufeff"), *lines[1:]]
 
 
-@contextmanager
-def opened(file: Path) -> Iterator[IO[bytes]]:
+def opened(file: Path) -> IO[bytes]:
     """Open a file for reading, unpacked."""
-    packed = packing(file)
-    if packed == "gzip":
-        with gzip.open(file) as stream:
-            yield cast(IO[bytes], stream)
-    elif packed == "zstd":
-        import pyarrow as pa
+    import pyarrow as pa
 
-        with pa.input_stream(str(file), compression="zstd") as stream:
-            yield stream
-    else:
-        with file.open("rb") as stream:
-            yield stream
+    packed = packing(file)
+    return file.open("rb") if packed == "none" else pa.input_stream(str(file), compression=packed)
 
 
 @contextmanager
@@ -177,8 +155,8 @@ def _rewrite(file: Path, copy: Path, stated: str | None) -> None:
     except UnicodeError as error:
         where = f"{file.name}, in line {lines + 1} or after it,"
         raise InputError(f"{where} is not {name} text: {_state_encoding(stated)}.") from error
-    except _BROKEN as error:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise InputError(f"There is no room for a copy of {file.name} in UTF-8: free disk space.") from error
         raise InputError(f"{file.name} cannot be read to its end: check that it is complete.") from error
 
@@ -239,7 +217,7 @@ def _refuse_damaged(file: Path) -> None:
         with opened(file) as stream:
             while stream.read(_BLOCK):
                 pass
-    except _BROKEN as error:
+    except OSError as error:
         raise InputError(
             f"{file.name} ends before its end or is damaged: it was not packed or copied completely."
         ) from error

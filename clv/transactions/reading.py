@@ -5,7 +5,7 @@ CSV is read by DuckDB with all detection off; only the header is looked at here,
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from pathlib import Path
 
 import duckdb
@@ -35,6 +35,14 @@ from clv.transactions.spreadsheets import as_csv
 
 _READ_AGAIN = ("null_padding in conjunction with quoted new lines", "state machine reached an invalid state")
 _COLUMN = " column "  # between a number and the file's name, which may be one of ours or differ in case only
+# What the quick reader says of a file that it cannot read further, and what is said of it here.
+_STOPPED = {
+    "utf-8": "{where} is not UTF-8 text: save the file in UTF-8, or state its encoding, like latin-1 or cp1252.",
+    "unterminated quote": "{where} opens a quote that never closes, or closes one within a text: correct the row.",
+    "gzip": "{file} ends before its end: it was not packed or copied completely.",
+    "zstd": "{file} ends before its end: it was not packed or copied completely.",
+    "": "{where} cannot be read: check quotes, line ends and the delimiter.",
+}
 _BLOCK = 50  # rows that stay together in a sample
 _TITLE_LINES = 20  # so far down a header is looked for, to say where it stands
 
@@ -68,14 +76,9 @@ def sample(con: DuckDBPyConnection, settings: SourceSettings, *, rows: int) -> t
     # Python would need another library for instants; their zone is put back here.
     cells = (f"timezone('UTC', {quoted(at)}) AS {quoted(at)}" if kind == INSTANT else quoted(at) for at, kind in kinds)
     found = con.execute(f"SELECT {', '.join(cells)} FROM looked ORDER BY record").fetchall()
-    instants = [kind == INSTANT for _, kind in kinds]
-    if any(instants):
-        found = [tuple(_in_utc(cell) if at else cell for cell, at in zip(row, instants, strict=True)) for row in found]
+    for at in (place for place, (_, kind) in enumerate(kinds) if kind == INSTANT):
+        found = [(*row[:at], row[at] and row[at].replace(tzinfo=UTC), *row[at + 1 :]) for row in found]
     return [name.partition(_COLUMN)[2] for name, _ in kinds], found
-
-
-def _in_utc(moment: datetime | None) -> datetime | None:
-    return moment and moment.replace(tzinfo=UTC)
 
 
 def run_over(con: DuckDBPyConnection, settings: SourceSettings, query: str, *, everything: bool = False) -> None:
@@ -149,8 +152,8 @@ def _read(
     rewrite = rewrite or (kind == CSV and any("\n" in header(file, settings.encoding) for file in files))
     if not rewrite and encodings and encodings <= {"utf-8", "utf-8-sig"}:
         return _create(con, "VIEW", scan_csv(files, settings, parallel=parallel), settings, wanted)
-    copied = as_csv(files, settings.table) if kind == SPREADSHEET else rewritten(files, settings.encoding)
-    with copied as copies:
+    sheets = kind == SPREADSHEET
+    with as_csv(files, settings.table) if sheets else rewritten(files, settings.encoding) as copies:
         try:
             _create(con, "TABLE", scan_csv(copies, settings, parallel=False), settings, wanted)
         except duckdb.Error as error:
@@ -215,14 +218,7 @@ def _unreadable(error: duckdb.Error, settings: SourceSettings) -> InputError:
         return InputError(
             f"{where} has {found} fields or more where the header has {expected}: correct the row or quote its text."
         )
-    if "utf-8" in message:
-        return InputError(
-            f"{where} is not UTF-8 text: save the file in UTF-8, or state its encoding, like latin-1 or cp1252."
-        )
-    if "unterminated quote" in message:
-        return InputError(f"{where} opens a quote that never closes, or closes one within a text: correct the row.")
-    if "GZIP" in message or "ZSTD" in message.upper():
-        return InputError(f"{file} ends before its end: it was not packed or copied completely.")
     if transactions_files.kind(files) == PARQUET:
         return InputError(f"{file} cannot be read as Parquet to its end: write the file again.")
-    return InputError(f"{where} cannot be read: check quotes, line ends and the delimiter.")
+    said = next(said for sign, said in _STOPPED.items() if sign in message.lower())
+    return InputError(said.format(where=where, file=file))

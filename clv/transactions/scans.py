@@ -11,8 +11,8 @@ import duckdb
 from duckdb import DuckDBPyConnection
 
 from clv.errors import InputError, listed
-from clv.transactions import files as transactions_files
 from clv.transactions.connection import literal
+from clv.transactions.files import header as header_of
 from clv.transactions.files import packing
 from clv.transactions.source import SourceSettings
 
@@ -39,7 +39,7 @@ def scan_csv(files: Sequence[Path], settings: SourceSettings, *, parallel: bool)
     The delimiter is the one that splits the header into the columns we need. DuckDB's own detection is off: it
     takes a data row for the header when the delimiter is wrong, and forgives ragged rows.
     """
-    headers = {file: transactions_files.header(file, settings.encoding) for file in files}
+    headers = {file: header_of(file, settings.encoding) for file in files}
     runs = groupby(files, key=lambda file: (headers[file], packing(file), "\n" in headers[file] and file))
     return [_scan_alike(list(alike), *what[:2], settings, parallel=parallel) for what, alike in runs]
 
@@ -72,15 +72,11 @@ def scan_parquet(con: DuckDBPyConnection, files: Sequence[Path], needed: set[str
         other = sorted(name for name in needed & set(first) & set(columns) if first[name] != columns[name])
         if other:
             raise InputError(f"{file.name} has other types than {files[0].name}: {listed(other)}.")
-    runs = (list(alike) for _, alike in groupby(files, key=found.__getitem__))
-    return [
-        Scan(
-            alike,
-            f"read_parquet({_names(alike)}, filename = '{FILE}')",
-            {n: at for n, (at, _) in found[alike[0]].items()},
-        )
-        for alike in runs
-    ]
+    scans = []
+    for columns, alike in ((what, list(run)) for what, run in groupby(files, key=found.__getitem__)):
+        function = f"read_parquet({_names(alike)}, filename = '{FILE}')"
+        scans.append(Scan(alike, function, {name: at for name, (at, _) in columns.items()}))
+    return scans
 
 
 def _parquet_columns(con: DuckDBPyConnection, file: Path) -> dict[str, tuple[str, str]]:
@@ -121,6 +117,5 @@ def _refuse_header(names: list[str], header: str, settings: SourceSettings, deli
             f"{file} split by the delimiter {delimiter!r} has {len(names)} columns without {', '.join(sorted(needed))}:"
             f" delimiter {better[0]!r} finds them all."
         )
-    repeated = sorted(name for name in needed if names.count(name) > 1)
-    if repeated:
+    if repeated := sorted(name for name in needed if names.count(name) > 1):
         raise InputError(f"{file} has several columns named {', '.join(repeated)}: rename all but one.")
