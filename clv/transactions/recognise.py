@@ -30,20 +30,9 @@ from clv.transactions.synonyms import (
 
 
 def recognise(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Recognised:
-    """Return how a log with these columns is to be read, from a sample of its rows.
+    """Return how a log with these columns is to be read, from a sample of its rows: texts, or typed values.
 
     A column is chosen by its name and must hold what the name says; day and month are never told apart by guessing.
-
-    Parameters
-    ----------
-    names
-        As the file spells them.
-    rows
-        Text for CSV, typed values for Parquet and databases; None, blank text and not-a-number are blank.
-
-    Examples
-    --------
-    Invoice, Quantity, Price, InvoiceDate, Customer ID: line items, whose money is quantity times unit price.
     """
     if not names or not rows:
         raise InputError("a log needs a header and at least one row to be recognised: give a file with transactions.")

@@ -37,8 +37,9 @@ BY_CHANCE = 2  # so many refunds may have the digits of an order of their custom
 COMMON = 0.1  # share of the refunds that a word instead of a product has; a product no longer sold has less
 FEW_KINDS = 10  # of order numbers, by the letters they begin with; with more, letters tell nothing
 Bundle = tuple[str, object]  # ("order", its id) or ("day", its date)
-CHANGES = pa.schema([("record", pa.int64()), ("rule", pa.string()), ("money", pa.decimal128(18, 6))])
-TAKEN = pa.schema([("record", pa.int64()), ("day", pa.date32()), ("money", pa.decimal128(18, 6))])
+Change = tuple[int, str | None, Decimal]  # record, the rule that took it or None, the money that stays or goes with it
+Taken = tuple[int, date, Decimal]  # record, the day of a refund, what it took off
+_TABLES = {"changes": ("rule", pa.string()), "taken": ("day", pa.date32())}
 
 
 @dataclass(slots=True)
@@ -51,34 +52,15 @@ class Row:
     moment: datetime
     money: Decimal  # less what the row itself says was refunded
     refunded: Decimal = Decimal(0)
-    left: Decimal = field(init=False)
+    left: Decimal = field(init=False)  # what was not refunded yet
 
     def __post_init__(self) -> None:
-        """Nothing has been refunded yet."""
         self.left = self.money + self.refunded
 
     @property
     def bundle(self) -> Bundle:
         """What the row can be refunded together with."""
         return ("order", self.order) if self.order is not None else ("day", self.moment.date())
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What became of a row: the rule that took it, or None, and the money that stays or goes with it."""
-
-    record: int
-    rule: str | None
-    money: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """What a refund of that day took off a row."""
-
-    record: int
-    day: date
-    money: Decimal
 
 
 def net_refunds(con: DuckDBPyConnection, settings: SourceSettings) -> None:
@@ -102,10 +84,10 @@ def net_refunds(con: DuckDBPyConnection, settings: SourceSettings) -> None:
     for _, rows in groupby(_rows(reader), key=lambda row: row[0]):
         changes += settle([Row(*row[1:]) for row in rows], names, taken)
         if len(changes) >= ROWS_AT_A_TIME:
-            _insert(con, "changes", changes, CHANGES)
+            _insert(con, "changes", changes)
             changes = []
-    _insert(con, "changes", changes, CHANGES)
-    _insert(con, "taken", taken, TAKEN)
+    _insert(con, "changes", changes)
+    _insert(con, "taken", taken)
     con.execute("DROP TABLE concerned")
 
 
@@ -113,13 +95,14 @@ def settle(rows: Sequence[Row], names: "_Names", taken: list[Taken]) -> list[Cha
     """Return what one customer's refunds do to the customer's rows, in the order of time; add to `taken` when."""
     purchases = _Purchases([row for row in rows if row.left >= 0])
     refunds = [row for row in rows if row.left < 0]
-    changes, touched = [], set()
+    changes: list[Change] = []
+    touched = set()
     for row in (row for row in rows if row.refunded):
         _take(purchases.bundles[row.bundle], row.refunded, row, taken)
         touched.add(row.bundle)
     for refund in refunds:
         key = purchases.met_by(refund, names)
-        changes.append(Change(refund.record, (NETTED if key else UNMATCHED).name, Decimal(0) if key else refund.money))
+        changes.append((refund.record, (NETTED if key else UNMATCHED).name, Decimal(0) if key else refund.money))
         if key:
             _take(purchases.bundles[key], -refund.money, refund, taken)
             touched.add(key)
@@ -175,7 +158,7 @@ def _take(rows: Sequence[Row], amount: Decimal, refund: Row, taken: list[Taken])
         row.left -= part
         amount -= part
         if part and refund.moment.date() > row.moment.date():
-            taken.append(Taken(row.record, refund.moment.date(), part))
+            taken.append((row.record, refund.moment.date(), part))
     min(rows, key=lambda row: (row.money, row.moment, row.record)).left -= amount
 
 
@@ -183,7 +166,7 @@ def _outcome(rows: Sequence[Row]) -> Iterator[Change]:
     all_gone = sum(row.left for row in rows) <= 0
     for row in rows:
         if all_gone or row.left != row.money:
-            yield Change(row.record, CANCELLED.name if all_gone or row.left <= 0 else None, row.left)
+            yield row.record, CANCELLED.name if all_gone or row.left <= 0 else None, row.left
 
 
 class _Names:
@@ -191,22 +174,17 @@ class _Names:
 
     def __init__(self, con: DuckDBPyConnection, settings: SourceSettings) -> None:
         self.mark = re.compile(settings.cancellation_pattern or "(?!)")  # without a pattern: what matches nothing
-        refunds = con.cursor().execute(
-            "SELECT DISTINCT customer, order_id, moment::DATE FROM concerned WHERE money < 0 AND order_id IS NOT NULL"
-        )
+        distinct = "SELECT DISTINCT customer, order_id, moment::DATE FROM concerned WHERE order_id <> '' AND money"
         days: dict[tuple[str, str], set[date]] = {}
-        for customer, order, day in _rows(refunds):
+        for customer, order, day in _rows(con.cursor().execute(f"{distinct} < 0")):
             days.setdefault((customer, self._bare(order)), set()).add(day)
-        purchases = con.cursor().execute(
-            "SELECT DISTINCT customer, order_id, moment::DATE FROM concerned WHERE money >= 0 AND order_id IS NOT NULL"
-        )
-        bought = {(customer, order, day) for customer, order, day in _rows(purchases)}
+        bought = set(_rows(con.cursor().execute(f"{distinct} >= 0")))
         # What stands below zero on the day of its order may be a coupon, which tells nothing of refunds.
         self.some_name = any(days.get(row[:2], set()) - {row[2]} for row in bought)
         self.kinds = {_letters(order) for _, order, _ in bought}
         own = {(customer, order) for customer, order in days if _letters(order) not in self.kinds}
-        theirs = {(customer, order[len(_letters(order)) :]) for customer, order, _ in bought}
-        same = sum((customer, order[len(_letters(order)) :]) in theirs for customer, order in own)
+        theirs = {(customer, _digits(order)) for customer, order, _ in bought}
+        same = sum((customer, _digits(order)) in theirs for customer, order in own)
         # R0001 refunds T0001 where most refunds agree so with an order of their customer.
         self.other_letters = (
             sorted(self.kinds) if len(self.kinds) <= FEW_KINDS and 2 * same > max(len(own), 2 * BY_CHANCE) else []
@@ -218,13 +196,10 @@ class _Names:
         if refund.order is None:
             return []
         bare = self._bare(refund.order)
-        return [bare, *(letters + bare[len(_letters(bare)) :] for letters in self.other_letters)]
+        return [bare, *(letters + _digits(bare) for letters in self.other_letters)]
 
     def must_name(self, refund: Row) -> bool:
-        """Return whether a refund with this number would name its order if that were in the log.
-
-        Not where no refund of the log names one, or where the number begins with other letters than those of orders.
-        """
+        """Return whether a refund with this number would name its order if that were in the log, as others do."""
         if refund.order is None or not self.some_name:
             return False
         return len(self.kinds) > FEW_KINDS or _letters(self._bare(refund.order)) in self.kinds
@@ -248,7 +223,11 @@ def _words(con: DuckDBPyConnection) -> set[str]:
 
 
 def _letters(order: str) -> str:
-    return re.match(r"\D*", order)[0]  # type: ignore[index]
+    return order.removesuffix(_digits(order))
+
+
+def _digits(order: str) -> str:
+    return order[re.match(r"\D*", order).end() :]  # type: ignore[union-attr]
 
 
 def _rows(reader: DuckDBPyConnection) -> Iterator[tuple]:
@@ -256,8 +235,9 @@ def _rows(reader: DuckDBPyConnection) -> Iterator[tuple]:
         yield from rows
 
 
-def _insert(con: DuckDBPyConnection, table: str, rows: Sequence[Change | Taken], schema: pa.Schema) -> None:
-    columns = [[getattr(row, name) for row in rows] for name in schema.names]
+def _insert(con: DuckDBPyConnection, table: str, rows: Sequence[Change | Taken]) -> None:
+    schema = pa.schema([("record", pa.int64()), _TABLES[table], ("money", pa.decimal128(18, 6))])
+    columns = [list(column) for column in zip(*rows, strict=True)] if rows else [[], [], []]
     con.register("batch", pa.table(columns, schema=schema))
     con.execute(f"INSERT INTO {table} SELECT * FROM batch")
     con.unregister("batch")

@@ -22,12 +22,11 @@ def value(column: str) -> str:
 
 def unwanted(settings: SourceSettings) -> str:
     """Return the SQL that says which value of a row keep_rows or drop_rows leaves out; null if they leave it in."""
-    kept = [f"WHEN NOT {_among(settings, name, values)}" for name, values in settings.keep_rows.items()]
-    dropped = [f"WHEN {_among(settings, name, values)}" for name, values in settings.drop_rows.items()]
-    names = [*settings.keep_rows, *settings.drop_rows]
+    asked = [("NOT ", settings.keep_rows), ("", settings.drop_rows)]
     cases = [
-        f"{condition} THEN concat({literal(name)}, ': ', {_alias(settings, name)})"
-        for condition, name in zip([*kept, *dropped], names, strict=True)
+        f"WHEN {sign}{_among(settings, name, values)} THEN concat({literal(name)}, ': ', {_alias(settings, name)})"
+        for sign, rows in asked
+        for name, values in rows.items()
     ]
     return f"CASE {' '.join(cases)} END" if cases else "NULL::VARCHAR"
 
@@ -55,18 +54,12 @@ def by_value(con: DuckDBPyConnection, settings: SourceSettings) -> pd.DataFrame:
 
 def unmet(con: DuckDBPyConnection, settings: SourceSettings) -> list[str]:
     """Return the values that the settings name and no row has, each with its column."""
-    asked = [
-        (name, text)
-        for values in (settings.keep_rows, settings.drop_rows, settings.refund_rows)
-        for name, texts in values.items()
-        for text in texts
-    ]
     found = {
-        (name, text)
+        name: {text for (text,) in con.execute(f"SELECT DISTINCT {alias} FROM judged").fetchall()}
         for alias, name in settings.others.items()
-        for (text,) in con.execute(f"SELECT DISTINCT {alias} FROM judged").fetchall()
     }
-    return [f"{name}: {text}" for name, text in asked if (name, text.strip()) not in found]
+    asked = [*settings.keep_rows.items(), *settings.drop_rows.items(), *settings.refund_rows.items()]
+    return [f"{name}: {text}" for name, texts in asked for text in texts if text.strip() not in found[name]]
 
 
 def _alias(settings: SourceSettings, name: str) -> str:

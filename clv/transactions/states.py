@@ -5,11 +5,13 @@ Which values count is asked, never guessed: the params file gets a line to corre
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import accumulate
+from typing import Any
 
-from clv.transactions.synonyms import Chosen, ColumnLook, rank_of, shown, whole_percent
+from clv.transactions.synonyms import Chosen, ColumnLook, is_blank, rank_of, shown, whole_percent, words_in
 
 FEW_VALUES = 12  # a column with more is no state
 SHOWN_VALUES = 6
@@ -44,7 +46,7 @@ def carried(columns: list[ColumnLook]) -> list[ColumnLook]:
     roles = ("order_id", "customer_id", "date")
     patterns: dict[tuple[bool, ...], list[ColumnLook]] = defaultdict(list)
     for column in columns:
-        blank = tuple(value is None or not str(value).strip() for value in column.values)
+        blank = tuple(map(is_blank, column.values))
         if blank and not blank[0] and _FIRST_LINES[0] < sum(blank) / len(blank) < _FIRST_LINES[1]:
             patterns[blank].append(column)
     for together in patterns.values():
@@ -61,8 +63,7 @@ def find_states(columns: Sequence[ColumnLook], chosen: Chosen, money: Sequence[D
             continue
         texts = _of_order(column, orders)
         counts = Counter(texts)
-        named = any(_NAMED.fullmatch(word) for word in _words(column.name))
-        mark = any(_MARKS.fullmatch(word) for word in _words(column.name))
+        named, mark = (any(map(names.fullmatch, words_in(column.name))) for names in (_NAMED, _MARKS))
         if mark and "" in counts and len(counts) > FEW_VALUES and column.dates:
             texts = ["filled" if text else "" for text in texts]
             counts = Counter(texts)
@@ -97,7 +98,7 @@ def _asked(
 
 def _of_order(column: ColumnLook, orders: Sequence[object]) -> list[str]:
     """Return a column's texts; a blank has what another line of its order says."""
-    texts = ["" if value is None or value != value else str(value).strip() for value in column.values]
+    texts = ["" if is_blank(value) else str(value).strip() for value in column.values]
     said = {order: text for order, text in zip(orders, texts, strict=False) if order is not None and text}
     return [text or said.get(order, "") for text, order in zip(texts, orders, strict=False)] if orders else texts
 
@@ -108,11 +109,5 @@ def _counts_something(counts: Counter[str]) -> bool:
 
 
 def _down(column: ColumnLook) -> list[object]:
-    values: list[object] = []
-    for value in column.values:
-        values.append(value if value is not None and str(value).strip() else values[-1])
-    return values
-
-
-def _words(name: str) -> list[str]:
-    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name)]
+    values: Iterable[Any] = column.values
+    return list(accumulate(values, lambda above, value: above if is_blank(value) else value))

@@ -89,7 +89,7 @@ class ColumnLook:
 
     @cached_property
     def filled(self) -> list[object]:
-        return [value for value in self.values if value is not None and str(value).strip() and value == value]
+        return [value for value in self.values if not is_blank(value)]
 
     @cached_property
     def texts(self) -> list[str]:
@@ -111,6 +111,15 @@ class ColumnLook:
         return f"`{shown(self.name)}`"
 
 
+def is_blank(value: object) -> bool:
+    return value is None or not str(value).strip() or value != value
+
+
+def words_in(name: str) -> list[str]:
+    """Return the words and numbers of a name like "customerID" or "Order_date", in small letters."""
+    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)]
+
+
 Chosen = Mapping[str, ColumnLook]  # our column -> the file's
 
 
@@ -122,13 +131,9 @@ def shown(name: str) -> str:
 def rank_of(role: str, name: str) -> tuple[int, int, bool] | None:
     """Return how many first words of a name are ignored and the rank of the others; None if it is named otherwise."""
     bare = re.sub(r"[(\[].*?[)\]]", " ", name)  # "Grand Total (Base)"
-    plain = "".join(
-        char
-        for char in unicodedata.normalize("NFKD", bare if bare.strip() else name)
-        if not unicodedata.combining(char)
-    )
-    words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", plain)]
-    words = [word for word in words if not CODE.fullmatch(word.upper())]
+    letters = unicodedata.normalize("NFKD", bare if bare.strip() else name)
+    plain = "".join(char for char in letters if not unicodedata.combining(char))
+    words = [word for word in words_in(plain) if not CODE.fullmatch(word.upper())]
     if any(re.fullmatch(MISLEADING.get(role, "-"), word) for word in words):
         return None
     for ignored in range(len(words)):

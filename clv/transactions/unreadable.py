@@ -1,21 +1,13 @@
 """What the rows that left say of themselves: the format that would have read them, beside a rule's general advice."""
 
 import re
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Iterable
 
 from duckdb import DuckDBPyConnection
 
+from clv.transactions import notation
 from clv.transactions.currencies import split_off, words_of
-from clv.transactions.notation import (
-    SEVERAL_ZONES,
-    Style,
-    formats_that_read,
-    number_styles,
-    read_dates,
-    read_number,
-    unknown_zone,
-)
+from clv.transactions.notation import SEVERAL_ZONES, number_styles, read_number
 from clv.transactions.rules import Rule
 from clv.transactions.source import SourceSettings
 
@@ -33,7 +25,7 @@ def hint(con: DuckDBPyConnection, rule: Rule, settings: SourceSettings) -> str:
     ).fetchall()
     texts = [text for (text,) in rows]
     if rule.name == "impossible_date":
-        buddhist = _most(texts, lambda text: re.search(r"\b25[4-9]\d\b", text))
+        buddhist = _most(re.search(r"\b25[4-9]\d\b", text) for text in texts)
         return "Their years are of the Buddhist calendar, 543 ahead: take them off." if buddhist else ""
     if rule.name == "unparsable_date":
         return _of_dates(texts)
@@ -41,14 +33,14 @@ def hint(con: DuckDBPyConnection, rule: Rule, settings: SourceSettings) -> str:
 
 
 def _of_dates(texts: list[str]) -> str:
-    if _most(texts, lambda text: re.fullmatch(r"[2-6]\d{4}(\.\d+)?", text)):
+    if _most(re.fullmatch(r"[2-6]\d{4}(\.\d+)?", text) for text in texts):
         return "They look like a spreadsheet's day numbers: save the column as dates."
-    if zone := unknown_zone(texts):
+    if zone := notation.unknown_zone(texts):
         return f"Their times end in {zone}, {SEVERAL_ZONES}"
-    dates = read_dates(texts)
+    dates = notation.read_dates(texts)
     if dates and dates.languages:
         return f"Their months are in {' or '.join(dates.languages)}: state date_language, with {dates.formats[0]}."
-    found = formats_that_read(texts)
+    found = notation.formats_that_read(texts)
     if not found or found[0][1] < WORTH_SAYING:
         return ""
     best = [name for name, share in found if share == found[0][1]][:2]
@@ -57,20 +49,17 @@ def _of_dates(texts: list[str]) -> str:
 
 def _of_amounts(texts: list[str], settings: SourceSettings) -> str:
     known = {"", *words_of(settings.currency)}
-    if _most(texts, lambda text: (beside := split_off(text)[0]) not in known and beside.isalpha()):
+    if _most((beside := split_off(text)[0]) not in known and beside.isalpha() for text in texts):
         return f"They name another currency than {settings.currency}."
+    stated = settings.style_of("unit_price" if settings.has("unit_price") else "amount")
     styles = [
-        f"decimal {decimal!r}" + (f" with thousands {thousands!r}" if thousands else "")
-        for decimal, thousands in number_styles(texts)
-        if (decimal, thousands) != settings.style_of("unit_price" if settings.has("unit_price") else "amount")
-        and _most(texts, partial(_is_number, style=(decimal, thousands)))
+        f"decimal {style[0]!r}" + (f" with thousands {style[1]!r}" if style[1] else "")
+        for style in number_styles(texts)
+        if style != stated and _most(read_number(text, style) is not None for text in texts)
     ]
     return f"With {' or '.join(styles[:2])} most of them can be read." if styles else ""
 
 
-def _is_number(text: str, style: Style) -> bool:
-    return read_number(text, style) is not None
-
-
-def _most(texts: list[str], holds: Callable[[str], object]) -> bool:
-    return bool(texts) and sum(bool(holds(text)) for text in texts) >= WORTH_SAYING * len(texts)
+def _most(answers: Iterable[object]) -> bool:
+    held = [bool(answer) for answer in answers]
+    return bool(held) and sum(held) >= WORTH_SAYING * len(held)
