@@ -178,8 +178,7 @@ class BGNBD:
 
     def futures(self, generator: Any, history: Floats, theta: Floats, weeks: Floats) -> tuple[Integers, Floats]:
         """Return purchases within `weeks` (customers,): counts (customers, draws), and times one after the other."""
-        owned = _owned(self._columns(history), theta, weeks)
-        return bgnbd_futures.futures(generator, *owned, self.first, self.days)
+        return bgnbd_futures.futures(generator, *owned(self._columns(history), theta, weeks), self.first, self.days)
 
     def contacted(
         self,
@@ -191,7 +190,7 @@ class BGNBD:
         effects: Floats,
     ) -> tuple[Integers, Floats, Floats]:
         """Return two lives of one luck, with a contact and without it (base.PurchaseModel)."""
-        history, theta, effects = _owned(self._columns(history), theta, effects)
+        history, theta, effects = owned(self._columns(history), theta, effects)
         return bgnbd_futures.contacted(generator, history, theta, weeks, share, effects, self.first, self.days)
 
     def _effective(self, history: History) -> History:
@@ -218,7 +217,8 @@ class BGNBD:
         """Return the PyMC model of one row per customer, with T in units of which a year has `periods_per_year`."""
         from clv.models import bgnbd_pymc  # seconds that only fitting costs
 
-        return bgnbd_pymc.model(customers, periods_per_year=periods_per_year, key=self.key, days=self.days)
+        options: dict[str, Any] = {"key": self.key, "first": self.first, "days": self.days}
+        return bgnbd_pymc.model(customers, periods_per_year=periods_per_year, **options)
 
 
 class PlainBGNBD(BGNBD):
@@ -229,7 +229,7 @@ class PlainBGNBD(BGNBD):
     days: ClassVar[float] = 0
 
 
-def _owned(*values: Floats) -> list[Floats]:
+def owned(*values: Floats) -> list[Floats]:
     """Return copies in one memory layout: numba compiles anew for every other, and for what cannot be written."""
     return [np.array(value, dtype=float, order="C") for value in values]
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pymc as pm
 import pytensor.tensor as pt
 from numpy.random import Generator
-from pymc_marketing.clv import BetaGeoModel
+from pymc_marketing.clv import BetaGeoModel, ModifiedBetaGeoModel
 
 from clv.models.base import HISTORY, distinct_histories
 from clv.models.priors import PURCHASES, for_pymc, log_density
@@ -82,11 +82,18 @@ class WeightedBetaGeoModel(OnDistinctHistories, BetaGeoModel):
     _model_type, key = "BG/NBD (distinct histories)", "bgnbd"
 
 
+class WeightedModifiedBetaGeoModel(OnDistinctHistories, ModifiedBetaGeoModel):
+    """MBG/NBD."""
+
+    _model_type, first = "MBG/NBD (distinct histories)", 1
+
+
 def model(
-    customers: pd.DataFrame, *, periods_per_year: float = WEEKS_PER_YEAR, of: type[Any] = WeightedBetaGeoModel,
-    key: str = "bgnbd", days: float = DAYS_PER_WEEK,
+    customers: pd.DataFrame, *, periods_per_year: float = WEEKS_PER_YEAR, key: str = "bgnbd", first: int = 0,
+    days: float = DAYS_PER_WEEK,
 ) -> Any:  # fmt: skip
     """Return the built model for one row per customer, with T in units of which a year has `periods_per_year`."""
+    of: type[Any] = WeightedModifiedBetaGeoModel if first else WeightedBetaGeoModel
     built = of(model_config={"periods_per_year": periods_per_year})
     built.key, built.days = key, days
     built.build_model(distinct_histories(customers))

@@ -7,11 +7,8 @@ with one chance more survived (`first` = 1): b + 1 in the place of b for somebod
 from dataclasses import replace
 from typing import ClassVar
 
-import pandas as pd
-
-from clv.models.base import Built, Parameter
+from clv.models.base import Parameter
 from clv.models.bgnbd import BGNBD
-from clv.units import WEEKS_PER_YEAR
 
 _PUBLISHED = (0.5248, 6.183, 0.8914, 1.614)
 
@@ -27,21 +24,3 @@ class MBGNBD(BGNBD):
     )
     is_generated: ClassVar[bool] = False
     one_time_buyers_may_have_left: ClassVar[bool] = True
-
-    def build(self, customers: pd.DataFrame, *, periods_per_year: float = WEEKS_PER_YEAR) -> Built:
-        """Return the PyMC model of one row per customer, with T in units of which a year has `periods_per_year`."""
-        from pymc_marketing.clv import ModifiedBetaGeoModel  # seconds that only fitting costs
-
-        from clv.models import bgnbd_pymc
-
-        class WeightedModifiedBetaGeoModel(bgnbd_pymc.OnDistinctHistories, ModifiedBetaGeoModel):
-            _model_type, first = "MBG/NBD (distinct histories)", self.first
-
-        built: Built = bgnbd_pymc.model(
-            customers,
-            periods_per_year=periods_per_year,
-            of=WeightedModifiedBetaGeoModel,
-            key=self.key,
-            days=self.days,
-        )
-        return built

@@ -20,6 +20,7 @@ import pandas as pd
 
 from clv.models import rhythm_futures
 from clv.models.base import HISTORY, LOG_GAPS, Built, Floats, History, Integers, Parameter
+from clv.models.bgnbd import owned
 from clv.models.mbgnbd import MBGNBD
 from clv.units import WEEKS_PER_YEAR
 
@@ -77,13 +78,13 @@ class Rhythm(MBGNBD):
 
     def futures(self, generator: Any, history: Floats, theta: Floats, weeks: Floats) -> tuple[Integers, Floats]:
         """Return purchases within `weeks` (customers,): counts (customers, draws), and times one after the other."""
-        return rhythm_futures.futures(generator, *_owned(history, theta, weeks), float(self.days))
+        return rhythm_futures.futures(generator, *owned(history, theta, weeks), float(self.days))
 
     def contacted(
         self, generator: Any, history: Floats, theta: Floats, weeks: float, share: float, effects: Floats
     ) -> tuple[Integers, Floats, Floats]:
         """Return two lives of one luck, with a contact and without it (base.PurchaseModel)."""
-        history, theta, effects = _owned(history, theta, effects)
+        history, theta, effects = owned(history, theta, effects)
         return rhythm_futures.contacted(generator, history, theta, float(weeks), share, effects, float(self.days))
 
     def build(self, customers: pd.DataFrame, *, periods_per_year: float = WEEKS_PER_YEAR) -> Built:
@@ -107,13 +108,9 @@ class Rhythm(MBGNBD):
         return plain.reshape(shape), discounted.reshape(shape)
 
 
-def _owned(*values: Any) -> list[Floats]:
-    return [np.array(value, dtype=float, order="C") for value in values]
-
-
 def _rows(horizon: Any, history: History, theta: Floats) -> tuple[Floats, Floats, Floats, tuple[int, ...]]:
     """Return histories (rows, 4), parameters (draws, 6) and horizons (rows,), and the shape of what is asked."""
     ahead, *columns = np.broadcast_arrays(*(np.asarray(one, dtype=float) for one in (horizon, *history)))
     shape = (*theta.shape[:-1], *ahead.shape)
-    rows, flat, ahead = _owned(np.column_stack([one.ravel() for one in columns]), theta.reshape(-1, 6), ahead.ravel())
+    rows, flat, ahead = owned(np.column_stack([one.ravel() for one in columns]), theta.reshape(-1, 6), ahead.ravel())
     return rows, flat, ahead, shape

@@ -35,7 +35,7 @@ from clv.run import artefacts, disk
 
 CUT, OTHER_CUTS = date(1997, 9, 30), (date(1997, 6, 30), date(1997, 12, 31), date(1998, 3, 31))
 PARAMETERS = {"purchases": ["r", "alpha", "a", "b"], "spend": ["p", "q", "v"]}
-CHAINS, DRAWS, TUNE, LONG_DRAWS = 4, 1000, 1000, 10_000
+CHAINS, DRAWS, TUNE = 4, 1000, 1000
 WEEKS, DISCOUNT_ANNUAL, INTERVAL, WORKERS, SEED = 52, 0.10, 0.90, 2, 20260101
 OBSERVATION_END, CALIBRATION_END = date(2025, 12, 31), date(2025, 6, 30)
 GROUPINGS = ["rfm_segment", "value_tier", "cohort", "value_rank"]
@@ -153,15 +153,12 @@ def _busy_seconds_of_others() -> float:
 
 
 def fit(work: Path, largest: int) -> dict[str, Any]:
-    """Return seconds and effective draws of fits of CDNOW, by model and method, and how well the methods agree."""
+    """Return seconds and effective draws of fits of CDNOW, by model and method."""
     del largest
-    found: dict[str, Any] = {}
-    for model in PARAMETERS:
-        found[model] = {
-            method: _apart(work, "fit", model=model, method=method) for method in ("pymc_marketing", "nuts", "laplace")
-        }
-        found[model]["agreement"] = _apart(work, "agreement", model=model)
-    return found
+    methods = ("pymc_marketing", "nuts", "laplace")
+    return {
+        model: {method: _apart(work, "fit", model=model, method=method) for method in methods} for model in PARAMETERS
+    }
 
 
 def scoring(work: Path, largest: int) -> dict[str, Any]:
@@ -360,10 +357,10 @@ def _upstream(model: str, customers: Any) -> Any:
     return fitted
 
 
-def _sampling(method: str, draws: int = DRAWS) -> Any:
+def _sampling(method: str) -> Any:
     from clv.models.sampling import Settings
 
-    return Settings(chains=CHAINS, draws=draws, tune=TUNE, seed=SEED, workers=WORKERS, method=method)
+    return Settings(chains=CHAINS, draws=DRAWS, tune=TUNE, seed=SEED, workers=WORKERS, method=method)
 
 
 def _effective_draws(posterior: Any, names: list[str]) -> float:
@@ -376,34 +373,11 @@ def _effective_draws(posterior: Any, names: list[str]) -> float:
     return min(float(found[name]) for name in names)
 
 
-def _agreement(model: str) -> dict[str, Any]:
-    """Hold laplace and NUTS against a long run of NUTS, on the scale of logarithms."""
-    import numpy as np
-
-    customers = _cdnow(CUT)
-    draws = {"long": LONG_DRAWS, "nuts": DRAWS, "laplace": DRAWS}
-    logs = {}
-    for name, size in draws.items():
-        method = "nuts" if name == "long" else name
-        posterior = _ours(model, customers, method, size)["posterior"]
-        logs[name] = np.log([posterior[parameter].to_numpy().ravel() for parameter in PARAMETERS[model]])
-    mean, spread = logs["long"].mean(axis=1), logs["long"].std(axis=1)
-    found = {}
-    for name in ("nuts", "laplace"):
-        ratio = logs[name].std(axis=1) / spread
-        found[name] = {
-            "largest_mean_difference_sds": float((abs(logs[name].mean(axis=1) - mean) / spread).max()),
-            "smallest_sd_ratio": float(ratio.min()),
-            "largest_sd_ratio": float(ratio.max()),
-        }
-    return found
-
-
-def _ours(model: str, customers: Any, method: str, draws: int = DRAWS) -> Any:
+def _ours(model: str, customers: Any, method: str) -> Any:
     from clv.models import bgnbd_pymc, gamma_gamma_pymc, sampling
 
     built = (bgnbd_pymc if model == "purchases" else gamma_gamma_pymc).model(customers)
-    return sampling.sample(sampling.Compiled(built), customers, _sampling(method, draws))
+    return sampling.sample(sampling.Compiled(built), customers, _sampling(method))
 
 
 def _posteriors(folder: str) -> dict[str, Any]:
@@ -627,7 +601,7 @@ def _base(log: str, base: str, draws: str) -> dict[str, Any]:
 
 
 MEASURES: dict[str, Callable[..., dict[str, Any]]] = {
-    **{"fit": _fit, "agreement": _agreement, "posteriors": _posteriors, "expectation": _expectation},
+    **{"fit": _fit, "posteriors": _posteriors, "expectation": _expectation},
     **{"simulation": _simulation, "everything": _everything, "log": _log, "base": _base, "score_base": _score_base},
     **{"raw_log": _raw_log, "cleaned": _cleaned},
 }
@@ -737,12 +711,11 @@ def _others(figures: Mapping[str, Any]) -> str:
 
 
 def _fit_page(found: Mapping[str, Any]) -> str:
-    rows, agreement = [], []
-    for model in PARAMETERS:
-        methods = {key: item for key, item in found[model].items() if key != "agreement"}
-        rows += [{"model": model, "method": method.replace("_", "-"), **item} for method, item in methods.items()]
-        held = {key: item for key, item in found[model]["agreement"].items() if key != "peak_mib"}
-        agreement += [{"model": model, "method": method, **item} for method, item in held.items()]
+    rows = [
+        {"model": model, "method": method.replace("_", "-"), **item}
+        for model in PARAMETERS
+        for method, item in found[model].items()
+    ]
     return _paragraphs(
         f"""The CDNOW sample: 2,357 customers known on 30 September 1997 (purchases: BG/NBD), and those of them who came
         back (spend: Gamma-Gamma). NUTS draws {CHAINS} chains of {DRAWS:,} after {TUNE:,} to tune, on both sides by
@@ -752,10 +725,6 @@ def _fit_page(found: Mapping[str, Any]) -> str:
         compiled model, pymc-marketing has to build one anew. Effective draws are the smallest bulk effective sample
         size of any parameter, for laplace that of the weights (Kish).""",
         table(rows, FIT_COLUMNS),
-        f"""Both of our methods held against {CHAINS} chains of {LONG_DRAWS:,} draws of our NUTS, on the scale of
-        logarithms: largest difference of a parameter's mean, in posterior standard deviations (sd), and ratios of
-        sds.""",
-        table(agreement, AGREEMENT_COLUMNS),
     )
 
 
@@ -763,10 +732,6 @@ FIT_COLUMNS = {
     **{"model": "model", "method": "method", "first_seconds": "first fit, s", "further_seconds": "further fit, s"},
     **{"effective_draws": "effective draws", "effective_draws_per_second_first": "per second, first"},
     **{"effective_draws_per_second_further": "per second, further", "peak_mib": "peak MiB"},
-}
-AGREEMENT_COLUMNS = {
-    **{"model": "model", "method": "method", "largest_mean_difference_sds": "largest difference of means, sd"},
-    **{"smallest_sd_ratio": "smallest ratio of sds", "largest_sd_ratio": "largest ratio of sds"},
 }
 
 
