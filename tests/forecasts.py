@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from clv.forecast.future import Horizon, simulate
+from clv.forecast.future import simulate
+from clv.forecast.horizon import Horizon
 from clv.models import bgnbd
 from clv.models.base import HISTORY, History, PurchaseModel
 from clv.models.draws import Draws

@@ -224,8 +224,16 @@ def test_preparing_a_run_brings_nothing_heavier_than_pydantic():
 
 
 @pytest.mark.slow  # all that these notebooks load
-@pytest.mark.parametrize(("notebook", "never"), [("05_segments", "pymc_marketing"), ("06_report", "pymc")])
-def test_what_forecasts_and_reports_does_not_wait_for_samplers(notebook, never):
+@pytest.mark.parametrize(
+    ("notebook", "never"),
+    [("01_generate", "numba"), ("02_rfm", "numba"), ("05_segments", "pymc_marketing"), ("06_report", "numba")],
+)
+def test_no_notebook_waits_for_what_it_does_not_use(notebook, never):
     opened = "; ".join(f"from clv.{at} import {door}" for at, door in sorted(doors(notebook)))
     _, modules = seconds_and_modules(opened)
     assert never not in modules
+
+
+def test_a_page_is_rendered_without_what_computes():
+    _, modules = seconds_and_modules("import clv.report.page.html")
+    assert not modules & {"pandas", "numba", "scipy"}

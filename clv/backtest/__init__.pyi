@@ -2,9 +2,7 @@ from .ahead import monthly_draws as monthly_draws
 from .ahead import monthly_errors as monthly_errors
 from .ahead import months_ahead as months_ahead
 from .choice import choose as choose
-from .holdout import holdout_horizon as holdout_horizon
 from .holdout import holdout_weeks as holdout_weeks
-from .holdout import origin_day as origin_day
 from .holdout import score as score
 from .kept import keep as keep
 from .kept import since_last as since_last
@@ -13,6 +11,8 @@ from .misfit import misfit_figures as misfit_figures
 from .misfit import one_per_draw as one_per_draw
 from .misfit import widened as widened
 from .misfit import with_misfit as with_misfit
+from .origin import holdout_horizon as holdout_horizon
+from .origin import origin_day as origin_day
 from .rolling import ended_by as ended_by
 from .rolling import evidence as evidence
 from .rolling import fit_windows as fit_windows

@@ -14,11 +14,12 @@ from duckdb import DuckDBPyConnection
 from clv import tables
 from clv.backtest.misfit import factor_quantiles, factors, limits_with
 from clv.forecast.cohorts import CUT, FORECAST, OBSERVED, SPLIT, month_edges, observed
-from clv.forecast.future import Calendar
 from clv.forecast.groups import Forecast
+from clv.forecast.horizon import Calendar
 from clv.forecast.tables import FORECAST as TABLE
 from clv.forecast.tables import MONTHLY_DRAWS, MONTHLY_ERRORS
-from clv.models.draws import Floats, tails
+from clv.models.base import Floats
+from clv.units import tails
 
 MONTHS_OF_QUARTER = 3
 # What is counted, and which outcome's past errors widen it.

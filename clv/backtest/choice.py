@@ -21,14 +21,14 @@ import xarray as xr
 from clv import tables
 from clv.backtest.rolling import Fits, ended_by, fit_windows, posterior_at
 from clv.backtest.scoring_rules import against, coverage
-from clv.backtest.tables import CHOICE
-from clv.forecast.future import Horizon, simulate
+from clv.backtest.tables import CHOICE, deciding
+from clv.forecast.future import simulate
+from clv.forecast.horizon import Horizon
 from clv.models.base import Integers
 from clv.models.draws import Draws, Floats, pair
-from clv.models.registry import AUTO, KEY, PURCHASE_MODELS, purchase_model
+from clv.models.registry import AUTO, DEFAULT, KEY, PURCHASE_MODELS, purchase_model
 from clv.models.sampling import LAPLACE, Compiled, Settings
 
-DEFAULT = PURCHASE_MODELS[0]
 BETWEEN_WINDOWS = 0.02
 _TEXTS = ("model", "chosen", "chosen_then")
 _DRAWS = 300  # futures of each customer: their CRPS is then right to less than its error over customers
@@ -82,12 +82,6 @@ def preferred(over: pd.DataFrame) -> str:
         if len(own) == windows and own["log_ratio"].mean() < min(limit, least):
             best, least = str(name), own["log_ratio"].mean()
     return best
-
-
-def deciding(over: pd.DataFrame) -> pd.DataFrame:
-    """Return the windows of the longest length of which there are two, or one."""
-    number = over.groupby("horizon_weeks")["origin"].nunique()
-    return over[over["horizon_weeks"] == number.index[number >= min(2, number.max())].max()] if len(over) else over
 
 
 def _scored(

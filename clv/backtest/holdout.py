@@ -14,24 +14,19 @@ import pandas as pd
 from clv import tables
 from clv.backtest import misfit
 from clv.backtest.scoring_rules import against
-from clv.backtest.tables import BACKTEST_GROUPS
+from clv.backtest.tables import BACK, BACKTEST_GROUPS, ONCE, OUTCOMES
 from clv.forecast.closed_forms import expectations
-from clv.forecast.future import Calendar, Groups, Horizon, Totals, simulate, yearly_horizon
+from clv.forecast.future import simulate
 from clv.forecast.groups import grouped
+from clv.forecast.horizon import Calendar, Groups, Horizon, Totals
 from clv.forecast.tiers import value_tier
 from clv.models.base import Floats, Integers
-from clv.models.draws import Draws, tails
+from clv.models.draws import Draws
 from clv.models.gamma_gamma import SPEND_COLUMNS
-from clv.units import DAYS_PER_WEEK
+from clv.units import DAYS_PER_WEEK, tails
 
-# What is known of a customer decides how hard the forecast is.
-ONCE, BACK = "bought once", "came back"
-OUTCOMES = {"purchases": "expected_purchases", "value": "clv_mean"}
 # The central share from which a total's spread is read, and so many standard deviations of a normal one.
 _SPREAD, _SPREAD_SDS = 0.9, 3.29
-# So much of the last origin's base was there at the first: windows of the same customers are no independent tests.
-SAME_CUSTOMERS = 0.9
-GROUPS_BY_FREQUENCY = 6
 
 
 @dataclass(frozen=True)
@@ -144,19 +139,6 @@ def by_outcome(groups: pd.DataFrame) -> pd.DataFrame:
         rows = groups[["grouping", "group", "customers", *own]].rename(columns=own)
         parts.append(rows.assign(outcome=pd.Series(outcome, rows.index, dtype="str")))
     return pd.concat(parts, ignore_index=True)
-
-
-def origin_day(calibration_end: date | None) -> date:
-    """Return the last day the backtest's forecast may see; without a backtest the first of all days, nobody's."""
-    return calibration_end or date.min
-
-
-def holdout_horizon(
-    cut: date, last_day: date, *, discount_rate_annual: float = 0.0, gross_margin: float = 1.0
-) -> Horizon:
-    """Return the horizon of the backtest: from the cut to the last day; of no length without a backtest."""
-    weeks = (last_day - cut).days / 7 if cut > date.min else 0.0
-    return yearly_horizon(weeks, discount_rate_annual=discount_rate_annual, gross_margin=gross_margin)
 
 
 def holdout_weeks(customers: pd.DataFrame, calibration: pd.DataFrame) -> float:

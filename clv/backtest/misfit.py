@@ -22,8 +22,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clv.forecast.future import Totals
-from clv.models.draws import Floats, tails
+from clv.forecast.horizon import Totals
+from clv.models.base import Floats
+from clv.units import tails
 
 # Errors of a fifth are common, of a half rare: what a year's forecast of a shop is off by.
 PRIOR_SD = 0.25

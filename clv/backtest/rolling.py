@@ -10,12 +10,12 @@ import xarray as xr
 
 from clv import progress, tables
 from clv.backtest import holdout, summary
-from clv.backtest.holdout import OUTCOMES, Scored, by_outcome
-from clv.backtest.tables import WINDOW_GROUPS, WINDOWS
+from clv.backtest.holdout import Scored, by_outcome
+from clv.backtest.tables import OUTCOMES, WINDOW_GROUPS, WINDOWS
 from clv.checks import convergence
 from clv.checks.gate import FAIL
 from clv.checks.posterior import infinite_mean
-from clv.forecast.future import yearly_horizon
+from clv.forecast.horizon import yearly_horizon
 from clv.models import sampling
 from clv.models.base import Built
 from clv.models.draws import pair

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from clv.forecast.value import realised_limits
-from clv.models.draws import Floats, tails
+from clv.forecast.groups import realised_limits
+from clv.models.base import Floats
+from clv.units import tails
 
 
 def against(draws: NDArray[Any], actual: Floats, interval: float) -> list[Floats]:

@@ -5,9 +5,8 @@ import pandas as pd
 import xarray as xr
 
 from clv import tables
-from clv.backtest.holdout import BACK, ONCE
 from clv.backtest.scoring_rules import coverage, pit_distance
-from clv.backtest.tables import LEVELS, SPEND_TEST
+from clv.backtest.tables import BACK, LEVELS, ONCE, SPEND_TEST
 from clv.forecast.blocks import BLOCK_CUSTOMERS, blocks
 from clv.forecast.closed_forms import EXPECTATION_DRAWS
 from clv.models.draws import spend_draws

@@ -1,22 +1,27 @@
 """A backtest in figures: totals, single customers, ranking, groups; what a rule without a model says."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from clv.backtest.holdout import BACK, GROUPS_BY_FREQUENCY, ONCE, OUTCOMES, SAME_CUSTOMERS, Scored
 from clv.backtest.misfit import FEWEST_CUSTOMERS
 from clv.backtest.scoring_rules import coverage, gini, pit_distance, share_of_best_ranked, slope, slope_error
-from clv.backtest.tables import LEVELS
-from clv.forecast.future import Horizon
+from clv.backtest.tables import BACK, LEVELS, ONCE, OUTCOMES
+from clv.forecast.horizon import Horizon
 from clv.forecast.tiers import slipping
 from clv.rfm.windows import MOST_CUSTOMERS
 
+if TYPE_CHECKING:
+    from clv.backtest.holdout import Scored
+
+# So much of the last origin's base was there at the first: windows of the same customers are no independent tests.
+SAME_CUSTOMERS = 0.9
+GROUPS_BY_FREQUENCY = 6
 GOING_ON, NOBODY, PAST_SPEND = "everybody going on as before", "nobody buying again", "past spend"
 
 
-def figures(scored: Scored, *, horizon: Horizon, interval: float, seed: int) -> dict[str, Any] | None:
+def figures(scored: "Scored", *, horizon: Horizon, interval: float, seed: int) -> dict[str, Any] | None:
     """Return the backtest's key figures, the ones the report states in words; None without a backtest."""
     table = scored.customers
     if table.empty:
@@ -38,7 +43,7 @@ def figures(scored: Scored, *, horizon: Horizon, interval: float, seed: int) -> 
     }
 
 
-def purchase_figures(scored: Scored, *, interval: float, seed: int) -> dict[str, Any] | None:
+def purchase_figures(scored: "Scored", *, interval: float, seed: int) -> dict[str, Any] | None:
     """Return the key figures of the number of purchases alone (no spend model needed); None without a backtest."""
     return None if scored.customers.empty else _outcome(scored, "purchases", interval, seed)
 
@@ -117,7 +122,7 @@ def by_horizon(windows: pd.DataFrame) -> list[dict[str, Any]]:
     return found
 
 
-def _outcome(scored: Scored, name: str, interval: float, seed: int) -> dict[str, Any]:
+def _outcome(scored: "Scored", name: str, interval: float, seed: int) -> dict[str, Any]:
     table, predicted = scored.customers, OUTCOMES[name]
     actual, forecast = table[f"actual_{name}"], table[predicted]
     rows = {BACK: table["frequency"] > 0, ONCE: table["frequency"] == 0}
@@ -209,7 +214,7 @@ def going_on_as_before(table: pd.DataFrame, horizon: Horizon) -> dict[str, pd.Se
     return {"purchases": purchases, "value": purchases * table["monetary_value"] * horizon.gross_margin}
 
 
-def better_without_a_model(scored: Scored, horizon: Horizon) -> list[dict[str, Any]]:
+def better_without_a_model(scored: "Scored", horizon: Horizon) -> list[dict[str, Any]]:
     """Return the rules without a model that did better than the forecast, by outcome and measure; lower is better.
 
     Returns

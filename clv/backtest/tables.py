@@ -2,10 +2,15 @@
 
 from dataclasses import replace
 
+import pandas as pd
+
 from clv.forecast.tables import CUSTOMERS
 from clv.rfm.tables import AMOUNTS, HISTORY, HOLDOUT, RFM, WINDOW
 from clv.tables import CUSTOMER, DATE, INTEGER, NUMBER, TEXT, Column, Table, outside_unit, unordered
 
+# What is known of a customer decides how hard the forecast is.
+ONCE, BACK = "bought once", "came back"
+OUTCOMES = {"purchases": "expected_purchases", "value": "clv_mean"}
 _ENDS = ("lower", "upper")
 LEVELS = (0.50, 0.80, 0.90, 0.94)  # of the central intervals whose coverage is told
 
@@ -182,3 +187,9 @@ TRACKING = Table(
     },
     key=("week",),
 )
+
+
+def deciding(over: pd.DataFrame) -> pd.DataFrame:
+    """Return the windows of the longest length of which there are two, or one."""
+    number = over.groupby("horizon_weeks")["origin"].nunique()
+    return over[over["horizon_weeks"] == number.index[number >= min(2, number.max())].max()] if len(over) else over

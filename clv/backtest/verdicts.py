@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clv.backtest.holdout import ONCE
+from clv.backtest.tables import ONCE
 from clv.checks.gate import PASS, WARN, Check
 from clv.words import NBSP, count, day, money, more_or_less, percent, weeks
 

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 
 from clv.forecast.closed_forms import EXPECTATION_DRAWS
-from clv.forecast.future import Calendar, Horizon, Totals
+from clv.forecast.horizon import Calendar, Horizon, Totals
 from clv.models.base import Floats, new_customers
-from clv.models.draws import Draws, tails
-from clv.units import DAYS_PER_WEEK
+from clv.models.draws import Draws
+from clv.units import DAYS_PER_WEEK, tails
 
 
 def tracking(

@@ -14,9 +14,10 @@ from numpy.random import Generator
 
 from clv.models import gamma_gamma
 from clv.models.base import Floats, History, Integers, PurchaseModel
-from clv.models.draws import Draws, spaced, tails
+from clv.models.draws import Draws, spaced
 from clv.models.gamma_gamma import NOTHING_PAID, SAME_AMOUNT, Amounts
 from clv.models.registry import is_generated, model_of, parameters_of
+from clv.units import tails
 
 # A picture needs no more: shares of 5,000 customers are known to half a percent.
 CHECK_CUSTOMERS, CHECK_DRAWS = 5_000, 200

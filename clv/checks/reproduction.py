@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from clv.checks.predictive import CHECK_CUSTOMERS, few_draws, simulate_frequency
 from clv.models import gamma_gamma
 from clv.models.base import new_customers
-from clv.models.draws import spaced, tails
+from clv.models.draws import spaced
 from clv.models.gamma_gamma import Amounts
 from clv.models.registry import model_of
+from clv.units import tails
 
 NEARLY_CERTAIN = 0.99  # probability inside the predictive interval that excuses a ratio
 

@@ -18,15 +18,15 @@ import pandas as pd
 
 from clv import tables
 from clv.backtest.misfit import group_draws
-from clv.decisions.tables import ACQUISITION
-from clv.forecast.future import Horizon, simulate
+from clv.decisions.tables import ACQUISITION, CONFIDENCE
+from clv.forecast.future import simulate
 from clv.forecast.groups import Forecast
+from clv.forecast.horizon import Horizon
 from clv.models.base import HISTORY, LOG_GAPS, Floats, new_customers
-from clv.models.draws import Draws, spaced, tails
+from clv.models.draws import Draws, spaced
 from clv.models.gamma_gamma import NOTHING_PAID, SPEND_COLUMNS, expected_per_visit
-from clv.units import DAYS_PER_WEEK, WEEKS_PER_YEAR
+from clv.units import DAYS_PER_WEEK, WEEKS_PER_YEAR, tails
 
-CONFIDENCE = 0.80  # with which the highest acquisition cost is earned back
 _SURE = (0.5, 0.8, 0.95)  # how sure one may want to be that a new customer earns its cost
 MONTHS_PER_YEAR = 12
 _SINGLE_CUSTOMERS = 500  # futures of single new customers per draw

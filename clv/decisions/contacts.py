@@ -25,13 +25,13 @@ from clv.decisions.information import (
     expected_gains,
     value_of_information,
 )
-from clv.decisions.tables import CONTACTS, DECISIONS, EFFECTS
+from clv.decisions.tables import CONTACTS, DECISIONS, EFFECTS, LOWEST_P_ALIVE, RANDOM, TOP_SPENDERS
 from clv.decisions.uplift import Effect
-from clv.forecast.future import Groups, Horizon
-from clv.models.draws import Draws, Floats, Integers, tails
+from clv.forecast.horizon import Groups, Horizon
+from clv.models.draws import Draws, Floats, Integers
+from clv.units import tails
 
 CONTACT_STEPS = 40  # of table DECISIONS
-TOP_SPENDERS, LOWEST_P_ALIVE, RANDOM = "top_past_spenders", "lowest_p_alive", "random"
 
 
 @dataclass(frozen=True)

@@ -16,9 +16,9 @@ from numpy.polynomial import chebyshev
 
 from clv import tables
 from clv.decisions import uplift
-from clv.decisions.tables import EFFECTS
-from clv.decisions.uplift import RATE, Effect
-from clv.forecast.future import Horizon
+from clv.decisions.tables import EFFECTS, RATE
+from clv.decisions.uplift import Effect
+from clv.forecast.horizon import Horizon
 from clv.models.draws import Draws, Floats, Integers
 
 # Gains are computed at so many effects, Chebyshev's in ln(1 + e), and interpolated between them: the believed gain is

@@ -4,6 +4,9 @@ from clv.forecast.tables import CUSTOMERS, NONE
 from clv.rfm.tables import HISTORY
 from clv.tables import CUSTOMER, DATE, INTEGER, NUMBER, TEXT, Column, Table, below_zero, outside_unit, unordered
 
+RATE, SURVIVAL, WIN_BACK = "rate", "survival", "win_back"  # what a contact may do
+TOP_SPENDERS, LOWEST_P_ALIVE, RANDOM = "top_past_spenders", "lowest_p_alive", "random"  # rules without a model
+CONFIDENCE = 0.80  # with which the highest acquisition cost is earned back
 _WITH_MISFIT = f"allowing for the model being as wrong as it was before; {NONE}"
 DECISIONS = Table(
     "decisions",

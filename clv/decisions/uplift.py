@@ -25,14 +25,14 @@ from numba import njit
 from scipy.special import betaincinv, ndtri
 
 from clv import progress
+from clv.decisions.tables import RATE, SURVIVAL, WIN_BACK
 from clv.forecast.blocks import BLOCK_CUSTOMERS, CHUNK_CUSTOMERS, blocks, in_order, simulated_at_once
 from clv.forecast.closed_forms import distinct
-from clv.forecast.future import Groups, Horizon
+from clv.forecast.horizon import Groups, Horizon
 from clv.models.base import Floats
 from clv.models.draws import Draws
 from clv.models.gamma_gamma import SPEND_COLUMNS, Amounts, draw_amount, draw_nu, expected_per_visit
 
-RATE, SURVIVAL, WIN_BACK = "rate", "survival", "win_back"
 # Posterior draws behind an expected gain. The mean over 100 errs by a tenth of the posterior sd, and for all
 # customers alike.
 GAIN_DRAWS = 100

@@ -2,11 +2,11 @@ from .closed_forms import expectations as expectations
 from .cohorts import calendar as calendar
 from .cohorts import forecast_cohorts as forecast_cohorts
 from .cohorts import matrix as matrix
-from .future import Horizon as Horizon
-from .future import yearly_horizon as yearly_horizon
 from .groups import concentration as concentration
 from .groups import total_draws as total_draws
 from .groups import value_rank as value_rank
+from .horizon import Horizon as Horizon
+from .horizon import yearly_horizon as yearly_horizon
 from .memory import require_memory as require_memory
 from .tables import COHORTS as COHORTS
 from .tables import CONCENTRATION as CONCENTRATION

@@ -5,10 +5,11 @@ import pandas as pd
 
 from clv import progress
 from clv.forecast.blocks import BLOCK_CUSTOMERS, blocks, in_order
-from clv.forecast.future import Horizon
+from clv.forecast.horizon import Horizon
 from clv.models.base import Floats, History, Integers
-from clv.models.draws import Draws, tails
+from clv.models.draws import Draws
 from clv.models.gamma_gamma import SPEND_COLUMNS, Amounts, expected_per_visit
+from clv.units import tails
 
 # Closed forms are smooth in the draws: 400 of them leave a Monte-Carlo error of a twentieth of the posterior sd.
 EXPECTATION_DRAWS = 400

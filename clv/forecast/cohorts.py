@@ -13,7 +13,7 @@ from duckdb import DuckDBPyConnection
 from numpy.typing import NDArray
 
 from clv import tables
-from clv.forecast.future import Calendar, Horizon, Totals
+from clv.forecast.horizon import Calendar, Horizon, Totals
 from clv.forecast.tables import COHORTS
 from clv.transactions.connection import quoted
 from clv.units import DAYS_PER_WEEK

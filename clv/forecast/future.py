@@ -8,90 +8,15 @@ in every draw.
 Nothing of size customers x draws is ever held: a chunk is simulated in blocks, each summarised where it is simulated.
 """
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 from numba import njit
-from numpy.typing import NDArray
 
 from clv import progress
 from clv.forecast.blocks import BLOCK_BYTES, CHUNK_CUSTOMERS, blocks, in_order, simulated_at_once
-from clv.models.base import Floats, Integers
+from clv.forecast.horizon import Calendar, Groups, Horizon, Keep, Totals
 from clv.models.draws import Draws
 from clv.models.gamma_gamma import Amounts, draw_amount, draw_nu
-from clv.units import WEEKS_PER_YEAR
-
-
-@dataclass(frozen=True)
-class Horizon:
-    """The future that is valued: its length, the weekly discount rate delta, the share of revenue kept."""
-
-    weeks: float
-    discount_weekly: float = 0.0
-    gross_margin: float = 1.0
-
-
-def yearly_horizon(weeks: float, *, discount_rate_annual: float, gross_margin: float) -> Horizon:
-    """Return the horizon of a run's settings; an annual rate of .10 makes money a year from now worth 1 / 1.10."""
-    return Horizon(weeks, math.log1p(discount_rate_annual) / WEEKS_PER_YEAR, gross_margin)
-
-
-@dataclass(frozen=True)
-class Groups:
-    """Groups whose totals are kept per draw: `codes` (customers, groupings) holds numbers below `count`."""
-
-    codes: Integers
-    count: int
-
-    def sums(self, column: pd.Series) -> Floats:
-        """Return the sum of one value per customer over each group, (count,)."""
-        sums = [np.bincount(codes, column.to_numpy(float), self.count) for codes in self.codes.T]
-        return np.sum(sums, axis=0, dtype=float)
-
-
-@dataclass(frozen=True)
-class Calendar:
-    """Periods of the future kept per cohort and draw.
-
-    `edges` (periods + 1,) in weeks from now, rising from 0; `cohorts` (customers,) numbers below `count`;
-    `seen` (customers,) true for those already counted as active in the period that is still open.
-    """
-
-    edges: Floats
-    cohorts: Integers
-    count: int
-    seen: NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Totals:
-    """Sums within each posterior draw.
-
-    purchases, value: (draws, groups). active, revenue: (draws, cohorts, periods), revenue undiscounted
-    and before margin, active counts customers with a purchase in the period.
-    """
-
-    purchases: Floats
-    value: Floats
-    active: Floats
-    revenue: Floats
-    period_purchases: Floats
-
-    def plus(self, other: "Totals") -> "Totals":
-        """Return the sums of both."""
-        return Totals(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
-
-    def by_draw(self) -> "Totals":
-        """Return the totals with their last dimension, the draws, first."""
-        return Totals(*(np.moveaxis(getattr(self, name), -1, 0) for name in self.__dataclass_fields__))
-
-
-# Gets some rows and their simulated (rows, draws) purchases and values, and keeps of them what it wants; it may
-# overwrite them. Called from several threads, each time with other rows.
-Keep = Callable[[slice, Integers, Floats], None]
 
 
 def simulate(

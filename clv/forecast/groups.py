@@ -1,12 +1,15 @@
 """Totals of groups from joint draws, the concentration of value, and what simulation leaves uncertain."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from clv.forecast.future import Groups, Totals
-from clv.models.draws import Floats, tails
+from clv.forecast.horizon import Groups, Totals
+from clv.models.base import Floats
+from clv.units import tails
 
 CONCENTRATION_STEPS = 20
 
@@ -102,3 +105,11 @@ def group_table(
         clv_per_customer=clv_mean / size,
         share_of_value=clv_mean / clv_mean[0] if clv_mean[0] else 0.0,
     )
+
+
+def realised_limits(values: NDArray[Any], interval: float) -> list[Floats]:
+    """Return each row's lower limit, median and upper limit over its draws: order statistics, no interpolation."""
+    ranked = np.sort(values, axis=1)
+    lower, upper = tails(interval)
+    positions = [max(int(np.ceil(share * ranked.shape[1])) - 1, 0) for share in (lower, 0.5, upper)]
+    return [ranked[:, position].astype(float) for position in positions]

@@ -7,7 +7,7 @@ import pandas as pd
 from numba import njit
 from numpy.typing import NDArray
 
-from clv.forecast.future import Keep
+from clv.forecast.horizon import Keep
 from clv.forecast.tiers import TIERS
 from clv.models.draws import Floats, Integers
 

@@ -6,16 +6,15 @@ group within each draw). Means come from closed forms, limits of realised values
 """
 
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from clv.forecast.future import Calendar, Horizon, simulate
-from clv.forecast.groups import Forecast, group_table, grouped
+from clv.forecast.future import simulate
+from clv.forecast.groups import Forecast, group_table, grouped, realised_limits
+from clv.forecast.horizon import Calendar, Horizon
 from clv.forecast.ranking import Ranking, keep_membership
-from clv.models.draws import Draws, Floats, Integers, tails
+from clv.models.draws import Draws, Floats, Integers
 
 
 def forecast_values(
@@ -65,11 +64,3 @@ def forecast_values(
     )
     by_group = group_table(table, groups, labels, totals, interval)
     return Forecast(table, by_group, totals, totals.value[:, 0], totals.purchases[:, 0], again)
-
-
-def realised_limits(values: NDArray[Any], interval: float) -> list[Floats]:
-    """Return each row's lower limit, median and upper limit over its draws: order statistics, no interpolation."""
-    ranked = np.sort(values, axis=1)
-    lower, upper = tails(interval)
-    positions = [max(int(np.ceil(share * ranked.shape[1])) - 1, 0) for share in (lower, 0.5, upper)]
-    return [ranked[:, position].astype(float) for position in positions]

@@ -1,13 +1,16 @@
 """Posterior draws as arrays: purchase and spend parameters of one draw side by side."""
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import xarray as xr
 
 from clv.models.base import Floats, Integers, PurchaseModel
 from clv.models.gamma_gamma import PAID_SHARE, PARAMETERS, has_mean
 from clv.models.registry import model_of
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,7 @@ def spaced(size: int, n: int) -> Integers:
     return np.unique(np.linspace(0, size - 1, min(n, size)).round().astype(np.int64))
 
 
-def pair(purchase_posterior: xr.DataTree, spend_posterior: xr.DataTree | None, n: int) -> Draws:
+def pair(purchase_posterior: "xr.DataTree", spend_posterior: "xr.DataTree | None", n: int) -> Draws:
     """Return at most `n` joint draws of both models, evenly spaced over all chains.
 
     The two posteriors are independent, so any pairing is a joint draw. Without a spend posterior the
@@ -48,7 +51,7 @@ def pair(purchase_posterior: xr.DataTree, spend_posterior: xr.DataTree | None, n
     return Draws(model, theta, spend_draws(spend_posterior, n))
 
 
-def spend_draws(posterior: xr.DataTree, n: int) -> Floats:
+def spend_draws(posterior: "xr.DataTree", n: int) -> Floats:
     """Return at most `n` draws of the spend model's parameters and the share of visits with an amount, (draws, 6)."""
     phi = flat(posterior, [parameter.name for parameter in PARAMETERS], n)
     # Without draws of that share every visit had an amount.
@@ -56,7 +59,7 @@ def spend_draws(posterior: xr.DataTree, n: int) -> Floats:
     return np.hstack([phi, np.nan_to_num(paid, nan=1.0)])[_with_mean(phi)]
 
 
-def log_prior(posterior: xr.DataTree, n: int) -> Floats:
+def log_prior(posterior: "xr.DataTree", n: int) -> Floats:
     """Return the log-density of the model's prior at each of the joint draws of `pair`, (draws,)."""
     density = flat(posterior, ["log_prior"], n, of="sample_stats")[:, 0]
     if "q" not in posterior["posterior"]:
@@ -73,7 +76,7 @@ def _with_mean(phi: Floats) -> Integers:
     return np.arange(len(phi)) if exists.all() else np.resize(np.flatnonzero(exists), len(phi))
 
 
-def flat(posterior: xr.DataTree, names: list[str], n: int, *, of: str = "posterior") -> Floats:
+def flat(posterior: "xr.DataTree", names: list[str], n: int, *, of: str = "posterior") -> Floats:
     """Return at most `n` draws of the parameters, or of what the group `of` tells of each draw, (draws, names)."""
     group = posterior[of].to_dataset()
     chains, draws = (group.sizes[dim] for dim in ("chain", "draw"))
@@ -82,8 +85,3 @@ def flat(posterior: xr.DataTree, names: list[str], n: int, *, of: str = "posteri
     chain, draw = number % chains, number * draws // number.size
     found = [group[name].transpose("chain", "draw").to_numpy()[chain, draw] for name in names]
     return np.column_stack(found).astype(float)
-
-
-def tails(interval: float) -> tuple[float, float]:
-    """Return the two probabilities that a central interval cuts off at."""
-    return (1 - interval) / 2, (1 + interval) / 2

@@ -18,6 +18,7 @@ _HOMES = {
     "bgnbd_plain": ("bgnbd", "PlainBGNBD"),
 }
 PURCHASE_MODELS = tuple(_HOMES)
+DEFAULT = PURCHASE_MODELS[0]
 GAMMA_GAMMA = "gamma_gamma"
 KEY = "model"  # attribute of a posterior
 AUTO = "auto"  # the model that past windows choose

@@ -13,8 +13,7 @@ from clv.forecast import tiers
 from clv.forecast.cohorts import FORECAST, OBSERVED
 from clv.forecast.groups import Forecast, monte_carlo_error
 from clv.forecast.tables import limits
-from clv.models.draws import tails
-from clv.units import PURCHASES
+from clv.units import PURCHASES, tails
 
 SCHEMA_VERSION = "2"
 Figures = Mapping[str, Any]  # the content of key_figures.json, or a part of it

@@ -12,7 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from clv.report.page.html import PLOTLY
+from clv.report.page.mime import PLOTLY
 from clv.run import artefacts, disk
 from clv.run.folder import Run
 

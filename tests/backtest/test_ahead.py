@@ -10,7 +10,7 @@ import pytest
 
 from clv.backtest import ahead
 from clv.forecast.cohorts import month_edges
-from clv.forecast.future import Calendar
+from clv.forecast.horizon import Calendar
 
 DRAWS = 400
 

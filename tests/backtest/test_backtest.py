@@ -19,13 +19,13 @@ from forecasts import (
 )
 
 from clv import tables
-from clv.backtest import holdout, scoring_rules, spend_test, summary
+from clv.backtest import holdout, origin, scoring_rules, spend_test, summary
 from clv.backtest import weekly as backtest_weekly
-from clv.backtest.holdout import BACK, ONCE, Scored
-from clv.backtest.tables import WINDOW_GROUPS
-from clv.forecast.future import Horizon, Totals
+from clv.backtest.holdout import Scored
+from clv.backtest.tables import BACK, ONCE, WINDOW_GROUPS
 from clv.forecast.future import simulate as simulate_futures
 from clv.forecast.groups import grouped
+from clv.forecast.horizon import Horizon, Totals
 from clv.models import bgnbd
 from clv.models.base import History
 from clv.models.draws import Draws
@@ -97,10 +97,10 @@ def test_groups_by_value_go_from_the_lowest_to_the_highest_prediction():
 
 
 def test_without_a_backtest_there_is_nothing_to_say():
-    assert holdout.origin_day(None) == date.min
-    assert holdout.holdout_horizon(date.min, date(2025, 1, 1), discount_rate_annual=0.1, gross_margin=1.0).weeks == 0
+    assert origin.origin_day(None) == date.min
+    assert origin.holdout_horizon(date.min, date(2025, 1, 1), discount_rate_annual=0.1, gross_margin=1.0).weeks == 0
     assert (
-        holdout.holdout_horizon(date(2025, 1, 1), date(2025, 1, 15), discount_rate_annual=0.1, gross_margin=1.0).weeks
+        origin.holdout_horizon(date(2025, 1, 1), date(2025, 1, 15), discount_rate_annual=0.1, gross_margin=1.0).weeks
         == 2
     )
 

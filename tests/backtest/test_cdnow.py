@@ -12,7 +12,7 @@ from clv.checks import convergence, gate
 from clv.checks import posterior as checks_posterior
 from clv.checks.gate import PASS
 from clv.forecast import closed_forms
-from clv.forecast.future import Horizon
+from clv.forecast.horizon import Horizon
 from clv.models import bgnbd, gamma_gamma
 from clv.models import draws as models_draws
 from clv.models.base import HISTORY

@@ -6,9 +6,10 @@ import pytest
 import xarray as xr
 
 from clv.backtest import choice
-from clv.backtest.choice import DEFAULT, deciding, preferred
+from clv.backtest.choice import preferred
 from clv.backtest.rolling import Fits, ended_by, posterior_at
-from clv.models.registry import model_of
+from clv.backtest.tables import deciding
+from clv.models.registry import DEFAULT, model_of
 from clv.report.tables.backtest import choice_table
 from clv.report.text.notebooks import choice_in_words
 

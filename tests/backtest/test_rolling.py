@@ -15,7 +15,7 @@ from clv.backtest import rolling as backtest_rolling
 from clv.backtest.holdout import Scored
 from clv.backtest.rolling import Fits, Windows
 from clv.backtest.tables import WINDOW_GROUPS, WINDOWS
-from clv.forecast.future import yearly_horizon
+from clv.forecast.horizon import yearly_horizon
 from clv.models import bgnbd_pymc, gamma_gamma_pymc, sampling
 from clv.models import draws as models_draws
 from clv.models.sampling import AUTO, LAPLACE, NUTS, Compiled, Settings

@@ -9,7 +9,7 @@ from forecasts import CDNOW_PURCHASES, CDNOW_SPEND, TESTED, customers, outcome_o
 
 from clv import tables
 from clv.backtest import verdicts as backtest_verdicts
-from clv.backtest.holdout import BACK, ONCE
+from clv.backtest.tables import BACK, ONCE
 from clv.checks import convergence, gate
 from clv.checks import posterior as checks_posterior
 from clv.checks import tables as checks_tables

@@ -19,8 +19,8 @@ from forecasts import (
 
 from clv.decisions import acquisition
 from clv.decisions.acquisition import Acquisition
-from clv.forecast.future import Horizon
 from clv.forecast.groups import Forecast
+from clv.forecast.horizon import Horizon
 from clv.models.draws import Draws
 
 YEAR = Horizon(52.0, DISCOUNT, 0.4)

@@ -9,10 +9,10 @@ from clv import tables
 from clv.decisions import contacts as decisions_contacts
 from clv.decisions import information, uplift
 from clv.decisions.information import NODES, Campaign, Gains
-from clv.decisions.tables import CONTACTS, DECISIONS
-from clv.decisions.uplift import RATE, SURVIVAL, Effect
+from clv.decisions.tables import CONTACTS, DECISIONS, RATE, SURVIVAL
+from clv.decisions.uplift import Effect
 from clv.forecast.blocks import CHUNK_CUSTOMERS
-from clv.forecast.future import Horizon
+from clv.forecast.horizon import Horizon
 from clv.models import bgnbd
 from clv.models.base import HISTORY
 from clv.models.draws import Draws

@@ -6,9 +6,10 @@ import pytest
 from forecasts import CDNOW, DISCOUNT, customers, expected_purchases, fixed_draws, standard_errors, with_amounts
 
 from clv.decisions import information, uplift
-from clv.decisions.uplift import RATE, SURVIVAL, WIN_BACK, Effect
+from clv.decisions.tables import RATE, SURVIVAL, WIN_BACK
+from clv.decisions.uplift import Effect
 from clv.forecast.blocks import CHUNK_CUSTOMERS
-from clv.forecast.future import Groups, Horizon
+from clv.forecast.horizon import Groups, Horizon
 from clv.models import gamma_gamma
 from clv.models.draws import Draws
 from clv.models.gamma_gamma import NOTHING_PAID, Amounts

@@ -21,7 +21,7 @@ from forecasts import (
 
 from clv.forecast import closed_forms
 from clv.forecast.blocks import CHUNK_CUSTOMERS
-from clv.forecast.future import Calendar, Groups, Horizon, yearly_horizon
+from clv.forecast.horizon import Calendar, Groups, Horizon, yearly_horizon
 from clv.models import gamma_gamma
 from clv.models.base import HISTORY
 from clv.models.draws import Draws, spaced

@@ -22,7 +22,7 @@ from clv.forecast import closed_forms, tiers
 from clv.forecast import groups as forecast_groups
 from clv.forecast import ranking as forecast_ranking
 from clv.forecast import value as forecast_value
-from clv.forecast.future import Horizon
+from clv.forecast.horizon import Horizon
 from clv.forecast.ranking import Ranking
 from clv.forecast.tiers import TIERS
 from clv.models import bgnbd, gamma_gamma
@@ -199,18 +199,18 @@ def test_the_share_of_paid_visits_is_one_where_it_was_not_drawn():
 def test_realised_limits_are_order_statistics():
     ranked = np.arange(1000.0)
     shuffled = np.random.default_rng(1).permutation(ranked)[None, :]
-    lower, middle, upper = (limit[0] for limit in forecast_value.realised_limits(shuffled, 0.9))
+    lower, middle, upper = (limit[0] for limit in forecast_groups.realised_limits(shuffled, 0.9))
     assert (lower, middle, upper) == (49, 499, 949)  # the 50th, 500th and 950th of a thousand
-    assert all(limit[0] in (3, 8) for limit in forecast_value.realised_limits(np.array([[8, 3]]), 0.5))
+    assert all(limit[0] in (3, 8) for limit in forecast_groups.realised_limits(np.array([[8, 3]]), 0.5))
 
 
 def test_the_limits_of_the_forecast_are_those_of_its_futures(base, forecast):
     counts, worth, _ = futures(base, DRAWS, YEAR, seed=1)
     for name, draws in (("purchases", counts), ("clv", worth)):
-        lower, _, upper = forecast_value.realised_limits(draws, 0.9)
+        lower, _, upper = forecast_groups.realised_limits(draws, 0.9)
         np.testing.assert_array_equal(forecast.customers[f"{name}_lower"], lower)
         np.testing.assert_array_equal(forecast.customers[f"{name}_upper"], upper)
-    np.testing.assert_array_equal(forecast.customers["clv_median"], forecast_value.realised_limits(worth, 0.9)[1])
+    np.testing.assert_array_equal(forecast.customers["clv_median"], forecast_groups.realised_limits(worth, 0.9)[1])
     np.testing.assert_allclose(forecast.total_value, worth.sum(axis=0), rtol=1e-12)
     np.testing.assert_array_equal(forecast.total_purchases, counts.sum(axis=0))
 

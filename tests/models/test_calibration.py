@@ -6,7 +6,7 @@ import pytest
 from forecasts import COLUMNS, DISCOUNT, by_name, changed, histories
 
 from clv.backtest import holdout, scoring_rules
-from clv.forecast.future import Horizon
+from clv.forecast.horizon import Horizon
 from clv.models import draws as models_draws
 from clv.models.draws import Draws
 from clv.models.registry import purchase_model

@@ -7,9 +7,10 @@ from forecasts import customers, fixed_draws, formulas_tell, futures, standard_e
 from helpers import cdnow
 
 from clv.decisions import uplift
-from clv.decisions.uplift import RATE, SURVIVAL, Effect
+from clv.decisions.tables import RATE, SURVIVAL
+from clv.decisions.uplift import Effect
 from clv.errors import InputError
-from clv.forecast.future import Groups, Horizon
+from clv.forecast.horizon import Groups, Horizon
 from clv.models.base import NEW_CUSTOMER, History, new_customers
 from clv.models.draws import Draws
 from clv.models.mbgnbd import MBGNBD

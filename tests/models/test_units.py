@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from forecasts import CDNOW_PURCHASES, posterior
 
-from clv.forecast import closed_forms, future, groups
+from clv.forecast import closed_forms, future, groups, horizon
 from clv.models import draws as models_draws
 from clv.models import gamma_gamma
 from clv.models.draws import Draws
@@ -20,7 +20,7 @@ from clv.transactions import connection as transactions_connection
 from clv.transactions.source import CDNOW_COLUMNS, SourceSettings
 
 END = date(1998, 6, 30)
-HORIZON = future.yearly_horizon(52, discount_rate_annual=0.10, gross_margin=1.0)
+HORIZON = horizon.yearly_horizon(52, discount_rate_annual=0.10, gross_margin=1.0)
 SETTINGS = Settings(chains=4, draws=1000, tune=1000, seed=20260101)
 CDNOW = SourceSettings(path=source.CDNOW, columns=CDNOW_COLUMNS, date_format="%Y-%m-%d")
 

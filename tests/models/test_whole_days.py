@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from scipy.special import roots_genlaguerre, roots_jacobi
 
 from clv.decisions import uplift
-from clv.decisions.uplift import RATE, SURVIVAL, WIN_BACK, Effect
-from clv.forecast.future import Groups, Horizon
+from clv.decisions.tables import RATE, SURVIVAL, WIN_BACK
+from clv.decisions.uplift import Effect
+from clv.forecast.horizon import Groups, Horizon
 from clv.models.base import History
 from clv.models.bgnbd import alive_integrals
 from clv.models.registry import purchase_model

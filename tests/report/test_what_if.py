@@ -13,9 +13,11 @@ from test_browser import CHROMIUM, QUIET
 from test_report import FIGURES
 
 from clv.backtest.ahead import monthly_draws
-from clv.forecast.future import Calendar, Groups, simulate, yearly_horizon
-from clv.report.page.form import WHAT_IF, what_if
+from clv.forecast.future import simulate
+from clv.forecast.horizon import Calendar, Groups, yearly_horizon
+from clv.report.page.form import what_if
 from clv.report.page.html import render
+from clv.report.page.mime import WHAT_IF
 
 EDGES = np.array([0.0, 4, 9, 13, 26, 39, 52])
 BASE = pd.concat(

@@ -9,7 +9,7 @@ from test_browser import CHROMIUM
 from test_charts import CHARTS, WINDOWS
 
 from clv.report.charts.windows import chart_windows
-from clv.report.page.html import PLOTLY
+from clv.report.page.mime import PLOTLY
 from clv.run import pictures
 from clv.run.folder import Run
 from clv.run.pictures import WIDTH

@@ -405,13 +405,13 @@ def _simulation(folder: str) -> dict[str, Any]:
     """Score copies of CDNOW's customers: every future simulated, everybody's limits and the joint total."""
     import numpy as np
 
-    from clv.forecast import future, value
+    from clv.forecast import future, groups
 
     def score(customers: Any) -> None:
         limits = np.empty((len(customers), 6))
 
         def keep(rows: slice, purchases: Any, worth: Any) -> None:
-            found = (value.realised_limits(drawn, INTERVAL) for drawn in (purchases, worth))
+            found = (groups.realised_limits(drawn, INTERVAL) for drawn in (purchases, worth))
             limits[rows] = np.column_stack([column for columns in found for column in columns])
 
         future.simulate(customers, draws, _year(), keep=keep, seed=SEED, workers=WORKERS)
@@ -475,7 +475,7 @@ def _per_customer_draw(seconds: float, customers: int, draws: int) -> dict[str, 
 
 
 def _year() -> Any:
-    from clv.forecast.future import yearly_horizon
+    from clv.forecast.horizon import yearly_horizon
 
     return yearly_horizon(WEEKS, discount_rate_annual=DISCOUNT_ANNUAL, gross_margin=1.0)
 

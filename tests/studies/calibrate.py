@@ -21,8 +21,8 @@ from forecasts import as_seen, by_name
 from numpy.random import Generator
 from numpy.typing import ArrayLike
 
-from clv.forecast.future import Horizon
 from clv.forecast.future import simulate as simulate_futures
+from clv.forecast.horizon import Horizon
 from clv.models import sampling
 from clv.models.base import History
 from clv.models.draws import Draws, Floats, Integers

@@ -27,10 +27,10 @@ from numpy.typing import NDArray
 from scipy.stats import kstest
 
 from clv.decisions import contacts, information, uplift
-from clv.decisions.contacts import LOWEST_P_ALIVE, RANDOM, TOP_SPENDERS
 from clv.decisions.information import Campaign
-from clv.decisions.uplift import RATE, SURVIVAL, WIN_BACK, Effect
-from clv.forecast import future
+from clv.decisions.tables import LOWEST_P_ALIVE, RANDOM, RATE, SURVIVAL, TOP_SPENDERS, WIN_BACK
+from clv.decisions.uplift import Effect
+from clv.forecast.horizon import yearly_horizon
 from clv.models import draws as models_draws
 from clv.models.base import History
 from clv.models.draws import Draws
@@ -42,7 +42,7 @@ CUSTOMERS, DRAWS, INTERVAL = 6000, 200, 0.90
 GAIN_DRAWS = 20
 WEEKS_SEEN = 104
 CHAINS, RUN_DRAWS, TUNE = 4, 500, 500
-HORIZON = future.yearly_horizon(52, discount_rate_annual=0.10, gross_margin=0.5)
+HORIZON = yearly_horizon(52, discount_rate_annual=0.10, gross_margin=0.5)
 # A shop like the default run's, its parameters uneven from world to world by about a fifth.
 SHOP, UNEVEN = {"r": 0.8, "alpha": 8.0, "a": 0.8, "b": 4.0, "p": 5.0, "q": 4.0, "v": 24.0}, 0.2
 CAMPAIGNS = {

@@ -27,7 +27,7 @@ from forecasts import by_name, changed
 from forecasts import customers as typed_customers
 
 from clv.forecast import future as forecast_future
-from clv.forecast.future import Horizon
+from clv.forecast.horizon import Horizon, yearly_horizon
 from clv.models import draws as models_draws
 from clv.models import gamma_gamma, laplace
 from clv.models.base import History
@@ -40,7 +40,7 @@ CUSTOMERS = 300
 # What the ranks are counted among: every 20th of a run's 4,000 draws, nearly independent by either sampler.
 DRAWS = 199
 CHAINS, RUN_DRAWS, TUNE = 4, 1000, 1000
-YEAR = forecast_future.yearly_horizon(52, discount_rate_annual=0.10, gross_margin=1.0)
+YEAR = yearly_horizon(52, discount_rate_annual=0.10, gross_margin=1.0)
 # Data enter the models as data, so they are built on anybody.
 ANYBODY = typed_customers((1, 1.0, 3.0, 1.0), (2, 2.0, 3.0, 2.0))
 STATED, ESTIMATED = 1.0, None  # the typical order value: what the prior says it is, or what each data set says

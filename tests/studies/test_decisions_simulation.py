@@ -7,7 +7,7 @@ import pytest
 from decisions import CAMPAIGNS, RULES, judged, passed
 from forecasts import by_name, changed, typed_draws
 
-from clv.decisions.contacts import RANDOM
+from clv.decisions.tables import RANDOM
 
 WORLDS = 12
 

@@ -10,7 +10,7 @@ import pytest
 import sbc as script
 from forecasts import CDNOW, customers, fixed_draws, futures
 
-from clv.forecast.future import Horizon
+from clv.forecast.horizon import Horizon
 from clv.run.artefacts import root
 
 TRUTH = fixed_draws(1, key="bgnbd", **CDNOW)

@@ -1,8 +1,9 @@
 """Figures for analysts of the purchase model: prior, posterior, chains, what it says of a history."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
-import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -18,6 +19,9 @@ from clv.report.figures.canvas import (
 )
 from clv.report.figures.style import MODEL, MODEL_RAMP, OBSERVED_TINT, PRIOR, REFERENCE
 from clv.words import level
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 MOST_PURCHASES = 10
 
@@ -75,7 +79,7 @@ def plot_prior_posterior(draws: pd.DataFrame, references: pd.DataFrame) -> Figur
     return figure
 
 
-def plot_draws(posterior: xr.DataTree) -> Figure | None:
+def plot_draws(posterior: "xr.DataTree") -> Figure | None:
     """Show whether the draws can be trusted: chains that agree (NUTS), or weights that are even (importance sampling).
 
     Nothing where no draw differs from another.
@@ -119,7 +123,7 @@ def plot_expected_plane(plane: pd.DataFrame, *, horizon_weeks: float) -> Figure:
     return _plane(plane, title, "Expected purchases", None)
 
 
-def _chains(posterior: xr.DataTree) -> Figure:
+def _chains(posterior: "xr.DataTree") -> Figure:
     """Return ArviZ's densities and ranks of every chain, a row per parameter."""
     import arviz as az
     import matplotlib.pyplot as plt

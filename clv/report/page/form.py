@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from clv.report.key_figures import Figures
+from clv.report.page.mime import WHAT_IF
 
-WHAT_IF = "application/vnd.clv.what-if+json"
 _STEPS = 65_535  # of an unsigned 16-bit number
 
 

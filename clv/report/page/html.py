@@ -22,9 +22,8 @@ from nbconvert.preprocessors.sanitize import SanitizeHTML
 from nbformat import NotebookNode
 
 from clv.report.page.chart_table import as_csv, as_html, chart_table
-from clv.report.page.form import WHAT_IF
+from clv.report.page.mime import PLOTLY, WHAT_IF
 
-PLOTLY = "application/vnd.plotly.v1+json"
 DOWNLOADS = "application/vnd.clv.downloads+json"  # name and text of each file
 MEDIA_TYPES = {"csv": "text/csv", "json": "application/json"}
 FOR_AUTHORS = "for-authors"  # tag of text that a page without code leaves out

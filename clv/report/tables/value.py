@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from clv.backtest.misfit import FEWEST_CUSTOMERS
-from clv.decisions.acquisition import CONFIDENCE
+from clv.decisions.tables import CONFIDENCE
 from clv.forecast.tiers import LIKELY_LEFT, of_grouping, tier_certainty
 from clv.report.key_figures import Figures
 from clv.report.labels import currency_of, interval_of

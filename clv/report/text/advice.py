@@ -8,8 +8,7 @@ from typing import Any
 import pandas as pd
 from IPython.display import Markdown
 
-from clv.decisions.contacts import LOWEST_P_ALIVE, RANDOM, TOP_SPENDERS
-from clv.decisions.uplift import RATE, SURVIVAL, WIN_BACK
+from clv.decisions.tables import LOWEST_P_ALIVE, RANDOM, RATE, SURVIVAL, TOP_SPENDERS, WIN_BACK
 from clv.forecast.tables import limits as limits_of
 from clv.report import display
 from clv.report.charts.campaign import chart_campaign, chart_effects

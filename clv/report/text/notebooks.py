@@ -2,16 +2,19 @@
 
 from collections.abc import Mapping
 from datetime import date
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import xarray as xr
 
-from clv.backtest.choice import DEFAULT, deciding
+from clv.backtest.tables import deciding
 from clv.checks.gate import TAKEN_OVER, Check
 from clv.models.base import distinct_histories
-from clv.models.sampling import CERTAIN, LAPLACE, method_of
+from clv.models.registry import DEFAULT
 from clv.words import count, day, percent, weeks
+
+if TYPE_CHECKING:
+    import xarray as xr
 
 
 def dependence_in_words(dependence: pd.DataFrame) -> str:
@@ -60,11 +63,17 @@ def memory_in_words(needed_gib: float, memory_gib: float) -> str:
     return f"The hungriest of them needs about {needed_gib:.1f} GiB of memory; memory_gib allows {memory_gib:g}."
 
 
-def draws_in_words(posterior: xr.DataTree, checks: list[Check]) -> str:
+def draws_in_words(posterior: "xr.DataTree", checks: list[Check]) -> str:
     """Return what to look for in `plots.plot_draws` and `gate.summary`, by the method that gave the draws.
 
     Where NUTS took over from importance sampling, that comes first, in the sentences of `checks`.
     """
+    from clv.models.sampling import (  # what two notebooks have and the others need not wait for
+        CERTAIN,
+        LAPLACE,
+        method_of,
+    )
+
     instead = " ".join(check.sentence for check in checks if check.name == TAKEN_OVER)
     if method_of(posterior) == CERTAIN:
         return "Every purchase counts the same: there was nothing to learn, and no draw differs from another."
