@@ -129,7 +129,7 @@ def _inspect(con: DuckDBPyConnection, source: SourceSettings, settings: Params, 
 
 
 def _questions(source: SourceSettings) -> tuple[str, ...]:
-    """Return what the columns nobody mapped leave open; of a database nothing, whose query chooses its rows."""
+    """Return what the columns nobody mapped leave open."""
     try:
         return unasked_states(*reading.sample(connection.connect(), source, rows=SAMPLED_ROWS), source)
     except InputError:

@@ -19,7 +19,7 @@ from clv.run.failures import NotebookError
 from clv.run.folder import Run
 from clv.run.prepare import SETTINGS
 from clv.run.terminal import Follower, say
-from clv.transactions.source import DATABASE, SourceSettings
+from clv.transactions.source import SourceSettings
 
 # Papermill, nbformat and the renderer take seconds to import: make calls `prepare` every time.
 if TYPE_CHECKING:
@@ -94,9 +94,9 @@ def _make(source: Path, run: Run, parameters: dict[str, Any], started: int) -> N
 
 
 def _require_columns(run: Run) -> None:
-    """Refuse a log in files by its header: a kernel needs half a minute to come so far."""
+    """Refuse a log by its header, or by what its database says: a kernel needs half a minute to come so far."""
     known = prepare.parameters(run, SETTINGS)
-    if known["source"] not in ("generate", DATABASE):
+    if known["source"] != "generate":
         from clv.transactions import connection, reading
 
         given = {field.name: known[field.name] for field in fields(SourceSettings) if field.name in known}

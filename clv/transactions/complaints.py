@@ -16,9 +16,9 @@ _DAMAGED = ("read enough bytes", "Corrupt database", "image is malformed", "not 
 _QUOTES = "\"'`«»„“”‘’‚「」"  # of any language
 
 
-def names_in(wanted: Mapping[str, str], table: str | None, statement: str) -> set[str]:
+def names_in(wanted: Mapping[str, str] | None, table: str | None, statement: str) -> set[str]:
     """Return what a complaint may quote: what the settings name, and the words of the statement."""
-    return {table or "", *wanted.values(), *re.findall(r"[\w.]+", statement)} - {""}
+    return {table or "", *(wanted or {}).values(), *re.findall(r"[\w.]+", statement)} - {""}
 
 
 def asked(ask: Callable[[], Any], where: str, known: Iterable[str] = ()) -> Any:

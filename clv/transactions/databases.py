@@ -23,6 +23,7 @@ from clv.transactions.complaints import DAMAGE, NO_TEXT, asked, harmless, names_
 from clv.transactions.connection import new_folder, quoted
 
 ROWS_AT_A_TIME = 100_000
+COLUMN = " column "
 CONNECT_SECONDS = 10
 STATEMENT_LIMIT = "30min"  # of a server, for the first rows and for each batch that follows
 _IDENTIFIERS = ("customer_id", "order_id", "product")  # in a floating-point number they have lost digits
@@ -56,18 +57,22 @@ _NO_CODE = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$.*?\$\1\$|--[^\
 _NO_SELECT = "query must be one SELECT: the database is only read."
 
 
+Wanted = Mapping[str, str] | None  # columns as they are called here and there; None: all there are
+
+
 def read_duckdb(
-    con: DuckDBPyConnection, wanted: Mapping[str, str], *, file: Path, table: str | None, query: str | None
+    con: DuckDBPyConnection, wanted: Wanted, *, file: Path, table: str | None, query: str | None, most: int | None
 ) -> None:
-    """Create `source` from a table or query of a DuckDB file; columns keep their types."""
+    """Create `source` from a table or query of a DuckDB file, at most so many rows; columns keep their types."""
     with closing(_locked(con, file)) as log:
         inner = _statement(table, query, _duckdb_tables(log), file.name)
         ask = partial(asked, where=file.name, known=names_in(wanted, table, inner))
         if [each.type for each in ask(lambda: log.extract_statements(inner))] != [duckdb.StatementType.SELECT]:
             raise InputError(_NO_SELECT)
         found = [row[0] for row in ask(lambda: log.execute(f"DESCRIBE {inner}").fetchall())]
-        selected = _selected(wanted, found, file.name, "{}")
-        rows = ask(lambda: log.sql(f"SELECT {selected} FROM ({inner}\n)").to_arrow_reader(ROWS_AT_A_TIME))
+        selected = _selected(wanted or everything(found), found, file.name, "{}")
+        chosen = f"SELECT {selected} FROM ({inner}\n){_limit(most)}"
+        rows = ask(lambda: log.sql(chosen).to_arrow_reader(ROWS_AT_A_TIME))
         con.register("batch", rows)
         create = "CREATE TABLE source AS SELECT row_number() OVER () AS record, *, NULL::VARCHAR AS ragged FROM batch"
         try:
@@ -102,9 +107,9 @@ def _locked(con: DuckDBPyConnection, file: Path) -> DuckDBPyConnection:
 
 
 def read_sqlite(
-    con: DuckDBPyConnection, wanted: Mapping[str, str], *, file: Path, table: str | None, query: str | None
+    con: DuckDBPyConnection, wanted: Wanted, *, file: Path, table: str | None, query: str | None, most: int | None
 ) -> None:
-    """Create `source` from a table or query of a SQLite file; all columns become text."""
+    """Create `source` from a table or query of a SQLite file, at most so many rows; all columns become text."""
     address = f"{file.resolve().as_uri()}?mode=ro"
     ask = partial(asked, where=file.name, known=names_in(wanted, table, query or ""))
     with closing(ask(lambda: sqlite3.connect(address, uri=True, timeout=CONNECT_SECONDS))) as database:
@@ -120,17 +125,19 @@ def read_sqlite(
         run(f"EXPLAIN {inner}")  # it is one statement by itself, and not only between brackets
         found = [column[0] for column in run(f"SELECT * FROM ({inner}\n) LIMIT 0").description]
         found += [name.removesuffix(":1") for name in found if name.endswith(":1")]  # how a repeated name comes back
-        selected = _selected(wanted, found, file.name, "CAST({} AS TEXT)")
-        identifiers = [name for name in _IDENTIFIERS if name in wanted]
-        real = ", ".join(f"max(typeof({quoted(wanted[name])}) = 'real')" for name in identifiers)
-        inexact = run(f"SELECT {real} FROM ({inner}\n)").fetchone()
-        kinds = {name: "DOUBLE" for name, some in zip(identifiers, inexact, strict=True) if some}
-        rows = run(f"SELECT {selected} FROM ({inner}\n)")
-        ask(lambda: _load(con, list(wanted), kinds, rows))
+        columns = wanted or everything(found)
+        selected = _selected(columns, found, file.name, "CAST({} AS TEXT)")
+        chosen = f"FROM ({inner}\n){_limit(most)}"
+        kinds = {}
+        for name in (name for name in _IDENTIFIERS if name in columns and most is None):
+            if run(f"SELECT max(typeof({quoted(columns[name])}) = 'real') {chosen}").fetchone()[0]:
+                kinds[name] = "DOUBLE"
+        rows = run(f"SELECT {selected} {chosen}")
+        ask(lambda: _load(con, list(columns), kinds, rows))
 
 
 def read_postgresql(
-    con: DuckDBPyConnection, wanted: Mapping[str, str], *, variable: str, table: str | None, query: str | None
+    con: DuckDBPyConnection, wanted: Wanted, *, variable: str, table: str | None, query: str | None, most: int | None
 ) -> None:
     """Create `source` from a table or query of the PostgreSQL server whose address the environment variable holds.
 
@@ -138,12 +145,13 @@ def read_postgresql(
     """
     where = f"The database in {variable}"
     # Raised here, where neither a connection nor what the server said hangs on it.
-    if refusal := _copied(con, wanted, variable, where, _statement(table, query, {}, where), table):
+    known = names_in(wanted, table, inner := _statement(table, query, {}, where))
+    if refusal := _copied(con, wanted, variable, where, inner, known, most):
         raise InputError(refusal)
 
 
 def _copied(
-    con: DuckDBPyConnection, wanted: Mapping[str, str], variable: str, where: str, inner: str, table: str | None
+    con: DuckDBPyConnection, wanted: Wanted, variable: str, where: str, inner: str, known: set[str], most: int | None
 ) -> str:
     """Create `source` from a query of a server; return why that was refused, if it was."""
     import psycopg
@@ -159,10 +167,11 @@ def _copied(
             with server.cursor(name="clv_log") as cursor:
                 cursor.execute(inner)  # declared only: the server says what it is, and that it is one statement
                 types = [(column.name, column.type_code) for column in cursor.description or ()]
-                selected = _selected(wanted, [name for name, _ in types], where, "{}::text")
-                cursor.execute(f"SELECT {selected} FROM ({inner}\n) AS log")
-                kinds = _postgresql_kinds(wanted, dict(types))
-                asked(lambda: _load(con, list(wanted), kinds, cursor), where)
+                columns = wanted or everything([name for name, _ in types])
+                selected = _selected(columns, [name for name, _ in types], where, "{}::text")
+                cursor.execute(f"SELECT {selected} FROM ({inner}\n) AS log{_limit(most)}")
+                kinds = _postgresql_kinds(columns, dict(types))
+                asked(lambda: _load(con, list(columns), kinds, cursor), where)
             return ""
         except InputError as error:
             return str(error)
@@ -171,7 +180,7 @@ def _copied(
         except psycopg.errors.CharacterNotInRepertoire:
             said = f"a text {NO_TEXT}"
         except psycopg.Error as error:
-            said = harmless(error.diag.message_primary or "the connection was lost", names_in(wanted, table, inner))
+            said = harmless(error.diag.message_primary or "the connection was lost", known)
         for secret in of_connection:
             said = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "…", said)
         return f"{where} refuses to read the log: {said}."
@@ -180,7 +189,8 @@ def _copied(
 def _postgresql_kinds(wanted: Mapping[str, str], types: Mapping[str, int]) -> dict[str, str]:
     """Return the types of columns that are not loaded as text."""
     inexact = [name for name in _IDENTIFIERS if types.get(wanted.get(name, "")) in _POSTGRESQL_FLOATS]
-    return {"date": _POSTGRESQL_DATES.get(types[wanted["date"]], "VARCHAR")} | dict.fromkeys(inexact, "DOUBLE")
+    date = {"date": _POSTGRESQL_DATES.get(types[wanted["date"]], "VARCHAR")} if "date" in wanted else {}
+    return date | dict.fromkeys(inexact, "DOUBLE")
 
 
 def _connected(variable: str, where: str) -> Any:
@@ -236,6 +246,15 @@ def _duckdb_tables(con: DuckDBPyConnection) -> dict[str, str]:
     tables = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = current_database()"
     rows = con.execute(f"{tables} ORDER BY ALL").fetchall()
     return {".".join(name[name[0] == "main" :]): ".".join(map(quoted, name)) for name in rows}
+
+
+def everything(found: Sequence[str]) -> dict[str, str]:
+    """Return names for all columns that have one of their own: a number before the file's, which may be one of ours."""
+    return {f"{number}{COLUMN}{name}": name for number, name in enumerate(found) if found.count(name) == 1}
+
+
+def _limit(most: int | None) -> str:
+    return "" if most is None else f" LIMIT {most}"
 
 
 def _selected(wanted: Mapping[str, str], found: Sequence[str], where: str, cast: str) -> str:

@@ -20,7 +20,7 @@ LONGEST_HEADER = 1 << 16
 _HEADER_LINES = 20  # at most
 _BLOCK = 1 << 20
 # The first bytes say what a file is, whatever its name.
-_MAGIC = {0: {b"SQLite format 3\0": SQLITE, b"PAR1": PARQUET}, 8: {b"DUCK": DUCKDB}}
+_MAGIC = ((0, b"SQLite format 3\0", SQLITE), (0, b"PAR1", PARQUET), (8, b"DUCK", DUCKDB))
 SHEETS = {b"PK\x03\x04": "a spreadsheet or ZIP archive", b"\xd0\xcf\x11\xe0": "an old spreadsheet"}
 _OTHERS = {b"%PDF": "a PDF", b"BZh": "packed by bzip2", b"\xfd7zXZ": "packed by xz", b"ARROW1": "an Arrow file"}
 _PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
@@ -200,10 +200,9 @@ def _kind(file: Path) -> str:
             raise InputError(f"{file.name} is {what}: save the log as CSV or Parquet.")
     if file.suffix.lower() in (".parquet", ".pq"):
         return PARQUET
-    for place, known in _MAGIC.items():
-        for magic, what in known.items():
-            if begin[place:].startswith(magic):
-                return what
+    for place, magic, what in _MAGIC:
+        if begin[place:].startswith(magic):
+            return what
     with opened(file) as stream:
         text = stream.read(64).removeprefix(b"\xef\xbb\xbf").removeprefix(b"\xff\xfe").lstrip()
     if text[:1] in (b"{", b"[", b"<"):

@@ -78,12 +78,12 @@ UNUSED_VALUE = Rule("unused_value", WARN, "keep_rows",
     "Values must be written as in the log, capitals included.")
 REPEATS = Rule("repeat_kept", WARN, "row", "exact repeats of a row, kept because nothing says that they are copies",
     "rule IS NULL AND an earlier row has the same customer, day and amount",
-    "Pieces of one purchase are right so. If an order_id (of lines: a product) can be mapped, orders that stand there "
+    "Pieces of one purchase may stay so. If an order_id (of lines: a product) can be mapped, orders that stand there "
     "twice are recognised and removed.")
 LONG_ORDERS = Rule("order_over_days", WARN, "order_id",
     "rows of orders that began on an earlier day: one purchase, of its first day",
     f"an earlier day has the same customer and order_id, at most {LONGEST_PAUSE} days before",
-    "Instalments and partial deliveries are right so. If each is a purchase, as in a subscription, leave order_id out.")
+    "Instalments and partial deliveries may stay so. If each is a purchase, as in a subscription, leave order_id out.")
 # fmt: on
 
 

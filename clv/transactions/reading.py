@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC
 from pathlib import Path
+from typing import Any
 
 import duckdb
 from duckdb import DuckDBPyConnection
@@ -15,7 +16,7 @@ from clv.errors import InputError, listed
 from clv.transactions import files as transactions_files
 from clv.transactions.complaints import FULL, harmless, reason
 from clv.transactions.connection import quoted
-from clv.transactions.databases import read_duckdb, read_postgresql, read_sqlite
+from clv.transactions.databases import COLUMN, everything, read_duckdb, read_postgresql, read_sqlite
 from clv.transactions.files import (
     CSV,
     DUCKDB,
@@ -34,7 +35,6 @@ from clv.transactions.source import DATABASE, SourceSettings
 from clv.transactions.spreadsheets import as_csv
 
 _READ_AGAIN = ("null_padding in conjunction with quoted new lines", "state machine reached an invalid state")
-_COLUMN = " column "  # between a number and the file's name, which may be one of ours or differ in case only
 # What the quick reader says of a file that it cannot read further, and what is said of it here.
 _STOPPED = {
     "utf-8": "{where} is not UTF-8 text: save the file in UTF-8, or state its encoding, like latin-1 or cp1252.",
@@ -58,19 +58,15 @@ def read(con: DuckDBPyConnection, settings: SourceSettings) -> None:
 
 
 def sample(con: DuckDBPyConnection, settings: SourceSettings, *, rows: int) -> tuple[list[str], list[tuple]]:
-    """Return the names of all columns of a log in files, and rows of it as they stand: its first, and some throughout.
+    """Return the names of all columns of a log, and rows of it as they stand: its first, and of files some throughout.
 
-    Of `settings` only path, delimiter, encoding and table (of a spreadsheet) count: nothing is mapped yet.
+    Of `settings` only what says where the log is and how its file is written counts: nothing is mapped yet.
     """
-    files = files_of(settings)
-    kind = transactions_files.kind(files)
-    if kind in (DUCKDB, SQLITE):
-        raise InputError(f"{files[0].name} is a {kind} database: copy params/cdnow.yaml, name its table and columns.")
-    _read(con, settings, everything=True)
+    _read(con, settings, all_columns=True, most=rows)
     # The rest comes in blocks: orders of several lines stay whole, and customers of one day together.
     chosen = f"CASE WHEN record <= {rows // 2} THEN 0 ELSE hash(record // {_BLOCK}) END"
     picked = f"SELECT * FROM source ORDER BY {chosen}, record LIMIT {rows}"
-    run_over(con, settings, f"CREATE OR REPLACE TABLE looked AS {picked}", everything=True)
+    run_over(con, settings, f"CREATE OR REPLACE TABLE looked AS {picked}", all_columns=True)
     extra = {"record", "ragged", "file"}
     kinds = [row[:2] for row in con.execute("DESCRIBE looked").fetchall() if row[0] not in extra]
     # Python would need another library for instants; their zone is put back here.
@@ -78,10 +74,10 @@ def sample(con: DuckDBPyConnection, settings: SourceSettings, *, rows: int) -> t
     found = con.execute(f"SELECT {', '.join(cells)} FROM looked ORDER BY record").fetchall()
     for at in (place for place, (_, kind) in enumerate(kinds) if kind == INSTANT):
         found = [(*row[:at], row[at] and row[at].replace(tzinfo=UTC), *row[at + 1 :]) for row in found]
-    return [name.partition(_COLUMN)[2] for name, _ in kinds], found
+    return [name.partition(COLUMN)[2] for name, _ in kinds], found
 
 
-def run_over(con: DuckDBPyConnection, settings: SourceSettings, query: str, *, everything: bool = False) -> None:
+def run_over(con: DuckDBPyConnection, settings: SourceSettings, query: str, *, all_columns: bool = False) -> None:
     """Run a query that reads all of `source`; a file that cannot be read is refused, naming file and line.
 
     What the quick reader cannot read is tried again: texts with line ends in them by one thread, Windows and Unix line
@@ -95,13 +91,15 @@ def run_over(con: DuckDBPyConnection, settings: SourceSettings, query: str, *, e
             hopeless = not any(sign in str(error) for sign in _READ_AGAIN)
             if hopeless or not again:
                 raise _unreadable(error, settings) from error
-            _read(con, settings, everything=everything, **again.pop(0))
+            _read(con, settings, all_columns=all_columns, **again.pop(0))
         else:
             return
 
 
 def require_columns(con: DuckDBPyConnection, settings: SourceSettings) -> None:
-    """Refuse a log in files that lacks a column, as soon as its header tells; a database is asked when it is read."""
+    """Refuse a log that lacks a column, as soon as its header or its database tells."""
+    if _in_database(settings):
+        return _read(con, settings, most=0)
     files = files_of(settings)
     kind = transactions_files.kind(files)
     if kind in (CSV, PARQUET):
@@ -109,6 +107,10 @@ def require_columns(con: DuckDBPyConnection, settings: SourceSettings) -> None:
         scans = scan_parquet(con, files, needed) if kind == PARQUET else scan_csv(files, settings, parallel=False)
         for scan in scans:
             _refuse_missing(needed - set(scan.columns), scan.columns, settings, scan.files[0])
+
+
+def _in_database(settings: SourceSettings) -> bool:
+    return str(settings.path) == DATABASE or transactions_files.kind(files_of(settings)) in (DUCKDB, SQLITE)
 
 
 def files_of(settings: SourceSettings) -> list[Path]:
@@ -128,23 +130,23 @@ def _read(
     *,
     parallel: bool = True,
     rewrite: bool = False,
-    everything: bool = False,
+    all_columns: bool = False,
+    most: int | None = None,
 ) -> None:
+    """Create `source`; of a database not more than `most` rows."""
     earlier = "SELECT table_type FROM information_schema.tables WHERE table_name = 'source'"
     for (what,) in con.execute(earlier).fetchall():
         con.execute(f"DROP {'VIEW' if what == 'VIEW' else 'TABLE'} source")
+    wanted = None if all_columns else settings.wanted
+    asked: dict[str, Any] = {"table": settings.table, "query": settings.query, "most": most}
     if str(settings.path) == DATABASE:
-        return read_postgresql(
-            con, settings.wanted, variable=settings.database_url_env or "", table=settings.table, query=settings.query
-        )
+        return read_postgresql(con, wanted, variable=settings.database_url_env or "", **asked)
     files = files_of(settings)
     kind = transactions_files.kind(files)
     if kind in (DUCKDB, SQLITE):
-        reader = read_duckdb if kind == DUCKDB else read_sqlite
-        return reader(con, settings.wanted, file=files[0], table=settings.table, query=settings.query)
+        return (read_duckdb if kind == DUCKDB else read_sqlite)(con, wanted, file=files[0], **asked)
     if settings.query or (settings.table and kind != SPREADSHEET):
         raise InputError(f"{files[0].name} is {kind}: table and query are for databases, remove them.")
-    wanted = None if everything else settings.wanted
     if kind == PARQUET:
         return _create(con, "VIEW", scan_parquet(con, files, set(settings.wanted.values())), settings, wanted)
     encodings = {encoding(file, settings.encoding) for file in files} if kind == CSV else set()
@@ -169,8 +171,7 @@ def _create(
 ) -> None:
     """Create `source` from one scan after the other: columns are found by name, whatever stands beside them."""
     if wanted is None:
-        common = [name for name in scans[0].columns if all(name in scan.columns for scan in scans)]
-        wanted = {f"{number}{_COLUMN}{name}": name for number, name in enumerate(common)}
+        wanted = everything([name for name in scans[0].columns if all(name in scan.columns for scan in scans)])
     named = len(scans) > 1 or len(scans[0].files) > 1
     parts = []
     for scan in scans:

@@ -49,7 +49,7 @@ def _of_dates(texts: list[str]) -> str:
 
 def _of_amounts(texts: list[str], settings: SourceSettings) -> str:
     known = {"", *words_of(settings.currency)}
-    if _most((beside := split_off(text)[0]) not in known and beside.isalpha() for text in texts):
+    if _most((beside := split_off(text)[0]) not in known and any(map(str.isalpha, beside)) for text in texts):
         return f"They name another currency than {settings.currency}."
     stated = settings.style_of("unit_price" if settings.has("unit_price") else "amount")
     styles = [

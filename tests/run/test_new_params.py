@@ -1,5 +1,7 @@
 """What new_params promises: a params file that says how a log is to be read, and overwrites nothing."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pandas as pd
@@ -139,6 +141,18 @@ def test_a_file_that_exists_is_not_overwritten(project):
     assert (project / "params" / "orders.yaml").read_text() == "mine"
 
 
+def test_the_only_table_of_a_database_is_recognised_like_a_file(project):
+    with closing(sqlite3.connect(project / "data" / "orders.db")) as con, con:
+        con.execute(f"CREATE TABLE orders ({HEADER.strip()}, status)")
+        state = ("Failed", "Paid", "Paid")
+        rows = [(*line.split(","), state[number % 3]) for number, line in enumerate(LOG.splitlines()[1:])]
+        con.executemany("INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?)", rows)
+    target = new_params(str(project / "data" / "orders.db"))
+    assert "`status` holds Paid 66 % of the rows" in " ".join(target.read_text().replace("#", "").split())
+    assert (params.load(target).date_format, params.load(target).currency) == ("%Y-%m-%d", "EUR")
+    assert "are all purchases?" in check(target).read_text()
+
+
 @pytest.mark.parametrize("name", ["é.csv", ".csv", "__.csv", "(.csv"])
 def test_a_log_whose_name_gives_none_for_a_run_is_refused(project, name):
     file = named(project, name)
@@ -155,7 +169,7 @@ def test_a_log_whose_name_gives_none_for_a_run_is_refused(project, name):
         (
             "log.db",
             b"SQLite format 3\0",
-            "log.db is a SQLite database: copy params/cdnow.yaml, name its table and columns.",
+            "log.db is damaged or ends before its end: copy it anew and completely.",
         ),
         ("wide.csv", LOG + "C001" + ",9" * 40 + "\n", "wide.csv, line 102 has "),
     ],

@@ -343,6 +343,22 @@ def test_a_missing_column_is_refused_naming_those_there_are(database):
     )
 
 
+def test_a_missing_column_is_known_before_any_row_is_read(database):
+    database.run(*ORDERS, "CREATE VIEW recent AS SELECT id, date, amount FROM orders")
+    con = connection.connect()
+    reading.require_columns(con, database.source(table="recent"))
+    assert con.execute("SELECT count(*) FROM source").fetchall() == [(0,)]
+    with pytest.raises(InputError, match=r"lacks the column total \(found: id, date, amount\)"):
+        reading.require_columns(con, database.source(table="recent", columns=COLUMNS | {"amount": "total"}))
+
+
+def test_a_sample_holds_all_columns_and_not_more_rows_than_asked(database):
+    database.run(*ORDERS, "CREATE VIEW marked AS SELECT *, 'Paid' AS \"Status\" FROM orders")
+    names, rows = reading.sample(connection.connect(), database.source(table="marked"), rows=1)
+    assert (names, len(rows)) == (["id", "date", "amount", "Status"], 1)
+    assert [str(cell) for cell in (rows[0][0], rows[0][1], rows[0][3])] == ["007", "2024-01-01", "Paid"]
+
+
 def test_of_many_columns_the_first_ten_are_named(database):
     columns = ", ".join(f"c{number} INTEGER" for number in range(12))
     database.run(f"CREATE TABLE orders ({columns})")

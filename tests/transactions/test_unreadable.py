@@ -78,6 +78,7 @@ def test_a_spreadsheets_numbers_of_days_are_seen(texts, is_seen):
         (["1,234.50", "free"], {}, "With decimal '.' with thousands ',' most of them can be read."),
         (["1,234"], {}, "With decimal ',' or decimal '.' with thousands ',' most of them can be read."),
         (["5 EUR", "6 EUR"], {}, "They name another currency than USD."),
+        (["Rs. 5", "US$ 6"], {"currency": "EUR"}, "They name another currency than EUR."),
         (["EUR 1.234,50", "free"], {"currency": "GBP"}, "They name another currency than GBP."),
     ],
 )
