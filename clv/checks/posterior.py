@@ -8,7 +8,7 @@ from clv.checks import reproduction
 from clv.checks.convergence import check_shape, judge
 from clv.checks.gate import FAIL, PASS, WARN, Check, verdict
 from clv.checks.reproduction import NEARLY_CERTAIN, Reproduced
-from clv.models.base import Floats, History, distinct_histories
+from clv.models.base import Floats, History, distinct_histories, expected_purchases
 from clv.models.draws import log_prior, spaced
 from clv.models.registry import model_of
 from clv.models.sampling import CERTAIN, Settings, method_of
@@ -72,13 +72,12 @@ def expected_total(posterior: xr.DataTree, customers: pd.DataFrame, horizon_week
     theta = np.stack([group[one.name].transpose("chain", "draw").to_numpy() for one in model.parameters], axis=-1)
     weights = histories["customers"].to_numpy(float) / len(sample)
 
-    def mean(of_chain: Floats) -> Floats:
-        expected = model.if_alive(horizon_weeks, history, of_chain, discount=0.0)[0] * model.p_alive(history, of_chain)
-        return expected @ weights
-
     # A thousand draws at a time: with all of them at once memory would grow with draws x customers.
     parts = [slice(start, start + 1000) for start in range(0, group.sizes["draw"], 1000)]
-    expected = [np.concatenate([mean(theta[chain, part]) for part in parts]) for chain in range(group.sizes["chain"])]
+    expected = [
+        np.concatenate([expected_purchases(model, horizon_weeks, history, of_chain[part]) @ weights for part in parts])
+        for of_chain in theta
+    ]
     return xr.DataArray(expected, coords=group[model.parameters[0].name].coords, dims=("chain", "draw"))
 
 

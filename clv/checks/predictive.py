@@ -5,6 +5,7 @@ beside the simulated range. Before fitting it shows what the priors allow, after
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import xarray as xr
 from numpy.random import Generator
 
 from clv.models import gamma_gamma
-from clv.models.base import Floats, History, Integers, PurchaseModel
+from clv.models.base import Floats, History, Integers, PurchaseModel, expected_purchases
 from clv.models.draws import Draws, spaced
 from clv.models.gamma_gamma import NOTHING_PAID, SAME_AMOUNT, Amounts
 from clv.models.registry import is_generated, model_of, parameters_of
@@ -148,13 +149,7 @@ def alive_plane(draws: Draws, *, T: float, most_purchases: int) -> pd.DataFrame:
 
 def expected_plane(draws: Draws, *, T: float, most_purchases: int, horizon_weeks: float) -> pd.DataFrame:
     """Return expected purchases within the horizon of customers of age T weeks: recency_weeks, frequency, value."""
-
-    def expected(history: History, theta: Floats) -> Floats:
-        return draws.model.if_alive(horizon_weeks, history, theta, discount=0.0)[0] * draws.model.p_alive(
-            history, theta
-        )
-
-    return _plane(draws, T, most_purchases, expected)
+    return _plane(draws, T, most_purchases, partial(expected_purchases, draws.model, horizon_weeks))
 
 
 def _plane(draws: Draws, T: float, most_purchases: int, quantity) -> pd.DataFrame:  # type: ignore[no-untyped-def]

@@ -147,6 +147,11 @@ class PurchaseModel(Protocol):
         """Return the PyMC model of one row per customer, with T in units of which a year has `periods_per_year`."""
 
 
+def expected_purchases(model: PurchaseModel, weeks: float, history: History, theta: Floats) -> Floats:
+    """Return the purchases expected of everybody, still a customer or not, within `weeks`."""
+    return model.if_alive(weeks, history, theta, discount=0.0)[0] * model.p_alive(history, theta)
+
+
 def new_customers(model: PurchaseModel, weeks: Floats, theta: Floats, *, discount: float = 0.0) -> Floats:
     """Return the repeat purchases expected of a new customer within each of `weeks`, discounted: (..., weeks)."""
     return (

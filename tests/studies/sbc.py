@@ -26,7 +26,6 @@ import pandas as pd
 from forecasts import by_name, changed
 from forecasts import customers as typed_customers
 
-from clv.forecast import future as forecast_future
 from clv.forecast.horizon import Horizon, yearly_horizon
 from clv.models import draws as models_draws
 from clv.models import gamma_gamma, laplace
