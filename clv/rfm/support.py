@@ -58,10 +58,7 @@ def _repeat_customers(repeat: int, customers: int) -> Support:
             ),
         )
     elif repeat < EXPLORATORY_REPEAT_CUSTOMERS:
-        answer, sentence = (
-            ROUGH,
-            (f"Exploratory: only {found}. {alone.capitalize()}; do not act on single segments."),
-        )
+        answer, sentence = (ROUGH, (f"Exploratory: only {found}. {alone.capitalize()}; do not act on single segments."))
     elif repeat < GOOD_REPEAT_CUSTOMERS:
         answer, sentence = ROUGH, f"{found}: {alone}, those of small segments by more."
     else:

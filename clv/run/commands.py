@@ -183,12 +183,7 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name)
         command.set_defaults(do=do)
         command.add_argument("params", type=Path)
-    for name, do in {
-        "notebook": _do_notebook,
-        "finish": _do_finish,
-        "verify": _do_verify,
-        "lab": _do_lab,
-    }.items():
+    for name, do in {"notebook": _do_notebook, "finish": _do_finish, "verify": _do_verify, "lab": _do_lab}.items():
         command = commands.add_parser(name)
         command.set_defaults(do=do)
         if name == "notebook":

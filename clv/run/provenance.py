@@ -133,11 +133,7 @@ def is_old(run: Run, name: str) -> bool:
 
 def _hashes(run: Run, notebook: Path) -> dict[str, Any]:
     handed = {key: value for key, value in parameters(run, notebook.stem).items() if key != SOURCE_FILES}
-    return {
-        "parameters": chain.digest_of(handed),
-        "notebook": chain.digest(notebook),
-        "code": chain.digest_of(code()),
-    }
+    return {"parameters": chain.digest_of(handed), "notebook": chain.digest(notebook), "code": chain.digest_of(code())}
 
 
 def _sources(run: Run, notebook: Path) -> dict[str, str]:

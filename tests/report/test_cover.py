@@ -107,8 +107,8 @@ def test_a_rule_without_a_model_that_beats_the_forecast_is_named_for_purchases_t
     rule = {"rule": "nobody buying again", "measure": "total", "naive": 120.0, "forecast": 1_229.0}
     better = [rule | {"outcome": "purchases"}, rule | {"outcome": "value", "measure": "customer"}]
     assert told(backtest=FINE["backtest"] | {"better_without_a_model": better}) == [
-        "In the test, assuming nobody buying again missed the total purchases by 120 purchases, this forecast by 1,229 "
-        "purchases."
+        "In the test, the plain guess of nobody buying again missed the number of purchases by 120, this forecast by "
+        "1,229."
     ]
 
 

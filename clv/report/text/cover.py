@@ -98,11 +98,12 @@ def _cautions(figures: Figures) -> Iterator[Caution]:
         )
     better = [rule for rule in test["better_without_a_model"] if rule["measure"] == "total"]
     for rule in better:
-        unit = f"{NBSP}{currency}" if rule["outcome"] == "value" else " purchases"
-        each = 1.0 if rule["outcome"] == "value" else value["actual"] / max(test["purchases"]["actual"], 1)
+        what, unit, each = "total value", f"{NBSP}{currency}", 1.0
+        if rule["outcome"] != "value":
+            what, unit, each = "number of purchases", "", value["actual"] / max(test["purchases"]["actual"], 1)
         yield Caution(
             each * (rule["forecast"] - rule["naive"]),
-            f"In the test, assuming {rule['rule']} missed the total {rule['outcome']} by {rule['naive']:,.0f}{unit}, "
+            f"In the test, the plain guess of {rule['rule']} missed the {what} by {rule['naive']:,.0f}{unit}, "
             f"this forecast by {rule['forecast']:,.0f}{unit}.",
         )
     yield from _of_checks(figures)

@@ -85,8 +85,7 @@ class Log(Section):
         description="Sign between thousands in text amounts, or by column; null: none. Changed with the source.",
     )
     minor_units: bool = Field(
-        default=False,
-        description="Whether amounts count the smallest unit: 4950 for 49.50. Changed with the source.",
+        default=False, description="Whether amounts count the smallest unit: 4950 for 49.50. Changed with the source."
     )
     encoding: str | None = Field(
         default=None,
