@@ -119,6 +119,11 @@ def number_styles(values: Sequence[object]) -> tuple[Style, ...]:
     return tuple(style for style in STYLES if style in meanings.values())
 
 
+def without_seconds(form: str) -> str:
+    """Return the format of a moment whose seconds are zero, as programs write it that leave them out then."""
+    return re.sub(r":%S(\.%f)?", "", form)
+
+
 def read_number(value: object, style: Style) -> Decimal | None:
     """Return the number that a value is or, if it is text, that it is in this style; None if it is none."""
     if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
@@ -157,8 +162,8 @@ def _day(text: str, form: str) -> date | None:
         return datetime.fromtimestamp(int(text[:10]), UTC).date() if re.fullmatch(_INSTANTS[form], text) else None
     if form.endswith("%Z") and text[-4:].strip().isalpha():
         form, text = form.removesuffix("%Z").rstrip(), re.sub(r"\s*[A-Z]+$", "", text)
-    if not _layout(form).fullmatch(text):
-        return None  # strptime would need a hundred times as long to see it
+    if not _layout(form).fullmatch(text):  # strptime would need a hundred times as long to see it
+        return _day(text, short) if (short := without_seconds(form)) != form else None
     whole_offset = re.sub(r"(:\d\d(?:\.\d+)? ?[+-]\d\d)$", r"\g<1>00", text)  # Python's %z reads no +01
     try:
         return datetime.strptime(whole_offset, form).date()

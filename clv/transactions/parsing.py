@@ -17,7 +17,7 @@ from clv.transactions.complaints import reason
 from clv.transactions.connection import literal
 from clv.transactions.currencies import minor_units, words_of
 from clv.transactions.months import ENGLISH, pattern
-from clv.transactions.notation import ZONES
+from clv.transactions.notation import ZONES, without_seconds
 from clv.transactions.source import INSTANTS, SourceSettings
 
 MONEY = "DECIMAL(18, 6)"
@@ -85,6 +85,8 @@ def moment(con: DuckDBPyConnection, kind: str, settings: SourceSettings) -> str:
     read = f"try_strptime({text}, {literal(written)})"
     if text == "trim(date::VARCHAR)":  # which takes long, and matters where stranger spaces stand around a date
         read = f"coalesce(try_strptime(date::VARCHAR, {literal(written)}), {read})"
+    if (short := without_seconds(written)) != written:  # Java writes no seconds where they are zero
+        read = f"coalesce({read}, try_strptime({text}, {literal(short)}))"
     if written.endswith("%Z"):
         known = " ".join(f"WHEN '{name}' THEN '{offset}'" for name, offset in ZONES.items())
         offset = f"regexp_replace({text}, '[A-Z]+$', CASE regexp_extract({text}, '[A-Z]+$') {known} END)"

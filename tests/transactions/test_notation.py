@@ -182,6 +182,13 @@ def test_formats_come_with_the_share_that_they_read_the_best_first():
     assert formats_that_read(texts) == [("%d/%m/%Y", 0.75), ("%m/%d/%Y", 0.25)]
 
 
+def test_times_without_seconds_among_others_are_whole_minutes():
+    texts = ["2024-01-31T10:20:11"] * 19 + ["2024-02-01T10:20"]
+    found = read_dates(texts)
+    assert found is not None
+    assert (found.formats, found.unread, found.days[-1]) == (("%Y-%m-%dT%H:%M:%S",), 0, date(2024, 2, 1))
+
+
 def test_days_with_and_without_a_time_have_a_format_each():
     assert formats_that_read(["2024-01-31 08:26", "2024-01-31", "2024-02-01"]) == [
         ("%Y-%m-%d", 2 / 3),
