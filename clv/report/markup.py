@@ -6,8 +6,24 @@ from typing import Any
 
 import pandas as pd
 
+from clv.rfm.segments import WHO
 from clv.words import NBSP, amount
 
+# What headings and names of rows mean, by what stands before a unit in brackets.
+GLOSSARY = {
+    **{name: f"{who}, by recency and frequency" for name, who in WHO.items()},
+    "Expected value": "what they will bring within the horizon, on average over all possible futures",
+    "range": "what comes lies inside with this probability, as far as past errors tell",
+    "Still customers": "mean probability of still being a customer, of those who came back at least once",
+    "Still a customer": "probability that a purchase may come at all, by purchases so far and the silence since",
+    "Will buy": "probability of at least one purchase within the horizon, on average",
+    "Belong there": "in how many of the possible futures customers of this tier really end up in it",
+    "Among the best tenth": "in how many of the possible futures this customer is one of the most valuable tenth",
+    "Silence is a sign from": "from this day on, without a purchase, they are more likely gone than not",
+    "Earns its cost": "probability that customers of this month bring more, on average, than they cost",
+    "CRPS": "error of a whole forecast distribution, in purchases; 0 is perfect, lower is better",
+    "PIT distance": "how unevenly outcomes fall in their forecasts; 0 is perfect",
+}
 SENTENCE_CHARACTERS = 26  # from which a column needs room to break its lines in
 
 
@@ -47,11 +63,17 @@ def markup(table: pd.DataFrame) -> str:
 
 
 def _line(cells: list[str], columns: list[str], headers: int) -> str:
-    tags = ["th"] * headers + ["td"] * (len(cells) - headers)
-    written = (
-        f'<{tag} class="{kind}">{escape(cell)}</{tag}>' for tag, cell, kind in zip(tags, cells, columns, strict=True)
-    )
-    return f"<tr>{''.join(written)}</tr>"
+    parts = [
+        f'<th class="{kind}">{_explained(cell)}</th>' if place < headers else f'<td class="{kind}">{escape(cell)}</td>'
+        for place, (cell, kind) in enumerate(zip(cells, columns, strict=True))
+    ]
+    return f"<tr>{''.join(parts)}</tr>"
+
+
+def _explained(heading: str) -> str:
+    """Return a heading with what it means, for who points at it or comes to it by keyboard."""
+    meaning = GLOSSARY.get(heading.partition(" (")[0].replace(NBSP, " ").rpartition(" % ")[2])
+    return f'<abbr title="{escape(meaning)}" tabindex="0">{escape(heading)}</abbr>' if meaning else escape(heading)
 
 
 def _kind(cells: list[str]) -> str:

@@ -232,6 +232,12 @@ def test_an_empty_table_is_not_folded_but_left_out():
     assert display.folded(table[:0], "Open").data == ""
 
 
+def test_headings_and_segments_are_explained_where_they_stand():
+    table = markup(Words({"Will buy": ["5 %"], "<b>": ["x"]}, index=pd.Index(["Lost"], name="Group")))
+    assert '<abbr title="seldom, longest ago, by recency and frequency" tabindex="0">Lost</abbr>' in table
+    assert "<abbr title=" in table.partition("Will buy")[0] and '<th class="word">&lt;b&gt;</th>' in table
+
+
 def test_long_words_are_not_cut_short():
     sentence = "a very long sentence " * 20
     assert sentence in markup(pd.DataFrame({"": [sentence]}))

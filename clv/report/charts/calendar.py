@@ -32,9 +32,11 @@ def chart_calendar(ahead: pd.DataFrame) -> go.Figure:
     if not views:
         return blank_chart(title(ahead), "No month lies ahead.")
     figure = new_chart(title(ahead), x="", y=_unit(views[0][2], currency), height=380)
-    for place, (_, kind, name) in enumerate(views):
+    chosen = []
+    for place, (said, kind, name) in enumerate(views):
+        before = len(figure.data)
         _add_view(figure, ahead[ahead["kind"] == kind], kind, name, interval_of(ahead), shown=place == 0)
-    chosen = [{"name": name, "y": _unit(counted, currency), "traces": 4} for name, _, counted in views]
+        chosen.append({"name": said, "y": _unit(name, currency), "traces": len(figure.data) - before})
     figure.update_layout(meta={"views": chosen}, barmode="overlay", bargap=0.28, hovermode="x unified")
     figure.update_xaxes(type="category", showgrid=False)
     figure.update_yaxes(rangemode="tozero")
@@ -50,17 +52,19 @@ def _unit(counted: str, currency: str) -> str:
 def _add_view(figure: go.Figure, rows: pd.DataFrame, kind: str, name: str, interval: float, *, shown: bool) -> None:
     seen = rows[rows["status"] == OBSERVED].tail(_LONGEST[kind])
     rest = rows[rows["status"].isin([SPLIT, FORECAST])]  # what the horizon cuts would look like a fall
-    parts = (
-        (seen, "came", {"color": fade(QUIET, 0.75)}),
-        (rest, "expected", {"color": fade(BAND, 0.25), "line": {"color": MODEL, "width": 1.5}, "pattern": _HATCHED}),
-    )
-    for part, said, marker in parts:
+    parts = [
+        (seen, name, "came", {"color": fade(QUIET, 0.75)}),
+        (rest, name, "expected", {"color": fade(BAND, 0.25), "line": {"color": MODEL}, "pattern": _HATCHED}),
+    ]
+    if f"{name}_of_new" in rows:  # those ahead have none: a fall that is no fall of the others
+        parts.insert(1, (seen, f"{name}_of_new", "of it from new customers", {"color": QUIET}))
+    for part, counted, said, marker in parts:
         figure.add_bar(
             x=[_label(row, kind) for row in part.itertuples()],
-            y=part[name],
+            y=part[counted],
             marker=marker,
             name=said,
-            text=part[name].map(short_number) if part is seen and kind == "quarter" else None,
+            text=part[name].map(short_number) if said == "came" and kind == "quarter" else None,
             textposition="outside",
             cliponaxis=False,
             visible=shown,

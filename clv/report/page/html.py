@@ -39,6 +39,7 @@ SAFE_TAGS = [
 SAFE_ATTRIBUTES = {
     "*": ["class", "style", "title"],
     "a": ["href"],
+    "abbr": ["tabindex"],
     "details": ["open"],
     "td": ["colspan", "rowspan"],
 } | {"th": ["colspan", "rowspan", "scope"]}

@@ -1,5 +1,5 @@
 // Tables sort by any column; long ones can be filtered. Without this script they are complete.
-const LONG = 12;
+const LONG = 20;
 const NUMBER = /^[^\dA-Za-z]*\d/, DAY = /^\d{4}-\d\d/;
 
 // "1,250 to 1,400" sorts by 1250, "-12 %" by -12.
@@ -18,6 +18,8 @@ const sortable = (table) => {
     if (!head.textContent.trim()) return;
     const button = document.createElement("button");
     button.append(...head.childNodes);
+    const meaning = button.querySelector("abbr");
+    if (meaning) { button.title = meaning.title; meaning.replaceWith(...meaning.childNodes); }
     head.append(button);
     const cell = (row) => row.cells[column].textContent.trim();
     const { numeric, compare } = comparison(original.map(cell));

@@ -88,7 +88,7 @@ const unpacked = async (form) => {
       const [value, campaign, acquisition] = form.querySelectorAll(".answer p");
       value.textContent = `${known.groups[set.group].name}: ${money(found.expected)} by ${known.labels[set.months]}, likely ${money(found.lower)} to ${money(found.upper)} (${sure}).`;
       campaign.textContent = `Contacting ${found.contacts.toLocaleString("en")} of them costs ${money(found.spent)} and leaves ${money(found.profit)}, likely ${money(found.profitLower)} to ${money(found.profitUpper)}; it loses with a probability of ${chance(found.loss)} and pays from an effect of ${percent(found.breakEven)} on.`;
-      acquisition.textContent = `A new customer earns ${money(set.acquisition)}, on average, with a probability of ${chance(won.earns)}; with 50, 80 or 95\u00a0% confidence one may cost ${won.mayCost.map(money).join(", ")}.`;
+      acquisition.textContent = `New customers won for ${money(set.acquisition)} each bring more than that, on average, with a probability of ${chance(won.earns)}; to be 50, 80 or 95\u00a0% sure of it, pay at most ${won.mayCost.map(money).join(", ")}.`;
     };
     form.addEventListener("input", show);
     form.addEventListener("submit", (event) => event.preventDefault());

@@ -48,7 +48,7 @@ def segments_table(groups: pd.DataFrame, customers: pd.DataFrame, figures: Figur
     groups, customers
         The segments' rows of table SEGMENTS, in the order of the rows, and table CUSTOMERS.
     """
-    table = groups_table(groups).drop(columns=f"Per customer ({currency_of(groups)})")
+    table = groups_table(groups).drop(columns=[f"Per customer ({currency_of(groups)})", "Will buy"])
     table = table.captioned("Segments: who they are, what they will bring")
     behaviour, campaign = typical(customers), figures["campaign"]
     table.insert(0, "Bought", [_behaviour(behaviour.loc[name]) for name in groups["group"]])

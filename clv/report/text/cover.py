@@ -215,11 +215,7 @@ def _sits_with(figures: Figures) -> tuple[str, str, str]:
         if watched["customers"]
         else ""
     )
-    return (
-        "Sits with",
-        percent(0.10),
-        f"of the customers, who hold {percent(figures['share_of_value_top_decile'])} of it{slipping}",
-    )
+    return "The best tenth", percent(figures["share_of_value_top_decile"]), f"of the value is theirs{slipping}"
 
 
 def verdict(figures: Figures) -> tuple[str, str]:
