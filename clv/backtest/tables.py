@@ -158,6 +158,25 @@ WINDOW_GROUPS = Table(
     rules=_TOTAL_RULES,
 )
 
+RANKS = Table(
+    "ranks",
+    {
+        "grouping": Column(TEXT, "rfm_segment or cohort"),
+        "group": Column(TEXT, "name of the group, the best first"),
+        "customers": Column(INTEGER, "number of customers"),
+        "clv_per_customer": Column(
+            NUMBER, "value that a customer of the group is expected to bring within the horizon"
+        ),
+        "lower": Column(NUMBER, "lower limit of that mean, allowing for misfit where there is a backtest"),
+        "upper": Column(NUMBER, "upper limit, likewise"),
+        "p_above_next": Column(
+            NUMBER, "probability that it is above the next group's; missing: the last", nullable=True
+        ),
+    },
+    key=("grouping", "group"),
+    rules=(unordered("lower", "upper"), outside_unit("p_above_next")),
+)
+
 CHOICE = Table(
     "choice",
     {

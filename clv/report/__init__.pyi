@@ -52,6 +52,7 @@ from .tables.value import acquisition_table as acquisition_table
 from .tables.value import best_customers_table as best_customers_table
 from .tables.value import groups_table as groups_table
 from .tables.value import migration_table as migration_table
+from .tables.value import ranks_table as ranks_table
 from .tables.value import segments_table as segments_table
 from .tables.value import tiers_table as tiers_table
 from .tables.value import watch_table as watch_table

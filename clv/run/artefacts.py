@@ -62,6 +62,7 @@ ARTEFACTS: dict[str, Artefact] = {
     "windows": Artefact("data/windows.parquet", SEGMENTS_NOTEBOOK),
     "total_draws": Artefact("data/total_draws.parquet", SEGMENTS_NOTEBOOK),
     "concentration": Artefact("data/concentration.parquet", SEGMENTS_NOTEBOOK),
+    "ranks": Artefact("data/ranks.parquet", SEGMENTS_NOTEBOOK),
     "decisions": Artefact("data/decisions.parquet", SEGMENTS_NOTEBOOK),
     "effects": Artefact("data/effects.parquet", SEGMENTS_NOTEBOOK),
     "contacts": Artefact("data/contacts.parquet", SEGMENTS_NOTEBOOK),

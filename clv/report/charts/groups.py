@@ -21,7 +21,7 @@ def chart_groups(groups: pd.DataFrame) -> go.Figure:
     currency, interval = currency_of(groups), interval_of(groups)
     figure = new_chart(
         title(groups),
-        x=f"Value of the group ({currency}), each step ten times the last",
+        x=f"Value ({currency}), tenfold at each step",
         y="",
         height=140 + 30 * len(groups),
     )

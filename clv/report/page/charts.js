@@ -27,6 +27,7 @@
     // The page writes the title above the chart.
     await Plotly.newPlot(place, data, { ...layout, title: undefined }, { responsive: true, displayModeBar: false });
     chart.classList.toggle("heat", data.some((trace) => trace.type === "heatmap"));
+    chart.classList.toggle("dense", data.some((trace) => trace.type === "heatmap" && trace.textfont));
     chart.closest("details")?.addEventListener("toggle", () => Plotly.Plots.resize(place));
     if (layout.meta?.views) place.before(choice(layout.meta.views, place));
     drawn.push({ place, height: layout.height, named: layout.yaxis?.type === "category" });

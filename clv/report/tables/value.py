@@ -11,6 +11,7 @@ from clv.forecast.tiers import LIKELY_LEFT, of_grouping, tier_certainty
 from clv.report.key_figures import Figures
 from clv.report.labels import currency_of, interval_of
 from clv.report.markup import Words, ranges, worded
+from clv.report.text.trust import GROUPINGS
 from clv.rfm.segments import typical
 from clv.words import NBSP, amount, count, money, percent, probability, weeks
 
@@ -100,6 +101,22 @@ def tiers_table(groups: pd.DataFrame, customers: pd.DataFrame) -> Words:
     table = groups_table(of_grouping(groups, "value_tier")).drop(columns="Will buy")
     table["Belong there"] = tier_certainty(customers).map(percent)
     return table.captioned("Value tiers: customers by rank of expected value")
+
+
+def ranks_table(ranked: pd.DataFrame, grouping: str) -> Words:
+    """Return groups of one kind of table RANKS as people read them, the best first."""
+    rows = ranked[ranked["grouping"] == grouping]
+    name = GROUPINGS[grouping][:-1].capitalize()
+    return worded(
+        {
+            name: rows["group"],
+            "Customers": rows["customers"].map(count),
+            f"Will bring, each ({currency_of(ranked)})": rows["clv_per_customer"].map(amount),
+            f"{percent(interval_of(ranked))} range": ranges(rows["lower"], rows["upper"]),
+            "Better than the next": ["" if pd.isna(p) else probability(p) for p in rows["p_above_next"]],
+        },
+        f"{name}s by what a customer will bring",
+    )
 
 
 def migration_table(migration: pd.DataFrame) -> Words:

@@ -1,0 +1,46 @@
+"""Which group is better is told with a probability, from futures that are shared."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from clv.backtest.ranks import ranks
+
+ASK = {"weeks": 52.0, "interval": 0.9, "seed": 1}
+
+
+def forecast(*values: list[float]) -> SimpleNamespace:
+    """Return a forecast of two cohorts, 10 and 20 customers, with these draws of their totals."""
+    draws = np.column_stack(values)
+    groups = pd.DataFrame({"grouping": "cohort", "group": ["1997-01", "1997-02"], "customers": [10, 20]})
+    return SimpleNamespace(groups=groups.assign(clv_mean=draws.mean(axis=0)), totals=SimpleNamespace(value=draws))
+
+
+def test_the_better_cohort_stands_first_with_the_share_of_futures_in_which_it_is():
+    # Per customer: 10, 30, 20, 40 beside 20, 20, 5, 5: ahead in three of four futures.
+    table = ranks(forecast([100, 300, 200, 400], [400, 400, 100, 100]), ["cohort"], None, **ASK)
+    assert table["group"].tolist() == ["1997-01", "1997-02"]
+    assert table["clv_per_customer"].tolist() == [25.0, 12.5]
+    assert table["p_above_next"].iloc[0] == 0.75 and np.isnan(table["p_above_next"].iloc[1])
+
+
+def test_what_moves_all_groups_alike_decides_nothing():
+    alike = np.random.default_rng(1).lognormal(0, 1.0, 500)
+    table = ranks(forecast(10 * alike, 19 * alike), ["cohort"], None, **ASK)
+    assert table["p_above_next"].iloc[0] == 1.0
+    assert table["lower"].iloc[0] < table["clv_per_customer"].iloc[1]  # though their ranges overlap
+
+
+def test_one_group_alone_has_no_next():
+    alone = forecast([100, 300], [1, 1])
+    alone.groups = alone.groups.head(1)
+    assert ranks(alone, ["cohort"], None, **ASK)["p_above_next"].isna().all()
+
+
+@pytest.mark.parametrize("order", [[0, 1], [1, 0]])
+def test_the_order_of_the_rows_does_not_matter(order):
+    one = forecast([100, 300, 200, 400], [400, 400, 100, 100])
+    one.groups = one.groups.iloc[order]
+    assert ranks(one, ["cohort"], None, **ASK)["clv_per_customer"].tolist() == [25.0, 12.5]
