@@ -54,7 +54,12 @@ def _add_view(figure: go.Figure, rows: pd.DataFrame, kind: str, name: str, inter
     rest = rows[rows["status"].isin([SPLIT, FORECAST])]  # what the horizon cuts would look like a fall
     parts = [
         (seen, name, "came", {"color": fade(QUIET, 0.75)}),
-        (rest, name, "expected", {"color": fade(BAND, 0.25), "line": {"color": MODEL}, "pattern": _HATCHED}),
+        (
+            rest,
+            name,
+            "expected",
+            {"color": fade(BAND, 0.25), "line": {"color": MODEL, "width": 1}, "pattern": _HATCHED},
+        ),
     ]
     if f"{name}_of_new" in rows:  # those ahead have none: a fall that is no fall of the others
         parts.insert(1, (seen, f"{name}_of_new", "of it from new customers", {"color": QUIET}))
