@@ -13,7 +13,7 @@ from .misfit import widened as widened
 from .misfit import with_misfit as with_misfit
 from .origin import holdout_horizon as holdout_horizon
 from .origin import origin_day as origin_day
-from .ranks import ranks as ranks
+from .ranks import rank_groups as rank_groups
 from .rolling import ended_by as ended_by
 from .rolling import evidence as evidence
 from .rolling import fit_windows as fit_windows

@@ -10,7 +10,7 @@ from clv.forecast.groups import Forecast
 from clv.models.draws import tails
 
 
-def ranks(
+def rank_groups(
     result: Forecast, groupings: list[str], past: pd.DataFrame | None, *, weeks: float, interval: float, seed: int
 ) -> pd.DataFrame:
     """Return table RANKS: the groups of each of `groupings`, the best first; P(A > B) is of A and the next one.

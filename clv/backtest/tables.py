@@ -161,7 +161,7 @@ WINDOW_GROUPS = Table(
 RANKS = Table(
     "ranks",
     {
-        "grouping": Column(TEXT, "rfm_segment or cohort"),
+        "grouping": Column(TEXT, "rfm_segment, cohort, or by and a column that group_by names"),
         "group": Column(TEXT, "name of the group, the best first"),
         "customers": Column(INTEGER, "number of customers"),
         "clv_per_customer": Column(

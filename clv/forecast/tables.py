@@ -74,7 +74,7 @@ _ADD_UP = "groups that were further off than others are moved, and still add up 
 SEGMENTS = Table(
     "segments",
     {
-        "grouping": Column(TEXT, "base, rfm_segment, value_tier or cohort"),
+        "grouping": Column(TEXT, "base, rfm_segment, value_tier, cohort, or by and a column that group_by names"),
         "group": Column(TEXT, "name of the group"),
         "customers": Column(INTEGER, "number of customers"),
         "repeat_customers": Column(INTEGER, "customers with at least one repeat purchase"),

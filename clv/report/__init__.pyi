@@ -49,6 +49,7 @@ from .tables.model import priors_table as priors_table
 from .tables.model import source as source
 from .tables.since import since_last_time as since_last_time
 from .tables.value import acquisition_table as acquisition_table
+from .tables.value import asked_tables as asked_tables
 from .tables.value import best_customers_table as best_customers_table
 from .tables.value import groups_table as groups_table
 from .tables.value import migration_table as migration_table

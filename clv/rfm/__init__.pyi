@@ -12,6 +12,7 @@ from .scoring import scores as scores
 from .segments import cohort as cohort
 from .segments import groupings as groupings
 from .segments import rfm_segment as rfm_segment
+from .segments import with_groups as with_groups
 from .support import require_support as require_support
 from .tables import CALIBRATION as CALIBRATION
 from .tables import HOLDOUT as HOLDOUT

@@ -34,6 +34,12 @@ WHO = {
 }
 
 
+def with_groups(customers: pd.DataFrame, groups: pd.DataFrame) -> pd.DataFrame:
+    """Return `customers` with a column for each grouping of table CUSTOMER_GROUPS."""
+    named = groups.pivot(index="customer_id", columns="grouping", values="group")
+    return customers.join(named, on="customer_id").fillna(dict.fromkeys(named.columns, "(blank)"))
+
+
 def rfm_segment(customers: pd.DataFrame) -> pd.Series:
     """Return each customer's segment name from r_score and f_score (1 to 5)."""
     names = np.array([SEGMENT_MAP[r] for r in range(1, 6)], dtype=object)

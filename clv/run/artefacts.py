@@ -28,6 +28,7 @@ ARTEFACTS: dict[str, Artefact] = {
     "future": Artefact("data/future.parquet", _GENERATE, GENERATED),
     "transactions": Artefact("data/transactions.parquet", _GENERATE),
     "refunds": Artefact("data/refunds.parquet", _GENERATE),
+    "customer_groups": Artefact("data/customer_groups.parquet", _GENERATE),
     "rejected": Artefact("data/rejected.parquet", _GENERATE),
     "ledger": Artefact("data/ledger.parquet", _GENERATE),
     "quality": Artefact("data/quality.parquet", _GENERATE),

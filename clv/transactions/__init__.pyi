@@ -10,6 +10,7 @@ from .generate import generated_log as generated_log
 from .generate import true_future as true_future
 from .reading import read as read
 from .source import SourceSettings as SourceSettings
+from .tables import CUSTOMER_GROUPS as CUSTOMER_GROUPS
 from .tables import FUTURE as FUTURE
 from .tables import LATENT as LATENT
 from .tables import LEDGER as LEDGER

@@ -233,6 +233,7 @@ def _tabulate(con: DuckDBPyConnection, settings: SourceSettings) -> None:
         CREATE TABLE refunds AS
         SELECT d.customer AS customer_id, d.day AS date, t.day AS refunded_on, sum(t.money)::DOUBLE AS amount
         FROM taken AS t JOIN decided AS d USING (record) WHERE t.day > d.day GROUP BY ALL ORDER BY ALL""")
+    selection.create_groups(con, settings)
     _create_rules(con, settings)
     order = "d.order_id" if settings.has("order_id") else "NULL"
     con.execute(

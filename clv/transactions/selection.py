@@ -12,6 +12,7 @@ from clv.transactions.connection import literal
 from clv.transactions.parsing import identifier
 from clv.transactions.source import SourceSettings
 
+MOST_GROUPS = 12  # of a column in group_by
 MOST_VALUES = 20  # of a column, the most frequent ones
 
 
@@ -50,6 +51,22 @@ def by_value(con: DuckDBPyConnection, settings: SourceSettings) -> pd.DataFrame:
     ]
     rows = con.execute(" UNION ALL ".join(queries)).fetchall() if queries else []
     return pd.DataFrame(rows, columns=["column", "value", "rows", "amount", "left_out"])
+
+
+def create_groups(con: DuckDBPyConnection, settings: SourceSettings) -> None:
+    """Create table CUSTOMER_GROUPS from `decided`: of every customer the values of group_by at the first purchase."""
+    con.execute('CREATE TABLE customer_groups (grouping VARCHAR, customer_id VARCHAR, "group" VARCHAR)')
+    for column in settings.group_by:
+        con.execute(f"""
+            INSERT INTO customer_groups
+            WITH cells AS (
+                SELECT customer, day, record, {_alias(settings, column)} AS cell FROM decided WHERE rule IS NULL),
+            firsts AS (SELECT customer, coalesce(nullif(first(cell ORDER BY day, record), ''), '(blank)') AS found
+                       FROM cells GROUP BY customer),
+            places AS (SELECT found, row_number() OVER (ORDER BY count(*) DESC, found) AS place
+                       FROM firsts GROUP BY found)
+            SELECT {literal("by " + column)}, customer, CASE WHEN place <= {MOST_GROUPS} THEN found ELSE '(other)' END
+            FROM firsts JOIN places USING (found) ORDER BY customer""")
 
 
 def unmet(con: DuckDBPyConnection, settings: SourceSettings) -> list[str]:

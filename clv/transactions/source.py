@@ -53,6 +53,7 @@ class SourceSettings:
     keep_rows: Values = field(default_factory=dict)
     drop_rows: Values = field(default_factory=dict)
     refund_rows: Values = field(default_factory=dict)
+    group_by: Sequence[str] = ()
     currency: str = "USD"
     typical_order_value: float | None = None  # of every purchase, where the log holds no amounts
     minor_units: bool = False
@@ -85,5 +86,5 @@ class SourceSettings:
     @property
     def others(self) -> dict[str, str]:
         """Columns of the source that are read for their values alone, as they are called here and there."""
-        names = sorted({*self.keep_rows, *self.drop_rows, *self.refund_rows})
+        names = sorted({*self.keep_rows, *self.drop_rows, *self.refund_rows, *self.group_by})
         return {f"other_{place}": name for place, name in enumerate(names, start=1)}

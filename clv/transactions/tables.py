@@ -25,6 +25,16 @@ REFUNDS = Table(
     rules=(below_zero("amount"),),
 )
 
+CUSTOMER_GROUPS = Table(
+    "customer_groups",
+    {
+        "grouping": Column(TEXT, "by and the name of a column that group_by names"),
+        "customer_id": CUSTOMER,
+        "group": Column(TEXT, "its value at the customer's first purchase; (blank); (other): a rare one"),
+    },
+    key=("grouping", "customer_id"),
+)
+
 REJECTED = Table(
     "rejected",
     {

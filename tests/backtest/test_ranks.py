@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from clv.backtest.ranks import ranks
+from clv.backtest.ranks import rank_groups
+from clv.backtest.tables import WINDOW_GROUPS
+from clv.tables import empty
 
 ASK = {"weeks": 52.0, "interval": 0.9, "seed": 1}
 
@@ -20,7 +22,7 @@ def forecast(*values: list[float]) -> SimpleNamespace:
 
 def test_the_better_cohort_stands_first_with_the_share_of_futures_in_which_it_is():
     # Per customer: 10, 30, 20, 40 beside 20, 20, 5, 5: ahead in three of four futures.
-    table = ranks(forecast([100, 300, 200, 400], [400, 400, 100, 100]), ["cohort"], None, **ASK)
+    table = rank_groups(forecast([100, 300, 200, 400], [400, 400, 100, 100]), ["cohort"], None, **ASK)
     assert table["group"].tolist() == ["1997-01", "1997-02"]
     assert table["clv_per_customer"].tolist() == [25.0, 12.5]
     assert table["p_above_next"].iloc[0] == 0.75 and np.isnan(table["p_above_next"].iloc[1])
@@ -28,19 +30,26 @@ def test_the_better_cohort_stands_first_with_the_share_of_futures_in_which_it_is
 
 def test_what_moves_all_groups_alike_decides_nothing():
     alike = np.random.default_rng(1).lognormal(0, 1.0, 500)
-    table = ranks(forecast(10 * alike, 19 * alike), ["cohort"], None, **ASK)
+    table = rank_groups(forecast(10 * alike, 19 * alike), ["cohort"], None, **ASK)
     assert table["p_above_next"].iloc[0] == 1.0
     assert table["lower"].iloc[0] < table["clv_per_customer"].iloc[1]  # though their ranges overlap
+
+
+def test_a_grouping_that_no_past_window_knew_is_ranked_too():
+    asked = forecast([100, 300, 200, 400], [400, 400, 100, 100])
+    asked.groups["grouping"] = "by Channel"
+    past = empty(WINDOW_GROUPS)
+    assert rank_groups(asked, ["by Channel"], past, **ASK)["group"].tolist() == ["1997-01", "1997-02"]
 
 
 def test_one_group_alone_has_no_next():
     alone = forecast([100, 300], [1, 1])
     alone.groups = alone.groups.head(1)
-    assert ranks(alone, ["cohort"], None, **ASK)["p_above_next"].isna().all()
+    assert rank_groups(alone, ["cohort"], None, **ASK)["p_above_next"].isna().all()
 
 
 @pytest.mark.parametrize("order", [[0, 1], [1, 0]])
 def test_the_order_of_the_rows_does_not_matter(order):
     one = forecast([100, 300, 200, 400], [400, 400, 100, 100])
     one.groups = one.groups.iloc[order]
-    assert ranks(one, ["cohort"], None, **ASK)["clv_per_customer"].tolist() == [25.0, 12.5]
+    assert rank_groups(one, ["cohort"], None, **ASK)["clv_per_customer"].tolist() == [25.0, 12.5]

@@ -125,3 +125,10 @@ def test_the_rows_of_a_grouping_come_in_the_order_to_read_them():
     )
     assert forecast_tiers.of_grouping(groups, "rfm_segment")["group"].tolist() == ["Champions", "Lost"]
     assert forecast_tiers.of_grouping(groups, "value_tier")["group"].tolist() == ["Top 10 %", "Next 20 %"]
+
+
+def test_customers_are_told_by_the_columns_that_were_asked_for():
+    customers = pd.DataFrame({"customer_id": ["ada", "bob"], "clv_mean": [1.0, 2.0]}, index=[7, 8])
+    groups = pd.DataFrame({"grouping": "by Channel", "customer_id": ["ada"], "group": ["Web"]})
+    assert segments.with_groups(customers, groups)["by Channel"].to_dict() == {7: "Web", 8: "(blank)"}
+    assert segments.with_groups(customers, groups.head(0)).equals(customers)

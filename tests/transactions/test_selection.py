@@ -77,3 +77,32 @@ def test_a_value_that_no_row_has_is_said(tmp_path):
 def test_a_column_that_is_not_there_is_said(tmp_path):
     with pytest.raises(InputError, match=r"^log\.csv lacks the column State \(found: id, date, amount, Status, Test\)"):
         cleaned(source(tmp_path, HEADER + ROWS, columns=COLUMNS, keep_rows={"State": ["Paid"]}))
+
+
+def test_a_customer_belongs_where_the_first_purchase_that_is_kept_was_made(tmp_path):
+    text = (
+        HEADER + "ada,2024-02-01,10,Shop,\nada,2024-01-05,20, Web ,\nbob,2024-01-03,30,,\nada,2024-01-01,9,Fair,yes\n"
+    )
+    con = cleaned(source(tmp_path, text, columns=COLUMNS, group_by=["Status"], drop_rows={"Test": ["yes"]}))
+    assert con.execute("SELECT * FROM customer_groups ORDER BY ALL").fetchall() == [
+        ("by Status", "ada", "Web"), ("by Status", "bob", "(blank)"),
+    ]  # fmt: skip
+
+
+def test_without_a_column_to_group_by_nobody_belongs_anywhere(tmp_path):
+    con = cleaned(source(tmp_path, HEADER + ROWS, columns=COLUMNS))
+    assert con.execute("SELECT count(*) FROM customer_groups").fetchone() == (0,)
+
+
+def test_rare_values_are_one_group(tmp_path, monkeypatch):
+    monkeypatch.setattr(selection, "MOST_GROUPS", 1)
+    rows = "".join(f"{name},2024-01-01,5,{value},\n" for name, value in zip("abcd", "XXYZ", strict=True))
+    con = cleaned(source(tmp_path, HEADER + rows, columns=COLUMNS, group_by=["Status"]))
+    assert [row[2] for row in con.execute("SELECT * FROM customer_groups ORDER BY customer_id").fetchall()] == [
+        "X", "X", "(other)", "(other)",
+    ]  # fmt: skip
+
+
+def test_a_column_to_group_by_that_the_log_lacks_is_named(tmp_path):
+    with pytest.raises(InputError, match="Chanel"):
+        cleaned(source(tmp_path, HEADER + ROWS, columns=COLUMNS, group_by=["Chanel"]))

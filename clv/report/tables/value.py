@@ -35,9 +35,9 @@ def groups_table(groups: pd.DataFrame) -> Words:
     )
 
 
-def _ranges(groups: pd.DataFrame) -> list[str]:
+def _ranges(groups: pd.DataFrame, lower: str = "clv_lower", upper: str = "clv_upper") -> list[str]:
     """Return the range of each group; of so few customers as no test speaks of, none is better than `0 to 0`."""
-    told = zip(groups["customers"], ranges(groups["clv_lower"], groups["clv_upper"]), strict=True)
+    told = zip(groups["customers"], ranges(groups[lower], groups[upper]), strict=True)
     return ["too few to tell" if customers < FEWEST_CUSTOMERS else limits for customers, limits in told]
 
 
@@ -106,17 +106,23 @@ def tiers_table(groups: pd.DataFrame, customers: pd.DataFrame) -> Words:
 def ranks_table(ranked: pd.DataFrame, grouping: str) -> Words:
     """Return groups of one kind of table RANKS as people read them, the best first."""
     rows = ranked[ranked["grouping"] == grouping]
-    name = GROUPINGS[grouping][:-1].capitalize()
+    name = GROUPINGS.get(grouping, f"{grouping.removeprefix('by ')}s")[:-1].capitalize()
     return worded(
         {
             name: rows["group"],
             "Customers": rows["customers"].map(count),
             f"Will bring, each ({currency_of(ranked)})": rows["clv_per_customer"].map(amount),
-            f"{percent(interval_of(ranked))} range": ranges(rows["lower"], rows["upper"]),
+            f"{percent(interval_of(ranked))} range": _ranges(rows, "lower", "upper"),
             "Better than the next": ["" if pd.isna(p) else probability(p) for p in rows["p_above_next"]],
         },
-        f"{name}s by what a customer will bring",
+        f"{name}: what a customer will bring",
     )
+
+
+def asked_tables(ranked: pd.DataFrame) -> list[Words]:
+    """Return a table of each grouping that the params file asked for."""
+    asked = [grouping for grouping in ranked["grouping"].unique() if grouping.startswith("by ")]
+    return [ranks_table(ranked, grouping) for grouping in asked]
 
 
 def migration_table(migration: pd.DataFrame) -> Words:

@@ -53,6 +53,12 @@ class Model(Section):
     predictive_draws: int = Field(
         default=1000, ge=100, le=20000, description="Posterior draws used per customer. Lowered if memory runs out."
     )
+    group_by: list[str] = Field(
+        default=[],
+        max_length=3,
+        description="Columns of the log, like [Channel, Country]: customers are also told by their value at the first "
+        "purchase, and ranked.",
+    )
     seed: int = Field(default=20260101, ge=0, le=2**32 - 1, description="Root of all randomness. Changed to see luck.")
     workers: int = Field(default=2, ge=1, le=256, description="Processor cores used; results do not depend on it.")
     memory_gib: float = Field(
