@@ -7,7 +7,7 @@ from clv import tables
 from clv.backtest.misfit import group_draws
 from clv.backtest.tables import RANKS
 from clv.forecast.groups import Forecast
-from clv.models.draws import tails
+from clv.units import tails
 
 
 def rank_groups(
