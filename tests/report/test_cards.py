@@ -42,6 +42,13 @@ def test_a_segment_says_what_they_did_what_comes_and_what_follows():
     assert row("At risk")["Bought"] == "once, 60 weeks ago"
 
 
+def test_generated_segments_stand_beside_what_they_will_really_bring():
+    truth = {"truth": {"value": 71_234.0, "segments": {"Champions": 50_321.0}}}
+    table = segments_table(SEGMENTS, CUSTOMERS, FIGURES | truth)
+    assert table["In truth"].to_dict() == {"Champions": "50,300", "At risk": "0"}
+    assert table.attrs["caption"].startswith("Segments")
+
+
 def test_of_who_bought_once_nobody_can_tell_whether_they_left():
     assert row("At risk", repeat_customers=0)["Still customers"] == ""
 

@@ -487,7 +487,7 @@ def test_what_changed_since_last_time_adds_up_and_earlier_forecasts_stand_beside
         "Forecast of 31 March 1998": "80,000 USD",
         "what these customers brought since": "-18,000",
         "12 new customers, still to bring": "+5,000",
-        "another outlook for the others, and a later end": "+2,040",
+        "the others, seen anew and to a later end": "+2,040",
         "Forecast of 30 June 1998": "69,000 USD",
     }
     assert scored.map(said).loc["1998-04-01 to 1998-06-30"].tolist() == [

@@ -26,7 +26,7 @@ def bridge_table(figures: Figures) -> Words:
         f"Forecast of {day(found['as_of'])}": money(found["then"], currency),
         "what these customers brought since": f"-{amount(found['came'])}",
         f"{count(found['n_new'])} new customers, still to bring": f"+{amount(found['new'])}",
-        "another outlook for the others, and a later end": f"{sign}{amount(found['others'])}",
+        "the others, seen anew and to a later end": f"{sign}{amount(found['others'])}",
         f"Forecast of {day(figures['as_of'])}": money(found["now"], currency),
     }
     return worded({"": list(steps), "Value": list(steps.values())}, "What changed in value")

@@ -61,6 +61,7 @@ def segments_table(groups: pd.DataFrame, customers: pd.DataFrame, figures: Figur
     ]
     table.insert(1, "What follows", follows)
     if figures["truth"]:
+        table = table.drop(columns="Share of value")  # as many columns as a page is wide
         table["In truth"] = [amount(figures["truth"]["segments"].get(name, 0.0)) for name in groups["group"]]
     return table
 
