@@ -131,13 +131,13 @@ def _parsed(
     """Return the query that types every row of the query `source`, with what the rules look at."""
     latest = max(today, settings.observation_end or today)
     order = parsing.identifier("order_id") if "order_id" in kinds else "NULL::VARCHAR"
-    pattern = settings.cancellation_pattern
-    cancels = f"coalesce(regexp_matches({order}, {literal(pattern)}), false)" if pattern else "false"
+    cancels = f"coalesce(regexp_matches({order}, {_text(settings.cancellation_pattern)}), false)"
     others = {name: parsing.identifier(name) for name in ("product",) if name in kinds}
     others |= {"quantity": parsing.money("quantity", kinds["quantity"], settings)} if "quantity" in kinds else {}
     others |= {name: selection.value(name) for name in settings.others}
     replaced = "".join(f", {expression} AS {name}" for name, expression in others.items())
-    raw = {"customer_id": "customer_id", "date": "date", "amount": _raw_amount(kinds)}
+    priced = "concat(quantity, ' × ', unit_price)" if "unit_price" in kinds else "NULL"
+    raw = {"customer_id": "customer_id", "date": "date", "amount": "amount" if "amount" in kinds else priced}
     raw |= {name: name for name in ("order_id", "country") if name in kinds}
     cells = ", ".join(f"nullif({cell}::VARCHAR, '') AS raw_{name}" for name, cell in raw.items())
     return f"""
@@ -178,11 +178,6 @@ def _refunded(kinds: Mapping[str, str], settings: SourceSettings) -> str:
     blank = f"{parsing.identifier('refunded_amount')} IS NULL"
     number = parsing.money("refunded_amount", kinds["refunded_amount"], settings)
     return f"CASE WHEN {blank} THEN 0 ELSE abs({number}) END::{MONEY}"
-
-
-def _raw_amount(kinds: Mapping[str, str]) -> str:
-    priced = "concat(quantity, ' × ', unit_price)" if "unit_price" in kinds else "NULL"
-    return "amount" if "amount" in kinds else priced
 
 
 def _currency(kinds: Mapping[str, str], settings: SourceSettings) -> str:

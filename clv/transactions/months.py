@@ -19,12 +19,9 @@ def names(language: str) -> dict[int, list[str]]:
     """Return how each month is written in a language, in small letters without a final dot, the longest first."""
     from babel import Locale
 
-    tables = Locale.parse(language).months
-    written = {month: set[str]() for month in range(1, 13)}
-    for context in ("format", "stand-alone"):
-        for width in ("wide", "abbreviated"):
-            for month, name in tables[context][width].items():
-                written[month].add(name.lower().rstrip("."))
+    months = Locale.parse(language).months
+    tables = [months[context][width] for context in ("format", "stand-alone") for width in ("wide", "abbreviated")]
+    written = {month: {table[month].lower().rstrip(".") for table in tables} for month in range(1, 13)}
     return {month: sorted(found, key=lambda name: (-len(name), name)) for month, found in written.items()}
 
 

@@ -45,7 +45,9 @@ def scan_csv(files: Sequence[Path], settings: SourceSettings, *, parallel: bool)
 
 
 def _scan_alike(files: Sequence[Path], header: str, packed: str, settings: SourceSettings, *, parallel: bool) -> Scan:
-    delimiter = settings.delimiter or likely_delimiter(header, set(settings.wanted.values()))
+    needed = set(settings.wanted.values())  # the likeliest splits the header into most of these, else into most columns
+    by_likelihood = sorted(DELIMITERS, key=lambda mark: (-len(needed & set(split(header, mark))), -header.count(mark)))
+    delimiter = settings.delimiter or by_likelihood[0]
     names = split(header, delimiter)
     _refuse_header(names, header, settings, delimiter, files[0].name)
     one_line = str("\n" not in header).lower()  # behind a byte order mark DuckDB sees a part of a longer one only
@@ -90,11 +92,6 @@ def _parquet_columns(con: DuckDBPyConnection, file: Path) -> dict[str, tuple[str
     except (duckdb.Error, pa.ArrowException, OSError) as error:
         raise InputError(f"{file.name} cannot be read as Parquet: write the file again.") from error
     return {name: (row[0], row[1]) for name, row in zip(names, rows, strict=True)}
-
-
-def likely_delimiter(header: str, needed: set[str]) -> str:
-    """Return the delimiter that splits the header into most of the needed columns, and else into most columns."""
-    return max(DELIMITERS, key=lambda mark: (len(needed & set(split(header, mark))), header.count(mark)))
 
 
 def split(header: str, delimiter: str) -> list[str]:
