@@ -39,7 +39,9 @@ def new_params(data: str) -> Path:
     encoding = _encoding(files[0]) if kind(files) == CSV else None
     settings = SourceSettings(data, encoding=encoding)
     names, rows = reading.sample(connect(), settings, rows=SAMPLED_ROWS)
-    text = params_text(recognise(names, rows), source=_from_project(data), encoding=encoding)
+    text = params_text(
+        recognise(names, rows), source=artefacts.shown(Path(data).expanduser().absolute()), encoding=encoding
+    )
     with disk.replacing(target) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
     return target
@@ -65,11 +67,6 @@ def _reads(text: bytes, encoding: str) -> bool:
     return True
 
 
-def _from_project(data: str) -> str:
-    path = Path(data).expanduser().absolute()
-    return artefacts.shown(path)
-
-
 TEMPLATE = """\
 # {file}: a first params file, recognised from the names of its columns and a sample of its rows.
 # Read every line and answer the questions, then: make check-data PARAMS=params/{run}.yaml
@@ -89,7 +86,7 @@ max_rejected_share: 0.10            # with more faulty rows the log is refused
 """
 
 
-def params_text(found: Recognised, *, source: str, delimiter: str | None = None, encoding: str | None = None) -> str:
+def params_text(found: Recognised, *, source: str, encoding: str | None = None) -> str:
     """Return a params file with the questions on top; what is in doubt is commented out, so that the run waits for it.
 
     It holds names of columns, formats, shares, sums over all rows looked at and a day to split at, never a customer,
@@ -98,8 +95,7 @@ def params_text(found: Recognised, *, source: str, delimiter: str | None = None,
     file = PurePath(source).name
     if re.fullmatch(r"utf[-_]?8([-_]sig)?", encoding or "", re.IGNORECASE):
         encoding = None  # the default
-    settings: dict[str, Any] = {"delimiter": delimiter, "encoding": encoding}
-    settings |= {"decimal": found.decimal, "thousands": found.thousands}
+    settings: dict[str, Any] = {"encoding": encoding, "decimal": found.decimal, "thousands": found.thousands}
     settings["cancellation_pattern"] = found.cancellation_pattern
     formats = [*_format_lines(found), *(f"{key}: {_quoted(value)}" for key, value in settings.items() if value)]
     first, last = found.first_day, found.last_day

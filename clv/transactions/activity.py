@@ -5,6 +5,8 @@ from duckdb import DuckDBPyConnection
 
 from clv.transactions.connection import quoted
 
+MOST_AMOUNTS = 20_000  # of a picture
+
 
 def weekly_activity(con: DuckDBPyConnection, transactions: str) -> pd.DataFrame:
     """Return purchases and revenue per calendar week, weeks without any included: date (Monday), purchases, revenue."""
@@ -18,13 +20,13 @@ def weekly_activity(con: DuckDBPyConnection, transactions: str) -> pd.DataFrame:
     ).df()
 
 
-def order_amounts(con: DuckDBPyConnection, transactions: str, *, at_most: int = 20_000) -> pd.Series:
+def order_amounts(con: DuckDBPyConnection, transactions: str) -> pd.Series:
     """Return the positive amounts of customer-days, or of an evenly spaced sample of them, smallest first."""
     rows = con.execute(
         f"""
         WITH numbered AS (SELECT amount, row_number() OVER () AS place FROM {quoted(transactions)} WHERE amount > 0)
         SELECT amount FROM numbered
         WHERE place % greatest(1, (SELECT count(*) FROM numbered) // $most) = 0 ORDER BY amount""",
-        {"most": at_most},
+        {"most": MOST_AMOUNTS},
     ).df()
     return rows["amount"]

@@ -34,7 +34,7 @@ def test_the_file_written_for_a_shop_holds_only_settings_that_exist(shop, tmp_pa
 def test_the_file_written_for_a_shop_is_accepted_unless_a_column_is_missing(shop, tmp_path):
     found = seen(columns(shop))
     file = tmp_path / "shop.yaml"
-    file.write_text(params_text(found, source="data/shop.csv", delimiter=";", encoding="cp1252"), encoding="utf-8")
+    file.write_text(params_text(found, source="data/shop.csv", encoding="cp1252"), encoding="utf-8")
     missing = [role for role in ("customer_id", "date") if role not in found.columns]
     if missing:
         with pytest.raises(InputError, match="columns must say which column"):
@@ -100,7 +100,7 @@ def test_what_was_recognised_has_its_line():
 
 def test_the_file_reads_like_one_that_a_person_wrote():
     found = seen({"Customer ID": customer, "When": ["1/5/2024"], "Total": lambda row: money(row).replace(".", ",")})
-    assert params_text(found, source="data/shop.csv", delimiter=";", encoding="latin-1").splitlines() == [
+    assert params_text(found, source="data/shop.csv", encoding="latin-1").splitlines() == [
         "# shop.csv: a first params file, recognised from the names of its columns and a sample of its rows.",
         "# Read every line and answer the questions, then: make check-data PARAMS=params/shop.yaml",
         "# When nothing there surprises you:               make report PARAMS=params/shop.yaml",
@@ -119,7 +119,6 @@ def test_the_file_reads_like_one_that_a_person_wrote():
         "  # order_id: ?                     # the name of its column",
         '# date_format: "%d/%m/%Y"           # remove the # if dates are written so',
         '# date_format: "%m/%d/%Y"           # remove the # if dates are written so',
-        'delimiter: ";"',
         "encoding: latin-1",
         'decimal: ","',
         "observation_end: null               # null: the last date in the data",
@@ -154,10 +153,10 @@ def test_names_of_columns_survive_whatever_they_hold(names, source):
         last_day=None,
         questions=(f"Is `{names[0]}`?".replace("\n", " "),) if names[0].isprintable() else (),
     )
-    text = params_text(found, source=source, delimiter="\t")
+    text = params_text(found, source=source)
     for loader in (yaml.SafeLoader, _Loader):
         values = yaml.load(text, Loader=loader)
-        assert (values["columns"], values["source"], values["delimiter"]) == (found.columns, source, "\t")
+        assert (values["columns"], values["source"]) == (found.columns, source)
 
 
 @given(name=st.text(min_size=1))
