@@ -427,7 +427,8 @@ def test_the_report_is_told_tau_and_from_which_tests():
 
 
 def world(**changed: float) -> dict[str, float]:
-    return {"data_sets": 200, "coverage": 0.6, "coverage_with_misfit": 0.92} | changed
+    held = {"coverage": 0.6, "coverage_with_misfit": 0.92, "segment_coverage_with_misfit": 0.9}
+    return {"data_sets": 200} | held | changed
 
 
 GOOD = {"own": world(coverage=0.91), "pareto": world(coverage=0.8), "seasonal": world(), "drifting": world()}
@@ -438,6 +439,7 @@ GOOD = {"own": world(coverage=0.91), "pareto": world(coverage=0.8), "seasonal": 
     [
         ("seasonal", {"coverage_with_misfit": 0.84}),  # the wider interval fails
         ("own", {"coverage_with_misfit": 0.84}),
+        ("pareto", {"segment_coverage_with_misfit": 0.8}),
         ("drifting", {"coverage": 0.90}),  # a world that does not mislead the model proves nothing
         ("own", {"coverage": 0.70}),  # the model is wrong where it is right
         ("own", {"coverage": 1.0}),
