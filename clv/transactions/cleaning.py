@@ -36,7 +36,7 @@ from clv.transactions.source import KNOWN_COLUMNS, SourceSettings
 _KEPT_RULE = Rule(KEPT, "", "amount", "rows kept, net of refunds", "")
 _TABLES = (
     *("judged", "changes", "taken", "order_days", "repeated"),
-    *("transactions", "refunds", "rejected", "ledger", "rules"),
+    *("transactions", "refunds", "customer_groups", "rejected", "ledger", "rules"),
 )
 
 
