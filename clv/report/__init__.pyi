@@ -67,14 +67,11 @@ from .text.log import findings_in_words as findings_in_words
 from .text.log import left_out as left_out
 from .text.log import support_in_words as support_in_words
 from .text.markdown import markdown_report as markdown_report
-from .text.notebooks import base_in_words as base_in_words
-from .text.notebooks import check_in_words as check_in_words
 from .text.notebooks import choice_in_words as choice_in_words
 from .text.notebooks import cut_in_words as cut_in_words
 from .text.notebooks import dependence_in_words as dependence_in_words
 from .text.notebooks import draws_in_words as draws_in_words
 from .text.notebooks import fits_in_words as fits_in_words
-from .text.notebooks import histories_in_words as histories_in_words
 from .text.notebooks import memory_in_words as memory_in_words
 from .text.notebooks import merged_in_words as merged_in_words
 from .text.trust import answers as answers

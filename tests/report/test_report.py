@@ -173,13 +173,6 @@ def test_dependence_is_held_against_what_independence_shows():
     assert notebooks.dependence_in_words(table.assign(value=0.05)).endswith("That is what independence looks like.")
 
 
-def test_bars_outside_their_band_are_set_beside_luck():
-    table = pd.DataFrame({"observed": [0.5, 0.2], "lower": [0.4, 0.3], "upper": [0.6, 0.4]})
-    assert said(notebooks.check_in_words(table, interval=0.9)) == (
-        "1 of 2 observed shares lie outside their 90 % band; about 0.2 would by luck."
-    )
-
-
 def test_a_holdout_without_purchases_is_still_reported():
     nobody = copy.deepcopy(FIGURES)
     for name in ("purchases", "value"):

@@ -62,15 +62,8 @@ def blank_chart(title: str, why: str = WITHOUT_BACKTEST) -> go.Figure:
 
 # Nothing to drag, and nothing that offers to send the data away: what is left saves a picture.
 _BUTTONS_REMOVED = [
-    "zoom",
-    "pan",
-    "select",
-    "lasso",
-    "zoomIn",
-    "zoomOut",
-    "autoScale",
-    "resetScale",
-    "sendChartToCloud",
+    *("zoom", "pan", "select", "lasso", "zoomIn", "zoomOut"),
+    *("autoScale", "resetScale", "sendChartToCloud"),
 ]
 
 

@@ -9,7 +9,6 @@ import pandas as pd
 
 from clv.backtest.tables import deciding
 from clv.checks.gate import TAKEN_OVER, Check
-from clv.models.base import distinct_histories
 from clv.models.registry import DEFAULT
 from clv.words import count, day, percent, weeks
 
@@ -33,29 +32,9 @@ def dependence_in_words(dependence: pd.DataFrame) -> str:
     )
 
 
-def check_in_words(table: pd.DataFrame, *, interval: float) -> str:
-    """Return how many bars of a predictive check lie outside their band, and how many would by luck."""
-    outside = int((~table["observed"].between(table["lower"], table["upper"])).sum())
-    luck = (1 - interval) * len(table)
-    return (
-        f"{outside} of {len(table)} observed shares lie outside their {percent(interval)} band; "
-        f"about {luck:.1g} would by luck."
-    )
-
-
 def merged_in_words(same_day: int) -> str:
     """Return how many kept rows a day's purchase swallowed."""
     return f"{count(same_day)} rows were merged with another row of the same customer on the same day."
-
-
-def base_in_words(customers: pd.DataFrame, last_day: date) -> str:
-    """Return how many customers there are and how many of them came back."""
-    repeat = customers["frequency"] > 0
-    return (
-        f"Up to {day(last_day.isoformat())} there are **{count(len(customers))}** customers with "
-        f"{count(customers['purchases'].sum())} purchases; **{count(repeat.sum())}** ({percent(repeat.mean())}) "
-        f"came back at least once, on average {customers.loc[repeat, 'frequency'].mean():.1f} times."
-    )
 
 
 def memory_in_words(needed_gib: float, memory_gib: float) -> str:
@@ -90,12 +69,6 @@ def draws_in_words(posterior: "xr.DataTree", checks: list[Check]) -> str:
             "among all: lines near the middle; p above α says that they cannot be told from chance."
         )
     return f"{instead} {looks}".strip()
-
-
-def histories_in_words(customers: pd.DataFrame) -> str:
-    """Return how many distinct histories the likelihood needs."""
-    distinct = len(distinct_histories(customers))
-    return f"{count(len(customers))} customers have {count(distinct)} distinct histories."
 
 
 def cut_in_words(calibration: pd.DataFrame, holdout: pd.DataFrame, cut: date, horizon_weeks: float) -> str:
