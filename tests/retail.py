@@ -7,6 +7,7 @@ and Gamma-Gamma customer bought. So what is left after netting is that process, 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,14 @@ SOLD, DISCONTINUED, GIFTS = 307, 20, 20
 POST, BAD_DEBT = SOLD + DISCONTINUED + GIFTS, SOLD + DISCONTINUED + GIFTS + 1
 THINGS = ("WHITE HEART", "RED LANTERN", "JUMBO BAG", "RETRO CLOCK", "SILVER FRAME", "PAPER STAR", "FELT BUNTING")
 AWKWARD = ("CAKE TINS, SET OF 3", '12" RULER "MATHS"', "VOUCHER £10", "=cmd|' /C calc'!A0", "<script>alert(1)</script>")
+
+# Customers whose ids are an e-mail address, a script, a formula and a name in Markdown.
+NASTY = (
+    "ada.lovelace@example.org",
+    "<script>alert('clv')</script>",
+    '=HYPERLINK("http://evil.example","x")',
+    "**bob** $x$",
+)
 
 PURCHASE, GIFT, DUPLICATE, DEBT = "purchase", "gift", "duplicate", "bad_debt"
 CANCELLED_ORDER, CANCELLED_LINE, CANCELLED_PART = "cancelled_order", "cancelled_line", "cancelled_part"
@@ -367,3 +376,21 @@ def _text(lines: pd.DataFrame) -> pd.DataFrame:
 
 def _money(cents: ArrayLike) -> list[str]:
     return [f"{amount / 100:.2f}" for amount in np.asarray(cents)]
+
+
+class Handlers(HTMLParser):
+    """Collects attributes that are event handlers or hold a script's address."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [name for name, value in attrs if name.startswith("on") or "javascript:" in (value or "")]
+
+
+def handlers(page: str) -> list[str]:
+    """Return what would run in a page without being a script element of its own."""
+    parser = Handlers()
+    parser.feed(page)
+    return parser.found

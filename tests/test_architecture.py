@@ -5,6 +5,8 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Callable
+from functools import wraps
 from importlib import import_module
 from pathlib import Path
 
@@ -43,7 +45,23 @@ HEAVY = (
 # A notebook opens so many doors: rooms it takes names from.
 MOST_DOORS = dict(zip(NOTEBOOKS, (4, 6, 7, 6, 9, 6), strict=True))
 
-each_module = pytest.mark.parametrize("path", MODULES, ids=name)
+
+def each_module(test: Callable[[Path], None]) -> Callable[[], None]:
+    """Make a test of one module a test of all of them, which names the one that fails."""
+
+    @wraps(test)
+    def of_all() -> None:
+        for path in MODULES:
+            try:
+                test(path)
+            except AssertionError as error:
+                error.add_note(f"in {name(path)}")
+                raise
+
+    del of_all.__wrapped__  # pytest would ask for `path`
+    return of_all
+
+
 each_room = pytest.mark.parametrize("folder", FOLDERS)
 
 

@@ -11,7 +11,6 @@ from clv.backtest import holdout, summary
 from clv.checks import convergence, gate
 from clv.checks import posterior as checks_posterior
 from clv.checks.gate import PASS
-from clv.forecast import closed_forms
 from clv.forecast.horizon import Horizon
 from clv.models import bgnbd, gamma_gamma
 from clv.models import draws as models_draws
@@ -209,37 +208,3 @@ def test_the_models_own_intervals_are_too_narrow_for_cdnow(quarters):
     assert not inside.loc["1998-03-31"]
     assert (known["log_sd"] < 0.07).all()
     assert known["coverage"].min() > 0.9  # single customers: there luck outweighs it
-
-
-# --- the unit of time and of money
-
-
-@pytest.mark.slow
-def test_days_and_cents_give_every_customer_the_same_value(calibration, draws):
-    """Fitted again, same seed, with time in days and money in cents."""
-    from clv.models import gamma_gamma_pymc, sampling
-
-    other = calibration.assign(
-        recency=7 * calibration["recency"],
-        T=7 * calibration["T"],
-        monetary_value=100 * calibration["monetary_value"],
-        first_amount=100 * calibration["first_amount"],
-        log_amounts=calibration["log_amounts"] + calibration["paid_purchases"] * np.log(100),
-    )
-    settings = sampling.Settings(chains=4, draws=1000, tune=1000, seed=20260101)
-    models = PLAIN.build(other, periods_per_year=365.25), gamma_gamma_pymc.model(other)
-    fitted = [sampling.sample(sampling.Compiled(model), other, settings) for model in models]
-    in_days = models_draws.pair(*fitted, 1000)
-    weeks = closed_forms.expectations(calibration, draws, Horizon(39.0, 0.002), interval=0.9)
-    days = closed_forms.expectations(other, in_days, Horizon(273.0, 0.002 / 7), interval=0.9)
-    np.testing.assert_allclose(days["clv_mean"], 100 * weeks["clv_mean"], rtol=0.01)
-    np.testing.assert_allclose(days["expected_purchases"], weeks["expected_purchases"], rtol=0.01)
-    totals = [_total(*given) for given in ((calibration, draws, 39.0), (other, in_days, 273.0))]
-    errors = np.hypot(totals[0].std() / np.sqrt(1000), totals[1].std() / 100 / np.sqrt(1000))
-    assert abs(totals[0].mean() - totals[1].mean() / 100) < 2 * errors
-
-
-def _total(customers, draws, horizon):
-    from clv.forecast.future import simulate
-
-    return simulate(customers, draws, Horizon(horizon), seed=1, workers=2).value[:, 0]

@@ -31,7 +31,7 @@ def shop() -> pd.DataFrame:
 def posteriors(shop):
     from clv.models import gamma_gamma_pymc, sampling
 
-    settings = sampling.Settings(chains=4, draws=500, tune=500, seed=1)
+    settings = sampling.Settings(chains=4, draws=500, tune=500, seed=1, method=sampling.LAPLACE)
     return [
         sampling.sample(sampling.Compiled(built), shop, settings)
         for built in (purchase_model("bgnbd_plain").build(shop), gamma_gamma_pymc.model(shop))

@@ -13,7 +13,7 @@ from clv.models import draws as models_draws
 from clv.models import gamma_gamma
 from clv.models.draws import Draws
 from clv.models.gamma_gamma import Amounts
-from clv.models.sampling import Settings
+from clv.models.sampling import LAPLACE, Settings
 from clv.rfm import customers as rfm_customers
 from clv.transactions import cleaning, reading, source
 from clv.transactions import connection as transactions_connection
@@ -21,7 +21,7 @@ from clv.transactions.source import CDNOW_COLUMNS, SourceSettings
 
 END = date(1998, 6, 30)
 HORIZON = horizon.yearly_horizon(52, discount_rate_annual=0.10, gross_margin=1.0)
-SETTINGS = Settings(chains=4, draws=1000, tune=1000, seed=20260101)
+SETTINGS = Settings(chains=4, draws=1000, tune=1000, seed=20260101, method=LAPLACE)
 CDNOW = SourceSettings(path=source.CDNOW, columns=CDNOW_COLUMNS, date_format="%Y-%m-%d")
 
 

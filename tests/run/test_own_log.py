@@ -1,35 +1,25 @@
 """Logs from outside, run to a report by writing a params file alone: what comes out is true, and gives nobody away."""
 
 import base64
-import html
 import json
 import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import retail
+from retail import NASTY, handlers
 
-import clv
-from clv.errors import InputError
+from clv.run import commands
 from clv.run.artefacts import root
 
 pytestmark = pytest.mark.slow  # each log runs through six notebooks
 
 PASSWORD = "correct-horse-battery-staple"
-# Customers whose ids are an e-mail address, a script, a formula and a name in Markdown.
-NASTY = (
-    "ada.lovelace@example.org",
-    "<script>alert('clv')</script>",
-    '=HYPERLINK("http://evil.example","x")',
-    "**bob** $x$",
-)
 RETAIL = """
 shape: line_items
 columns:
@@ -70,12 +60,15 @@ class Made:
         return json.loads((self.folder / "key_figures.json").read_text())
 
 
-def make(folder: Path, name: str, log: Path, settings: str, target: str = "report") -> Made:
-    """Run `make report` on a log with these settings."""
+def make(folder: Path, name: str, log: Path, settings: str) -> Made:
+    """Check a log with these settings, then run `make report`."""
     file = folder / f"{name}.yaml"
     file.write_text(f"source: {log}\n{settings}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLV_OUTPUTS", str(folder / "outputs"))
+        assert commands.main(["check", str(file)]) == 0
     ran = subprocess.run(
-        ["make", target, f"PARAMS={file}", f"PYTHON={sys.executable}"],
+        ["make", "report", f"PARAMS={file}", f"PYTHON={sys.executable}"],
         cwd=root(),
         env=os.environ | {"CLV_OUTPUTS": str(folder / "outputs"), "CLV_SECRET": PASSWORD},
         capture_output=True,
@@ -96,11 +89,8 @@ def shop(tmp_path_factory) -> Made:
     rows = made.rows.assign(CustomerID=made.rows["CustomerID"].replace(renamed))
     days = made.clean_days.assign(customer_id=made.clean_days["customer_id"].replace(renamed))
     retail.write_csv(replace(made, rows=rows), folder / "shop.csv")
-    settings = RETAIL + QUICK
-    make(folder, "shop", folder / "shop.csv", settings, target="check-data")
-    return replace(
-        make(folder, "shop", folder / "shop.csv", settings), truth=replace(made, clean_days=days), names=tuple(often)
-    )
+    run = make(folder, "shop", folder / "shop.csv", RETAIL + QUICK)
+    return replace(run, truth=replace(made, clean_days=days), names=tuple(often))
 
 
 def test_a_shops_line_items_come_out_as_the_true_purchases_to_the_cent(shop):
@@ -170,103 +160,7 @@ def test_exports_name_customers_and_no_cell_is_a_formula(shop):
         assert not texts_only.any(), file
 
 
-class Handlers(HTMLParser):
-    """Collects attributes that are event handlers or hold a script's address."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: list[str] = []
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found += [name for name, value in attrs if name.startswith("on") or "javascript:" in (value or "")]
-
-
-def handlers(page: str) -> list[str]:
-    """Return what would run in a page without being a script element of its own."""
-    parser = Handlers()
-    parser.feed(page)
-    return parser.found
-
-
 def test_no_page_has_an_event_handler(shop):
     assert handlers("<p onclick='x'>") == ["onclick"]
     for file in shop.folder.rglob("*.html"):
         assert handlers(file.read_text()) == [], file
-
-
-def fitted(log: pd.DataFrame, **settings):
-    """Fit a frame of customers, days and amounts, with the last third kept to test on."""
-    days = pd.to_datetime(log["date"])
-    cut = (days.min() + (days.max() - days.min()) * 2 / 3).date()
-    quick = {"method": "laplace", "draws": 250, "predictive_draws": 200, "calibration_end": str(cut)}
-    usual = {"customer_id": "id", "date": "date", "amount": "amount", "date_format": "%Y-%m-%d"}
-    return clv.fit(log, name="loyal", **usual, **quick, **settings)
-
-
-@pytest.fixture(scope="module")
-def base() -> pd.DataFrame:
-    """A log of customers whom nobody leaves; the best of them have nasty ids."""
-    log = retail.loyal(500, seed=3)
-    spenders = log.assign(amount=log["amount"].astype(float)).groupby("id")["amount"].sum().nlargest(len(NASTY)).index
-    return log.assign(id=log["id"].replace(dict(zip(spenders, NASTY, strict=True))))
-
-
-@pytest.fixture(scope="module")
-def loyal(base, tmp_path_factory) -> Iterator[Made]:
-    """What a frame in somebody's own notebook became; ids may be shown."""
-    folder = tmp_path_factory.mktemp("loyal")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CLV_OUTPUTS", str(folder))
-        fitted(base, show_customer_ids=True)
-        yield Made(folder / "loyal", "")
-
-
-def test_a_frame_becomes_a_run_whose_numbers_are_at_hand(base, loyal, tmp_path):
-    fit = clv.load(loyal.folder)
-    outlook, figures = fit.forecast(), loyal.figures()
-    pd.testing.assert_frame_equal(outlook.customers, loyal.table("customers"), check_exact=True)
-    assert (len(outlook.customers), outlook.weeks) == (500, 52)
-    assert str(outlook).startswith("500 customers are expected to bring ")
-    assert str(outlook) in repr(fit)
-    assert figures["gate"]["verdict"] in repr(fit)
-    assert outlook._repr_html_().count("<th>") > (outlook.groups["grouping"] == "rfm_segment").sum()
-    assert list(fit.checks["name"]) == [check["name"] for check in figures["gate"]["checks"]]
-    assert set(fit.windows["outcome"]) == {"purchases", "value"}
-    assert {"r", "alpha"} <= set(fit.purchases["posterior"].data_vars)
-    assert "q" in fit.spend["posterior"]
-    assert fit.report(tmp_path / "mine.html").read_bytes() == (loyal.folder / "report.html").read_bytes()
-
-
-def test_the_same_frame_again_computes_nothing(base, loyal):
-    before = (loyal.folder / "log.jsonl").read_text().count('"started"')
-    assert before == 6
-    fitted(base, show_customer_ids=True)
-    assert (loyal.folder / "log.jsonl").read_text().count('"started"') == before
-
-
-def test_a_refusal_is_raised_as_the_sentence_of_a_run(base, loyal):
-    with pytest.raises(InputError, match="lacks the column paid"):
-        clv.fit(base, customer_id="id", date="date", amount="paid", name="wrong")
-    with pytest.raises(InputError, match="unknown key horizon; did you mean horizon_weeks"):
-        clv.fit(base, customer_id="id", date="date", name="wrong", horizon=26)
-    with pytest.raises(InputError, match="is no finished run"):
-        clv.load(loyal.folder.parent / "wrong")
-
-
-def test_a_base_that_nobody_leaves_is_valued_although_maximum_likelihood_has_no_answer(loyal):
-    """The likelihood of b has no maximum; the prior on the customer's scale keeps the posterior proper."""
-    figures, customers = loyal.figures(), loyal.table("customers")
-    assert figures["gate"]["verdict"] in ("PASS", "WARN")
-    assert customers["p_alive"].median() > 0.9
-    assert customers["customer_id"].str.match(r"0").any()  # leading zeros survive
-    purchases = figures["backtest"]["purchases"]
-    assert purchases["forecast"]["mean"] == pytest.approx(purchases["actual"], rel=0.1)
-
-
-def test_ids_are_shown_where_that_is_asked_for_and_even_then_as_text(loyal):
-    page = (loyal.folder / "report.html").read_text()
-    best = loyal.table("customers").sort_values(["clv_mean", "customer_id"], ascending=[False, True])["customer_id"]
-    assert set(best.head(10)) & set(NASTY)
-    assert all(html.escape(name) in page or html.escape(name, quote=False) in page for name in best.head(10))
-    assert "<script>alert('clv')" not in page
-    assert handlers(page) == []

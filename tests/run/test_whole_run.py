@@ -1,5 +1,9 @@
-"""What a whole run promises: its arrays depend on data, settings and seed alone, its bytes on nothing else at all."""
+"""What a whole run promises: its arrays depend on data, settings and seed alone, its bytes on nothing else at all.
 
+One run is made from a frame by one worker, undisturbed; the other from a file by three workers, killed and continued.
+"""
+
+import html
 import json
 import random
 import signal
@@ -9,35 +13,76 @@ import faults
 import jsonschema
 import pandas as pd
 import pytest
+import retail
 import xarray as xr
-from faults import ONE, Judge, Site
+from faults import NAME, ONE, Judge, Site
+from retail import NASTY, handlers
+
+import clv
+from clv.errors import InputError
 
 from clv.run.artefacts import root
 
 pytestmark = pytest.mark.slow  # two runs of six notebooks; `make faults` kills more of them, at random moments
+COLUMNS = {"customer_id": "id", "date": "date", "amount": "amount"}
+SETTINGS = {
+    **{"date_format": "%Y-%m-%d", "calibration_end": "2024-12-31", "show_customer_ids": True, "seed": ONE},
+    **{"method": "laplace", "draws": 250, "predictive_draws": 200},
+}
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory) -> Site:
-    """A run by one worker, one notebook at a time, that nobody disturbed."""
+def base() -> pd.DataFrame:
+    """A log of customers whom nobody leaves; the best of them have nasty ids."""
+    log = retail.loyal(500, seed=3)
+    spenders = log.assign(amount=log["amount"].astype(float)).groupby("id")["amount"].sum().nlargest(len(NASTY)).index
+    return log.assign(id=log["id"].replace(dict(zip(spenders, NASTY, strict=True))))
+
+
+def fitted(base: pd.DataFrame, site: Site) -> None:
+    """Fit the log of a frame, as somebody does in a notebook of their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CLV_OUTPUTS", str(site.outputs))
+        clv.fit(base, name=NAME, workers=1, **COLUMNS, **SETTINGS)
+
+
+@pytest.fixture(scope="module")
+def alone(base, tmp_path_factory) -> Site:
+    """A run of a frame by one worker, one notebook at a time, that nobody disturbed."""
     site = Site(tmp_path_factory.mktemp("alone"))
-    site.set(ONE)
-    code, said = site.make()
-    assert code == 0, said
+    fitted(base, site)
     return site
 
 
 @pytest.fixture(scope="module")
-def killed(tmp_path_factory) -> Site:
-    """A run by three workers that was killed while sampling and started again, two notebooks at a time."""
+def killed(base, tmp_path_factory) -> Site:
+    """A run of the same as a file by three workers, killed while sampling and continued, two notebooks at a time."""
     site = Site(tmp_path_factory.mktemp("killed"))
-    site.set(ONE, workers=3)
+    site.outputs.mkdir()
+    log = site.outputs / "log.parquet"
+    base.to_parquet(log)
+    site.params.write_text(json.dumps({"source": str(log), "columns": COLUMNS, "workers": 3} | SETTINGS))
     making = site.start()
     site.wait_for(making, "stage", "03_bgnbd_bayes")
     faults.kill(making, signal.SIGKILL)
     code, said = site.make("report", "-j2")
     assert code == 0, said
     return site
+
+
+@pytest.fixture
+def here(alone, monkeypatch) -> Path:
+    """The folder of the frame's run, where somebody's notebook looks for it."""
+    monkeypatch.setenv("CLV_OUTPUTS", str(alone.outputs))
+    return alone.run
+
+
+def figures_of(site: Site) -> dict:
+    return json.loads((site.run / "key_figures.json").read_text())
+
+
+def table(site: Site, name: str) -> pd.DataFrame:
+    return pd.read_parquet(site.run / "data" / f"{name}.parquet")
 
 
 @pytest.fixture(scope="module")
@@ -95,10 +140,62 @@ def test_both_verify_and_the_report_bears_the_run_id_with_what_it_rests_on(alone
         run_id = json.loads((site.run / "manifest.json").read_text())["run_id"]
         assert (code, f"every file belongs to run id {run_id}" in said) == (0, True), said
         footer = (site.run / "report.html").read_text().partition("<footer>")[2].replace("\N{NO-BREAK SPACE}", " ")
-        for words in (f"run id {run_id}", " to 30 June 2025; ", f"seed {ONE};", "checks ", "pymc-marketing "):
+        for words in (f"run id {run_id}", f"seed {ONE};", "checks ", "pymc-marketing "):
             assert words in footer
 
 
 def test_a_writer_that_does_not_put_whole_files_in_place_would_be_noticed(tmp_path):
     row = faults.writes_in_place(faults.Faults(tmp_path, 0, random.Random(1), Judge({})))
     assert row.wrongs == []
+
+
+# --- a frame in somebody's own notebook
+
+
+def test_a_frame_becomes_a_run_whose_numbers_are_at_hand(alone, here, tmp_path):
+    fit = clv.load(here)
+    outlook, figures = fit.forecast(), figures_of(alone)
+    pd.testing.assert_frame_equal(outlook.customers, table(alone, "customers"), check_exact=True)
+    assert (len(outlook.customers), outlook.weeks) == (500, 52)
+    assert str(outlook).startswith("500 customers are expected to bring ")
+    assert str(outlook) in repr(fit)
+    assert figures["gate"]["verdict"] in repr(fit)
+    assert outlook._repr_html_().count("<th>") > (outlook.groups["grouping"] == "rfm_segment").sum()
+    assert list(fit.checks["name"]) == [check["name"] for check in figures["gate"]["checks"]]
+    assert set(fit.windows["outcome"]) == {"purchases", "value"}
+    assert {"r", "alpha"} <= set(fit.purchases["posterior"].data_vars)
+    assert "q" in fit.spend["posterior"]
+    assert fit.report(tmp_path / "mine.html").read_bytes() == (alone.run / "report.html").read_bytes()
+
+
+def test_the_same_frame_again_computes_nothing(base, alone):
+    fitted(base, alone)
+    assert [event["event"] for event in alone.events()].count("started") == 6
+
+
+def test_a_refusal_is_raised_as_the_sentence_of_a_run(base, here):
+    with pytest.raises(InputError, match="lacks the column paid"):
+        clv.fit(base, customer_id="id", date="date", amount="paid", name="wrong")
+    with pytest.raises(InputError, match="unknown key horizon; did you mean horizon_weeks"):
+        clv.fit(base, customer_id="id", date="date", name="wrong", horizon=26)
+    with pytest.raises(InputError, match="is no finished run"):
+        clv.load(here.parent / "wrong")
+
+
+def test_a_base_that_nobody_leaves_is_valued_although_maximum_likelihood_has_no_answer(alone):
+    """The likelihood of b has no maximum; the prior on the customer's scale keeps the posterior proper."""
+    figures, customers = figures_of(alone), table(alone, "customers")
+    assert figures["gate"]["verdict"] in ("PASS", "WARN")
+    assert customers["p_alive"].median() > 0.9
+    assert customers["customer_id"].str.match(r"0").any()  # leading zeros survive
+    purchases = figures["backtest"]["purchases"]
+    assert purchases["forecast"]["mean"] == pytest.approx(purchases["actual"], rel=0.1)
+
+
+def test_ids_are_shown_where_that_is_asked_for_and_even_then_as_text(alone):
+    page = (alone.run / "report.html").read_text()
+    best = table(alone, "customers").sort_values(["clv_mean", "customer_id"], ascending=[False, True])["customer_id"]
+    assert set(best.head(10)) & set(NASTY)
+    assert all(html.escape(name) in page or html.escape(name, quote=False) in page for name in best.head(10))
+    assert "<script>alert('clv')" not in page
+    assert handlers(page) == []

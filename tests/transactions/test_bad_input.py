@@ -3,7 +3,7 @@
 A case is a healthy log of 60 customers with one fault; where its line does not say otherwise the fault is record 121.
 Whatever comes of it is one sentence and exit code 0 or 2, and the page names every rule that found something, and only
 those; results of an earlier run stay as they were to the byte. The first case of each kind goes through the whole
-command, the others through cleaning alone; in the slow tests all of them go through the command.
+command, the others through cleaning alone.
 """
 
 import contextlib
@@ -1344,10 +1344,7 @@ def test_cleaning_finds_a_fault_by_its_rule_in_its_record(case, shop, database):
         assert database.execute(counted).fetchone() == verdict.kept
 
 
-@pytest.mark.parametrize(
-    "case",
-    [pytest.param(case, marks=[] if case in WHOLE else pytest.mark.slow, id=case.fault) for case in CASES],
-)
+@pytest.mark.parametrize("case", WHOLE, ids=lambda case: case.fault)
 def test_a_fault_in_a_log_is_found_by_its_rule_in_its_record_and_said_in_one_sentence(case, shop, undrawn):
     if not case.drawn:
         undrawn()
