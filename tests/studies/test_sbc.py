@@ -175,7 +175,7 @@ def test_the_models_are_calibrated_and_planted_mistakes_are_noticed(small):
     assert figures["calibrated"], figures["outside"]
     assert figures["data_sets"] + figures["refused"] == 40
     assert not figures["crashed"]
-    assert set(figures["mistakes"]["swapped"]["outside"]) >= {"a", "p_alive"}
+    assert set(figures["mistakes"]["swapped"]["outside"]) >= {"b", "p_alive"}
     assert set(figures["mistakes"]["expectation"]["outside"]) >= {"customer_value"}
     # A mistake changes what it touches and nothing else.
     pd.testing.assert_frame_equal(ranks["swapped"][["r", "p", "q"]], ranks["nothing"][["r", "p", "q"]])
