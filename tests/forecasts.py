@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import xarray as xr
+from scipy.special import gammaln
 
 from clv.forecast.future import simulate
 from clv.forecast.horizon import Horizon
@@ -274,3 +275,10 @@ MISFIT = {
     "growth": 1.0,
     "tau": {"purchases": 0.12, "value": 0.15},
 }
+
+
+def published_likelihood(x, z_mean, p, q, v) -> np.ndarray:
+    """Return the log-density of a customer's mean repeat amount alone (note 025, eq. 1a)."""
+    total, own = x * z_mean, p * x
+    constant = gammaln(own + q) - gammaln(own) - gammaln(q) + q * np.log(v)
+    return constant + own * np.log(total) - np.log(z_mean) - (own + q) * np.log(v + total)

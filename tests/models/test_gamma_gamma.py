@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from forecasts import CDNOW_SPEND, lives, oracle, standard_errors
+from forecasts import CDNOW_SPEND, lives, oracle, published_likelihood, standard_errors
 from scipy.integrate import quad
 from scipy.special import gammaln
 from scipy.stats import gamma
@@ -28,13 +28,6 @@ def published(p, q, v) -> np.ndarray:
 def test_expected_spend_is_the_oracles():
     every = gamma_gamma.expected_spend(repeats(TABLE["frequency"], TABLE["monetary_value"]), published(*SPEND))
     np.testing.assert_allclose(every.diagonal(), TABLE["expected_spend"], rtol=1e-9)
-
-
-def published_likelihood(x, z_mean, p, q, v) -> np.ndarray:
-    """Return the log-density of a customer's mean repeat amount alone (note 025, eq. 1a)."""
-    total, own = x * z_mean, p * x
-    constant = gammaln(own + q) - gammaln(own) - gammaln(q) + q * np.log(v)
-    return constant + own * np.log(total) - np.log(z_mean) - (own + q) * np.log(v + total)
 
 
 def test_the_likelihood_of_amounts_is_that_of_their_mean_and_of_how_they_are_shared_out():
