@@ -63,7 +63,7 @@ def collect_key_figures(
         "latest_windows": _latest(windows),
         "watch": {"customers": len(watch_list), "clv_mean": float(watch_list["clv_mean"].sum())},
         "share_buying": float(customers["p_purchase"].mean()),
-        "share_of_value_top_decile": share_of_best(customers["clv_mean"], 0.10),
+        "share_of_value_top_decile": float(tiers.of_grouping(groups, "value_tier")["share_of_value"].iloc[0]),
         "share_of_value_one_time_buyers": float(
             customers.loc[one_time, "clv_mean"].sum() / customers["clv_mean"].sum()
         ),

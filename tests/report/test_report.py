@@ -273,7 +273,9 @@ def test_a_run_says_how_much_memory_it_needs():
 
 
 def collected(groups: pd.DataFrame) -> dict:
-    """Return the key figures of two customers, and of whatever groups are given."""
+    """Return the key figures of two customers, and of whatever groups are given, beside a best tenth of 58 %."""
+    tier = {"grouping": ["value_tier"], "group": ["Top 10 %"], "share_of_value": [0.58]}
+    groups = pd.concat([groups, pd.DataFrame(tier)], ignore_index=True)
     base = pd.DataFrame(
         {
             "frequency": [0, 2],
@@ -315,6 +317,7 @@ def test_the_figures_of_the_total_are_the_row_of_everybody():
     assert found["misfit"] == MISFIT
     assert found["revenue_before"] == 77
     assert found["share_of_value_one_time_buyers"] == 0.25
+    assert found["share_of_value_top_decile"] == 0.58  # as the table of tiers says
     assert found["slipping"] == {"customers": 1, "revenue": 60, "clv_mean": 15}
 
 

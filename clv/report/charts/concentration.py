@@ -36,6 +36,6 @@ def chart_concentration(concentration: pd.DataFrame) -> go.Figure:
 
 
 def title(concentration: pd.DataFrame) -> str:
-    """Say what the best tenth holds."""
+    """Say what the best tenth holds, which past errors of tiers do not move as they move those."""
     tenth = np.interp(0.1, concentration["customer_share"], concentration["value_share"])
-    return f"The best tenth of the customers hold {percent(float(tenth))} of the value"
+    return f"By the model alone, the best tenth of the customers hold {percent(float(tenth))} of the value"
