@@ -191,7 +191,13 @@ def intervals_of_customers(value: Figures, interval: float) -> list[tuple[str, s
         said = f"{percent(interval)} intervals contained what came for {percent(share)} of {count(customers)}"
         verdict = "missed" if beyond_luck(share, interval, customers) < 0 else "held"
         rows.append((f"Do intervals hold of customers who {history}?", said, verdict))
-    return rows
+    alone, customers = value["expectation_interval_coverage"], value["n_customers"]
+    said = (
+        f"that interval, which other tools print, contained what came for {percent(alone)} of {count(customers)}, the "
+        f"one of what may happen for {percent(value['coverage_of_interval'])}"
+    )
+    enough = "no" if beyond_luck(alone, interval, customers) < 0 else "yes"
+    return [*rows, ("Would the interval of a customer's mean do?", said, enough)]
 
 
 def inside_shown(outcome: Figures) -> bool:
