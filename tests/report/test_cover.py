@@ -43,6 +43,8 @@ def test_a_headline_test_that_the_latest_window_contradicts_is_said_first():
     )
     assert told(latest_windows=[LATELY | {"actual": 25_000.0}]) == []  # the same direction
     assert told(latest_windows=[LATELY | {"actual": 22_500.0}]) == []  # as good as right
+    missed = LATELY | {"actual": 57_400.0, "inside": False}  # the same direction, and out of its range
+    assert told(latest_windows=[missed])[0].endswith("the last 13 weeks 154 % more: 57,400 USD for 22,600 USD.")
     assert cover.verdict(FINE | {"latest_windows": [LATELY]})[0] == "Use with care"
 
 

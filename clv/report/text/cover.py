@@ -123,13 +123,14 @@ def _starts_higher(figures: Figures) -> Iterator[Caution]:
 
 
 def _turned(figures: Figures, test: Figures) -> Iterator[Caution]:
-    """Warn where the latest window fell on the other side of its forecast than the test at the calibration end."""
+    """Warn where the latest window fell on the other side of its forecast than the main test, or out of its range."""
     main, currency = test["value"], figures["currency"]
     latest = _latest_window(figures)
     if latest is None or not main["forecast"]["mean"] or not latest["forecast"]:
         return
     off = latest["actual"] - latest["forecast"]
-    if off * (main["actual"] - main["forecast"]["mean"]) < 0 and abs(off) > _ALIKE * latest["forecast"]:
+    turned = off * (main["actual"] - main["forecast"]["mean"]) < 0 and abs(off) > _ALIKE * latest["forecast"]
+    if turned or not latest["inside"]:
         yield Caution(
             abs(off),
             f"The {weeks(test['horizon_weeks'])} tested from {day(test['origin'])} brought "
