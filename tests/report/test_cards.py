@@ -83,7 +83,7 @@ def test_the_first_screen_has_value_next_quarter_place_and_trust():
     assert headline(FIGURES | {"latest_windows": [lately]}) == {
         "Next 12 months": ("69,000 USD", "likely 52,300 to 91,500 USD with 90 % probability"),
         "Revenue, Jul\u2013Sep 1998": ("17,900 USD", "18,000 USD came in the last quarter"),
-        "The best tenth": ("63 %", "of the value is theirs; 34 valuable ones may be slipping (3,100 USD)"),
+        "The best tenth": ("63 %", "their share of the value; 34 valuable ones may be slipping (3,100 USD)"),
         "Trust": ("Use with care", "the last 13 weeks brought 21 % less than forecast"),
     }  # fmt: skip
 

@@ -216,7 +216,7 @@ def _sits_with(figures: Figures) -> tuple[str, str, str]:
         if watched["customers"]
         else ""
     )
-    return "The best tenth", percent(figures["share_of_value_top_decile"]), f"of the value is theirs{slipping}"
+    return "The best tenth", percent(figures["share_of_value_top_decile"]), f"their share of the value{slipping}"
 
 
 def verdict(figures: Figures) -> tuple[str, str]:
