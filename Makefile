@@ -80,7 +80,7 @@ test: lint ## Everything: lint, all tests, the smoke run, and its notebooks a se
 bench: $(ENV) ## Measure against pymc-marketing, and with up to a million customers, about half an hour
 	@PYTHONPATH="$(CURDIR):$(CURDIR)/tests" $(PYTHON) tests/studies/bench.py --folder "$(OUTPUTS)/bench"
 
-sbc: $(ENV) ## Calibration by simulation: are posteriors and forecasts as sure as they should be, about ten minutes
+sbc: $(ENV) ## Calibration by simulation: are posteriors and forecasts as sure as they should be, about a quarter of an hour
 	@PYTHONPATH="$(CURDIR):$(CURDIR)/tests" $(PYTHON) tests/studies/sbc.py --folder "$(OUTPUTS)/sbc"
 
 misfit: $(ENV) ## Do totals hold in worlds the model knows nothing of, about twenty minutes

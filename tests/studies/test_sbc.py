@@ -263,15 +263,15 @@ def test_the_page_says_what_noticed_a_mistake_and_which_passed():
 def test_a_quantity_outside_its_band_and_a_breakdown_stand_out():
     run = RUN | {"calibrated": False, "outside": ["v"], "quantities": quantities(v=1e-4)}
     broken = run | {"crashed": ["data set 13: PanicException"]}
-    page = script.page(ABOUT | {"passed": False, "runs": {"laplace_estimated": broken}})
+    page = script.page(ABOUT | {"passed": False, "runs": {"laplace_stated": broken}})
     assert "| v | **0.0001** |" in page
     assert "**not calibrated**" in page
     assert "**Not fitted:** BG/NBD, laplace, stated, data set 13: PanicException." in page
 
 
 def test_a_run_passes_if_it_is_calibrated_and_its_mistakes_are_noticed():
-    assert script.passed({"laplace_estimated": RUN})
+    assert script.passed({"laplace_stated": RUN})
     assert script.passed({"mistakes": RUN | {"mistakes": {"swapped": FOUND}}})
     assert not script.passed({"mistakes": RUN | {"mistakes": {"swapped": FOUND, "undiscounted": PASSED}}})
-    assert not script.passed({"laplace_estimated": RUN | {"calibrated": False}})
-    assert not script.passed({"nuts_estimated": RUN | {"crashed": ["data set 13: PanicException"]}})
+    assert not script.passed({"laplace_stated": RUN | {"calibrated": False}})
+    assert not script.passed({"nuts_stated": RUN | {"crashed": ["data set 13: PanicException"]}})
