@@ -7,7 +7,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from clv import tables
-from clv.backtest.tables import WINDOWS
+from clv.backtest.tables import RANKS, WINDOWS
 from clv.checks.gate import PASS
 from clv.decisions.tables import ACQUISITION, CONTACTS, WATCH_LIST
 from clv.forecast.tables import COHORTS, CUSTOMERS, FORECAST, MIGRATION, SEGMENTS
@@ -48,7 +48,7 @@ def folded_checks(checks: list[dict[str, Any]]) -> HTML:
 def data_dictionary() -> pd.DataFrame:
     """Return the meaning of every column of the exported tables."""
     exported = (
-        *(CUSTOMERS, SEGMENTS, FORECAST, MIGRATION, COHORTS, WINDOWS),
+        *(CUSTOMERS, SEGMENTS, FORECAST, MIGRATION, COHORTS, RANKS, WINDOWS),
         *(CONTACTS, WATCH_LIST, ACQUISITION),
     )
     parts = [tables.dictionary(table).assign(table=table.name) for table in exported]

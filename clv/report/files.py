@@ -3,7 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from clv.report.key_figures import SCHEMA_VERSION
+from clv.report.key_figures import SCHEMA_VERSION, Figures
+from clv.report.text.cover import cautions, likely, tiles, title
+from clv.report.text.trust import answers
+from clv.units import PURCHASES
 
 SIGNIFICANT_DIGITS = 6
 _LABELS = ("as_of", "horizon_weeks", "currency")
@@ -23,6 +26,8 @@ def exported(table: pd.DataFrame, *, run_id: str | None) -> pd.DataFrame:
     if "p_alive" in numbers:
         numbers["p_alive"] = numbers["p_alive"].where(table["p_alive"] < 1)
     known = {name: table.attrs[name] for name in _LABELS if name in table.attrs and name not in table}
+    if "as_of" in known:
+        known["as_of"] = pd.Timestamp(known["as_of"])
     return table.assign(**numbers, **known, run_id=run_id or "", schema_version=SCHEMA_VERSION)
 
 
@@ -30,3 +35,25 @@ def _rounded(column: pd.Series) -> pd.Series:
     size = np.floor(np.log10(column.abs().where(column != 0, 1.0)))
     scale = 10.0 ** (SIGNIFICANT_DIGITS - 1 - size)
     return (column * scale).round() / scale
+
+
+def summary_sheet(figures: Figures) -> pd.DataFrame:
+    """Return what the page says first and how far to trust it, as a sheet: figures with their limits, and in words."""
+    currency, what = figures["currency"], f"value of the next {figures['horizon_weeks']} weeks"
+    numbers = [(what, currency, figures["total_clv"]), ("purchases", PURCHASES, figures["expected_purchases"])]
+    rows = [
+        {"item": item, "unit": unit, **{end: limits[end] for end in ("mean", "lower", "upper")}}
+        | {"in_words": likely(limits, figures, unit)}
+        for item, unit, limits in numbers
+    ]
+    said = [
+        *((label, f"{figure}: {words}") for label, figure, words in tiles(figures)[1:]),
+        *(("read this first", caution.sentence) for caution in cautions(figures)),
+        *((question, f"{verdict}: {words}") for question, words, verdict in answers(figures)),
+        ("as of", figures["as_of"]),
+        ("run id of the tables", figures["run_id"] or "made by hand"),
+    ]
+    first = {"item": "in one sentence", "in_words": title(figures)}
+    return pd.DataFrame([first, *rows, *({"item": item, "in_words": words} for item, words in said)])[
+        ["item", "mean", "lower", "upper", "unit", "in_words"]
+    ].astype({"unit": "str"})

@@ -71,12 +71,16 @@ ARTEFACTS: dict[str, Artefact] = {
     "acquisition": Artefact("data/acquisition.parquet", SEGMENTS_NOTEBOOK),
     "forecasts": Artefact("forecasts.parquet", SEGMENTS_NOTEBOOK),
     "key_figures": Artefact("key_figures.json", SEGMENTS_NOTEBOOK),
+    "workbook": Artefact("report.xlsx", SEGMENTS_NOTEBOOK),
     "report": Artefact("report.md", _REPORT),
 }
 
 # What the report carries within itself: tables of groups and figures, never of customers.
 AGGREGATES = (
-    *(f"exports/{name}.csv" for name in ("segments", "forecast", "migration", "cohorts", "windows", "data_dictionary")),
+    *(
+        f"exports/{name}.csv"
+        for name in ("segments", "forecast", "migration", "cohorts", "ranks", "windows", "data_dictionary")
+    ),
     "key_figures.json",
 )
 

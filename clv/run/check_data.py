@@ -21,7 +21,7 @@ from clv.report.page.html import render
 from clv.report.page.quality import Inspection
 from clv.rfm import support
 from clv.rfm.customers import last_day, require_holdout, summarise
-from clv.run import artefacts, params
+from clv.run import artefacts, disk, params
 from clv.run.folder import Run
 from clv.run.params import Params
 from clv.transactions import activity, cleaning, connection, findings, generate, reading, selection
@@ -160,4 +160,6 @@ def _write(run: Run, found: Inspection, con: DuckDBPyConnection) -> Path:
         footer=f"Run {run.name}, source {found.source}; rows left out: rows_left_out.csv beside this page",
         alert=found.refusal or "",
     )
-    return run.write_page("check/data_quality.html", page)
+    with disk.replacing(run.folder / "check" / "data_quality.html") as unfinished:
+        unfinished.write_text(page, encoding="utf-8")
+    return run.folder / "check" / "data_quality.html"

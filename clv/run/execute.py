@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -185,7 +186,7 @@ def _write_pages(notebook: "NotebookNode", run: Run, mark: Mark) -> None:
         # Links in the notebooks start at the run's folder.
         up = "../" * (len(file.relative_to(run.folder).parts) - 1)
         with disk.replacing(file) as unfinished:
-            unfinished.write_text(page.replace('href="exports/', f'href="{up}exports/'), encoding="utf-8")
+            unfinished.write_text(re.sub(r'href="(?=exports/|report\.xlsx)', f'href="{up}', page), encoding="utf-8")
 
 
 def _write_pictures(notebook: "NotebookNode", run: Run, name: str) -> list[Path]:

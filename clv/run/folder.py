@@ -15,7 +15,7 @@ from clv.run.artefacts import AGGREGATES, ARTEFACTS, SEGMENTS_NOTEBOOK, outputs,
 from clv.run.chain import KEY
 from clv.run.disk import plain, replacing
 from clv.run.params import RUN_NAME
-from clv.run.spreadsheets import write_for_people
+from clv.run.spreadsheets import write_for_people, write_workbook
 from clv.transactions.source import DATABASE
 
 # Pandas, xarray and DuckDB are imported where they are used: `clv.run prepare` needs the names only, and quickly.
@@ -157,11 +157,6 @@ class Run:
         """Write the artefact `name` as text."""
         self._write(self.path(name), text)
 
-    def write_page(self, name: str, page: str) -> Path:
-        """Write an HTML page that is no notebook's at <name> in the run's folder, and return its place."""
-        self._write(self.folder / name, page)
-        return self.folder / name
-
     def write_csv(self, name: str, frame: "pd.DataFrame", *, folder: str = "exports") -> None:
         """Write <folder>/<name>.csv for people, text quoted; what a spreadsheet would take for a formula gets a '."""
         if not RUN_NAME.fullmatch(name):
@@ -169,13 +164,17 @@ class Run:
         with self._replacing(self.folder / folder / f"{name}.csv") as unfinished:
             write_for_people(frame, unfinished)
 
-    def write_exports(self, tables: "Mapping[str, pd.DataFrame | None]") -> None:
-        """Write each table as exports/<name>.csv; None: no such file."""
+    def write_exports(
+        self, tables: "Mapping[str, pd.DataFrame | None]", *, summary: "pd.DataFrame", as_of: str
+    ) -> None:
+        """Write each table as exports/<name>.csv (None: no such file), and all, after `summary`, into report.xlsx."""
         for name, frame in tables.items():
             if frame is None:
                 (self.folder / "exports" / f"{name}.csv").unlink(missing_ok=True)
             else:
                 self.write_csv(name, frame)
+        with self._replacing(self.path("workbook")) as unfinished:
+            write_workbook({"summary": summary, **tables}, unfinished, as_of=as_of)
 
     def identity(self) -> str | None:
         """Return the short name of all that the running notebook was made from; None if it was started by hand."""

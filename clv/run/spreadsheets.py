@@ -1,12 +1,22 @@
-"""Tables as files that spreadsheets open: text quoted, no cell a formula."""
+"""Tables as files that spreadsheets open: text stays text, no cell is a formula."""
 
 import csv
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from clv.units import PURCHASES
 
 # Imported where it is used: `clv.run prepare` needs names only, and quickly.
 if TYPE_CHECKING:
     import pandas as pd
+
+MOST_ROWS = 50_000  # of a sheet, written in 20 s: more are slow to open, and Excel itself ends at 1,048,576
+_WIDEST = 70  # characters
+_MONEY = re.compile(r"(expected_)?(clv|revenue|cumulative|lifetime)(_|$)|monetary_value|\w+_(spend|gain|to_date|cost$)")
 
 
 def write_for_people(frame: "pd.DataFrame", file: Path) -> None:
@@ -22,3 +32,45 @@ def write_for_people(frame: "pd.DataFrame", file: Path) -> None:
 
 def _guarded(cell: object) -> object:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+
+
+def write_workbook(sheets: "Mapping[str, pd.DataFrame | None]", file: Path, *, as_of: str) -> None:
+    """Write a sheet for each table, row by row, so that none needs memory; of one that is too long where it stands."""
+    import pandas as pd
+    import xlsxwriter
+
+    with xlsxwriter.Workbook(file, {"constant_memory": True}) as book:
+        book.set_properties({"created": datetime.fromisoformat(as_of)})  # else the same run would leave other bytes
+        for name, frame in sheets.items():
+            if frame is not None and len(frame) > MOST_ROWS:
+                told = f"{len(frame):,} rows are more than a sheet should hold; all stand in exports/{name}.csv."
+                frame = pd.DataFrame({name: [told]})
+            if frame is not None:
+                _write_sheet(book, book.add_worksheet(name), frame)
+
+
+def _write_sheet(book: Any, sheet: Any, frame: "pd.DataFrame") -> None:
+    sheet.freeze_panes(1, 0)
+    sheet.autofilter(0, 0, len(frame), len(frame.columns) - 1)
+    for place, name in enumerate(frame):
+        longest = int(frame[name].head(1000).astype("str").str.len().max())
+        look = {"num_format": _number_format(frame, name), "valign": "top", "text_wrap": longest > _WIDEST}
+        sheet.set_column(place, place, min(max(longest, len(name)) + 3, _WIDEST), book.add_format(look))
+    sheet.write_row(0, 0, frame.columns, book.add_format({"bold": True, "bottom": 1}))
+    for number, row in enumerate(frame.itertuples(index=False, name=None), start=1):
+        for place, cell in enumerate(row):
+            if isinstance(cell, str):
+                sheet.write_string(number, place, cell)  # never a formula, number or link, whatever it looks like
+            elif isinstance(cell, datetime):
+                sheet.write_datetime(number, place, cell)
+            elif cell is not None and isfinite(cell):
+                sheet.write_number(number, place, cell)
+
+
+def _number_format(frame: "pd.DataFrame", name: str) -> str:
+    kind = frame[name].dtype.kind
+    if kind == "M":
+        return "yyyy-mm-dd"
+    if kind == "f" and _MONEY.match(name) and "currency" in frame and frame["currency"].iloc[0] != PURCHASES:
+        return f"#,##0.00 [${frame['currency'].iloc[0]}]"
+    return "#,##0" if kind == "i" else "General"

@@ -2,19 +2,22 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from importlib import import_module
 from pathlib import Path
+from zipfile import ZipFile
 
 import duckdb
 import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from python_calamine import CalamineWorkbook
 from rooms import FOLDERS
 
 from clv.errors import IntegrityError
 from clv.rfm.tables import RFM
-from clv.run import artefacts, disk
+from clv.run import artefacts, disk, spreadsheets
 from clv.run.artefacts import ARTEFACTS, NOTEBOOKS, root
 from clv.run.folder import Run
 from clv.tables import Table
@@ -157,8 +160,37 @@ def test_text_that_a_spreadsheet_would_run_is_quoted_and_numbers_are_not():
     assert list(back["value"]) == [-1.0] * 7
 
 
+def test_a_workbook_keeps_text_as_text_and_days_as_days_and_is_the_same_twice(monkeypatch):
+    ids = ["0001", "=1+1", "@x", "https://a.b", "12"]
+    told = {"value": [-1.5, 0.0, np.nan, np.inf, 2.0], "day": pd.Timestamp("2024-01-31"), "currency": "GBP"}
+    customers = pd.DataFrame({"customer_id": ids, **told}).rename(columns={"value": "clv_mean"})
+    tables = {"customers": customers, "contacts": None, "ranks": customers}
+    summary = pd.DataFrame({"item": ["=2+2"], "mean": [1234.5]})
+    RUN.write_exports(tables, summary=summary, as_of="2024-01-31")
+    first = RUN.path("workbook").read_bytes()
+    book = CalamineWorkbook.from_path(RUN.path("workbook"))
+    assert book.sheet_names == ["summary", "customers", "ranks"]
+    assert book.get_sheet_by_name("summary").to_python() == [["item", "mean"], ["=2+2", 1234.5]]
+    rows = book.get_sheet_by_name("customers").to_python()
+    assert rows[0] == ["customer_id", "clv_mean", "day", "currency"]
+    assert [row[0] for row in rows[1:]] == ids
+    assert [row[1] for row in rows[1:]] == [-1.5, 0.0, "", "", 2.0]
+    assert rows[1][2] == date(2024, 1, 31)
+    with ZipFile(RUN.path("workbook")) as parts:
+        assert b"<f>" not in parts.read("xl/worksheets/sheet2.xml")
+        assert b"<hyperlink" not in parts.read("xl/worksheets/sheet2.xml")
+        assert b"[$GBP]" in parts.read("xl/styles.xml")
+    monkeypatch.setattr(spreadsheets, "MOST_ROWS", 4)
+    RUN.write_exports({"customers": customers}, summary=summary, as_of="2024-01-31")
+    cells = CalamineWorkbook.from_path(RUN.path("workbook")).get_sheet_by_name("customers").to_python()
+    assert cells[1] == ["5 rows are more than a sheet should hold; all stand in exports/customers.csv."]
+    monkeypatch.undo()
+    RUN.write_exports(tables, summary=summary, as_of="2024-01-31")
+    assert RUN.path("workbook").read_bytes() == first
+
+
 def test_a_page_may_carry_tables_of_groups_and_none_that_names_customers():
-    names = ("segments", "migration", "cohorts", "windows", "data_dictionary")
+    names = ("segments", "migration", "cohorts", "ranks", "windows", "data_dictionary")
     for name in names:
         RUN.write_csv(name, pd.DataFrame({"group": ["ä"], "value": [1.5]}))
     with pytest.raises(IntegrityError, match=r"^outputs/test/key_figures\.json is missing: run 05_segments first\.$"):

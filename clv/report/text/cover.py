@@ -178,15 +178,19 @@ def _of_checks(figures: Figures) -> Iterator[Caution]:
 def tiles(figures: Figures) -> list[tuple[str, str, str]]:
     """Return the four figures of the first screen: label, figure, what to know of it."""
     total, currency = figures["total_clv"], figures["currency"]
-    limits = f"{span(total)}{NBSP}{currency}".replace(" ", NBSP)
-    sure = f"with {percent(figures['interval'])} probability" if total["with_misfit"] else "if the model is right"
     true = f"; in truth {money(figures['truth']['value'], currency)}: they are generated" if figures["truth"] else ""
     return [
-        (f"Next {ahead(figures)}", money(total["mean"], currency), f"likely {limits} {sure}{true}"),
+        (f"Next {ahead(figures)}", money(total["mean"], currency), likely(total, figures, currency) + true),
         _next_quarter(figures),
         _sits_with(figures),
         ("Trust", *verdict(figures)),
     ]
+
+
+def likely(limits: Figures, figures: Figures, unit: str) -> str:
+    """Return the range that is shown of a figure, and how sure it is."""
+    sure = f"with {percent(figures['interval'])} probability" if limits["with_misfit"] else "if the model is right"
+    return f"likely {f'{span(limits)} {unit}'.replace(' ', NBSP)} {sure}"
 
 
 def _next_quarter(figures: Figures) -> tuple[str, str, str]:
