@@ -181,7 +181,8 @@ def _write_pages(notebook: "NotebookNode", run: Run, mark: Mark) -> None:
     from clv.report.page.html import render
 
     name = mark["notebook"]
-    page = render(notebook, title=name, show_code=name != REPORT, footer=_footer(run, mark))
+    letterhead = prepare.parameters(run, name).get(prepare.LETTERHEAD)
+    page = render(notebook, title=name, show_code=name != REPORT, footer=_footer(run, mark), letterhead=letterhead)
     for file in prepare.pages(run, name):
         # Links in the notebooks start at the run's folder.
         up = "../" * (len(file.relative_to(run.folder).parts) - 1)

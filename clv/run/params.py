@@ -17,6 +17,7 @@ from clv.run.settings.decisions import Decisions
 from clv.run.settings.generated import Generated
 from clv.run.settings.kinds import Section
 from clv.run.settings.log import Log
+from clv.run.settings.look import Look
 from clv.run.settings.model import Model
 from clv.transactions.source import SourceSettings
 from clv.units import PURCHASES
@@ -28,7 +29,7 @@ RUN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 RESERVED_NAMES = ("lab", "bench", "sbc", "misfit", "decisions", "faults")  # folders in outputs/ that are not runs
 
 
-class Params(Generated, Decisions, Model, Log):
+class Params(Generated, Look, Decisions, Model, Log):
     """All settings of one run, checked; keys are listed from the last section to the first, as pydantic reads them."""
 
     @model_validator(mode="after")
@@ -97,7 +98,7 @@ def load(path: Path | str) -> Params:
     refuse_secrets(values, path)
     unknown = [key for key in values if key not in Params.model_fields]
     faults = [_unknown_key(str(key), alone=len(unknown) == 1) for key in unknown]
-    for section in (Log, Model, Decisions, Generated):
+    for section in (Log, Model, Decisions, Look, Generated):
         faults += _faults(section, {key: value for key, value in values.items() if key in section.model_fields})
     if not faults:
         faults = _faults(Params, values)

@@ -1,6 +1,7 @@
 """Before a run: checks its settings and hands each notebook the ones it declares, as a file make can watch."""
 
 import ast
+import base64
 import json
 import os
 import time
@@ -17,6 +18,9 @@ from clv.run.folder import Run
 from clv.transactions.source import DATABASE
 
 SETTINGS = "run"  # params/run.json: all settings, for the record; make does not watch it
+LETTERHEAD = "letterhead"  # in params/06.json: title, logo and accent of the page
+_LOGOS = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"<svg": "image/svg+xml", b"<?xml": "image/svg+xml"}
+_LARGEST_LOGO = 200_000  # bytes: the page is to be mailed
 SOURCE_FILES = "source_files"  # in params/01.json: size and time of each, for make to watch
 
 
@@ -31,6 +35,7 @@ def prepare(params_file: Path, notebooks: Path) -> Run:
     handed = {name: _handed(notebooks / f"{name}.ipynb", known) for name in NOTEBOOKS}
     # Not declared by the notebook, which would show them, but part of what it depends on.
     handed[NOTEBOOKS[0]] |= {SOURCE_FILES: sources, "exclude_ids": settings["exclude_ids"]}
+    handed[NOTEBOOKS[-1]][LETTERHEAD] = _letterhead(params_file, settings)
     for name, content in {SETTINGS: settings, **handed}.items():
         _write_if_changed(parameter_file(run, name), content)
     return run
@@ -114,6 +119,29 @@ def _fingerprints(params_file: Path, source: str) -> dict[str, dict[str, int]]:
     if not files and source not in ("generate", DATABASE):
         raise InputError(f"{params_file}: source {source} matches no file; paths start at the project folder.")
     return {artefacts.shown(file): {"size": file.stat().st_size, "mtime_ns": file.stat().st_mtime_ns} for file in files}
+
+
+def _letterhead(params_file: Path, settings: Mapping[str, Any]) -> dict[str, str | None]:
+    logo = settings["report_logo"]
+    return {
+        "title": settings["report_title"],
+        "accent": settings["report_accent"],
+        "logo": logo and _logo(params_file, artefacts.root() / Path(logo).expanduser()),
+    }
+
+
+def _logo(params_file: Path, file: Path) -> str:
+    """Return a picture as the data URI that a page carries."""
+    where = f"{params_file}: report_logo {artefacts.shown(file)}"
+    try:
+        content = file.read_bytes()
+    except OSError as error:
+        raise InputError(f"{where} cannot be read ({error.strerror}); paths start at the project folder.") from error
+    kind = next((kind for start, kind in _LOGOS.items() if content.lstrip().startswith(start)), None)
+    if kind is None or len(content) > _LARGEST_LOGO:
+        found = f"{len(content) / 1000:,.0f} kB" if kind else "neither PNG, JPEG nor SVG"
+        raise InputError(f"{where} is {found}: give a PNG, JPEG or SVG of at most {_LARGEST_LOGO / 1000:,.0f} kB.")
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def _write_if_changed(file: Path, content: Mapping[str, Any]) -> None:

@@ -38,6 +38,8 @@ QUIET = [
     *("--disable-component-update", "--disable-sync"),
 ]
 DESK, PHONE = 1100, 390
+DOT = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
+LETTERHEAD = {"title": "Acme", "logo": f"data:image/gif;base64,{DOT}", "accent": "#0072b2"}
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 SEGMENTS_CSV = "group,clv\nChampions,1.5\nMüller & Söhne,2\n"
 LONG = pd.DataFrame(
@@ -104,7 +106,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Return a page for readers, one for analysts, and the same notebook's page as nbconvert makes it."""
     folder, notebook = tmp_path_factory.mktemp("pages"), book()
     pages = {
-        "readers": render(notebook, title="x", show_code=False),
+        "readers": render(notebook, title="x", show_code=False, letterhead=LETTERHEAD),
         "analysts": render(notebook, title="x", show_code=True),
     }
     with pytest.warns(UserWarning, match="not able to be represented"):

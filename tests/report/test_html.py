@@ -16,6 +16,7 @@ from test_charts import CHARTS
 from clv.report.page.chart_table import as_csv, chart_table
 from clv.report.page.html import Downloads, _plotly, render
 from clv.run.artefacts import root
+from clv.run.settings.look import PAPERS
 
 PAYLOADS = [
     "<script>alert(1)</script>",
@@ -95,6 +96,24 @@ def test_the_check_for_scripts_finds_them():
     assert Live("<script>alert(1)</script>").found == ["alert(1)"]
     assert Live("<img src=x onerror=alert(1)>").found == ["img onerror"]
     assert Live("<a href=' JavaScript:alert(1)'>x</a>").found == ["a href"]
+
+
+def test_a_page_bears_the_title_logo_and_colour_of_whose_it_is():
+    own = {"title": "Acme <b>&</b> sons", "logo": "data:image/png;base64,AAAA", "accent": "#0072b2"}
+    book = new_notebook(cells=[new_markdown_cell("# Worth it")])
+    text = render(book, title="x", show_code=False, letterhead=own)
+    assert "<title>Acme &lt;b&gt;&amp;&lt;/b&gt; sons: Worth it</title>" in text
+    assert '<img src="data:image/png;base64,AAAA" alt="">' in text
+    assert ":root { --accent: #0072b2; }" in text
+    for plain in ("<header", "--accent:"):
+        assert plain not in page(new_markdown_cell("# Worth it"))
+
+
+def test_an_accent_is_judged_on_the_papers_that_a_page_has():
+    style = (files("clv.report.page") / "page.css").read_text()
+    assert {f"#{code * 2 if len(code) == 3 else code}" for code in re.findall(r"--paper: #(\w+)", style)} == {
+        ground for ground, _ in PAPERS.values()
+    }
 
 
 def test_the_page_asks_nobody_for_anything():

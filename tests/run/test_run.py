@@ -442,6 +442,37 @@ def test_each_notebook_is_handed_exactly_what_it_declares(six, params_file):
 
 
 @pytest.mark.usefixtures("outputs")
+def test_a_page_gets_its_letterhead_and_a_logo_that_changes_is_taken_anew(six, params_file, tmp_path):
+    logo = tmp_path / "logo.svg"
+    logo.write_text('<svg xmlns="http://www.w3.org/2000/svg"/>')
+    params_file.write_text(f'source: cdnow\nreport_title: Acme\nreport_accent: "#0072b2"\nreport_logo: {logo}\n')
+    shop = prepare.prepare(params_file, six)
+    first = prepare.parameters(shop, NOTEBOOKS[-1])["letterhead"]
+    assert (first["title"], first["accent"]) == ("Acme", "#0072b2")
+    assert first["logo"].startswith("data:image/svg+xml;base64,PHN2Zy")
+    logo.write_bytes(b"\x89PNG\r\n")
+    assert prepare.parameters(prepare.prepare(params_file, six), NOTEBOOKS[-1])["letterhead"] != first
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (None, "cannot be read \\(No such file or directory\\); paths start at the project folder"),
+        (b"GIF89a", "is neither PNG, JPEG nor SVG: give a PNG, JPEG or SVG of at most 200 kB"),
+        (b"\x89PNG" + bytes(300_000), "is 300 kB: give a PNG, JPEG or SVG of at most 200 kB"),
+    ],
+)
+def test_a_logo_that_no_page_can_carry_is_refused_before_anything_is_written(six, params_file, outputs, content, fault):
+    logo = params_file.with_name("logo.png")
+    if content:
+        logo.write_bytes(content)
+    params_file.write_text(f"source: cdnow\nreport_logo: {logo}\n")
+    with pytest.raises(InputError, match=rf"report_logo \S+logo\.png {fault}\.$"):
+        prepare.prepare(params_file, six)
+    assert not outputs.exists()
+
+
+@pytest.mark.usefixtures("outputs")
 def test_only_the_notebooks_whose_settings_changed_are_touched(six, params_file):
     shop = prepare.prepare(params_file, six)
     before = {name: prepare.parameter_file(shop, name).stat().st_mtime_ns for name in NOTEBOOKS}
