@@ -1,20 +1,17 @@
 """A frame in a notebook of one's own becomes forecasts, without a params file: what `import clv` offers.
 
-    fit = clv.fit(orders, customer_id="customer", date="day", amount="paid")
-    fit.checks                      # the gate: may this be used?
-    fit.forecast(weeks=52)          # customers, groups and totals, with intervals
-    fit.windows                     # how wrong such forecasts were before
-    fit.report("report.html")       # for those who never see code
-
 It is a run like any other, under outputs/<name>: the same notebooks, the same numbers, and nothing is computed again
-that is there already. `clv.load("outputs/cdnow")` opens one that was made before.
+that is there already.
 """
 
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +22,13 @@ import xarray as xr
 import yaml
 
 from clv.backtest.tables import WINDOWS
-from clv.errors import ClvError, InputError
-from clv.forecast.tables import CUSTOMERS, SEGMENTS, TOTAL_DRAWS, as_shown, limits
+from clv.errors import ClvError, InputError, listed
+from clv.forecast.tables import CUSTOMERS, SEGMENTS, TOTAL_DRAWS, as_shown
 from clv.run import artefacts, disk
 from clv.run.folder import Run
-from clv.words import count, money, percent, span
+from clv.run.outlook import Outlook
 
 _GIVEN = "given"  # folder of what a run was made from, in its own
-_SHOWN = ["customers", "expected_purchases", "clv_mean", "clv_lower", "clv_upper"]
 
 
 def fit(
@@ -58,20 +54,56 @@ def fit(
     settings
         Any key of a params file, under its name: horizon_weeks, calibration_end, currency, seed, ...
 
+    Returns
+    -------
+    The finished run, opened. Minutes for a new log; seconds where frame and settings are those of before.
+
     Raises
     ------
     InputError, GateError
         What cannot be used, or supports no statement, in one sentence.
+
+    Examples
+    --------
+    Settings here are a dictionary, `{"horizon_weeks": 52, "calibration_end": "2024-12-31"}` and others:
+
+    >>> fit = clv.fit(orders, customer_id="id", date="date", amount="amount", **settings)
+    >>> fit
+    500 customers are expected to bring ... in 52 weeks; ... interval, past errors allowed for: ... Gate: ...
+    >>> clv.fit(orders, customer_id="customer", date="date", amount="amount")
+    Traceback (most recent call last):
+    clv.errors.InputError: The frame has no column customer; it has id, date, amount.
     """
     roles = {"customer_id": customer_id, "date": date, "amount": amount, "order_id": order_id}
-    named = {role: column for role, column in roles.items() if column} | dict(settings.pop("columns", {}))
+    named = {role: str(column) for role, column in roles.items() if column is not None} | settings.pop("columns", {})
     log = Run(name).folder / _GIVEN / "log.parquet"
-    _write(pa.table(frame), log)
+    _write(_log(frame, named.values()), log)
     return _made(name, {"source": str(log), "columns": named, **settings})
 
 
 def load(folder: str | Path) -> "Fit":
-    """Open a finished run by its folder, outputs/<run>."""
+    """Open a finished run by its folder.
+
+    Parameters
+    ----------
+    folder
+        outputs/<run>, of a params file or of an earlier `clv.fit`.
+
+    Returns
+    -------
+    The run; of one that a params file made, only that file changes the settings.
+
+    Raises
+    ------
+    InputError
+        No finished run stands there.
+
+    Examples
+    --------
+    >>> fit = clv.load(folder)
+    >>> list(fit.spend["posterior"].data_vars)
+    ['p', 'q', 'v', 'p_first', 'first_ratio']
+    """
     run = Run(Path(folder).resolve().name)
     if run.folder.resolve() != Path(folder).resolve() or not (run.folder / "manifest.json").exists():
         raise InputError(f"{folder} is no finished run in {artefacts.outputs()}: `clv report PARAMS.yaml` makes one.")
@@ -79,46 +111,54 @@ def load(folder: str | Path) -> "Fit":
 
 
 @dataclass(frozen=True)
-class Outlook:
-    """What customers will bring: tables CUSTOMERS and SEGMENTS, and joint draws of the totals, TOTAL_DRAWS.
-
-    Limits of groups allow for past errors, if a backtest tells of any; beside them stands what the model alone says.
-    """
-
-    weeks: int
-    figures: dict[str, Any]
-    customers: pd.DataFrame
-    groups: pd.DataFrame
-    draws: pd.DataFrame
-
-    def _repr_html_(self) -> str:
-        """Return one sentence and the segments."""
-        segments = self.groups[self.groups["grouping"] == "rfm_segment"].set_index("group")[_SHOWN]
-        return f"<p>{self}</p>{segments.round(2).to_html()}"
-
-    def __str__(self) -> str:
-        """Return the total in one sentence."""
-        total = self.groups.iloc[0]
-        kind = "if the model is right" if pd.isna(total["clv_lower_with_misfit"]) else "past errors allowed for"
-        return (
-            f"{count(len(self.customers))} customers are expected to bring "
-            f"{money(total['clv_mean'], self.figures['currency'])} in {self.weeks} weeks; "
-            f"{percent(self.figures['interval'])} interval, {kind}: {span(limits(total, 'clv'))}."
-        )
-
-
-@dataclass(frozen=True)
 class Fit:
-    """A finished run, opened: its tables as frames, its posteriors as xarray."""
+    """A finished run, opened: its tables as frames, its posteriors as xarray.
+
+    Attributes
+    ----------
+    run : Run
+        Its name and folder; `fit.run.folder` holds every file of it.
+    """
 
     run: Run
 
     def __repr__(self) -> str:
         """Return what it is and what it says, in one sentence."""
-        return f"{self.forecast()} Gate: {self._figures['gate']['verdict']}. Files: {artefacts.shown(self.run.folder)}"
+        return f"{self.forecast()} {self._state()}"
+
+    def _repr_html_(self) -> str:
+        """Return the forecast with its segments, and whether it may be used."""
+        return f"{self.forecast()._repr_html_()}<p>{escape(self._state())}</p>"
+
+    def _state(self) -> str:
+        return f"Gate: {self._figures['gate']['verdict']}. Files: {artefacts.shown(self.run.folder)}"
 
     def forecast(self, weeks: int | None = None) -> Outlook:
-        """Return what customers will bring in so many weeks; another horizon than the run's is made beside it."""
+        """Return what customers will bring.
+
+        Parameters
+        ----------
+        weeks
+            Horizon, 1 to 520; None: that of the run. Another one is made beside it, as a run of its own.
+
+        Returns
+        -------
+        Customers, groups and joint draws of totals.
+
+        Raises
+        ------
+        InputError
+            The horizon is no such number, or the run was made by a params file, which holds its horizon.
+
+        Examples
+        --------
+        >>> groups = fit.forecast().groups
+        >>> groups.loc[groups["grouping"] == "value_tier", "group"].tolist()
+        ['Next 20 %', 'Next 30 %', 'Remaining 40 %', 'Top 10 %']
+        >>> fit.forecast(weeks=521)
+        Traceback (most recent call last):
+        clv.errors.InputError: ... horizon_weeks is 521, but must be less than or equal to 520.
+        """
         horizon = self._figures["horizon_weeks"]
         if weeks not in (None, horizon):
             return self._with(horizon_weeks=weeks).forecast()
@@ -126,28 +166,68 @@ class Fit:
         groups = as_shown(read(SEGMENTS))
         return Outlook(horizon, self._figures, read(CUSTOMERS), groups, read(TOTAL_DRAWS))
 
-    @property
-    def checks(self) -> pd.DataFrame:
-        """What the gate judged: name, verdict and sentence."""
+    def check(self) -> pd.DataFrame:
+        """Return what the gate judged of data, posteriors and past forecasts.
+
+        Returns
+        -------
+        A row per check: kind, name, figure and the limit it was held against, verdict (PASS, WARN), sentence.
+
+        Examples
+        --------
+        >>> "FAIL" in set(fit.check()["verdict"])
+        False
+        """
         return pd.DataFrame(self._figures["gate"]["checks"])
 
-    @property
-    def windows(self) -> pd.DataFrame:
-        """Past forecasts held against what came, table WINDOWS."""
+    def backtest(self, calibration_end: str | date | None = None) -> pd.DataFrame:
+        """Return past forecasts held against what came.
+
+        Parameters
+        ----------
+        calibration_end
+            Last day the latest of them may see; None: as the run was made. Another day is a run of its own.
+
+        Returns
+        -------
+        Table WINDOWS: a row per past window and outcome (purchases, value).
+
+        Examples
+        --------
+        >>> {"forecast", "actual", "lower", "upper"} <= set(fit.backtest())
+        True
+        """
+        if calibration_end is not None:
+            return self._with(calibration_end=str(calibration_end)).backtest()
         return self.run.read_table(WINDOWS)
 
     @property
     def purchases(self) -> xr.DataTree:
-        """Posterior of the purchase model; ArviZ takes it as it is."""
+        """Posterior of the purchase model, (chain, draw); ArviZ takes it as it is. Rates are per week."""
         return self.run.read_posterior("bgnbd")
 
     @property
     def spend(self) -> xr.DataTree:
-        """Posterior of the spend model."""
+        """Posterior of the spend model, (chain, draw), in the log's currency."""
         return self.run.read_posterior("gamma_gamma")
 
     def report(self, target: str | Path) -> Path:
-        """Write the report, one HTML file that needs nothing else, to `target`."""
+        """Write the report, one HTML file that needs nothing else.
+
+        Parameters
+        ----------
+        target
+            Place of the file; one that stands there is replaced.
+
+        Returns
+        -------
+        That place.
+
+        Examples
+        --------
+        >>> fit.report("report.html")
+        PosixPath('report.html')
+        """
         return Path(shutil.copyfile(self.run.folder / "report.html", target))
 
     @cached_property
@@ -161,6 +241,28 @@ class Fit:
             raise InputError(f"{self.run.name} was made by a params file: change {', '.join(changed)} there.")
         settings = yaml.safe_load(file.read_text(encoding="utf-8"))
         return _made("_".join([self.run.name, *map(str, changed.values())]), settings | changed)
+
+
+def _log(frame: Any, columns: Iterable[str]) -> pa.Table:
+    """Return a frame as Arrow; refuse what is none, or lacks rows or one of the columns."""
+    try:
+        log = pa.table(frame)
+    except (TypeError, ValueError) as error:  # Arrow's own errors are of these kinds
+        known = "pandas, polars, pyarrow or a DuckDB relation"
+        raise InputError(f"The log must be a frame, {known}, each column of one kind: {error}") from error
+    if missing := [column for column in columns if column not in log.column_names]:
+        raise InputError(f"The frame has no column {listed(map(str, missing))}; it has {listed(log.column_names)}.")
+    if not log.num_rows:
+        raise InputError("The frame has no rows: give a log with transactions.")
+    return pa.table([_writable(column) for column in log.columns], names=log.column_names)
+
+
+def _writable(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return a column as Parquet can hold it: polars' categories have texts of a kind that Arrow cannot write."""
+    if not pa.types.is_dictionary(column.type) or not pa.types.is_string_view(column.type.value_type):
+        return column
+    texts = [pa.DictionaryArray.from_arrays(part.indices, part.dictionary.cast(pa.string())) for part in column.chunks]
+    return pa.chunked_array(texts)
 
 
 def _write(log: pa.Table, file: Path) -> None:
@@ -180,7 +282,7 @@ def _made(name: str, settings: dict[str, Any]) -> Fit:
     """Write a params file and make its report, in a process of its own; a refusal is raised as what it was."""
     file = _params(Run(name))
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(yaml.safe_dump(settings, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    file.write_text(yaml.safe_dump(disk.plain(settings, name), allow_unicode=True, sort_keys=False), encoding="utf-8")
     ran = subprocess.run(
         [sys.executable, "-m", "clv.run", "report", file], stderr=subprocess.PIPE, text=True, check=False
     )

@@ -3,6 +3,7 @@
 One run is made from a frame by one worker, undisturbed; the other from a file by three workers, killed and continued.
 """
 
+import doctest
 import html
 import json
 import random
@@ -160,8 +161,9 @@ def test_a_frame_becomes_a_run_whose_numbers_are_at_hand(alone, here, tmp_path):
     assert str(outlook) in repr(fit)
     assert figures["gate"]["verdict"] in repr(fit)
     assert outlook._repr_html_().count("<th>") > (outlook.groups["grouping"] == "rfm_segment").sum()
-    assert list(fit.checks["name"]) == [check["name"] for check in figures["gate"]["checks"]]
-    assert set(fit.windows["outcome"]) == {"purchases", "value"}
+    assert outlook._repr_html_() in fit._repr_html_() and figures["gate"]["verdict"] in fit._repr_html_()
+    assert list(fit.check()["name"]) == [check["name"] for check in figures["gate"]["checks"]]
+    assert set(fit.backtest()["outcome"]) == {"purchases", "value"}
     assert {"r", "alpha"} <= set(fit.purchases["posterior"].data_vars)
     assert "q" in fit.spend["posterior"]
     assert fit.report(tmp_path / "mine.html").read_bytes() == (alone.run / "report.html").read_bytes()
@@ -172,9 +174,23 @@ def test_the_same_frame_again_computes_nothing(base, alone):
     assert [event["event"] for event in alone.events()].count("started") == 6
 
 
+def test_the_examples_in_the_documentation_run(base, here, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    finder, runner = (
+        doctest.DocTestFinder(),
+        doctest.DocTestRunner(optionflags=doctest.ELLIPSIS),
+    )
+    given = {"clv": clv, "orders": base, "folder": here, "fit": clv.load(here)}
+    given["settings"] = SETTINGS | {"name": NAME, "workers": 1}
+    for door in (clv.fit, clv.load, type(given["fit"])):
+        for examples in finder.find(door, door.__name__, module=False, globs=given):
+            runner.run(examples)
+    assert (runner.failures, runner.tries > 8) == (0, True)
+
+
 def test_a_refusal_is_raised_as_the_sentence_of_a_run(base, here):
-    with pytest.raises(InputError, match="lacks the column paid"):
-        clv.fit(base, customer_id="id", date="date", amount="paid", name="wrong")
+    with pytest.raises(InputError, match="lacks the column Channel"):
+        clv.fit(base, name="wrong", group_by=["Channel"], **COLUMNS)
     with pytest.raises(InputError, match="unknown key horizon; did you mean horizon_weeks"):
         clv.fit(base, customer_id="id", date="date", name="wrong", horizon=26)
     with pytest.raises(InputError, match="is no finished run"):
