@@ -20,10 +20,10 @@ TWO := -n 2 --dist loadfile
 # -- what one can ask for ---------------------------------------------------------------------------------------------
 
 USERS := new-params check-data report lab refresh verify clean
-AUTHORS := env smoke lint check test bench sbc misfit decisions faults rooms strip lock
+AUTHORS := env smoke lint check test docs bench sbc misfit decisions faults rooms strip lock
 listed = for target in $(1); do awk -F ':.*\#\# ' "/^$$target:.*\#\# / { printf \"  make %-10s %s\\n\", \$$1, \$$2 }" Makefile; done
 
-.PHONY: help env report verify check-data refresh new-params lab smoke lint check test bench sbc misfit decisions faults rooms strip lock clean
+.PHONY: help env report verify check-data refresh new-params lab smoke lint check test docs bench sbc misfit decisions faults rooms strip lock clean
 help: ## List what there is, for users first
 	@$(call listed,$(USERS))
 	@echo
@@ -77,6 +77,10 @@ test: lint ## Everything: lint, all tests, the smoke run, and its notebooks a se
 	-o filterwarnings=default -o addopts= -p no:cacheprovider --nbval-lax --nbval-current-env $(OUTPUTS)/.again
 	@rm -rf $(OUTPUTS)/.again
 
+docs: $(ENV) .venv/.docs ## Build the site of docs/, which needs no network: site/index.html
+	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build -q --strict
+	@echo "site/index.html is built; with its search: $(PYTHON) -m http.server -d site"
+
 bench: $(ENV) ## Measure against pymc-marketing, and with up to a million customers, about half an hour
 	@PYTHONPATH="$(CURDIR):$(CURDIR)/tests" $(PYTHON) tests/studies/bench.py --folder "$(OUTPUTS)/bench"
 
@@ -100,8 +104,10 @@ strip: $(ENV) ## Remove outputs and metadata from notebooks/
 
 lock: | $(UV) ## Choose the newest allowed packages anew and write requirements.lock
 	@$(UV) lock -q --upgrade
-	@$(UV) export -q --all-groups --no-emit-project --no-annotate --no-header --format requirements.txt \
+	@$(UV) export -q --all-groups --no-group docs --no-emit-project --no-annotate --no-header --format requirements.txt \
 	-o requirements.lock > /dev/null
+	@$(UV) pip compile -q --group docs -c requirements.lock --generate-hashes --universal --no-annotate --no-header \
+	--python-version 3.12 --upgrade -o docs/requirements.lock > /dev/null
 
 clean: ## Remove the outputs of RUN=name, or of all runs; earlier forecasts, too, with FORECASTS=1
 	@case "$(RUN)" in (*[!A-Za-z0-9_-]*) echo "RUN must be a run's name" >&2; exit 2;; esac
@@ -141,4 +147,9 @@ $(OUTPUTS)/$(NAME)/manifest.json: $(RAN)/06_report.ipynb $(GIVEN)/run.json
 	@$(UV) venv -q --allow-existing .venv
 	@$(UV) pip sync -q -p .venv/bin/python --require-hashes requirements.lock
 	@$(UV) pip install -q -p .venv/bin/python --no-deps --no-build-isolation -e .
+	@touch $@
+
+# What builds the site is added to the same environment, at the versions it has, by who asks for it.
+.venv/.docs: docs/requirements.lock .venv/.stamp
+	@$(UV) pip install -q -p .venv/bin/python --require-hashes -r docs/requirements.lock
 	@touch $@
