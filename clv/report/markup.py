@@ -42,7 +42,7 @@ class Words(pd.DataFrame):
         return table
 
     def _repr_html_(self) -> str:
-        return markup(self)
+        return markup(self) if len(self.columns) else ""
 
 
 def worded(columns: Mapping[str, Any], caption: str = "") -> Words:

@@ -81,8 +81,8 @@ def _make(source: Path, run: Run, parameters: dict[str, Any], started: int) -> N
                 failures.write_page(unfinished, run, name, error)
             raise
         notebook = _read(unfinished)
-        _write_pages(notebook, run, mark)
         pictures = _write_pictures(notebook, run, name)
+        _write_pages(notebook, run, mark)
         _write_executed(notebook, mark, unfinished)
         written = [*artefacts_written, *prepare.pages(run, name), *pictures]
         provenance.leave_record(run, mark, written, executed=unfinished)

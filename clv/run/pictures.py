@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clv.report.page.mime import PLOTLY
 from clv.run import artefacts, disk
@@ -19,7 +19,7 @@ from clv.run.folder import Run
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-FOLDER, TASK = "figures", "charts.json"
+FOLDER, TASK, DRAWING = "figures", "charts.json", "image/svg+xml"
 WIDTH, SCALE = 1000, 2  # pixels, and how many real ones for each
 SECONDS = 90.0  # for the browser to draw all of them; a dozen take seven
 NO_BROWSER, FAILED = 3, "figures/*.png could not be drawn"
@@ -28,6 +28,8 @@ REASONS = {0: "", NO_BROWSER: "no Chrome or Chromium was found to draw figures/*
 
 def write_pictures(notebook: "NotebookNode", run: Run) -> tuple[list[Path], str]:
     """Write every chart of an executed notebook as figures/NN-section.png in place of those that stood there.
+
+    Each also becomes a drawing beside the chart in the notebook, for whoever runs no script.
 
     Returns
     -------
@@ -42,7 +44,10 @@ def write_pictures(notebook: "NotebookNode", run: Run) -> tuple[list[Path], str]
         with tempfile.TemporaryDirectory(dir=run.folder, prefix=".figures.") as unfinished:
             reason = _draw(drawn, Path(unfinished))
             folder.mkdir(exist_ok=True)
-            for picture in sorted(Path(unfinished).iterdir()) if not reason else ():
+            for name, output in drawn.items() if not reason else ():
+                drawing = (Path(unfinished) / name).with_suffix(".svg").read_text(encoding="utf-8")
+                output.data[DRAWING] = _named_anew(drawing)
+            for picture in sorted(Path(unfinished).glob("*.png")) if not reason else ():
                 disk.flush(picture)
                 os.replace(picture, folder / picture.name)
                 found.append(folder / picture.name)
@@ -52,9 +57,17 @@ def write_pictures(notebook: "NotebookNode", run: Run) -> tuple[list[Path], str]
     return found, reason
 
 
-def _charts(notebook: "NotebookNode") -> dict[str, Mapping[str, Any]]:
-    """Return the charts of a notebook by the names of their files: a number, and the section that they stand in."""
-    found: dict[str, Mapping[str, Any]] = {}
+def _named_anew(drawing: str) -> str:
+    """Return an SVG whose random names, one of itself and one per trace, are its places: the same each time."""
+    names = dict.fromkeys(re.findall(r"(?:-|-cb|\btrace|\bcb)([0-9a-f]{6})\b", drawing))
+    for place, name in enumerate(names):
+        drawing = re.sub(rf"(?<=[a-z-]){name}", f"n{place}", drawing)
+    return drawing
+
+
+def _charts(notebook: "NotebookNode") -> dict[str, "NotebookNode"]:
+    """Return the outputs of a notebook that are charts, by names of files: a number, and their section."""
+    found: dict[str, NotebookNode] = {}
     section = ""
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
@@ -63,14 +76,14 @@ def _charts(notebook: "NotebookNode") -> dict[str, Mapping[str, Any]]:
         for output in cell.get("outputs", []):
             if output.get("data", {}).get(PLOTLY, {}).get("data"):  # some have nothing to draw
                 slug = re.sub(r"[^a-z0-9]+", "-", section.lower()).strip("-")
-                found[f"{len(found) + 1:02d}-{slug}.png"] = output.data[PLOTLY]
+                found[f"{len(found) + 1:02d}-{slug}.png"] = output
     return found
 
 
-def _draw(charts: Mapping[str, Mapping[str, Any]], folder: Path) -> str:
+def _draw(charts: Mapping[str, "NotebookNode"], folder: Path) -> str:
     """Let a process of its own draw the charts into `folder`; return why it could not, in words."""
     task = folder / TASK
-    task.write_text(json.dumps(charts), encoding="utf-8")
+    task.write_text(json.dumps({name: output.data[PLOTLY] for name, output in charts.items()}), encoding="utf-8")
     command, nothing = [sys.executable, "-m", "clv.run.pictures", str(folder)], subprocess.DEVNULL
     with subprocess.Popen(command, cwd=artefacts.root(), stdin=nothing, stdout=nothing, stderr=nothing) as drawing:
         try:
@@ -91,11 +104,15 @@ def main(folder: Path) -> int:
     charts = json.loads((folder / TASK).read_text(encoding="utf-8"))
     specifications = [
         {
-            "path": str(folder / name),
-            "fig": {"data": chart["data"], "layout": {**chart["layout"], "paper_bgcolor": "#fff"}},
-            "opts": {"format": "png", "width": WIDTH, "height": chart["layout"]["height"] + 40, "scale": SCALE},
+            "path": str((folder / name).with_suffix(f".{kind}")),
+            "fig": {"data": chart["data"], "layout": {**chart["layout"], "paper_bgcolor": "#fff", **changed}},
+            "opts": {"format": kind, "width": WIDTH, "height": chart["layout"]["height"] + 40, "scale": scale},
         }
         for name, chart in charts.items()
+        for kind, scale, changed in (
+            ("png", SCALE, {}),
+            ("svg", 1, {"title": None}),
+        )  # pages write the title themselves
     ]
     # The library that the page carries too; nothing is fetched, and what a browser asks of its own accord ends nowhere.
     options = {

@@ -40,7 +40,8 @@ def names(run: Run) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed, so no picture was drawn")
 def test_every_chart_becomes_a_picture_named_by_its_section(run):
-    found, reason = pictures.write_pictures(book("total", "windows"), run)
+    drawn = book("total", "windows")
+    found, reason = pictures.write_pictures(drawn, run)
     assert reason == ""
     assert names(run) == [file.name for file in found] == ["01-in-all-90.png", "02-in-all-90.png"]
     content = found[0].read_bytes()
@@ -48,6 +49,13 @@ def test_every_chart_becomes_a_picture_named_by_its_section(run):
     width, height = struct.unpack(">II", content[16:24])
     assert (width, height) == (2 * WIDTH, 2 * (CHARTS["total"]().layout.height + 40))
     assert len(content) > 20_000  # not a blank sheet
+    drawing = drawn.cells[2].outputs[0].data[pictures.DRAWING]
+    assert drawing.startswith("<svg") and "<script" not in drawing
+    title = CHARTS["total"]().layout.title.text
+    assert title and title not in drawing  # a page writes it above
+    again = book("total", "windows")
+    pictures.write_pictures(again, run)
+    assert [cell.outputs for cell in again.cells[2:]] == [cell.outputs for cell in drawn.cells[2:]]
     assert list(run.folder.glob(".figures*")) == []
 
 

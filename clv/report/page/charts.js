@@ -40,7 +40,7 @@
 
   // Browsers that print do not tell a chart how wide the paper is.
   addEventListener("beforeprint", () => drawn.forEach(({ place, height, named }) =>
-    Plotly.relayout(place, { width: 660, height: (named ? 0.8 : 0.6) * height })));
+    Plotly.relayout(place, { width: 660, height: (named ? 0.9 : 0.7) * height })));
   addEventListener("afterprint", () => drawn.forEach(({ place, height }) =>
     Plotly.relayout(place, { width: null, height, autosize: true })));
 })();

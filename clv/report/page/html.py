@@ -91,7 +91,7 @@ def _output(output: NotebookNode, page: Page) -> Mapping[str, Any]:
         return {"kind": "error", "text": strip_ansi("\n".join(output.traceback) or f"{output.ename}: {output.evalue}")}
     data = output.data
     if PLOTLY in data:
-        return _chart(data[PLOTLY], page)
+        return _chart(data[PLOTLY], data.get(IMAGES[0]), page)
     if WHAT_IF in data:
         page.asks = True
         return {"kind": "whatif", **data[WHAT_IF], "json": _as_script(data[WHAT_IF])}
@@ -109,7 +109,7 @@ def _output(output: NotebookNode, page: Page) -> Mapping[str, Any]:
     return {"kind": "plain", "text": strip_ansi(data.get("text/plain", ""))}
 
 
-def _chart(figure: Mapping[str, Any], page: Page) -> Mapping[str, Any]:
+def _chart(figure: Mapping[str, Any], drawing: str | None, page: Page) -> Mapping[str, Any]:
     page.has_charts = True
     layout = figure.get("layout", {})
     title = layout.get("title", {})
@@ -123,6 +123,7 @@ def _chart(figure: Mapping[str, Any], page: Page) -> Mapping[str, Any]:
         "table": Markup(in_boxes(as_html(header, rows, plain(name)), page)) if rows else "",
         "csv": _download("chart.csv", as_csv(header, rows))["address"] if rows else "",
         "json": _as_script(drawn),
+        "drawing": drawing and _address(IMAGES[0], drawing),
     }
 
 
@@ -136,16 +137,19 @@ def _download(name: str, text: str) -> Mapping[str, Any]:
     return {
         "name": name,
         "kilobytes": max(round(len(content) / 1000), 1),
-        "address": f"data:{media_type};charset=utf-8;base64,{base64.b64encode(content).decode()}",
+        "address": _address(f"{media_type};charset=utf-8", text),
     }
 
 
+def _address(media_type: str, text: str) -> str:
+    return f"data:{media_type};base64,{base64.b64encode(text.encode()).decode()}"
+
+
 def _image(mime: str, content: str, metadata: Mapping[str, Any], page: Page) -> Mapping[str, Any]:
-    encoded = base64.b64encode(content.encode()).decode() if mime == "image/svg+xml" else content.replace("\n", "")
     said = {**metadata, **metadata.get(mime, {})}
     return {
         "kind": "image",
-        "source": f"data:{mime};base64,{encoded}",
+        "source": _address(mime, content) if mime == IMAGES[0] else f"data:{mime};base64,{content}".replace("\n", ""),
         "alt": said.get("alt") or f"Figure: {page.last_heading}",
         "caption": said.get("caption", ""),
     }
