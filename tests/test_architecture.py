@@ -191,12 +191,12 @@ def test_only_the_runner_imports_papermill(path):
 
 
 @each_module
-def test_only_sampling_calls_a_sampler(path):
+def test_only_one_module_calls_a_sampler(path):
     samplers = {(before, call) for before, call in calls(path) if before in {"pm", "pymc", "nutpie"}}
     samplers = {call for call in samplers if call[1] in {"sample", "sample_smc", "fit", "find_MAP"}}
     samplers |= {(before, call) for before, call in calls(path) if call == "fit" and "model" in before.lower()}
-    assert name(path) == "models.sampling" or not samplers
-    assert name(path) == "models.sampling" or "nutpie" not in {full.split(".")[0] for full in imported(path)}
+    assert name(path) == "models.nuts" or not samplers
+    assert name(path) == "models.nuts" or "nutpie" not in {full.split(".")[0] for full in imported(path)}
 
 
 @each_module

@@ -3,11 +3,8 @@
 Find the mode, draw from a multivariate t there, move and scale it twice by the weighted moments of its draws, draw
 again, smooth the importance ratios (Pareto-smoothed importance sampling, Vehtari et al. 2024, JMLR 25(72)) and
 resample in proportion. The fitted tail index k-hat tells whether that worked: above `K_HAT_LIMIT` it did not.
-Points lie on the unconstrained scale a sampler moves on, shape (points, dimensions).
 """
 
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +13,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from clv.models.base import Floats
+from clv.models.density import Data, Density
 
 K_HAT_LIMIT = 0.7
 # Tails heavier than the posterior's keep the ratios bounded. Of 40 logs of 60,000 customers who buy seldom, the hardest
@@ -46,42 +44,7 @@ class Weighted:
         return float(self.weights.sum() ** 2 / (self.weights**2).sum())
 
 
-class Density:
-    """A compiled PyMC model: log-density and parameters at any points, for any data, without compiling again."""
-
-    def __init__(self, model: Any, names: list[str]) -> None:
-        from pymc.pytensorf import compile as compile_graph
-        from pymc.pytensorf import join_nonshared_inputs
-
-        values = model.replace_rvs_by_values([model[name] for name in names])
-        start = model.initial_point()
-        wanted = [model.logp(), *values]
-        wanted, point = join_nonshared_inputs(start, wanted, model.value_vars)
-        with model:
-            compiled = compile_graph([point], wanted, mode="NUMBA")
-        self._at_each = _loop(compiled.vm.jit_fn)
-        self._containers = compiled.get_shared()
-        self._width = len(wanted)
-        self.start = np.concatenate([np.ravel(start[variable.name]) for variable in model.value_vars]).astype(float)
-
-    def at(self, points: Floats, data: Mapping[str, NDArray[Any]], workers: int = 1) -> tuple[Floats, Floats]:
-        """Return the log-density (points,), -inf where there is none, and the parameters (points, parameters)."""
-        tables = tuple(
-            np.asarray(data.get(container.name, container.get_value(borrow=True)), dtype=container.dtype)
-            for container in self._containers
-        )
-        points = np.ascontiguousarray(points)
-        found = np.empty((len(points), self._width))
-        if len(points) < workers:  # nothing to share
-            self._at_each(points, found, *tables)
-        else:
-            parts = [slice(start, None, workers) for start in range(workers)]
-            with ThreadPoolExecutor(workers) as pool:
-                list(pool.map(lambda part: self._at_each(points[part], found[part], *tables), parts))
-        return np.where(np.isfinite(found[:, 0]), found[:, 0], -np.inf), found[:, 1:]
-
-
-def sample(density: Density, data: Mapping[str, NDArray[Any]], *, draws: int, seed: Any, workers: int = 1) -> Weighted:
+def sample(density: Density, data: Data, *, draws: int, seed: Any, workers: int = 1) -> Weighted:
     """Return `draws` posterior draws for `data`; `seed` is whatever `numpy.random.default_rng` takes.
 
     Where no mode is found, k-hat is infinite.
@@ -100,20 +63,7 @@ def sample(density: Density, data: Mapping[str, NDArray[Any]], *, draws: int, se
     return Weighted(parameters[chosen], log_density[chosen], weights * draws, k_hat if found else np.inf)
 
 
-def _loop(log_density: Any) -> Any:
-    from numba import njit
-
-    @njit(nogil=True)
-    def at_each(points, found, *tables):  # type: ignore[no-untyped-def]
-        for i in range(points.shape[0]):
-            values = log_density(points[i], *tables)
-            for k in range(len(values)):  # assigning the row at once takes numba three seconds to compile
-                found[i, k] = values[k][()]
-
-    return at_each
-
-
-def _mode(density: Density, data: Mapping[str, NDArray[Any]], workers: int) -> tuple[Floats, Floats, bool]:
+def _mode(density: Density, data: Data, workers: int) -> tuple[Floats, Floats, bool]:
     """Return the mode, the covariance of the normal distribution with the same curvature there, and whether it is one.
 
     Newton's method that only climbs, and by no more than a factor e in any parameter at a time. A line search that may
@@ -131,9 +81,7 @@ def _mode(density: Density, data: Mapping[str, NDArray[Any]], workers: int) -> t
     return centre, axes @ axes.T, bool(np.abs(step).max() < 1 and np.abs(np.log2(strength)).max() < 1)
 
 
-def _newton(
-    density: Density, data: Mapping[str, NDArray[Any]], centre: Floats, axes: Floats, workers: int
-) -> tuple[Floats, Floats, Floats]:
+def _newton(density: Density, data: Data, centre: Floats, axes: Floats, workers: int) -> tuple[Floats, Floats, Floats]:
     """Return Newton's step from `centre`, the curvatures, and what changes `axes` so that these become one.
 
     In units of axes, by differences over half a unit either way: once the units are posterior sds, that is the shape

@@ -3,24 +3,21 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 
 from clv import progress
-from clv.models import laplace
-from clv.models.base import Built
-from clv.models.laplace import K_HAT_LIMIT, Density
+from clv.models import laplace, nuts
+from clv.models.base import Built, Floats
+from clv.models.density import Data, Density
+from clv.models.laplace import K_HAT_LIMIT
 from clv.models.registry import KEY
 
-# At nutpie's default of .8 a real log gave a divergence with every seed; .95 cures nearly all.
-TARGET_ACCEPT, CAREFUL_TARGET_ACCEPT = 0.95, 0.99
 NUTS, LAPLACE, AUTO, CERTAIN = "nuts", "laplace", "auto", "certain"
 # NUTS needs a second per fit and thousand distinct histories (4 x 2,000 draws, two cores): half a minute at most.
 MOST_HISTORIES_FOR_NUTS = 20_000
-_STATISTICS = ["diverging", "energy", "depth", "maxdepth_reached", "n_steps", "step_size", "logp"]
 
 
 @dataclass(frozen=True)
@@ -36,23 +33,16 @@ class Settings:
 
 
 class Compiled:
-    """A built model (base.Built), compiled for a method when that is first used."""
+    """A built model (base.Built), compiled when that is first needed."""
 
     def __init__(self, model: Built) -> None:
         self.model = model
 
     @cached_property
-    def nuts(self) -> Any:
-        """Return the density with its gradient, compiled."""
-        import nutpie
-
-        with progress.stage("compiling for NUTS"):
-            return nutpie.compile_pymc_model(self.model.model)
-
-    @cached_property
     def density(self) -> Density:
-        """Return the density alone, compiled."""
-        return Density(self.model.model, self.model.parameters)
+        """Return the density, compiled."""
+        with progress.stage("compiling"):
+            return Density(self.model.model, self.model.parameters)
 
 
 def sample(compiled: Compiled, customers: pd.DataFrame, settings: Settings) -> xr.DataTree:
@@ -78,7 +68,7 @@ def _nothing_sampled(compiled: Compiled, settings: Settings) -> xr.DataTree:
     return xr.DataTree.from_dict({"posterior": empty.assign_attrs({KEY: compiled.model.key}), "sample_stats": empty})
 
 
-def _sampled(compiled: Compiled, data: Mapping[str, np.ndarray], settings: Settings) -> xr.DataTree:
+def _sampled(compiled: Compiled, data: Data, settings: Settings) -> xr.DataTree:
     if _method(settings, data) == NUTS:
         return _by_nuts(compiled, settings, data)
     found = _by_importance(compiled, settings, data)
@@ -120,23 +110,35 @@ def prior_draws(model: Built, *, draws: int, seed: int) -> xr.Dataset:
     return xr.Dataset(drawn, attrs={KEY: model.key})
 
 
-def _method(settings: Settings, data: Mapping[str, np.ndarray]) -> str:
+def _method(settings: Settings, data: Data) -> str:
     if settings.method != AUTO:
         return settings.method
     return NUTS if max(column.size for column in data.values()) <= MOST_HISTORIES_FOR_NUTS else LAPLACE
 
 
-def _by_nuts(compiled: Compiled, settings: Settings, data: Mapping[str, np.ndarray]) -> xr.DataTree:
-    """Draw by NUTS; divergences at the first target acceptance lead to one refit with smaller steps."""
-    ready = compiled.nuts.with_data(**data)
-    trace = _draw(ready, settings, TARGET_ACCEPT)
-    if divergences(trace):
-        trace = _draw(ready, settings, CAREFUL_TARGET_ACCEPT)
-    draws = trace["posterior"].to_dataset()[compiled.model.parameters]
-    return _tree(compiled, data, draws, trace["sample_stats"].to_dataset()[_STATISTICS])
+def _by_nuts(compiled: Compiled, settings: Settings, data: Data) -> xr.DataTree:
+    points, statistics = nuts.sample(
+        compiled.density,
+        data,
+        chains=settings.chains,
+        draws=settings.draws,
+        tune=settings.tune,
+        seed=settings.seed,
+        workers=settings.workers,
+    )
+    shape = points.shape[:2]
+    _, parameters = compiled.density.at(points.reshape(-1, points.shape[-1]), data, settings.workers)
+    return _tree(compiled, data, _draws(compiled, parameters.reshape(*shape, -1)), statistics)
 
 
-def _tree(compiled: Compiled, data: Mapping[str, np.ndarray], draws: xr.Dataset, statistics: xr.Dataset) -> xr.DataTree:
+def _draws(compiled: Compiled, parameters: Floats) -> xr.Dataset:
+    """Return parameters (chains, draws, parameters) by their names."""
+    coordinates = {"chain": np.arange(parameters.shape[0]), "draw": np.arange(parameters.shape[1])}
+    named = {name: (("chain", "draw"), parameters[..., i]) for i, name in enumerate(compiled.model.parameters)}
+    return xr.Dataset(named, coordinates)
+
+
+def _tree(compiled: Compiled, data: Data, draws: xr.Dataset, statistics: xr.Dataset) -> xr.DataTree:
     """Return posterior and statistics; of these `logp` and `log_prior` are densities on the unconstrained scale."""
     log_prior = compiled.model.log_prior({name: draws[name].to_numpy() for name in draws.data_vars}, data)
     groups = {
@@ -146,42 +148,16 @@ def _tree(compiled: Compiled, data: Mapping[str, np.ndarray], draws: xr.Dataset,
     return xr.DataTree.from_dict(groups)
 
 
-def _draw(ready: Any, settings: Settings, target_accept: float) -> xr.DataTree:
-    import nutpie
-
-    with progress.stage("sampling by NUTS", of=settings.chains * (settings.tune + settings.draws)) as advance:
-        sampler = nutpie.sample(
-            ready,
-            draws=settings.draws,
-            tune=settings.tune,
-            chains=settings.chains,
-            cores=settings.workers,
-            seed=settings.seed,
-            target_accept=target_accept,
-            progress_bar=False,
-            blocking=False,
-            progress_callback=lambda chains: advance.to(sum(chain.finished_draws for chain in chains)),
-        )
-        try:
-            return sampler.wait()
-        except BaseException:
-            sampler.cancel()  # a blocking call would swallow Ctrl-C and return a posterior with too few draws
-            raise
-
-
-def _by_importance(compiled: Compiled, settings: Settings, data: Mapping[str, np.ndarray]) -> xr.DataTree:
+def _by_importance(compiled: Compiled, settings: Settings, data: Data) -> xr.DataTree:
     names, shape = compiled.model.parameters, (settings.chains, settings.draws)
     # Models must not share random numbers: draws of one are paired with draws of the other as if independent.
     seed = np.random.SeedSequence([settings.seed, *"".join(names).encode()])
     found = laplace.sample(compiled.density, data, draws=shape[0] * shape[1], seed=seed, workers=settings.workers)
-    coordinates = {"chain": np.arange(shape[0]), "draw": np.arange(shape[1])}
-    columns = {
-        name: (("chain", "draw"), column.reshape(shape)) for name, column in zip(names, found.parameters.T, strict=True)
-    }
+    draws = _draws(compiled, found.parameters.reshape(*shape, -1))
     statistics = {
         "weight": ("proposal", found.weights),  # of what was drawn from, not of the draws that were kept
         "k_hat": ((), found.k_hat),
         "effective_draws": ((), found.effective),
         "logp": (("chain", "draw"), found.log_density.reshape(shape)),
     }
-    return _tree(compiled, data, xr.Dataset(columns, coordinates), xr.Dataset(statistics, coordinates))
+    return _tree(compiled, data, draws, xr.Dataset(statistics, draws.coords))

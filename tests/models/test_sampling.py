@@ -1,5 +1,7 @@
 """What sampling promises: both methods give the same posterior of one model, compiled once, for any customers."""
 
+from ctypes import POINTER, c_double
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,7 @@ from forecasts import CDNOW, lives
 from clv.checks import gate
 from clv.checks import posterior as checks_posterior
 from clv.checks.gate import PASS, TAKEN_OVER
-from clv.models import laplace, sampling
+from clv.models import density, laplace, sampling
 from clv.models.base import distinct_histories
 from clv.models.sampling import Compiled, Settings
 from clv.report.text import notebooks
@@ -63,6 +65,26 @@ def test_the_compiled_density_is_the_models_own(each):
         named = {variable.name: np.asarray(at) for variable, at in zip(model.value_vars, point, strict=True)}
         assert found == pytest.approx(float(expected(named)), rel=1e-12)
         np.testing.assert_allclose(drawn, values(named), rtol=1e-12)
+
+
+def test_arithmetic_is_exact_to_the_bit_so_that_a_second_run_on_a_machine_repeats_the_first(each):
+    """With fast arithmetic what numba has just compiled and what it reads back from disk round differently."""
+    compiled = density._compiled(each.model.model, [each.model.model.logp()])
+    assert compiled.targetoptions["fastmath"] is False
+
+
+def test_the_samplers_gradient_is_the_slope_of_the_density(each):
+    customers = each.model.data_for(base(300, 4))
+    point, step = each.density.start + 0.1, 1e-5
+    packed, slope, value = each.density.packed(customers), np.empty(point.size), np.empty(1)
+    given = [array.ctypes.data_as(POINTER(c_double)) for array in (point, slope, value, packed)]
+    assert each.density.with_gradient.ctypes(point.size, *given) == 0
+    around = [point, *(point + sign * row for row in np.eye(point.size) * step for sign in (1, -1))]
+    found, _ = each.density.at(np.array(around), customers)
+    assert value[0] == pytest.approx(found[0], rel=1e-12)
+    np.testing.assert_allclose(slope, (found[1::2] - found[2::2]) / (2 * step), rtol=1e-5, atol=1e-3)
+    point[:] = 1e9
+    assert each.density.with_gradient.ctypes(point.size, *given) != 0  # said, so that the sampler turns back
 
 
 def test_importance_sampling_gives_the_same_draws_with_any_number_of_workers(each):
