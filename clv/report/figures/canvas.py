@@ -95,12 +95,8 @@ def date_ticks(axes: Axes) -> None:
 def number_ticks(axes: Axes, which: str = "x") -> None:
     axis = axes.xaxis if which == "x" else axes.yaxis
     axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
-    axis.set_major_formatter(FuncFormatter(short_tick))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
     axis.set_minor_locator(NullLocator())
-
-
-def short_tick(value: float, _: int | None = None) -> str:
-    return short_number(value)
 
 
 def bins_up_to(most: int) -> list[str]:

@@ -5,8 +5,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from clv.report.figures.canvas import date_ticks, new_figure, new_panels, number_ticks, short_tick
+from clv.report.figures.canvas import date_ticks, new_figure, new_panels, number_ticks
 from clv.report.figures.style import OBSERVED
+from clv.words import short_number
 
 
 def plot_weekly_activity(weekly: pd.DataFrame, *, currency: str) -> Figure:
@@ -28,7 +29,7 @@ def plot_weekly_activity(weekly: pd.DataFrame, *, currency: str) -> Figure:
         axes.fill_between(weekly["date"], weekly[column], color=OBSERVED, alpha=0.15, linewidth=0)
         axes.set_ylabel(label)
         axes.set_ylim(bottom=0)
-        axes.yaxis.set_major_formatter(FuncFormatter(short_tick))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
         axes.yaxis.set_major_locator(MaxNLocator(4))
     top.tick_params(labelbottom=False)
     top.sharex(bottom)

@@ -53,7 +53,8 @@ def segments_table(groups: pd.DataFrame, customers: pd.DataFrame, figures: Figur
     table = table.captioned("Segments: who they are, what they will bring")
     behaviour, campaign = typical(customers), figures["campaign"]
     table.insert(0, "Bought", [_behaviour(behaviour.loc[name]) for name in groups["group"]])
-    table["Still customers"] = [_still(row) for _, row in groups.iterrows()]
+    back = groups["mean_p_alive_repeat"].where(groups["repeat_customers"] > 0)  # of the others one purchase says little
+    table["Still customers"] = ["" if pd.isna(p) else percent(p) for p in back]
     planned = {row["segment"]: row for row in campaign["segments"]} if campaign else {}
     follows = [
         _contacts(planned.get(row["group"]), figures["currency"]) if campaign else _follows(row)
@@ -69,11 +70,6 @@ def segments_table(groups: pd.DataFrame, customers: pd.DataFrame, figures: Figur
 def _behaviour(row: pd.Series) -> str:
     silent = f"{weeks(round(row['weeks_silent']))} ago".replace(" ", NBSP)
     return f"{'once' if row['purchases'] == 1 else f'{row["purchases"]:.0f} times'}, {silent}"
-
-
-def _still(row: pd.Series) -> str:
-    """Return the mean P(alive) of those who came back; of the others one purchase says little."""
-    return percent(row["mean_p_alive_repeat"]) if row["repeat_customers"] else ""
 
 
 def _contacts(planned: Mapping[str, Any] | None, currency: str) -> str:

@@ -109,34 +109,22 @@ def _whom(figures: Figures, found: Figures) -> str:
 
 def _profit(figures: Figures, found: Figures) -> str:
     currency, profit = figures["currency"], found["profit"]
-    limits, chance, allowing = _uncertainty(found)
+    limits, chance, allowing = profit, found["loss_probability"], ""
+    if profit["with_misfit"]:
+        limits, chance = profit["with_misfit"], found["loss_probability_with_misfit"]
+        allowing = ", allowing for a model as wrong as it was before"
+    needed = ""
+    if figures["value_is"] == "revenue":
+        least = percent(found["cost"] / found["expected_gain"])
+        needed = f" (revenue less cost, since no `gross_margin` is stated: at a margin below {least} the plan loses)"
     return (
         f"Over the next {weeks(figures['horizon_weeks'])} they are expected to bring "
         f"{money(found['expected_gain'], currency)} of {figures['value_is']} more than without the contact, which "
-        f"leaves **{money(profit['mean'], currency)}**{_margin_needed(figures, found)}: with "
-        f"{percent(figures['interval'])} probability "
-        f"{_span(limits, currency)}{allowing}, and with a probability of **{probability(chance)}** it loses money."
+        f"leaves **{money(profit['mean'], currency)}**{needed}: with "
+        f"{percent(figures['interval'])} probability between {money(limits['lower'], currency)} and "
+        f"{money(limits['upper'], currency)}{allowing}, and with a probability of **{probability(chance)}** it loses "
+        "money."
     )
-
-
-def _uncertainty(found: Figures) -> tuple[Figures, float, str]:
-    """Return limits of the profit, the probability of a loss, and what both allow for."""
-    wider = found["profit"]["with_misfit"]
-    if wider:
-        return wider, found["loss_probability_with_misfit"], ", allowing for a model as wrong as it was before"
-    return found["profit"], found["loss_probability"], ""
-
-
-def _margin_needed(figures: Figures, found: Figures) -> str:
-    """Say, where value is revenue, below which margin the contacts cost more than they are expected to bring."""
-    if figures["value_is"] != "revenue":
-        return ""
-    return f" (revenue less cost, since no `gross_margin` is stated: at a margin below {_least(found)} the plan loses)"
-
-
-def _least(found: Figures) -> str:
-    """Return the margin on revenue at which the contacts are expected to bring what they cost."""
-    return percent(found["cost"] / found["expected_gain"])
 
 
 def _other_rules(figures: Figures, found: Figures) -> str:
@@ -169,10 +157,6 @@ def _worth_of_knowing(figures: Figures, found: Figures) -> str:
         f"{money(found['value_of_information'], currency)} on average, the most that a further experiment can be worth "
         "for this one campaign."
     )
-
-
-def _span(limits: Figures, currency: str) -> str:
-    return f"between {money(limits['lower'], currency)} and {money(limits['upper'], currency)}"
 
 
 def acquisition_in_words(figures: Figures) -> str:

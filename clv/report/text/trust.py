@@ -106,12 +106,14 @@ def answers(figures: Figures) -> list[tuple[str, str, str]]:
         f"{naive['past_rate_mae']:.2f}, nobody buying {naive['nobody_mae']:.2f}; lower is better"
     )
     rules = without_a_model(test["better_without_a_model"])
+    own, total = figures["total_clv"]["if_model_right"], figures["total_clv"]
+    if_right = f"the total would be {span(own)} instead of {span(total)}, as wide as past errors make it"
     return [
         *found,
         ("Does it beat having no model?", errors, better(rivals, score)),
         ("Did a rule without a model do better?", rules or "none that was tried", "yes" if rules else "no"),
         *_not_tested(test),
-        ("How sure were it if the model were right?", _if_right(figures), "too sure"),
+        ("How sure were it if the model were right?", if_right, "too sure"),
     ]
 
 
@@ -133,11 +135,6 @@ def _not_tested(test: Figures) -> list[tuple[str, str, str]]:
     of_all = f"a sample of {count(test['sample_of'])} customers, whose totals vary more" if test["sample_of"] else ""
     told = "; ".join(filter(None, [*lost, of_all and f"past windows hold {of_all}"]))
     return [("What was not tested?", told, "unknown")] if told else []
-
-
-def _if_right(figures: Figures) -> str:
-    own, total = figures["total_clv"]["if_model_right"], figures["total_clv"]
-    return f"the total would be {span(own)} instead of {span(total)}, as wide as past errors make it"
 
 
 def _of_windows(found: Figures, row: Figures, interval: float) -> tuple[str, str]:
