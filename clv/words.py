@@ -46,7 +46,8 @@ def probability(share: float) -> str:
     """Return a probability counted among draws in whole percent: what happened in none of them is not impossible."""
     if min(share, 1 - share) >= 0.01:
         return percent(share)
-    return f"less than {percent(0.01)}" if share < 0.5 else f"more than {percent(0.99)}"
+    said = f"less than {percent(0.01)}" if share < 0.5 else f"more than {percent(0.99)}"
+    return said.replace(" ", NBSP)
 
 
 def day(iso: str) -> str:
