@@ -252,6 +252,7 @@ def test_no_notebook_waits_for_what_it_does_not_use(notebook, never):
     assert never not in modules
 
 
+@pytest.mark.slow
 def test_a_page_is_rendered_without_what_computes():
     _, modules = seconds_and_modules("import clv.report.page.html")
     assert not modules & {"pandas", "numba", "scipy"}

@@ -3,6 +3,7 @@
 import os
 import platform
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,19 +30,24 @@ CHANGES = {
 
 def mark(run: Run, notebook: Path) -> Mark:
     """Return the mark of the source `notebook`, were it executed now, before it has read anything."""
-    versions = {"python": platform.python_version()} | {library: version(library) for library in LIBRARIES}
-    made_from = _hashes(run, notebook) | {"sources": _sources(run, notebook), "versions": versions}
+    made_from = _hashes(run, notebook) | {"sources": _sources(run, notebook), "versions": _versions()}
     return {"run": run.name, "notebook": notebook.stem, "made_from": made_from | {"read": {}, "records": {}}}
 
 
 def code() -> dict[str, str]:
     """Return the hash of every file of the package that a result may depend on."""
-    return {file.relative_to(artefacts.PACKAGE.parent).as_posix(): chain.digest(file) for file in code_files()}
+    within = len(artefacts.PACKAGE.parent.as_posix()) + 1
+    return {file.as_posix()[within:]: chain.digest(file) for file in code_files()}
 
 
 def code_files() -> list[Path]:
     """Return the files of the package that a result may depend on, sorted."""
-    return sorted(file for file in artefacts.PACKAGE.rglob("*") if file.suffix in CODE)
+    return sorted((file for file in artefacts.PACKAGE.rglob("*") if file.suffix in CODE), key=str)
+
+
+@cache
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version()} | {library: version(library) for library in LIBRARIES}
 
 
 def require_unchanged(run: Run, notebook: Path, made: Mark) -> None:

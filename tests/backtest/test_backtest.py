@@ -202,6 +202,7 @@ def test_the_truth_passes_every_check(calibrated):
     assert inside == pytest.approx(scoring_rules.coverage(table["value_cdf_below"], table["value_cdf"], 0.90))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "draws", "horizon"),
     [
@@ -218,6 +219,7 @@ def test_a_planted_error_fails_a_check(shop, error, draws, horizon):
     assert faults(table) & {"pit of counts", "pit of value"}, error
 
 
+@pytest.mark.slow
 def test_expectation_limits_cover_almost_nobody(shop):
     rng = np.random.default_rng(1)
     uncertain = {name: value * rng.lognormal(0, 0.03, len(DRAWS)) for name, value in TRUTH.items()}
@@ -226,6 +228,7 @@ def test_expectation_limits_cover_almost_nobody(shop):
     assert summary.share_inside(table, "expected_clv_lower", "expected_clv_upper") < 0.1
 
 
+@pytest.mark.slow
 def test_everybody_at_the_mean_spend_is_caught_by_crps_alone(shop, calibrated):
     # One nu for all: the same mean amount, no learning from the customer's own.
     same = planted(q=1e7, v=1e7 * TRUTH["v"] / (TRUTH["q"] - 1))
@@ -333,6 +336,7 @@ def test_who_is_grouped_how_changes_no_forecast(parted, calibrated):
     pd.testing.assert_series_equal(parted.total, calibrated.total)
 
 
+@pytest.mark.slow
 def test_groupings_belong_to_their_customers_by_place_not_by_label(shop, parted):
     known, came = shop
     other = known.set_axis(range(10, 10 + CUSTOMERS))
@@ -376,6 +380,7 @@ def test_one_row_per_group_and_outcome_says_what_the_columns_said(parted):
 OUTCOMES = ("purchases", "value")
 
 
+@pytest.mark.slow
 def test_the_true_total_is_believed_and_that_of_a_forecast_a_third_too_high_is_not(shop, calibrated):
     def surprise(found: Scored, name: str) -> float:
         total = found.total

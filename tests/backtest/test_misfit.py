@@ -69,6 +69,7 @@ def test_without_a_past_the_prior_stands():
     assert (found < 0.25).mean() == pytest.approx(0.6827, abs=0.005)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [0.05, 0.3, 0.6])
 def test_after_very_many_windows_tau_is_the_spread_of_their_errors(size):
     errors = np.random.default_rng(2).normal(0, size, 4000)
@@ -185,6 +186,7 @@ def predicted(found: misfit.Residual, place: int) -> tuple[float, float]:
     return float(mean), float(np.sqrt(spread))
 
 
+@pytest.mark.slow
 def test_shift_and_spread_are_the_posterior_worked_out_by_quadrature():
     """Two groups of two windows: omega and tau_r integrated, the shifts in closed form by hand."""
     errors, log_sd = {"a": (0.5, 0.3), "b": (-0.2, 0.1)}, 0.1

@@ -136,6 +136,7 @@ def test_a_true_model_is_not_surprised_by_the_weeks_it_was_made_for(windows):
     assert np.log(doubled["actual"] / doubled["forecast"]) > 0
 
 
+@pytest.mark.slow
 def test_nothing_after_an_origin_changes_its_fit_or_its_forecast(compiled, rolling, fits, windows):
     later = rolling.assign(actual_purchases=3 * rolling["actual_purchases"] + 1, actual_value=7.0)
     again = [backtest_rolling.fit_windows(model, later, SETTINGS) for model in compiled]
@@ -168,6 +169,7 @@ def test_what_was_known_does_change_the_fit(compiled, rolling, fits):
     assert (rate[1] > 1.1 * rate[0]).all()
 
 
+@pytest.mark.slow
 def test_without_a_spend_model_only_purchases_are_tested(rolling, fits, windows):
     both = backtest_rolling.score_windows(rolling, fits[0].draws, None, **OPTIONS)
     found = both.totals
@@ -196,6 +198,7 @@ def test_a_window_learns_from_those_that_were_over_when_it_began(scored, windows
     assert backtest_rolling.ended_by(scored.groups, LATE - pd.Timedelta(days=1)).empty
 
 
+@pytest.mark.slow
 def test_what_came_in_a_window_moves_later_intervals_and_never_its_own(rolling, fits, windows):
     early = rolling["origin"] == EARLY
     worse = rolling.assign(actual_purchases=rolling["actual_purchases"].where(~early, 0))
@@ -268,6 +271,7 @@ def test_a_posterior_that_fails_the_gate_is_left_out_with_the_gates_sentence(spo
     assert pd.DatetimeIndex(spoilt.draws["posterior"]["origin"]).tolist() == [LATE]
 
 
+@pytest.mark.slow
 def test_windows_of_a_refused_origin_are_not_tested(spoilt, rolling, fits, windows):
     found = backtest_rolling.score_windows(rolling, spoilt.draws, fits[1].draws, **RATES, **OPTIONS).totals
     kept = windows[windows["origin"] == LATE].reset_index(drop=True)
@@ -317,6 +321,7 @@ def test_without_windows_there_are_empty_tables(compiled):
     assert summary.past(found.totals, found.groups, nothing, customers=600) == none
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("outputs")
 @pytest.mark.parametrize("rows", ["all", "none"])
 def test_posteriors_of_origins_come_back_as_they_were_written(compiled, rolling, fits, rows):

@@ -32,6 +32,7 @@ def test_a_run_that_fits_is_told_what_it_needs():
     assert memory.require_memory(customers(1000), memory_gib=4, **OPTIONS) < 1
 
 
+@pytest.mark.slow
 def test_a_run_that_does_not_fit_is_refused_with_what_to_change():
     with pytest.raises(InputError) as refused:
         memory.require_memory(customers(500_000), memory_gib=1, **OPTIONS)

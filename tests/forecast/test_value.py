@@ -69,6 +69,7 @@ def forecast(base):
 # --- expectations
 
 
+@pytest.mark.slow
 def test_expected_value_is_the_mean_of_lives_told_event_by_event():
     history, future = lives(60_000, age=12.0, weeks=20.0, discount=0.02, seed=5, **STORY)
     table = closed_forms.expectations(history, fixed_draws(1, **STORY), Horizon(20.0, 0.02), interval=0.9)

@@ -69,6 +69,7 @@ def music_shop() -> pd.DataFrame:
     return rfm_customers.summarise(cdnow(), "transactions", period_end=date(1997, 9, 30))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("x", "low", "high"), [(0, 0, 12), (1, 0, 4), (1, 9, 12), (2, 3, 6), (3, 10, 12), (6, 6, 11)])
 def test_formulas_tell_the_future_of_customers_simulated_event_by_event(told, x, low, high):
     alike = told[(told["frequency"] == x) & told["recency"].between(low, high)]

@@ -111,6 +111,7 @@ def test_futures_come_on_whole_days_and_have_the_means_of_the_formulas():
     assert counts.max() <= 182
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "size"), [(RATE, 0.5), (RATE, -0.4), (SURVIVAL, 0.3), (WIN_BACK, 0.3)])
 def test_gains_of_a_contact_on_whole_days_have_the_mean_of_the_closed_form(kind, size):
     shop = dict(zip(["r", "alpha", "a", "b"], SHOPS["weekly"], strict=True)) | {"p": 8.0, "q": 9.0, "v": 20.0}

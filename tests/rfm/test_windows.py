@@ -165,6 +165,7 @@ def sampled(few, monkeypatch):
     monkeypatch.setattr(windows, "MOST_CUSTOMERS", 100)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("sampled")
 def test_of_a_large_base_every_nth_customer_is_taken_whole():
     con = shop(regulars=1000)
@@ -174,6 +175,7 @@ def test_of_a_large_base_every_nth_customer_is_taken_whole():
     assert (found["revenue"] == 12).all()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("sampled")
 def test_a_customer_is_taken_at_every_origin_or_at_none():
     con = view(*(purchases(f"regular {n}", days=[0, 50, 120, 200], amounts=[5, 7, 7, 7]) for n in range(1000)))

@@ -70,6 +70,7 @@ def files(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
+@pytest.mark.slow
 def test_a_status_that_no_setting_speaks_of_is_asked_about(outputs, tmp_path, undrawn):
     rows = [f"{row},{('paid', 'failed')[number % 9 == 0]}" for number, row in enumerate(HEALTHY)]
     (tmp_path / "log.csv").write_text("\n".join(["id,date,amount,status", *rows]))
@@ -80,10 +81,12 @@ def test_a_status_that_no_setting_speaks_of_is_asked_about(outputs, tmp_path, un
     assert asked not in unescape(check(tmp_path / "shop.yaml").read_text())
 
 
+@pytest.mark.slow
 def test_the_page_names_the_log_and_not_where_it_lies(outputs, tmp_path):
     assert str(tmp_path) not in check(shop(tmp_path)).read_text()
 
 
+@pytest.mark.slow
 def test_what_other_packages_warn_of_goes_to_the_log_and_not_to_the_terminal(outputs, tmp_path, monkeypatch, capsys):
     def warns(*_: object, **__: object) -> pd.DataFrame:
         warnings.warn("an odd column 'ada'", UserWarning, stacklevel=1)
@@ -99,6 +102,7 @@ def test_what_other_packages_warn_of_goes_to_the_log_and_not_to_the_terminal(out
     assert (event["event"], event["kind"], event["text"]) == ("warning", "UserWarning", 'an odd column "…"')
 
 
+@pytest.mark.slow
 def test_the_published_sample_can_be_used_and_loses_no_row(outputs):
     page = check(root() / "params" / "cdnow.yaml")
     assert page == outputs / "cdnow" / "check" / "data_quality.html"
@@ -108,6 +112,7 @@ def test_the_published_sample_can_be_used_and_loses_no_row(outputs):
     assert rows_left_out(page) == []
 
 
+@pytest.mark.slow
 def test_a_generated_log_is_made_checked_and_gone(outputs, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
@@ -120,6 +125,7 @@ def test_a_generated_log_is_made_checked_and_gone(outputs, tmp_path, monkeypatch
     assert {row["rule"] for row in rows_left_out(page)} == mess
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("faulty", "code"), [(2, 0), (50, 2)], ids=["a log with faults", "a log that is refused"])
 def test_a_log_is_judged_alike_every_time(outputs, tmp_path, faulty, code):
     file = shop(tmp_path, *[",2024-01-05,5"] * faulty)
@@ -177,6 +183,7 @@ def test_a_log_that_cannot_be_read_has_a_page_with_the_reason_alone(outputs, tmp
     assert "Where every row went" not in seen
 
 
+@pytest.mark.slow
 def test_a_base_that_is_too_small_is_refused_with_all_that_is_known_of_it(outputs, tmp_path):
     with pytest.raises(InputError, match=r"^Only 29 of 29 customers made a repeat purchase"):
         check(shop(tmp_path, settings="exclude_pattern: 'C(29|3[0-9])'\n"))
@@ -186,6 +193,7 @@ def test_a_base_that_is_too_small_is_refused_with_all_that_is_known_of_it(output
     assert Counter(row["rule"] for row in rows_left_out(page)) == {"excluded_customer": 44}
 
 
+@pytest.mark.slow
 def test_a_backtest_is_judged_as_the_notebooks_would(tmp_path, outputs, undrawn):
     check(shop(tmp_path, settings="calibration_end: 2024-03-31\n"))
     with pytest.raises(
@@ -211,6 +219,7 @@ def test_a_mended_log_replaces_page_and_rows(tmp_path, outputs, undrawn):
     assert rows_left_out(page) == []
 
 
+@pytest.mark.slow
 def test_the_page_shows_what_stands_in_a_log_as_text_and_names_no_customer(tmp_path, outputs, undrawn):
     faulty = ["<script>alert(1)</script>,2024-01-05,5.00", "ada@example.org,2024-01-05,0", "**bob** $x$,soon,1"]
     file = shop(tmp_path, *faulty, header="id,date,<img src=x onerror=alert(2)>")

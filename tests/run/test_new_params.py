@@ -112,6 +112,7 @@ def test_what_no_other_encoding_reads_is_latin_1(project):
     assert params.load(new_params(str(file))).encoding == "latin-1"
 
 
+@pytest.mark.slow
 def test_what_is_in_doubt_waits_for_an_answer(project):
     rows = "".join(
         f"C{n % 30:03d},{n % 12 + 1:02d}/{n % 11 + 1:02d}/2024,{n % 7 + 1}.50,O{n},EUR\n" for n in range(100)
@@ -141,6 +142,7 @@ def test_a_file_that_exists_is_not_overwritten(project):
     assert (project / "params" / "orders.yaml").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_the_only_table_of_a_database_is_recognised_like_a_file(project):
     with closing(sqlite3.connect(project / "data" / "orders.db")) as con, con:
         con.execute(f"CREATE TABLE orders ({HEADER.strip()}, status)")
@@ -192,6 +194,7 @@ def test_the_command_says_what_comes_next(project, capsys):
 # --- logs of shops --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_log_without_faults_can_be_used_before_anything_is_answered(project):
     retail.loyal(60).to_csv(project / "data" / "loyal.csv", index=False)
     target = new_params(str(project / "data" / "loyal.csv"))
@@ -199,6 +202,7 @@ def test_a_log_without_faults_can_be_used_before_anything_is_answered(project):
     assert page == project / "outputs" / "loyal" / "check" / "data_quality.html"
 
 
+@pytest.mark.slow
 def test_a_shops_line_items_can_be_used_once_the_one_question_that_stops_them_is_answered(project):
     made = retail.line_items(300, seed=3)
     retail.write_csv(made, project / "data" / "shop.csv")

@@ -196,6 +196,7 @@ def test_all_faults_of_a_file_are_said_at_once(tmp_path):
         params.load(tmp_path / "x.yaml")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [

@@ -137,6 +137,7 @@ AWKWARD = st.text(min_size=1) | st.sampled_from(
 )
 
 
+@pytest.mark.slow
 @given(names=st.lists(AWKWARD, min_size=4, max_size=4, unique=True), source=AWKWARD)
 def test_names_of_columns_survive_whatever_they_hold(names, source):
     found = Recognised(

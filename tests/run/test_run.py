@@ -668,6 +668,7 @@ def test_make_alone_explains_every_target():
     assert all(f"make {target} " in text for target in targets)
 
 
+@pytest.mark.slow
 def test_wrong_params_stop_make_with_one_sentence(project):
     file = project / "params" / "cdnow.yaml"
     file.write_text(file.read_text() + "disount_rate_annual: 1\n")

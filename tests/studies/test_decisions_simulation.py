@@ -58,6 +58,7 @@ def test_customers_who_are_taken_to_stay_for_ever_are_noticed():
     assert ks(outcomes(lambda draws: changed(draws, a=0.02 * by_name(draws)["a"]))) < 0.001
 
 
+@pytest.mark.slow
 def test_lives_with_the_contact_bring_what_the_truth_expects():
     true = simulation.world(np.random.default_rng(2), 20_000)
     for given in CAMPAIGNS.values():

@@ -74,6 +74,7 @@ def test_more_data_sets_make_a_narrower_band_and_fewer_false_alarms_a_wider_one(
     assert width(1000, 0.01) < width(200, 0.01) < width(200, 0.0001)
 
 
+@pytest.mark.slow
 def test_the_p_value_is_uniform_and_says_what_the_band_says():
     ranks = pd.DataFrame(uniform_ranks(200, 99, 1000).T)
     found = calibrate.verdicts(ranks, draws=99)

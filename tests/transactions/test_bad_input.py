@@ -1344,6 +1344,7 @@ def test_cleaning_finds_a_fault_by_its_rule_in_its_record(case, shop, database):
         assert database.execute(counted).fetchone() == verdict.kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", WHOLE, ids=lambda case: case.fault)
 def test_a_fault_in_a_log_is_found_by_its_rule_in_its_record_and_said_in_one_sentence(case, shop, undrawn):
     if not case.drawn:
@@ -1497,6 +1498,7 @@ SETTINGS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("line", "sentence"), [case[1:] for case in SETTINGS], ids=[case[0] for case in SETTINGS])
 def test_a_fault_in_a_params_file_is_said_in_one_sentence_and_nothing_is_written(line, sentence, shop):
     shop.params.write_text(USUAL + line + "\n", encoding="utf-8")

@@ -226,6 +226,7 @@ def test_row_order_changes_nothing_and_the_ledger_always_balances(tmp_path, rows
     assert lines["amount"].drop("source").sum() == pytest.approx(lines.loc["source", "amount"], abs=1e-9)
 
 
+@pytest.mark.slow
 def test_the_order_of_rows_changes_no_byte_of_the_cleaned_tables(tmp_path, outputs):
     """Refunds with numbers of their own, repeats, lines of one moment: nothing is decided by who comes first."""
     del outputs  # the folder is redirected

@@ -269,6 +269,7 @@ def test_a_table_of_a_schema_is_read_by_both_names(database):
     assert kept(cleaned(database.source(table=f"{schema}.orders"))) == BOTH
 
 
+@pytest.mark.slow
 def test_a_query_may_have_lines_comments_and_a_semicolon_at_its_end(database):
     database.run(*ORDERS)
     found = {query: customers(database.source(query=query)) for query in FINE_QUERIES}
@@ -294,6 +295,7 @@ def test_rows_are_numbered_in_the_order_of_the_query(database):
     assert customers(database.source(query="SELECT * FROM orders ORDER BY amount DESC")) == ["7", "007"]
 
 
+@pytest.mark.slow
 def test_a_query_that_is_not_one_select_is_refused_and_changes_nothing(database):
     database.run(*ORDERS)
     before = read(database.source(table="orders"))
@@ -517,6 +519,7 @@ def test_a_complaint_in_any_language_keeps_the_names_of_the_settings_alone(said,
     assert "ada" not in kept
 
 
+@pytest.mark.slow
 def test_a_log_in_a_database_that_finds_no_room_is_refused_in_one_sentence(database):
     database.run("CREATE TABLE orders (id TEXT, date TEXT, amount INTEGER)")
     long = "x" * 20_000_000

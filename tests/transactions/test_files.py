@@ -593,6 +593,7 @@ def test_packed_and_plain_files_are_read_together(tmp_path):
     assert len(cleaned(settings(tmp_path)).execute("FROM source").fetchall()) == 2 * (LOG.count("\n") - 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("packed", [bytes, gzip.compress, zstd])
 def test_records_of_several_files_are_numbered_through(tmp_path, packed):
     third = MANY // 3

@@ -395,6 +395,7 @@ def test_money_for_something_else_is_no_amount(name):
     assert any("amount: null, if the log holds no money" in question for question in found.questions)
 
 
+@pytest.mark.slow
 def test_the_shipped_log_of_cdnow_is_recognised():
     with (root() / "clv" / "transactions" / "data" / "cdnow.csv").open(encoding="utf-8", newline="") as file:
         names, *rows = csv.reader(file)
