@@ -23,7 +23,8 @@ USERS := new-params check-data report lab refresh verify clean
 AUTHORS := env smoke lint check test docs bench sbc misfit decisions faults rooms strip lock
 listed = for target in $(1); do awk -F ':.*\#\# ' "/^$$target:.*\#\# / { printf \"  make %-10s %s\\n\", \$$1, \$$2 }" Makefile; done
 
-.PHONY: help env report verify check-data refresh new-params lab smoke lint check test docs bench sbc misfit decisions faults rooms strip lock clean
+.PHONY: help env report verify check-data refresh new-params lab smoke lint check test docs bench sbc misfit decisions faults rooms strip lock clean \
+	smoke-pages smoke-cells
 help: ## List what there is, for users first
 	@$(call listed,$(USERS))
 	@echo
@@ -71,11 +72,16 @@ test: lint ## Everything: lint, all tests, the smoke run, and its notebooks a se
 	@$(PYTHON) -m pytest -q $(TWO)
 	@$(MAKE) --no-print-directory -j2 smoke
 	@$(MAKE) --no-print-directory verify RUN=smoke
-	@CLV_RUN="$(OUTPUTS)/smoke" $(PYTHON) -m pytest -q -k run tests/report/test_browser.py
 	@rm -rf $(OUTPUTS)/.again && mkdir -p $(OUTPUTS)/.again && cp $(OUTPUTS)/smoke/notebooks/*.ipynb $(OUTPUTS)/.again
+	@$(MAKE) --no-print-directory -j2 smoke-pages smoke-cells
+	@rm -rf $(OUTPUTS)/.again
+
+smoke-pages:
+	@CLV_RUN="$(OUTPUTS)/smoke" $(PYTHON) -m pytest -q -k run tests/report/test_browser.py
+
+smoke-cells:
 	@CLV_OUTPUTS="$(abspath $(OUTPUTS))/.again/outputs" PYTHONPATH="$(CURDIR)" $(PYTHON) -m pytest -q \
 	-o filterwarnings=default -o addopts= -p no:cacheprovider --nbval-lax --nbval-current-env $(OUTPUTS)/.again
-	@rm -rf $(OUTPUTS)/.again
 
 docs: $(ENV) .venv/.docs ## Build the site of docs/, which needs no network: site/index.html
 	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build -q --strict

@@ -22,6 +22,8 @@ from clv.run.folder import Run
 from clv.run.prepare import SETTINGS
 from clv.transactions.tables import TRANSACTIONS
 
+pytestmark = pytest.mark.slow  # each of its many tests takes half a second
+
 READS = {
     "01_generate": [],
     "02_rfm": ["transactions"],

@@ -36,6 +36,8 @@ from clv.transactions import cleaning, connection, findings, reading
 from clv.transactions.rules import LEAVE_OUT, QUARANTINE, WARN
 from clv.transactions.source import SourceSettings
 
+pytestmark = pytest.mark.slow  # each of its many tests takes half a second
+
 # --- a healthy log ------------------------------------------------------------------------------------------------
 
 # 60 customers buy every 30 days, four times, for amounts between 10 and 100: somebody on each of 120 days.

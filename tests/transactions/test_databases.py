@@ -216,7 +216,7 @@ def postgresql(server: Server, monkeypatch: pytest.MonkeyPatch, no_settings_of_o
     server.run("postgres", f"DROP SCHEMA IF EXISTS {schema}, sales CASCADE")
 
 
-@pytest.fixture(params=["DuckDB", "SQLite", "PostgreSQL"])
+@pytest.fixture(params=["DuckDB", "SQLite", pytest.param("PostgreSQL", marks=pytest.mark.slow)])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     """An empty database of each kind."""
     files = {"DuckDB": duckdb_in, "SQLite": sqlite_in}
