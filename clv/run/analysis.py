@@ -9,7 +9,6 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -180,13 +179,8 @@ class Fit:
         """
         return pd.DataFrame(self._figures["gate"]["checks"])
 
-    def backtest(self, calibration_end: str | date | None = None) -> pd.DataFrame:
+    def backtest(self) -> pd.DataFrame:
         """Return past forecasts held against what came.
-
-        Parameters
-        ----------
-        calibration_end
-            Last day the latest of them may see; None: as the run was made. Another day is a run of its own.
 
         Returns
         -------
@@ -197,8 +191,6 @@ class Fit:
         >>> {"forecast", "actual", "lower", "upper"} <= set(fit.backtest())
         True
         """
-        if calibration_end is not None:
-            return self._with(calibration_end=str(calibration_end)).backtest()
         return self.run.read_table(WINDOWS)
 
     @property
