@@ -14,8 +14,8 @@ endif
 CLV := $(PYTHON) -m clv.run
 UV := $(shell uv --version >/dev/null 2>&1 && command -v uv || echo .uv/bin/uv)
 
-# Two tests at a time, those of one file in one process: they share fits.
-TWO := -n 2 --dist loadfile
+# Two tests at a time, those of one file in one process: they share fits. pytest keeps what it has read of them.
+TESTS = PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest -q -n 2 --dist loadfile
 
 # -- what one can ask for ---------------------------------------------------------------------------------------------
 
@@ -66,10 +66,10 @@ lint: $(ENV) ## Lint and types, of code and notebooks
 	@$(PYTHON) -m mypy
 
 check: lint ## Lint, types and fast tests, a minute or two
-	@$(PYTHON) -m pytest -q $(TWO) -m "not slow"
+	@$(TESTS) -m "not slow"
 
 test: lint ## Everything: lint, all tests, the smoke run, and its notebooks a second time
-	@$(PYTHON) -m pytest -q $(TWO)
+	@$(TESTS)
 	@$(MAKE) --no-print-directory -j2 smoke
 	@$(MAKE) --no-print-directory verify RUN=smoke
 	@rm -rf $(OUTPUTS)/.again && mkdir -p $(OUTPUTS)/.again && cp $(OUTPUTS)/smoke/notebooks/*.ipynb $(OUTPUTS)/.again
@@ -149,9 +149,10 @@ $(OUTPUTS)/$(NAME)/manifest.json: $(RAN)/06_report.ipynb $(GIVEN)/run.json
 	@python3 -m venv .uv && .uv/bin/pip install -q uv || \
 	{ echo "uv could not be installed: Python needs its venv module (on Debian: apt install python3-venv)" >&2; exit 1; }
 
+# What is compiled here is compiled once, not at the first start, or at every one where Python may write no bytecode.
 .venv/.stamp: requirements.lock pyproject.toml .python-version | $(UV)
 	@$(UV) venv -q --allow-existing .venv
-	@$(UV) pip sync -q -p .venv/bin/python --require-hashes requirements.lock
+	@$(UV) pip sync -q -p .venv/bin/python --require-hashes --compile-bytecode requirements.lock
 	@$(UV) pip install -q -p .venv/bin/python --no-deps --no-build-isolation -e .
 	@touch $@
 
