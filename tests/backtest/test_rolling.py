@@ -16,12 +16,14 @@ from clv.backtest.holdout import Scored
 from clv.backtest.rolling import Fits, Windows
 from clv.backtest.tables import WINDOW_GROUPS, WINDOWS
 from clv.forecast.horizon import yearly_horizon
-from clv.models import bgnbd_pymc, gamma_gamma_pymc, sampling
 from clv.models import draws as models_draws
+from clv.models import sampling
 from clv.models.sampling import AUTO, LAPLACE, NUTS, Compiled, Settings
 from clv.rfm.tables import ROLLING
 from clv.run.folder import Run
 from clv.transactions.generate import Truth
+
+pytestmark = pytest.mark.slow  # loads PyMC
 
 TRUTH = Truth(r=0.8, alpha_weeks=8.0, a=0.8, b=4.0, p=5.0, q=4.0, v=24.0)
 SETTINGS = Settings(chains=2, draws=600, tune=1, seed=1, workers=1, method=AUTO)
@@ -52,6 +54,8 @@ def rolling() -> pd.DataFrame:
 @pytest.fixture(scope="module")
 def compiled(rolling) -> list[Compiled]:
     """Both models, compiled once for all tests."""
+    from clv.models import bgnbd_pymc, gamma_gamma_pymc
+
     return [Compiled(module.model(rolling)) for module in (bgnbd_pymc, gamma_gamma_pymc)]
 
 

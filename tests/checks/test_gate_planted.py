@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date
+from importlib import import_module
 
 import numpy as np
 import pandas as pd
@@ -13,8 +14,8 @@ from scipy.optimize import minimize
 from clv.checks import posterior as checks_posterior
 from clv.checks.gate import FAIL, PASS, WARN, Check
 from clv.checks.posterior import DECIDES, PURCHASES_WARN
-from clv.models import bgnbd_pymc, gamma_gamma_pymc, sampling
-from clv.models.base import HISTORY, History, distinct_histories
+from clv.models import sampling
+from clv.models.base import HISTORY, Built, History, distinct_histories
 from clv.models.bgnbd import BGNBD, PlainBGNBD
 from clv.models.draws import flat
 from clv.models.priors import PURCHASES
@@ -23,7 +24,13 @@ from clv.models.sampling import Compiled, Settings
 from clv.rfm import customers as rfm_customers
 
 pytestmark = pytest.mark.slow  # compiles and fits both models
+
 SETTINGS = Settings(chains=4, draws=1000, tune=1000, seed=1, method="laplace")
+
+
+def build(home: str, customers: pd.DataFrame) -> Built:
+    """Return a model, loaded when it is needed: PyMC takes longer to load than most tests run."""
+    return import_module(f"clv.models.{home}_pymc").model(customers)
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +40,12 @@ def customers() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def purchases(customers) -> xr.DataTree:
-    return sampling.sample(Compiled(bgnbd_pymc.model(customers)), customers, SETTINGS)
+    return sampling.sample(Compiled(build("bgnbd", customers)), customers, SETTINGS)
 
 
 @pytest.fixture(scope="module")
 def spend(customers) -> xr.DataTree:
-    return sampling.sample(Compiled(gamma_gamma_pymc.model(customers)), customers, SETTINGS)
+    return sampling.sample(Compiled(build("gamma_gamma", customers)), customers, SETTINGS)
 
 
 def changed(posterior: xr.DataTree, **values) -> xr.DataTree:
@@ -124,7 +131,7 @@ def expected(model, theta: np.ndarray, customers: pd.DataFrame, weeks: float) ->
 def test_a_prior_that_decides_is_warned_about_in_money(customers, purchases, spend):
     """Eight customers say little of what they will buy; the whole base says enough."""
     few = customers[customers["frequency"] > 0].head(8)
-    alone = sampling.sample(Compiled(bgnbd_pymc.model(few)), few, SETTINGS)
+    alone = sampling.sample(Compiled(build("bgnbd", few)), few, SETTINGS)
     asked = {"currency": "USD", "horizon_weeks": 52}
     of_few, _ = checks_posterior.judge_priors(alone, spend, total(alone, few, 52), **asked)
     of_all, of_spend = checks_posterior.judge_priors(purchases, spend, total(purchases, customers, 52), **asked)
@@ -159,7 +166,7 @@ def test_where_customers_are_equally_loyal_the_prior_moves_five_years_half_as_fa
     narrow = [replace(one, median=np.e, sigma=1.0) if one.name == "kappa_dropout" else one for one in PURCHASES]
     fits = {}
     for name, priors in {"now": PURCHASES, "before": tuple(narrow)}.items():
-        monkeypatch.setattr(bgnbd_pymc.OnDistinctHistories, "priors", priors)
+        monkeypatch.setattr("clv.models.bgnbd_pymc.OnDistinctHistories.priors", priors)
         posterior = sampling.sample(Compiled(model.build(base)), base, SETTINGS)
         fits[name] = posterior, total(posterior, base, 260)
     (posterior, now), (_, before) = fits["now"], fits["before"]

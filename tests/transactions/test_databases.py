@@ -28,6 +28,8 @@ from clv.errors import InputError
 from clv.transactions import complaints, connection, databases, reading
 from clv.transactions.source import SourceSettings
 
+pytestmark = pytest.mark.slow  # three databases, a server among them
+
 VARIABLE = "CLV_TEST_DATABASE"
 SERVER_NAME = f"The database in {VARIABLE}"
 OWNER, READER, STRANGER, BARRED, TRUSTED = "betty_owner", "rita_reader", "ed_nobody", "barry_barred", "tom_trusted"
@@ -216,7 +218,7 @@ def postgresql(server: Server, monkeypatch: pytest.MonkeyPatch, no_settings_of_o
     server.run("postgres", f"DROP SCHEMA IF EXISTS {schema}, sales CASCADE")
 
 
-@pytest.fixture(params=["DuckDB", "SQLite", pytest.param("PostgreSQL", marks=pytest.mark.slow)])
+@pytest.fixture(params=["DuckDB", "SQLite", "PostgreSQL"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> Database:
     """An empty database of each kind."""
     files = {"DuckDB": duckdb_in, "SQLite": sqlite_in}
