@@ -23,7 +23,7 @@ def test_the_container_has_the_python_of_the_project():
 def test_its_packages_are_the_locked_ones_and_the_last_thing_that_is_fetched():
     assert [said for name, said in STEPS if name == "RUN"][-1] == "make env"
     makefile = (root() / "Makefile").read_text(encoding="utf-8")
-    assert "pip sync -q -p .venv/bin/python --require-hashes requirements.lock" in makefile
+    assert "pip sync -q -p .venv/bin/python --require-hashes --compile-bytecode requirements.lock" in makefile
     assert STEPS.index(("COPY", ". .")) < STEPS.index(("RUN", "make env"))
 
 
