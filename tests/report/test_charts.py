@@ -326,6 +326,7 @@ def test_one_large_group_does_not_hide_the_others_and_so_few_customers_as_no_tes
     assert np.isnan(trace(figure, "90 % range of its total").x[3:5]).all()
     assert trace(figure, "expected").x[1] == 500  # a thousandth of the largest, where the axis ends
     assert trace(figure, "expected").text[1] == "0.4"
+    assert list(trace(figure, "expected").marker.symbol) == ["circle", "triangle-left"]
 
 
 def test_the_calendar_tells_what_came_from_what_is_expected_in_each_of_its_views():

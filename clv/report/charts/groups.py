@@ -27,6 +27,7 @@ def chart_groups(groups: pd.DataFrame) -> go.Figure:
     )
     floor = _LEAST * max(groups["clv_mean"].max(), 1e-9)
     mean, lower, upper = (groups[f"clv_{end}"].clip(lower=floor) for end in ("mean", "lower", "upper"))
+    off = groups["clv_mean"] < floor  # an arrow, not a place on the axis
     tested = groups["customers"] >= FEWEST_CUSTOMERS  # of fewer no past test speaks
     limits = pd.DataFrame({"lower": lower, "upper": upper}).where(tested)
     add_ranges(figure, groups["group"], limits, f"{level(interval)} range of its total")
@@ -34,7 +35,7 @@ def chart_groups(groups: pd.DataFrame) -> go.Figure:
         y=groups["group"],
         x=mean,
         mode="markers+text",
-        marker={"color": MODEL, "size": 12},
+        marker={"color": MODEL, "size": 12, "symbol": np.where(off, "triangle-left", "circle")},
         text=groups["clv_mean"].map(short_number),
         textposition="top center",
         textfont={"size": 12},
