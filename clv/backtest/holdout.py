@@ -14,7 +14,7 @@ import pandas as pd
 from clv import tables
 from clv.backtest import misfit
 from clv.backtest.scoring_rules import against
-from clv.backtest.tables import BACK, BACKTEST_GROUPS, ONCE, OUTCOMES
+from clv.backtest.tables import BACK, BACKTEST, BACKTEST_GROUPS, ONCE, OUTCOMES
 from clv.forecast.closed_forms import expectations
 from clv.forecast.future import simulate
 from clv.forecast.groups import grouped
@@ -95,7 +95,8 @@ def score(
     by_group = _group_table(table, groups, labels, totals, interval)
     allowance: dict[str, Any] = {"weeks": horizon.weeks, "interval": interval, "seed": seed, "columns": misfit.TESTED}
     by_group = misfit.widened(by_group, totals, past, **allowance)
-    return Scored(table, tables.check(BACKTEST_GROUPS, by_group), totals)
+    told = table.drop(columns=[name for name in draws.model.history if name not in BACKTEST.columns])
+    return Scored(told, tables.check(BACKTEST_GROUPS, by_group), totals)
 
 
 def _groups(known: pd.DataFrame, value: pd.Series, groupings: pd.DataFrame | None) -> tuple[Groups, pd.DataFrame]:

@@ -22,13 +22,14 @@ from clv import tables
 from clv.backtest import holdout, origin, scoring_rules, spend_test, summary
 from clv.backtest import weekly as backtest_weekly
 from clv.backtest.holdout import Scored
-from clv.backtest.tables import BACK, ONCE, WINDOW_GROUPS
+from clv.backtest.tables import BACK, BACKTEST, ONCE, WINDOW_GROUPS
 from clv.forecast.future import simulate as simulate_futures
 from clv.forecast.groups import grouped
 from clv.forecast.horizon import Horizon, Totals
 from clv.models import bgnbd
-from clv.models.base import History
+from clv.models.base import LOG_GAPS, History
 from clv.models.draws import Draws
+from clv.models.registry import PURCHASE_MODELS, purchase_model
 from clv.transactions.generate import Truth
 
 ORIGIN = date(2025, 6, 30)
@@ -169,6 +170,16 @@ def scored(shop, draws=DRAWS, horizon=HALF_YEAR, groupings=None) -> Scored:
 @pytest.fixture(scope="module")
 def calibrated(shop):
     return scored(shop)
+
+
+@pytest.mark.parametrize("key", PURCHASE_MODELS)
+def test_whatever_a_model_asks_of_a_history_the_table_of_customers_is_the_same(shop, key):
+    known, came = shop
+    few, gaps = known.head(30)[HISTORY], pd.Series(0.0, known.index[:30], name=LOG_GAPS)
+    truth = {one.name: np.full(50, np.nan_to_num(one.published, nan=0.3)) for one in purchase_model(key).parameters}
+    options = {"origin": ORIGIN, "interval": 0.9, "seed": 3, "workers": 1}
+    customers = holdout.score(few.join(gaps), came, typed_draws(**truth, key=key), HALF_YEAR, **options).customers
+    tables.check(BACKTEST, customers)
 
 
 def faults(table: pd.DataFrame) -> set[str]:
