@@ -109,10 +109,7 @@ def main(folder: Path) -> int:
             "opts": {"format": kind, "width": WIDTH, "height": chart["layout"]["height"] + 40, "scale": scale},
         }
         for name, chart in charts.items()
-        for kind, scale, changed in (
-            ("png", SCALE, {}),
-            ("svg", 1, {"title": None}),
-        )  # pages write the title themselves
+        for kind, scale, changed in (("png", SCALE, {}), ("svg", 1, {"title": None}))  # pages write the title
     ]
     # The library that the page carries too; nothing is fetched, and what a browser asks of its own accord ends nowhere.
     options = {

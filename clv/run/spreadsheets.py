@@ -50,6 +50,8 @@ def write_workbook(sheets: "Mapping[str, pd.DataFrame | None]", file: Path, *, a
 
 
 def _write_sheet(book: Any, sheet: Any, frame: "pd.DataFrame") -> None:
+    import pandas as pd
+
     sheet.freeze_panes(1, 0)
     sheet.autofilter(0, 0, len(frame), len(frame.columns) - 1)
     for place, name in enumerate(frame):
@@ -59,11 +61,13 @@ def _write_sheet(book: Any, sheet: Any, frame: "pd.DataFrame") -> None:
     sheet.write_row(0, 0, frame.columns, book.add_format({"bold": True, "bottom": 1}))
     for number, row in enumerate(frame.itertuples(index=False, name=None), start=1):
         for place, cell in enumerate(row):
+            if pd.isna(cell):
+                continue
             if isinstance(cell, str):
                 sheet.write_string(number, place, cell)  # never a formula, number or link, whatever it looks like
             elif isinstance(cell, datetime):
                 sheet.write_datetime(number, place, cell)
-            elif cell is not None and isfinite(cell):
+            elif isfinite(cell):
                 sheet.write_number(number, place, cell)
 
 

@@ -189,6 +189,14 @@ def test_a_workbook_keeps_text_as_text_and_days_as_days_and_is_the_same_twice(mo
     assert RUN.path("workbook").read_bytes() == first
 
 
+def test_what_is_missing_is_an_empty_cell_whatever_its_kind():
+    days, counts = pd.to_datetime(["2024-01-31", None]), pd.array([1, None], dtype="Int64")
+    missing = pd.DataFrame({"text": ["a", None], "day": days, "count": counts})
+    RUN.write_exports({"ranks": missing}, summary=missing, as_of="2024-01-31")
+    rows = CalamineWorkbook.from_path(RUN.path("workbook")).get_sheet_by_name("ranks").to_python(skip_empty_area=False)
+    assert rows[1:] == [["a", date(2024, 1, 31), 1.0]]  # nothing is written of the second row
+
+
 def test_a_page_may_carry_tables_of_groups_and_none_that_names_customers():
     names = ("segments", "migration", "cohorts", "ranks", "windows", "data_dictionary")
     for name in names:
