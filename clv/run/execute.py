@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from clv import progress
@@ -25,9 +26,11 @@ from clv.transactions.source import SourceSettings
 # Papermill, nbformat and the renderer take seconds to import: make calls `prepare` every time.
 if TYPE_CHECKING:
     from nbformat import NotebookNode
+    from traitlets.config import Config
 
 
 REPORT = NOTEBOOKS[-1]
+LONGEST_SOCKET = 100  # macOS takes 104 bytes, Linux 108
 # In a finished page nobody wants progress bars, or other packages' notes to their own developers.
 KERNEL_ENVIRONMENT = {
     "TQDM_DISABLE": "1",
@@ -132,24 +135,23 @@ def _execute(source: Path, target: Path, parameters: dict[str, Any]) -> None:
     from jupyter_client.kernelspec import NoSuchKernel
     from nbclient.exceptions import DeadKernelError
     from papermill.exceptions import PapermillExecutionError
-    from traitlets.config import Config
 
     paths = [str(artefacts.PACKAGE.parent), os.environ.get("PYTHONPATH", "")]
     places = {"PYTHONPATH": os.pathsep.join(filter(None, paths)), artefacts.ROOT: str(artefacts.root())}
     os.environ.update(KERNEL_ENVIRONMENT | places)
     try:
-        by_papermill(
-            source,
-            target,
-            parameters=parameters,
-            kernel_name="python3",
-            log_output=False,
-            cwd=str(source.parent),
-            # A kernel that is told to stop would log that it was interrupted.
-            extra_arguments=["--log-level=CRITICAL"],
-            # Otherwise ipykernel warns that its local connection is not encrypted.
-            config=Config({"KernelManager": {"transport_encryption": "auto"}}),
-        )
+        with _sockets() as config:
+            by_papermill(
+                source,
+                target,
+                parameters=parameters,
+                kernel_name="python3",
+                log_output=False,
+                cwd=str(source.parent),
+                # A kernel that is told to stop would log that it was interrupted.
+                extra_arguments=["--log-level=CRITICAL"],
+                config=config,
+            )
     except PapermillExecutionError as error:
         raise failures.from_kernel(source.stem, error) from error
     except NoSuchKernel as error:
@@ -158,6 +160,23 @@ def _execute(source: Path, target: Path, parameters: dict[str, Any]) -> None:
         raise NotebookError(
             f"{source.stem}: the kernel died, probably out of memory; lower memory_gib or predictive_draws."
         ) from error
+    except RuntimeError as error:  # so says jupyter_client of a kernel that does not answer its first question
+        raise NotebookError(f"{source.stem}: the kernel did not start ({error}); try again.") from error
+
+
+@contextmanager
+def _sockets() -> Iterator["Config"]:
+    """Let a kernel talk over sockets in a folder of its own: a port that is free now may be taken in a moment.
+
+    Where the folder for temporary files has a name too long for a socket, it talks over encrypted ports.
+    """
+    from traitlets.config import Config
+
+    with TemporaryDirectory(prefix="clv-") as folder:
+        file = f"{folder}/kernel.json"
+        short = len(os.fsencode(file)) < LONGEST_SOCKET
+        own = {"transport": "ipc", "connection_file": file}
+        yield Config({"KernelManager": own if short else {"transport_encryption": "auto"}})
 
 
 def by_papermill(source: Path, target: Path, **options: Any) -> None:

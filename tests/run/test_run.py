@@ -142,6 +142,24 @@ print("an odd line", file=sys.stderr)
 
 
 @pytest.mark.slow
+def test_a_kernel_takes_no_port_that_another_may_have_taken_and_leaves_no_socket(make, tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    asked = "import json, ipykernel\nfile = ipykernel.get_connection_file()\nprint(json.load(open(file))['transport'])"
+    code, _ = make(writes(NAME), asked)
+    executed = nbformat.read(prepare.executed(TOY, NAME), as_version=4)
+    assert (code, executed.cells[-1].outputs[0].text) == (0, "ipc\n")
+    assert not list(tmp_path.glob("clv-*"))
+
+
+def test_a_kernel_that_does_not_start_is_one_sentence(make, toy):
+    toy("ipykernel_launcher").with_suffix(".py").write_text("raise SystemExit('no kernel today')\n")
+    code, printed = make(writes(NAME))
+    assert code == 1
+    assert "04_gamma_gamma: the kernel did not start (" in printed
+    assert "Traceback" not in printed
+
+
+@pytest.mark.slow
 def test_a_users_run_notes_what_other_packages_warn_of_and_shows_it_nowhere(make, monkeypatch):
     monkeypatch.delenv("CLV_WARNINGS")
     code, printed = make(writes(NAME), WARNS, "print('end')")
