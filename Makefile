@@ -80,8 +80,8 @@ smoke-pages:
 	@CLV_RUN="$(OUTPUTS)/smoke" $(PYTHON) -m pytest -q -k run tests/report/test_browser.py
 
 smoke-cells:
-	@CLV_OUTPUTS="$(abspath $(OUTPUTS))/.again/outputs" PYTHONPATH="$(CURDIR)" $(PYTHON) -m pytest -q \
-	-o filterwarnings=default -o addopts= -p no:cacheprovider --nbval-lax --nbval-current-env $(OUTPUTS)/.again
+	@CLV_OUTPUTS="$(abspath $(OUTPUTS))/.again/outputs" PYTHONPATH="$(CURDIR):$(CURDIR)/tests" $(PYTHON) -m pytest -q \
+	-o filterwarnings=default -o addopts= -p no:cacheprovider -p sockets --nbval-lax --nbval-current-env $(OUTPUTS)/.again
 
 docs: $(ENV) .venv/.docs ## Build the site of docs/, which needs no network: site/index.html
 	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs build -q --strict
