@@ -3,10 +3,11 @@
 One run is made from a frame by one worker, undisturbed; the other from a file by three workers, killed and continued.
 """
 
+import base64
 import doctest
 import html
 import json
-import random
+import re
 import signal
 from pathlib import Path
 
@@ -16,7 +17,7 @@ import pandas as pd
 import pytest
 import retail
 import xarray as xr
-from faults import NAME, ONE, Judge, Site
+from faults import NAME, ONE, Site
 from retail import NASTY, handlers
 
 import clv
@@ -25,8 +26,9 @@ from clv.run.artefacts import root
 
 pytestmark = pytest.mark.slow  # two runs of six notebooks; `make faults` kills more of them, at random moments
 COLUMNS = {"customer_id": "id", "date": "date", "amount": "amount"}
+PASSWORD = "correct-horse-battery-staple"
 SETTINGS = {
-    **{"date_format": "%Y-%m-%d", "calibration_end": "2024-12-31", "show_customer_ids": True, "seed": ONE},
+    **{"date_format": "%Y-%m-%d", "calibration_end": "2024-12-31", "seed": ONE},
     **{"method": "laplace", "draws": 250, "predictive_draws": 200},
 }
 
@@ -43,7 +45,7 @@ def fitted(base: pd.DataFrame, site: Site) -> None:
     """Fit the log of a frame, as somebody does in a notebook of their own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLV_OUTPUTS", str(site.outputs))
-        clv.fit(base, name=NAME, workers=1, **COLUMNS, **SETTINGS)
+        clv.fit(base, name=NAME, workers=1, show_customer_ids=True, **COLUMNS, **SETTINGS)
 
 
 @pytest.fixture(scope="module")
@@ -55,18 +57,25 @@ def alone(base, tmp_path_factory) -> Site:
 
 
 @pytest.fixture(scope="module")
-def killed(base, tmp_path_factory) -> Site:
+def killed_and_said(base, tmp_path_factory) -> tuple[Site, str]:
     """A run of the same as a file by three workers, killed while sampling and continued, two notebooks at a time."""
     site = Site(tmp_path_factory.mktemp("killed"))
     log = site.outputs / "log.parquet"
     base.to_parquet(log)
     site.params.write_text(json.dumps({"source": str(log), "columns": COLUMNS, "workers": 3} | SETTINGS))
-    making = site.start()
-    site.wait_for(making, "stage", "03_bgnbd_bayes")
-    faults.kill(making, signal.SIGKILL)
-    code, said = site.make("report", "-j2")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PASSWORD", PASSWORD)
+        making = site.start()
+        site.wait_for(making, "stage", "03_bgnbd_bayes")
+        faults.kill(making, signal.SIGKILL)
+        code, said = site.make("report", "-j2")
     assert code == 0, said
-    return site
+    return site, said
+
+
+@pytest.fixture(scope="module")
+def killed(killed_and_said) -> Site:
+    return killed_and_said[0]
 
 
 @pytest.fixture
@@ -144,9 +153,54 @@ def test_both_verify_and_the_report_bears_the_run_id_with_what_it_rests_on(alone
             assert words in footer
 
 
-def test_a_writer_that_does_not_put_whole_files_in_place_would_be_noticed(tmp_path):
-    row = faults.writes_in_place(faults.Faults(tmp_path, 0, random.Random(1), Judge({})))
-    assert row.wrongs == []
+# --- what anybody may see
+
+
+def texts(folder: Path) -> dict[Path, str]:
+    """Return every file of a run that people or browsers open, as text: all but the settings themselves."""
+    kinds = {".html", ".ipynb", ".md", ".json", ".jsonl"}
+    settings = {folder / "params", folder / "manifest.json"}  # hold the params file, in which customers may be excluded
+    files = [file for file in folder.rglob("*") if file.suffix in kinds and not settings & {file, file.parent}]
+    return {file: with_carried(file.read_text()) for file in files}
+
+
+def with_carried(page: str) -> str:
+    """Return a page's text and that of the files it carries."""
+    carried = re.findall(r'href="data:[^"]*;base64,([^"]+)"', page)
+    return page + "".join(base64.b64decode(content).decode() for content in carried)
+
+
+def test_no_page_notebook_or_log_names_a_customer(killed_and_said):
+    killed, said = killed_and_said
+    files = texts(killed.run)
+    assert len(files) >= 15
+    assert '\n"rfm_segment",' in files[killed.run / "report.html"]  # what the page carries is looked through too
+    fragments = ["ada.lovelace", "alert('clv')", "alert(&#x27;clv", "evil.example", "**bob**"]
+    # Digits within a longer number of a chart are nobody's.
+    looked_for = {fragment: re.compile(rf"(?<![\d.]){re.escape(fragment)}(?!\d)") for fragment in fragments}
+    found = [(file.name, one) for file, text in files.items() for one in fragments if looked_for[one].search(text)]
+    assert found == []
+    assert not any(fragment in said for fragment in fragments)
+
+
+def test_the_environment_is_in_no_file(killed):
+    for file in killed.run.rglob("*"):
+        assert not file.is_file() or PASSWORD.encode() not in file.read_bytes(), file
+
+
+def test_exports_name_customers_and_no_cell_is_a_formula(killed):
+    cells = pd.read_csv(killed.run / "exports" / "customers.csv", dtype=str, keep_default_na=False)
+    assert {NASTY[0], NASTY[1], f"'{NASTY[2]}"} <= set(cells["customer_id"])
+    for file in killed.run.rglob("*.csv"):
+        frame = pd.read_csv(file, dtype=str, keep_default_na=False)
+        texts_only = frame.apply(lambda column: column.str.match(r"[=@\t\r]|[+-](?![\d.])")).to_numpy()
+        assert not texts_only.any(), file
+
+
+def test_no_page_has_an_event_handler(killed):
+    assert handlers("<p onclick='x'>") == ["onclick"]
+    for file in killed.run.rglob("*.html"):
+        assert handlers(file.read_text()) == [], file
 
 
 # --- a frame in somebody's own notebook
@@ -181,7 +235,7 @@ def test_the_examples_in_the_documentation_run(base, here, monkeypatch, tmp_path
         doctest.DocTestRunner(optionflags=doctest.ELLIPSIS),
     )
     given = {"clv": clv, "orders": base, "folder": here, "fit": clv.load(here)}
-    given["settings"] = SETTINGS | {"name": NAME, "workers": 1}
+    given["settings"] = SETTINGS | {"name": NAME, "workers": 1, "show_customer_ids": True}
     for door in (clv.fit, clv.load, type(given["fit"])):
         for examples in finder.find(door, door.__name__, module=False, globs=given):
             runner.run(examples)
