@@ -15,7 +15,7 @@ from clv.backtest.misfit import TILES
 from clv.forecast.tables import SEGMENTS, TOTAL_DRAWS, as_shown
 
 FOREVER = 200_000
-DATA_SETS = 6  # of each world; `make misfit` takes 40
+DATA_SETS = 4  # of each world; `make misfit` takes 40
 
 
 def past(*errors: float, log_sd: float = 0.05, weeks: int = 26, outcome: str = "purchases", **more) -> pd.DataFrame:
