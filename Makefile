@@ -1,4 +1,4 @@
-# Order and staleness: which notebook runs when. `make` alone lists what it can do.
+# What one can ask for: `make` alone lists it. Which notebook runs when is decided by `clv report`.
 .DEFAULT_GOAL := help
 PARAMS ?= params/default.yaml
 OUTPUTS := $(or $(CLV_OUTPUTS),outputs)
@@ -29,15 +29,12 @@ help: ## List what there is, for users first
 	@$(call listed,$(USERS))
 	@echo
 	@$(call listed,$(AUTHORS))
-	@echo '  Settings: PARAMS=params/default.yaml   RUN=name (clean, verify)   PYTHON=python (use the active environment)   -j2'
+	@echo '  Settings: PARAMS=params/default.yaml   RUN=name (clean, verify)   PYTHON=python (use the active environment)'
 
 env: .venv/.stamp ## Set up .venv with the locked packages
 
 report: $(ENV) ## Run what has changed of the six notebooks for PARAMS, up to report.html
-	@$(CLV) prepare "$(PARAMS)"
-	@if $(MAKE) --no-print-directory -s -q $(OUTPUTS)/$(NAME)/manifest.json; \
-	then echo "$(OUTPUTS)/$(NAME)/report.html is up to date"; \
-	else $(MAKE) --no-print-directory $(OUTPUTS)/$(NAME)/manifest.json; fi
+	@$(CLV) report "$(PARAMS)"
 
 verify: $(ENV) ## Say whether every file of RUN=name belongs to it, and what to do if not
 	@$(CLV) verify "$(or $(RUN),$(NAME))"
@@ -47,13 +44,12 @@ check-data: $(ENV) ## Check the log of PARAMS without computing anything from it
 
 refresh: $(ENV) ## Like report, but read the source again though no file has changed: a database
 	@$(CLV) refresh "$(PARAMS)"
-	@$(MAKE) --no-print-directory report
 
 new-params: $(ENV) ## Write a commented params file for a log of your own, DATA=file
 	@$(CLV) new-params "$(DATA)"
 
 lab: $(ENV) ## Open JupyterLab; with PARAMS on copies of that run's notebooks and artefacts
-	@$(if $(PARAMS_GIVEN),$(CLV) prepare "$(PARAMS)" && $(CLV) lab "$(NAME)")
+	@$(if $(PARAMS_GIVEN),$(CLV) lab "$(PARAMS)")
 	@$(if $(PARAMS_GIVEN),CLV_OUTPUTS="$(LAB)/outputs") PYTHONPATH="$(CURDIR)" \
 	$(PYTHON) -m jupyterlab $(if $(PARAMS_GIVEN),"$(LAB)",notebooks)
 
@@ -70,7 +66,7 @@ check: lint ## Lint, types and fast tests, a minute or two
 
 test: lint ## Everything: lint, all tests, the smoke run, and its notebooks a second time
 	@$(TESTS)
-	@$(MAKE) --no-print-directory -j2 smoke
+	@$(MAKE) --no-print-directory smoke
 	@$(MAKE) --no-print-directory verify RUN=smoke
 	@rm -rf $(OUTPUTS)/.again && mkdir -p $(OUTPUTS)/.again && cp $(OUTPUTS)/smoke/notebooks/*.ipynb $(OUTPUTS)/.again
 	@$(MAKE) --no-print-directory -j2 smoke-pages smoke-cells
@@ -120,28 +116,11 @@ clean: ## Remove the outputs of RUN=name, or of all runs; earlier forecasts, too
 	@for run in $(OUTPUTS)/$(or $(RUN),*); do [ ! -d "$$run" ] || { \
 	find "$$run" -mindepth 1 -depth $(if $(FORECASTS),,! -path "$$run/forecasts.parquet") -delete; rmdir "$$run" 2>/dev/null || true; }; done
 
-# -- one run: an executed notebook is put in place last, so it is the stamp of all it wrote -----------------------------
+# -- the run that is meant ----------------------------------------------------------------------------------------------
 
 PARAMS_GIVEN := $(filter-out file,$(origin PARAMS))
 NAME := $(basename $(lastword $(subst /, ,$(PARAMS))))
-RAN := $(OUTPUTS)/$(NAME)/notebooks
-GIVEN := $(OUTPUTS)/$(NAME)/params
 LAB := $(abspath $(OUTPUTS)/$(NAME)/lab)
-CODE := $(shell find clv -name '*.py' -o -name '*.pyi' -o -name '*.css' -o -name '*.js' -o -name '*.j2')
-
-# `prepare` writes the parameters of each notebook and touches them only if they changed.
-$(RAN)/01_generate.ipynb:    $(GIVEN)/01.json
-$(RAN)/02_rfm.ipynb:         $(GIVEN)/02.json $(RAN)/01_generate.ipynb
-$(RAN)/03_bgnbd_bayes.ipynb: $(GIVEN)/03.json $(RAN)/02_rfm.ipynb
-$(RAN)/04_gamma_gamma.ipynb: $(GIVEN)/04.json $(RAN)/02_rfm.ipynb
-$(RAN)/05_segments.ipynb:    $(GIVEN)/05.json $(RAN)/03_bgnbd_bayes.ipynb $(RAN)/04_gamma_gamma.ipynb
-$(RAN)/06_report.ipynb:      $(GIVEN)/06.json $(RAN)/05_segments.ipynb
-
-$(RAN)/%.ipynb: notebooks/%.ipynb $(CODE)
-	@$(CLV) notebook $* $(NAME)
-
-$(OUTPUTS)/$(NAME)/manifest.json: $(RAN)/06_report.ipynb $(GIVEN)/run.json
-	@$(CLV) finish $(NAME)
 
 # -- the environment ----------------------------------------------------------------------------------------------------
 

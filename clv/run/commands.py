@@ -1,15 +1,4 @@
-"""The commands of `python -m clv.run`, and what each returns to make.
-
-    python -m clv.run report PARAMS.yaml       run what has changed of the six notebooks, up to the report
-    python -m clv.run prepare PARAMS.yaml      check the settings, hand each notebook its own
-    python -m clv.run notebook NN_name RUN     execute one notebook
-    python -m clv.run finish RUN               write the manifest of a complete run
-    python -m clv.run verify RUN               say whether every file of a run belongs to it
-    python -m clv.run lab RUN                  copy notebooks and artefacts of a run, to experiment on
-    python -m clv.run check PARAMS.yaml        check the log alone: a data-quality page
-    python -m clv.run refresh PARAMS.yaml      read the source again, though no file has changed
-    python -m clv.run new-params LOG           write a params file for a log: what its columns are, what is open
-    python -m clv.run strip                    remove outputs and metadata from notebooks/
+"""What `clv` does, which is `python -m clv.run`, and what each command returns: `clv --help` lists them.
 
 Exit codes: 0 done, 1 internal error, 2 input or parameters, 3 gate, 4 integrity, 5 busy, 130 interrupted.
 """
@@ -20,16 +9,17 @@ import shutil
 import sys
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
 from clv.errors import ClvError, IntegrityError
 from clv.run import artefacts, chain, failures, manifest, prepare, provenance, warned
 from clv.run.artefacts import NOTEBOOKS
-from clv.run.execute import by_papermill, nobody_else, run_notebook
+from clv.run.execute import by_papermill, nobody_else
 from clv.run.folder import Run
 from clv.run.params import RUN_NAME
+from clv.run.pipeline import bring_up_to_date
 from clv.run.terminal import say
 
 INTERRUPTED = 130
@@ -72,30 +62,12 @@ def _exit_code(options: argparse.Namespace) -> int:
     return 0
 
 
-def _do_prepare(options: argparse.Namespace) -> None:
-    _prepared(options.params)
-
-
-def _prepared(params_file: Path) -> Run:
-    run = prepare.prepare(params_file, artefacts.notebooks_folder())
-    for sentence in provenance.let_renew(run, artefacts.notebooks_folder()):
-        say(sentence)
-    for file in prepare.date_back([*provenance.code_files(), *artefacts.notebooks_folder().glob("*.ipynb")]):
-        say(f"{artefacts.shown(file)} was dated in the future, and is dated now")
-    return run
-
-
 def _do_report(options: argparse.Namespace) -> None:
-    run, folder = _prepared(options.params), artefacts.notebooks_folder()
-    for name in NOTEBOOKS:
-        if provenance.is_old(run, name):
-            run_notebook(folder / f"{name}.ipynb", run)
-            provenance.let_renew(run, folder)  # what ran may make old what stands below
-    made, settings = manifest.manifest_file(run), prepare.parameter_file(run, prepare.SETTINGS)
-    if made.exists() and made.stat().st_mtime_ns >= settings.stat().st_mtime_ns:
-        say(f"{artefacts.shown(run.folder / 'report.html')} is up to date")
-    else:
-        _finish(run)
+    bring_up_to_date(options.params)
+
+
+def _do_refresh(options: argparse.Namespace) -> None:
+    bring_up_to_date(options.params, read_again=True)
 
 
 def _do_check(options: argparse.Namespace) -> None:
@@ -112,25 +84,6 @@ def _do_new_params(options: argparse.Namespace) -> None:
     say(f"{name} is written: answer the questions in it, then make check-data PARAMS={name}")
 
 
-def _do_refresh(options: argparse.Namespace) -> None:
-    prepare.parameter_file(_prepared(options.params), NOTEBOOKS[0]).touch()
-
-
-def _do_notebook(options: argparse.Namespace) -> None:
-    run_notebook(artefacts.notebooks_folder() / f"{options.name}.ipynb", Run(options.run))
-
-
-def _do_finish(options: argparse.Namespace) -> None:
-    _finish(Run(options.run))
-
-
-def _finish(run: Run) -> None:
-    with nobody_else(run):
-        run_id = manifest.write_manifest(run, artefacts.notebooks_folder())
-    run.log("finished", run_id=run_id)
-    print(f"{artefacts.shown(run.folder / 'report.html')} is ready (run id {run_id})", file=sys.stderr)
-
-
 def _do_verify(options: argparse.Namespace) -> None:
     run = Run(options.run)
     with nobody_else(run) if os.access(run.folder, os.W_OK) else nullcontext():
@@ -144,21 +97,22 @@ def _do_verify(options: argparse.Namespace) -> None:
 
 def _do_lab(options: argparse.Namespace) -> None:
     """Copy a run's notebooks, with its parameters, and its artefacts; what is done to them does not touch the run."""
-    run = Run(options.run)
+    folder = artefacts.notebooks_folder()
+    run = prepare.prepare(options.params, folder)
     lab = run.folder / "lab"
     lab.mkdir(parents=True, exist_ok=True)
     for name in NOTEBOOKS:
         copy, parameters = lab / f"{name}.ipynb", prepare.parameters(run, name)
         if copy.exists():
             os.replace(copy, lab / f"{name}.previous.ipynb")
-        source = artefacts.notebooks_folder() / f"{name}.ipynb"
+        source = folder / f"{name}.ipynb"
         chosen = {key: parameters[key] for key in prepare.declared(source)}
         by_papermill(source, copy, parameters=chosen, prepare_only=True)
     for part in ("data", "posterior", "exports", "key_figures.json", "params"):
         _copy(run.folder / part, lab / "outputs" / run.name / part)
     # Copies have no records, so that they may be written over by hand: what they are copies of is said once, here.
     for name in filter(lambda name: chain.record(run.folder, name), NOTEBOOKS):
-        for fault in provenance.faults(run, artefacts.notebooks_folder() / f"{name}.ipynb"):
+        for fault in provenance.faults(run, folder / f"{name}.ipynb"):
             say(fault)
 
 
@@ -176,21 +130,23 @@ def _do_strip(options: argparse.Namespace) -> None:
             print(f"stripped {notebook.name}", file=sys.stderr)
 
 
+_COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], None], str, str]] = {
+    "report": (_do_report, "params", "run what has changed of the six notebooks, up to the report"),
+    "refresh": (_do_refresh, "params", "the same, but read the source again though no file has changed: a database"),
+    "check": (_do_check, "params", "check the log alone: a data-quality page"),
+    "new-params": (_do_new_params, "log", "write a params file for a log: what its columns are, what is open"),
+    "verify": (_do_verify, "run", "say whether every file of a run belongs to it"),
+    "lab": (_do_lab, "params", "copy notebooks and artefacts of a run, to experiment on"),
+    "strip": (_do_strip, "", "remove outputs and metadata from notebooks/"),
+}
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m clv.run", description=(__doc__ or "").splitlines()[0])
+    parser = argparse.ArgumentParser(prog="clv", description="From a transaction log to a report.")
     commands = parser.add_subparsers(required=True)
-    for name, do in {"report": _do_report, "prepare": _do_prepare, "check": _do_check, "refresh": _do_refresh}.items():
-        command = commands.add_parser(name)
+    for name, (do, argument, does) in _COMMANDS.items():
+        command = commands.add_parser(name, help=does)
         command.set_defaults(do=do)
-        command.add_argument("params", type=Path)
-    for name, do in {"notebook": _do_notebook, "finish": _do_finish, "verify": _do_verify, "lab": _do_lab}.items():
-        command = commands.add_parser(name)
-        command.set_defaults(do=do)
-        if name == "notebook":
-            command.add_argument("name", choices=NOTEBOOKS)
-        command.add_argument("run")
-    recogniser = commands.add_parser("new-params")
-    recogniser.set_defaults(do=_do_new_params)
-    recogniser.add_argument("log")
-    commands.add_parser("strip").set_defaults(do=_do_strip)
+        if argument:
+            command.add_argument(argument, type=Path if argument == "params" else str)
     return parser

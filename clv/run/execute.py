@@ -23,7 +23,7 @@ from clv.run.prepare import SETTINGS
 from clv.run.terminal import Follower, say
 from clv.transactions.source import SourceSettings
 
-# Papermill, nbformat and the renderer take seconds to import: make calls `prepare` every time.
+# Papermill, nbformat and the renderer take seconds to import: a run that is up to date says so at once.
 if TYPE_CHECKING:
     from nbformat import NotebookNode
     from traitlets.config import Config
@@ -89,7 +89,7 @@ def _make(source: Path, run: Run, parameters: dict[str, Any], started: int) -> N
         _write_executed(notebook, mark, unfinished)
         written = [*artefacts_written, *prepare.pages(run, name), *pictures]
         provenance.leave_record(run, mark, written, executed=unfinished)
-        # What changed while the notebook ran is newer than this stamp, so make will run it again.
+        # What changed while the notebook ran is newer than this stamp, so it will run again.
         os.utime(unfinished, ns=(started, started))
         os.replace(unfinished, stamp)
         failures.page_of(run, name).unlink(missing_ok=True)
@@ -185,7 +185,8 @@ def by_papermill(source: Path, target: Path, **options: Any) -> None:
 
     from papermill import execute_notebook
 
-    logging.getLogger("papermill").setLevel(logging.CRITICAL)  # what goes wrong is said once, by us
+    for name in ("papermill", "asyncio"):  # what goes wrong is said once, by us
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     source_path, target_path = (str(path).replace("{", "{{").replace("}", "}}") for path in (source, target))
     execute_notebook(source_path, target_path, language="python", progress_bar=False, **options)
 

@@ -34,6 +34,12 @@ def write_manifest(run: Run, notebooks: Path) -> str:
     return content["run_id"]
 
 
+def holds(run: Run, notebooks: Path) -> bool:
+    """Tell whether manifest.json says of this run what its records say."""
+    file = manifest_file(run)
+    return file.exists() and file.read_text(encoding="utf-8", errors="replace") == _text(_content(run, notebooks))
+
+
 def verify(run: Run, notebooks: Path) -> list[str]:
     """Return a sentence on each file that does not belong to a run, and on what that means for its report."""
     if not run.folder.exists():
@@ -57,11 +63,9 @@ def _of_report(run: Run) -> list[str]:
 
 
 def _of_manifest(run: Run, notebooks: Path) -> list[str]:
-    file = manifest_file(run)
-    if not file.exists():
+    if not manifest_file(run).exists():
         return ["manifest.json is missing: the run was not finished"]
-    same = file.read_text(encoding="utf-8", errors="replace") == _text(_content(run, notebooks))
-    return [] if same else ["manifest.json does not say what the records say: remove it"]
+    return [] if holds(run, notebooks) else ["manifest.json does not say what the records say: remove it"]
 
 
 def _content(run: Run, notebooks: Path) -> dict[str, Any]:

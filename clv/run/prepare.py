@@ -1,12 +1,9 @@
-"""Before a run: checks its settings and hands each notebook the ones it declares, as a file make can watch."""
+"""Before a run: checks its settings and hands each notebook the ones it declares, as a file of its own."""
 
 import ast
 import base64
 import json
-import os
-import time
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,11 +14,11 @@ from clv.run.artefacts import ALWAYS, ARTEFACTS, BACKTESTED, GENERATED, NOTEBOOK
 from clv.run.folder import Run
 from clv.transactions.source import DATABASE
 
-SETTINGS = "run"  # params/run.json: all settings, for the record; make does not watch it
+SETTINGS = "run"  # params/run.json: all settings, for the record
 LETTERHEAD = "letterhead"  # in params/06.json: title, logo and accent of the page
 _LOGOS = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"<svg": "image/svg+xml", b"<?xml": "image/svg+xml"}
 _LARGEST_LOGO = 200_000  # bytes: the page is to be mailed
-SOURCE_FILES = "source_files"  # in params/01.json: size and time of each, for make to watch
+SOURCE_FILES = "source_files"  # in params/01.json: size and time of each, which tell of a change
 
 
 def prepare(params_file: Path, notebooks: Path) -> Run:
@@ -39,16 +36,6 @@ def prepare(params_file: Path, notebooks: Path) -> Run:
     for name, content in {SETTINGS: settings, **handed}.items():
         _write_if_changed(parameter_file(run, name), content)
     return run
-
-
-def date_back(files: Iterable[Path]) -> list[Path]:
-    """Date files of the future to now: make would take all that was made from them for old, again and again."""
-    now = time.time()
-    ahead = [file for file in files if file.stat().st_mtime > now + 1]
-    with suppress(OSError):  # of a checkout that cannot be written
-        for file in ahead:
-            os.utime(file)
-    return ahead
 
 
 def parameter_file(run: Run, notebook: str) -> Path:
@@ -88,7 +75,7 @@ def unexpected(run: Run, notebook: str, settings: Mapping[str, Any]) -> list[Pat
 
 
 def executed(run: Run, notebook: str) -> Path:
-    """Return the place of the executed notebook: put there last, so it is make's stamp."""
+    """Return the place of the executed notebook: put there last, so it is the stamp of all it wrote."""
     return run.folder / "notebooks" / f"{notebook}.ipynb"
 
 

@@ -1,10 +1,10 @@
 """What the notebooks of a run would be made from now, and whether what stands on disk is what they wrote from that."""
 
-import os
 import platform
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from clv.run.prepare import executed as stamp
 
 LIBRARIES = ("arviz", "duckdb", "nutpie", "numpy", "pandas", "plotly", "pymc", "pymc-marketing", "scipy", "xarray")
 CODE = {".py", ".pyi", ".css", ".js", ".j2"}  # what of clv/ may change a result or a page
-LONG_AGO = 10**9  # nanoseconds after 1970 began: older than anything
 RESULTS = ("data/*", "exports/*", "figures/*", "html/*", "notebooks/*", "posterior/*")
 # The libraries are not among them: a run stays what it is when a package is renewed, and its record names the old ones.
 CHANGES = {
@@ -37,12 +36,8 @@ def mark(run: Run, notebook: Path) -> Mark:
 def code() -> dict[str, str]:
     """Return the hash of every file of the package that a result may depend on."""
     within = len(artefacts.PACKAGE.parent.as_posix()) + 1
-    return {file.as_posix()[within:]: chain.digest(file) for file in code_files()}
-
-
-def code_files() -> list[Path]:
-    """Return the files of the package that a result may depend on, sorted."""
-    return sorted((file for file in artefacts.PACKAGE.rglob("*") if file.suffix in CODE), key=str)
+    files = sorted((file for file in artefacts.PACKAGE.rglob("*") if file.suffix in CODE), key=str)
+    return {file.as_posix()[within:]: chain.digest(file) for file in files}
 
 
 @cache
@@ -111,30 +106,35 @@ def strays(run: Run) -> list[str]:
     ]
 
 
-def let_renew(run: Run, notebooks: Path) -> list[str]:
-    """Make the stamp old of each notebook whose results do not belong to what stands on disk now: make will renew it.
+def disturbed(run: Run) -> list[str]:
+    """Return what is to be said of files that are not as their notebooks left them, which is why these run again.
 
-    Returns what is to be said of files that are not as they were left. Quick: a file that was not touched since is not
-    read, and neither are the source's files, whose size and time make watches.
+    Quick: a file that was not touched since is not read.
     """
-    stale, told = [], []
-    for name in filter(lambda name: stamp(run, name).exists(), NOTEBOOKS):
-        known = chain.record(run.folder, name)
-        broken = list(_broken_files(run, name, known, every_byte=False)) if known else []
-        if broken or not known or any(_other_origins(run, notebooks / f"{name}.ipynb", known)):
-            stale.append(name)
-        told += [f"{run.name}: {fault}; {name} is run again" for fault in broken[:1]]
-    for name in stale:
-        os.utime(stamp(run, name), ns=(LONG_AGO, LONG_AGO))
-    if stale and not chain.is_recorded(run.folder):
+    made = [name for name in NOTEBOOKS if stamp(run, name).exists()]
+    if made and not chain.is_recorded(run.folder):
         return [f"{run.name} was made by an older version, which kept no record of what it wrote: all is made again"]
+    told = []
+    for name in made:
+        known = chain.record(run.folder, name)
+        faults = _broken_files(run, name, known, every_byte=False) if known else iter(())
+        told += [f"{run.name}: {fault}; {name} is run again" for fault in islice(faults, 1)]
     return told
 
 
-def is_old(run: Run, name: str) -> bool:
-    """Tell whether a notebook has to run again, once `let_renew` has looked."""
-    made, given = stamp(run, name), parameter_file(run, name)
-    return not made.exists() or made.stat().st_mtime_ns < given.stat().st_mtime_ns
+def is_stale(run: Run, notebook: Path) -> bool:
+    """Tell whether the results of `notebook` do not belong to what stands on disk now.
+
+    Of the source's files only size and time are looked at: they are among the parameters of the first notebook.
+    """
+    name = notebook.stem
+    known, made = chain.record(run.folder, name), stamp(run, name)
+    if known is None or not made.exists():
+        return True
+    is_older = made.stat().st_mtime_ns < parameter_file(run, name).stat().st_mtime_ns
+    return (
+        is_older or any(_broken_files(run, name, known, every_byte=False)) or any(_other_origins(run, notebook, known))
+    )
 
 
 def _hashes(run: Run, notebook: Path) -> dict[str, Any]:

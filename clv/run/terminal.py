@@ -1,7 +1,7 @@
 """What a kernel reports of its stages: the running one goes to the terminal, those that ended to the log.
 
-The terminal has one line for this, written over again and again and erased in the end. Two runners of one run
-(`make -j2`) share it and take turns.
+The terminal has one line for this, written over again and again and erased in the end. Two notebooks
+that run side by side share it and take turns.
 """
 
 import json

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from clv.errors import IntegrityError
-from clv.run import artefacts, chain, commands, manifest, prepare, provenance
+from clv.errors import InputError, IntegrityError
+from clv.run import artefacts, chain, commands, manifest, pipeline, prepare, provenance
 from clv.run import execute as run_execute
 from clv.run.artefacts import ARTEFACTS, NOTEBOOKS
 from clv.run.chain import KEY, VARIABLE, Mark
@@ -86,9 +86,25 @@ class Shop:
         return manifest.verify(self.run, self.notebooks)
 
     def stale(self) -> list[str]:
-        """Return the notebooks whose stamps the next make finds old."""
-        provenance.let_renew(self.run, self.notebooks)
-        return [name for name in NOTEBOOKS if prepare.executed(self.run, name).stat().st_mtime < 2]
+        """Return the notebooks that would run again now."""
+        return [name for name in NOTEBOOKS if provenance.is_stale(self.run, self.notebooks / f"{name}.ipynb")]
+
+    def renew(self, command: str, *, but: str = "") -> list[str]:
+        """Return the notebooks that the command executes; of all `but` one, which fails."""
+        executed = []
+
+        def execute(source: Path, _: Run) -> None:
+            if source.stem == but:
+                raise InputError("The server is down.")
+            self.execute(source.stem)
+            executed.append(source.stem)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(artefacts, "notebooks_folder", lambda: self.notebooks)
+            patch.setattr(pipeline, "run_notebook", execute)
+            patch.setattr(pipeline, "_is_room_for_two", lambda _: False)
+            assert commands.main([command, str(self.params)]) == (InputError.exit_code if but else 0)
+        return executed
 
     def read(self, key: str) -> None:
         """Read an artefact as the kernel of a notebook by hand does, the contract aside."""
@@ -309,6 +325,28 @@ def test_a_changed_notebook_is_found_and_run_again(shop, toy):
     assert shop.stale() == ["04_gamma_gamma"]
 
 
+@pytest.mark.parametrize(
+    ("changed", "rerun"),
+    [
+        ("06_report", NOTEBOOKS[5:]),
+        ("04_gamma_gamma", NOTEBOOKS[3:]),
+        ("03_bgnbd_bayes", (NOTEBOOKS[2], *NOTEBOOKS[4:])),
+        ("02_rfm", NOTEBOOKS[1:]),
+    ],
+)
+def test_a_change_reruns_what_depends_on_it_and_nothing_else(shop, toy, changed, rerun):
+    toy(changed, "1", parameters='run: str = "lab"\nseed: int = 1', folder=shop.notebooks)
+    assert shop.renew("report") == list(rerun)
+    assert shop.verify() == shop.renew("report") == []
+
+
+def test_refreshing_reads_the_log_again_and_makes_nothing_old_where_it_is_the_same(shop):
+    """A database changes without a file that tells of it."""
+    assert shop.renew("refresh") == ["01_generate"]
+    assert shop.renew("refresh", but="01_generate") == []  # it failed
+    assert shop.stale() == ["01_generate"]
+
+
 def test_changed_code_is_found_and_everything_run_again(shop, monkeypatch):
     monkeypatch.setattr(provenance, "code", lambda: {"clv/value.py": "another"})
     assert shop.verify()[0] == "01_generate was made by other code than clv/ holds now"
@@ -372,7 +410,9 @@ def test_an_older_versions_folder_is_refused_by_the_runner_and_recognised(shop, 
         IntegrityError, match=r"^outputs/shop/data/rfm\.parquet has no record in chain/02\.json: an older"
     ):
         by_runner("03_bgnbd_bayes", lambda: shop.read("rfm"))
-    assert shop.verify() == ["shop was made by an older version, which kept no record of what it wrote"]
+    older = "shop was made by an older version, which kept no record of what it wrote"
+    assert shop.verify() == [older]
+    assert provenance.disturbed(shop.run) == [f"{older}: all is made again"]
     assert shop.stale() == list(NOTEBOOKS)
     shop.read("rfm")  # by hand, nothing speaks against it
 
@@ -466,10 +506,10 @@ def test_copies_to_experiment_on_are_free_but_it_is_said_what_of_the_run_does_no
     monkeypatch.setattr(artefacts, "notebooks_folder", lambda: shop.notebooks)
     (shop.run.folder / "exports").mkdir(exist_ok=True)
     (shop.run.folder / "exports" / "segments.csv").write_text("group\n")  # which notebook 06 offers to take along
-    assert (commands.main(["lab", "shop"]), capsys.readouterr().err) == (0, "")
+    assert (commands.main(["lab", str(shop.params)]), capsys.readouterr().err) == (0, "")
     assert (shop.run.folder / "lab" / "outputs" / "shop" / "exports" / "segments.csv").exists()
     flip(shop.run.path("customers"))
-    assert commands.main(["lab", "shop"]) == 0
+    assert commands.main(["lab", str(shop.params)]) == 0
     assert capsys.readouterr().err.startswith("data/customers.parquet does not belong: ")
     monkeypatch.setenv("CLV_OUTPUTS", str(shop.run.folder / "lab" / "outputs"))
     for value in (1.0, 2.0):
@@ -480,7 +520,8 @@ def test_copies_to_experiment_on_are_free_but_it_is_said_what_of_the_run_does_no
 def test_while_somebody_makes_a_run_it_is_neither_verified_nor_finished(shop, monkeypatch, capsys):
     monkeypatch.setattr(artefacts, "notebooks_folder", lambda: shop.notebooks)
     with run_execute._only_maker(shop.run, "03_bgnbd_bayes"):
-        assert [commands.main(["verify", "shop"]), commands.main(["finish", "shop"])] == [5, 5]
+        manifest.manifest_file(shop.run).unlink()  # as whoever makes a run begins
+        assert [commands.main(["verify", "shop"]), commands.main(["report", str(shop.params)])] == [5, 5]
     assert "03_bgnbd_bayes is being made by process" in capsys.readouterr().err
 
 

@@ -1,4 +1,4 @@
-"""The strict runner, the settings it hands out, and make's order: what counts as done, what is left alone."""
+"""The strict runner, the settings it hands out, and their order: what counts as done, what is left alone."""
 
 import errno
 import json
@@ -41,7 +41,7 @@ def writes(name: str) -> str:
 
 
 @pytest.fixture
-def make(outputs, toy, capsys):
+def make(outputs, toy, capsys, monkeypatch):
     """A function that runs a notebook of these cells as the command line would: exit code and what was printed."""
     del outputs  # the folder is redirected
 
@@ -52,12 +52,10 @@ def make(outputs, toy, capsys):
             file = prepare.parameter_file(TOY, key)
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(content))
-        artefacts.notebooks_folder = lambda: source.parent
-        return commands.main(["notebook", name, TOY.name]), capsys.readouterr().err
+        monkeypatch.setattr(commands, "bring_up_to_date", lambda _: run_execute.run_notebook(source, TOY))
+        return commands.main(["report", f"{TOY.name}.yaml"]), capsys.readouterr().err
 
-    original = artefacts.notebooks_folder
-    yield execute
-    artefacts.notebooks_folder = original
+    return execute
 
 
 def failed_page() -> str:
@@ -242,10 +240,10 @@ def command(source: Path) -> list[str]:
         prepare.parameter_file(TOY, key).parent.mkdir(parents=True, exist_ok=True)
         prepare.parameter_file(TOY, key).write_text(json.dumps(content))
     code = (
-        "from pathlib import Path; from clv.run import artefacts, commands; "
-        f"artefacts.notebooks_folder = lambda: Path({str(source.parent)!r}); "
+        "from pathlib import Path; from clv.run import Run, commands, execute; "
+        f"commands.bring_up_to_date = lambda _: execute.run_notebook(Path({str(source)!r}), Run('toy')); "
     )
-    return [sys.executable, "-c", code + f"raise SystemExit(commands.main(['notebook', {source.stem!r}, 'toy']))"]
+    return [sys.executable, "-c", code + "raise SystemExit(commands.main(['report', 'toy.yaml']))"]
 
 
 @pytest.mark.slow
@@ -380,10 +378,10 @@ def test_a_column_that_a_log_lacks_is_told_before_any_kernel_starts(make, tmp_pa
 
 def test_where_no_home_can_be_written_there_is_one_beside_the_runs(outputs, tmp_path, monkeypatch):
     found = []
-    monkeypatch.setattr(commands, "_do_finish", lambda options: found.append(os.environ["HOME"]))
+    monkeypatch.setattr(commands, "bring_up_to_date", lambda _: found.append(os.environ["HOME"]))
     for home in (tmp_path, tmp_path / "nowhere"):
         monkeypatch.setenv("HOME", str(home))
-        assert commands.main(["finish", "toy"]) == 0
+        assert commands.main(["report", "toy.yaml"]) == 0
     assert found == [str(tmp_path), str(outputs / ".home")]
     assert (outputs / ".home").is_dir()
 
@@ -403,11 +401,11 @@ def test_a_second_maker_of_one_notebook_is_turned_away_and_of_another_is_not(out
 
 @pytest.mark.parametrize(("error", "code"), [(ClvError, 1), (InputError, 2), (GateError, 3), (IntegrityError, 4)])
 def test_a_refusal_is_printed_as_its_sentence_with_its_exit_code(monkeypatch, capsys, error, code):
-    def refuse(options: object) -> None:
+    def refuse(params_file: object) -> None:
         raise error("One sentence.")
 
-    monkeypatch.setattr(commands, "_do_finish", refuse)
-    assert commands.main(["finish", "toy"]) == code
+    monkeypatch.setattr(commands, "bring_up_to_date", refuse)
+    assert commands.main(["report", "toy.yaml"]) == code
     assert capsys.readouterr().err == "One sentence.\n"
 
 
@@ -420,11 +418,11 @@ def test_a_refusal_is_printed_as_its_sentence_with_its_exit_code(monkeypatch, ca
     ],
 )
 def test_a_disk_that_refuses_is_told_in_one_sentence_with_what_helps(monkeypatch, capsys, number, advice):
-    def refuse(options: object) -> None:
+    def refuse(params_file: object) -> None:
         raise OSError(number, os.strerror(number), str(artefacts.root() / "outputs" / "toy" / ".a.json.1.tmp"))
 
-    monkeypatch.setattr(commands, "_do_finish", refuse)
-    assert commands.main(["finish", "toy"]) == 1
+    monkeypatch.setattr(commands, "bring_up_to_date", refuse)
+    assert commands.main(["report", "toy.yaml"]) == 1
     assert capsys.readouterr().err.startswith(f"outputs/toy cannot be written {advice}")
 
 
@@ -500,19 +498,6 @@ def test_only_the_notebooks_whose_settings_changed_are_touched(six, params_file)
     assert [name for name in NOTEBOOKS if after[name] != before[name]] == ["05_segments"]
 
 
-@pytest.mark.usefixtures("outputs")
-def test_refreshing_makes_the_first_notebook_out_of_date_though_nothing_changed(six, params_file, monkeypatch):
-    """A database changes without a file that make could watch; everything follows from the first notebook."""
-    shop = prepare.prepare(params_file, six)
-    files = [prepare.parameter_file(shop, name) for name in NOTEBOOKS]
-    texts, before = [file.read_text() for file in files], [file.stat().st_mtime_ns for file in files]
-    monkeypatch.setattr(artefacts, "notebooks_folder", lambda: six)
-    assert commands.main(["refresh", str(params_file)]) == 0
-    changed = [file.stat().st_mtime_ns > earlier for file, earlier in zip(files, before, strict=True)]
-    assert changed == [True, False, False, False, False, False]
-    assert [file.read_text() for file in files] == texts
-
-
 def test_a_source_that_does_not_exist_is_refused_before_anything_is_written(six, params_file, outputs):
     params_file.write_text("source: none.csv\ncolumns: {customer_id: a, date: b, amount: c}\n")
     with pytest.raises(InputError, match=r"source none\.csv matches no file"):
@@ -525,19 +510,6 @@ def test_a_parameter_that_nobody_can_set_is_an_internal_error(six, params_file, 
     toy("02_rfm", parameters='run: str = "lab"\nsede: int = 1', folder=six)
     with pytest.raises(ClvError, match=r"^02_rfm\.ipynb declares the parameter sede, which clv.params does not know"):
         prepare.prepare(params_file, six)
-
-
-@pytest.mark.usefixtures("outputs")
-def test_an_outputs_folder_of_an_older_version_is_recognised_and_made_again(six, params_file, monkeypatch, capsys):
-    shop = prepare.prepare(params_file, six)
-    stamp = prepare.executed(shop, "02_rfm")
-    stamp.parent.mkdir(parents=True)
-    stamp.write_text("{}")
-    monkeypatch.setattr(artefacts, "notebooks_folder", lambda: six)
-    assert commands.main(["prepare", str(params_file)]) == 0
-    assert stamp.stat().st_mtime < 2  # older than anything it depends on
-    sentence = "shop was made by an older version, which kept no record of what it wrote: all is made again\n"
-    assert capsys.readouterr().err == sentence
 
 
 def test_typed_parameters_that_may_be_none_are_read(toy):
@@ -586,84 +558,11 @@ def in_project(project: Path, *arguments: str, params: str = "params/cdnow.yaml"
     return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=300)
 
 
-def without_make(project: Path, command: str, params: str = "params/cdnow.yaml") -> subprocess.CompletedProcess[str]:
-    """Call the package's own command in the project's copy: it decides as make does."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("CLV_OUTPUTS", "PYTHONPATH"))}
-    command_line = [sys.executable, "-m", "clv.run", command, params]
-    return subprocess.run(command_line, cwd=project, env=environment, capture_output=True, text=True, timeout=300)
-
-
-def finished(project: Path) -> Path:
-    """Pretend that the run cdnow is finished; return its folder."""
-    folder = project / "outputs" / "cdnow"
-    stamps = [folder / "notebooks" / f"{name}.ipynb" for name in NOTEBOOKS]
-    now = time.time() + 100
-    files = [folder / "params" / f"{name[:2]}.json" for name in NOTEBOOKS] + [folder / "params" / "run.json", *stamps]
-    for age, file in enumerate([*files, folder / "manifest.json"]):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text("{}")
-        os.utime(file, (now + age, now + age))
-    return folder
-
-
-def would_run(project: Path, params: str = "params/cdnow.yaml") -> list[str]:
-    """Return the notebooks that make would execute now."""
-    lines = in_project(project, "-n", "outputs/cdnow/manifest.json", params=params).stdout.splitlines()
-    return [line.split()[-2] for line in lines if " notebook " in line]
-
-
-def test_nothing_runs_when_nothing_changed(project):
-    finished(project)
-    assert would_run(project) == []
-
-
-@pytest.mark.parametrize(
-    ("changed", "rerun"),
-    [
-        ("outputs/cdnow/params/06.json", NOTEBOOKS[5:]),
-        ("outputs/cdnow/params/04.json", NOTEBOOKS[3:]),
-        ("outputs/cdnow/params/03.json", (NOTEBOOKS[2], *NOTEBOOKS[4:])),
-        ("outputs/cdnow/params/02.json", NOTEBOOKS[1:]),
-        ("notebooks/05_segments.ipynb", NOTEBOOKS[4:]),
-        ("clv/forecast/value.py", NOTEBOOKS),
-        ("clv/report/page/page.css", NOTEBOOKS),
-    ],
-)
-def test_a_change_reruns_what_depends_on_it_and_nothing_else(project, changed, rerun):
-    finished(project)
-    later = time.time() + 1000
-    os.utime(project / changed, (later, later))
-    assert sorted(would_run(project)) == sorted(rerun)
-
-
-def test_a_params_file_may_lie_in_a_folder_whose_name_has_spaces(project):
-    finished(project)
-    (project / "my own params").mkdir()
-    shutil.copy(project / "params" / "cdnow.yaml", project / "my own params")
-    assert would_run(project, "my own params/cdnow.yaml") == []
-    (project / "outputs" / "cdnow" / "params" / "06.json").touch()
-    assert would_run(project, str(project / "my own params" / "cdnow.yaml")) == []
-    later = time.time() + 1000
-    os.utime(project / "outputs" / "cdnow" / "params" / "06.json", (later, later))
-    assert would_run(project, "my own params/cdnow.yaml") == ["06_report"]
-
-
 def test_an_outputs_folder_whose_name_has_spaces_is_refused_in_one_sentence(project):
     refused = in_project(project, "report", "CLV_OUTPUTS=my outputs")
     assert refused.returncode != 0
     assert "CLV_OUTPUTS holds a space, which make takes for two folders: name another one" in refused.stderr
     assert len(refused.stderr.strip().splitlines()) == 1
-
-
-def test_a_file_of_the_future_is_dated_now_so_that_make_comes_to_an_end(outputs, six, params_file, monkeypatch, capsys):
-    ahead, known = six / "02_rfm.ipynb", six / "03_bgnbd_bayes.ipynb"
-    later, before = time.time() + 1e6, known.stat().st_mtime
-    os.utime(ahead, (later, later))
-    monkeypatch.setattr(artefacts, "notebooks_folder", lambda: six)
-    assert commands.main(["prepare", str(params_file)]) == 0
-    assert capsys.readouterr().err == f"{ahead} was dated in the future, and is dated now\n"
-    assert ahead.stat().st_mtime <= time.time()
-    assert known.stat().st_mtime == before
 
 
 def test_make_alone_explains_every_target():
@@ -715,20 +614,20 @@ def test_cleaning_one_run_keeps_the_others_and_cannot_leave_outputs(project):
 
 @pytest.mark.slow
 def test_make_runs_all_six_and_then_says_that_all_is_up_to_date(project):
-    first = in_project(project, "report", "-j2")
+    first = in_project(project, "report")
     assert first.returncode == 0, first.stderr
     folder = project / "outputs" / "cdnow"
     run_id = json.loads((folder / "manifest.json").read_text())["run_id"]
     assert f"run id {run_id}" in first.stderr
     start = time.monotonic()
     second = in_project(project, "report")
-    assert (second.stdout, second.stderr) == ("outputs/cdnow/report.html is up to date\n", "")
+    assert (second.stdout, second.stderr) == ("", "outputs/cdnow/report.html is up to date\n")
     assert time.monotonic() - start < 5
     (folder / "data" / "rfm.parquet").write_text("spoilt")
-    third = without_make(project, "report")
+    third = in_project(project, "report")
     made = re.findall(r"^(\d\d_\w+) \.\.\. ", third.stderr, flags=re.MULTILINE)
     assert made == ["02_rfm"], third.stderr  # which wrote what it had written: what was made from that still holds
     assert third.stderr.startswith("cdnow: data/rfm.parquet does not belong: it carries no mark and is not what 02_rfm")
     assert in_project(project, "verify", "RUN=cdnow").returncode == 0
-    fourth = without_make(project, "report")
+    fourth = in_project(project, "report")
     assert (fourth.returncode, fourth.stderr) == (0, "outputs/cdnow/report.html is up to date\n")

@@ -68,7 +68,7 @@ def killed_and_said(base, tmp_path_factory) -> tuple[Site, str]:
         making = site.start()
         site.wait_for(making, "stage", "03_bgnbd_bayes")
         faults.kill(making, signal.SIGKILL)
-        code, said = site.make("report", "-j2")
+        code, said = site.make()
     assert code == 0, said
     return site, said
 

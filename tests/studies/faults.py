@@ -36,7 +36,7 @@ SETTINGS = {
     "method": "laplace",
     "draws": 250,
     "predictive_draws": 200,
-    "workers": 1,
+    "workers": 2,
     "generate_customers": 500,
     "generate_acquisition_months": 18,
 }
@@ -248,7 +248,7 @@ class Faults:
 
 def killed_once(judge: Judge, site: Site, moment: float) -> list[str]:
     """Kill make and the runner after so many seconds; return what is wrong then."""
-    making = site.start("report", "-j2")
+    making = site.start()
     time.sleep(moment)
     assert making.poll() is None, making.communicate()[1]
     kill(making)

@@ -1,0 +1,99 @@
+"""Runs what has changed of a run's six notebooks, in their order, up to the manifest."""
+
+import os
+import signal
+import warnings
+from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from multiprocessing import active_children, get_context
+from pathlib import Path
+from typing import Any
+
+from clv.errors import ClvError
+from clv.run import artefacts, manifest, prepare, provenance
+from clv.run.artefacts import NOTEBOOKS
+from clv.run.execute import NotebookError, nobody_else, run_notebook
+from clv.run.folder import Run
+from clv.run.terminal import say
+
+# The two models learn from the same customers and do not know each other.
+STEPS = (NOTEBOOKS[:1], NOTEBOOKS[1:2], NOTEBOOKS[2:4], NOTEBOOKS[4:5], NOTEBOOKS[5:])
+
+
+def bring_up_to_date(params_file: Path, *, read_again: bool = False) -> None:
+    """Run each notebook whose results do not belong to what stands on disk now, and write the manifest.
+
+    One that ran again and wrote the same makes nothing after it old. With `read_again` the log is read though no file
+    of it has changed.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # make and schedulers stop us so: as good as Ctrl-C
+    folder = artefacts.notebooks_folder()
+    run = prepare.prepare(params_file, folder)
+    if read_again:
+        prepare.parameter_file(run, NOTEBOOKS[0]).touch()
+    for sentence in provenance.disturbed(run):
+        say(sentence)
+    for step in STEPS:
+        _make([file for file in (folder / f"{name}.ipynb" for name in step) if provenance.is_stale(run, file)], run)
+    report = artefacts.shown(run.folder / manifest.REPORT)
+    if manifest.holds(run, folder):
+        say(f"{report} is up to date")
+        return
+    with nobody_else(run):
+        run_id = manifest.write_manifest(run, folder)
+    run.log("finished", run_id=run_id)
+    say(f"{report} is ready (run id {run_id})")
+
+
+def _make(stale: list[Path], run: Run) -> None:
+    match stale:
+        case [notebook, other] if _is_room_for_two(prepare.parameters(run, prepare.SETTINGS)):
+            _make_side_by_side(notebook, other, run)
+        case _:
+            for notebook in stale:
+                run_notebook(notebook, run)
+
+
+def _is_room_for_two(settings: dict[str, Any]) -> bool:
+    """Tell whether the machine has a core and `memory_gib` for each of two notebooks."""
+    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    cores = min(settings["workers"], os.process_cpu_count() or 1)
+    return cores >= 2 and memory_gib >= 2 * settings["memory_gib"]
+
+
+def _make_side_by_side(notebook: Path, other: Path, run: Run) -> None:
+    """Run `notebook` here and `other` in a process beside; should one fail, the other still comes to its end."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_listen_to_parent) as beside:
+        made = beside.submit(_make_beside, other, run)
+        beside.shutdown(wait=False)  # an idle process would tell a terminal that it was interrupted
+        try:
+            run_notebook(notebook, run)
+            _require_made(made, other)
+        except KeyboardInterrupt:
+            for process in active_children():
+                process.terminate()
+            raise
+        except ClvError as error:
+            if (also := made.exception()) and also is not error:
+                say(str(also))
+            raise
+
+
+def _listen_to_parent() -> None:
+    """Have Ctrl-C, which a terminal sends to both processes, arrive once: from the parent, as SIGTERM."""
+    signal.signal(signal.SIGINT, lambda *_: None)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def _make_beside(notebook: Path, run: Run) -> list[tuple[str, type[Warning], str, int]]:
+    """Run a notebook in a process of its own; return what was warned of there."""
+    with warnings.catch_warnings(record=True) as told:
+        run_notebook(notebook, run)
+    return [(str(each.message), each.category, each.filename, each.lineno) for each in told]
+
+
+def _require_made(made: "Future[list[tuple[str, type[Warning], str, int]]]", notebook: Path) -> None:
+    try:
+        for warned in made.result():
+            warnings.warn_explicit(*warned)
+    except BrokenExecutor as error:
+        raise NotebookError(f"{notebook.stem}: its process was killed; what was finished stays.") from error
