@@ -40,12 +40,8 @@ def months_ahead(
 ) -> pd.DataFrame:
     """Return table FORECAST.
 
-    Parameters
-    ----------
-    months
-        The calendar that `result` was simulated over.
-    past
-        Past forecasts, from `rolling.evidence`; None without a backtest.
+    `months`: the calendar that `result` was simulated over. `past`: past forecasts, from `rolling.evidence`; None
+    without a backtest.
     """
     names, edges = month_edges(observation_end, float(months.edges[-1]))
     seen = observed(con, transactions, observation_end=observation_end)

@@ -48,12 +48,7 @@ def choose(
 ) -> Choice:
     """Return the model `key`, or for `auto` the one that past windows choose; without any that is the default.
 
-    Parameters
-    ----------
-    rolling
-        Table ROLLING.
-    draws
-        Joint posterior draws used.
+    `rolling` is table ROLLING.
     """
     if key != AUTO or rolling.empty:
         named = purchase_model(DEFAULT if key == AUTO else key)

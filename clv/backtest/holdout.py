@@ -59,17 +59,10 @@ def score(
 ) -> Scored:
     """Hold a forecast against what came.
 
-    Parameters
-    ----------
-    customers
-        Table CALIBRATION, summarised at `origin`.
-    holdout
-        Table HOLDOUT: what the same customers did within `horizon` after `origin`.
-    groupings
-        One column per grouping beside `history` and `value_tier`, one row per row of `customers`.
-    past
-        Forecasts that were over by `origin`, from `ended_by`: what the intervals of totals allow for is learnt from
-        them, so that they are tested on what they have not seen. None: no allowance is made.
+    `customers`: Table CALIBRATION, summarised at `origin`. `holdout`: Table HOLDOUT: what the same customers did within
+    `horizon` after `origin`. `groupings`: one column per grouping beside `history` and `value_tier`, one row per row of
+    `customers`. `past`: forecasts that were over by `origin`, from `ended_by`: what the intervals of totals allow for
+    is learnt from them, so that they are tested on what they have not seen. None: no allowance is made.
     """
     history = customers[["customer_id", *draws.model.history, *SPEND_COLUMNS[1:], "revenue"]]
     came = holdout[["customer_id", "actual_purchases", "actual_value"]]

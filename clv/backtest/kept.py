@@ -32,12 +32,8 @@ def keep(
 
     Made again on the same day, a forecast replaces the earlier one, so that a run made again keeps the same table.
 
-    Parameters
-    ----------
-    base, ahead
-        The row of everybody of table SEGMENTS, and table FORECAST.
-    finance
-        discount_weekly and gross_margin, of the horizon's value; what a quarter brings is told without either.
+    `base`, `ahead`: the row of everybody of table SEGMENTS, and table FORECAST. `finance`: discount_weekly and
+    gross_margin, of the horizon's value; what a quarter brings is told without either.
     """
     own = _made(base, ahead, last_day, horizon_weeks).assign(run_id=run_id or "")
     rows = own if earlier is None else pd.concat([earlier[earlier["as_of"].dt.date != last_day], own])

@@ -119,10 +119,7 @@ class Residual:
 def residual(rows: pd.DataFrame, groups: Sequence[str], *, weeks: float) -> Residual:
     """Return what past residuals of one grouping and outcome say of its `groups`; of new ones only the grouping's.
 
-    Parameters
-    ----------
-    rows
-        group, residual, log_sd, horizon_weeks: one row per group and past forecast.
+    `rows` has group, residual, log_sd, horizon_weeks: one row per group and past forecast.
     """
     names, place = list(groups), {name: number for number, name in enumerate(groups)}
     names += [name for name in rows["group"].unique() if name not in place]
@@ -157,13 +154,9 @@ def widened(
 ) -> pd.DataFrame:
     """Return `groups` with what allows for misfit: the limits of every total, and the means that belong to them.
 
-    Parameters
-    ----------
-    groups
-        grouping, group and the columns that `columns` name; the index is the group's place in `totals`.
-    past
-        Past forecasts: columns of table WINDOW_GROUPS. None without a backtest: nothing is known of misfit, and what
-        would allow for it is missing. Without rows the priors speak.
+    `groups`: grouping, group and the columns that `columns` name; the index is the group's place in `totals`. `past`:
+    past forecasts: columns of table WINDOW_GROUPS. None without a backtest: nothing is known of misfit, and what would
+    allow for it is missing. Without rows the priors speak.
     """
     missing = pd.DataFrame(np.nan, groups.index, ["mean", "lower", "upper"])
     shared = factors(past, weeks=weeks, draws=len(totals.value), seed=seed)
@@ -231,14 +224,7 @@ def factor_quantiles(
 ) -> pd.DataFrame:
     """Return quantiles of what the value of everybody and of each segment is multiplied by; without a backtest 1.
 
-    Parameters
-    ----------
-    groups
-        grouping, group and clv_mean as the model alone says it.
-
-    Returns
-    -------
-    group, weeks, probability, factor.
+    `groups` has grouping, group and clv_mean as the model alone says it. Columns group, weeks, probability, factor.
     """
     rows = groups[groups["grouping"].isin(["base", "rfm_segment"])]
     shared = factors(past, weeks=weeks, draws=draws, seed=seed).get("value", np.ones(draws))

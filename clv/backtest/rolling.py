@@ -106,17 +106,9 @@ def score_windows(
 ) -> Windows:
     """Return every window's forecast from its origin, held against what came.
 
-    A window without a posterior at its origin is left out; without a spend model only purchases are tested.
-    What a window's intervals allow for is learnt from those windows alone that were over at its origin.
-
-    Parameters
-    ----------
-    rolling
-        Table ROLLING.
-    purchases, spend
-        `Fits.draws` of either model.
-    draws
-        Joint posterior draws used.
+    A window without a posterior at its origin is left out; without a spend model only purchases are tested. What a
+    window's intervals allow for is learnt from those windows alone that were over at its origin. `purchases` and
+    `spend` are `Fits.draws` of either model.
     """
     known = set(_days(purchases)) & set(_days(spend or purchases))
     rows, groups = tables.empty(WINDOWS), tables.empty(WINDOW_GROUPS)

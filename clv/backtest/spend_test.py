@@ -18,10 +18,8 @@ def spend(calibration: pd.DataFrame, holdout: pd.DataFrame, posterior: xr.DataTr
 
     Needs no purchase model: the number of purchases is taken as it came. Exact, nothing is simulated.
 
-    Returns
-    -------
-    One row per customer who bought: history, purchases, expected (per purchase), actual (per purchase), cdf (predictive
-    probability of as much money or less).
+    One row per customer who bought: history, purchases, expected and actual (per purchase), cdf (predictive probability
+    of as much money or less).
     """
     came = holdout.loc[holdout["actual_paid"] > 0, ["customer_id", "actual_paid", "actual_revenue"]]
     known = calibration.merge(came, on="customer_id", validate="one_to_one")

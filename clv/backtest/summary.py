@@ -68,15 +68,9 @@ def past(
 def by_grouping(window_groups: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """Return how often the intervals of groups held in past windows that had earlier ones to learn from.
 
-    Parameters
-    ----------
-    window_groups
-        Table WINDOW_GROUPS; groups of fewer than 20 customers are left out.
-
-    Returns
-    -------
-    Per outcome and grouping: groups (their number over all windows), inside (the interval that allows for misfit),
-    inside_if_right (the model's own).
+    `window_groups` is table WINDOW_GROUPS; groups of fewer than 20 customers are left out. Per outcome and grouping:
+    groups (their number over all windows), inside (the interval that allows for misfit), inside_if_right (the model's
+    own).
     """
     rows = window_groups[(window_groups["earlier_windows"] > 0) & (window_groups["customers"] >= FEWEST_CUSTOMERS)]
     found: dict[str, dict[str, Any]] = {outcome: {} for outcome in OUTCOMES}
@@ -92,13 +86,6 @@ def by_grouping(window_groups: pd.DataFrame) -> dict[str, dict[str, Any]]:
 def by_horizon(windows: pd.DataFrame) -> list[dict[str, Any]]:
     """Return what the past windows of each length come to, shortest first.
 
-    Parameters
-    ----------
-    windows
-        Table WINDOWS.
-
-    Returns
-    -------
     Per length: horizon_weeks, n_windows, same_customers (nobody new came in between), and per outcome how many totals
     lay inside the model's own interval and inside the one that allows for misfit, the lowest and highest actual /
     forecast - 1, and the lowest and highest share of single customers inside theirs.
@@ -217,10 +204,8 @@ def going_on_as_before(table: pd.DataFrame, horizon: Horizon) -> dict[str, pd.Se
 def better_without_a_model(scored: "Scored", horizon: Horizon) -> list[dict[str, Any]]:
     """Return the rules without a model that did better than the forecast, by outcome and measure; lower is better.
 
-    Returns
-    -------
-    outcome, rule, measure ("customer": mean absolute error of single customers; "total": error of the sum; "ranking":
-    1 - normalised Gini of value), naive and forecast (the two errors).
+    Columns outcome, rule, measure ("customer": mean absolute error of single customers; "total": error of the sum;
+    "ranking": 1 - normalised Gini of value), naive and forecast (the two errors).
     """
     table, rules = scored.customers, going_on_as_before(scored.customers, horizon)
     tried = [

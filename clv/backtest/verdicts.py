@@ -23,14 +23,8 @@ def judge_independence(
     What later orders cost is learnt from those who came back. If one-time buyers are like them, what is expected of
     their next orders stands in the same ratio to their first ones: what is more is too much.
 
-    Parameters
-    ----------
-    customers
-        With frequency, first_amount, expected_spend and clv_mean.
-    dependence
-        From `checks.dependence`.
-    returned
-        From `backtest.spend_figures`, what those who came back after the cut paid; empty without a backtest.
+    `customers`: with frequency, first_amount, expected_spend and clv_mean. `dependence`: from `checks.dependence`.
+    `returned`: from `backtest.spend_figures`, what those who came back after the cut paid; empty without a backtest.
     """
     paid_first = customers[customers["first_amount"] > 0]
     once, back = paid_first[paid_first["frequency"] == 0], paid_first[paid_first["frequency"] > 0]
@@ -87,10 +81,7 @@ def _returned(returned: pd.DataFrame, currency: str, suspected: float) -> tuple[
 def judge_backtest(tested: dict[str, Any] | None, *, currency: str, interval: float) -> list[Check]:
     """Return whether the totals of the backtest at the calibration end lay inside their own intervals; none without.
 
-    Parameters
-    ----------
-    tested
-        From `backtest.figures`.
+    `tested` is from `backtest.figures`.
     """
     if tested is None:
         return []

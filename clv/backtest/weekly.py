@@ -15,17 +15,9 @@ def tracking(
 ) -> pd.DataFrame:
     """Return table TRACKING: cumulative repeat purchases week by week, actual against expected.
 
-    In the calibration the expectation is that of the fitted population; in the holdout it continues from the
-    actual level with the simulated futures of the same customers (calendar of weeks, one cohort).
-
-    Parameters
-    ----------
-    weekly
-        Table WEEKLY_PURCHASES.
-    customers
-        Table CALIBRATION.
-    totals
-        Of a simulation with `weekly_calendar`.
+    In the calibration the expectation is that of the fitted population; in the holdout it continues from the actual
+    level with the simulated futures of the same customers (calendar of weeks, one cohort): `totals` are of a simulation
+    with `weekly_calendar`. `weekly` is table WEEKLY_PURCHASES, `customers` table CALIBRATION.
     """
     counts = weekly.assign(actual=weekly["repeat_purchases"].cumsum().astype(float))
     past = counts[counts["period"] == "calibration"]

@@ -32,12 +32,8 @@ def judge(
 ) -> list[Check]:
     """Return the checks of one posterior.
 
-    Parameters
-    ----------
-    part
-        Name of the posterior as the report's reader knows it.
-    derived
-        Scalars per draw, dims (chain, draw), that the report speaks of (expected total, mean spend).
+    `part` names the posterior as the report's reader knows it; `derived` are scalars per draw, dims (chain, draw), that
+    the report speaks of (expected total, mean spend).
     """
     scalars = posterior["posterior"].to_dataset().assign(derived)
     shape = check_shape(part, scalars, chains, draws)

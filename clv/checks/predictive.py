@@ -34,8 +34,6 @@ def references(
     The truth is that of the model that generated the customers. Published estimates belong to the calibration part of
     CDNOW; `published=False` leaves them out.
 
-    Returns
-    -------
     Columns parameter, value, name; empty for a source about which nothing is known.
     """
     known: dict[str, tuple[str, Mapping[str, float]]] = {}
@@ -64,10 +62,7 @@ def prior_and_posterior(prior: xr.Dataset, posterior: xr.DataTree) -> pd.DataFra
 def frequency_check(customers: pd.DataFrame, parameters: xr.Dataset, *, interval: float, seed: int) -> pd.DataFrame:
     """Return the share of customers by number of repeat purchases: observed, and what `parameters` would give.
 
-    Parameters
-    ----------
-    parameters
-        Draws from the prior or the posterior of a purchase model, any dims.
+    `parameters` are draws from the prior or the posterior of a purchase model, any dims.
     """
     customers = customers.iloc[spaced(len(customers), CHECK_CUSTOMERS)]
     generator, T = np.random.default_rng(seed), customers["T"].to_numpy()
@@ -85,9 +80,7 @@ def spend_check(customers: pd.DataFrame, parameters: xr.Dataset, *, interval: fl
 
     Bins are equal on a log scale.
 
-    Returns
-    -------
-    amount (left edge), width, observed, lower, median, upper (shares of repeat buyers).
+    Columns amount (left edge), width, observed, lower, median, upper (shares of repeat buyers).
     """
     buyers = gamma_gamma.usable(customers)
     buyers = buyers.iloc[spaced(len(buyers), CHECK_CUSTOMERS)]
@@ -106,11 +99,9 @@ def spend_check(customers: pd.DataFrame, parameters: xr.Dataset, *, interval: fl
 def dependence(customers: pd.DataFrame, parameters: xr.Dataset, *, interval: float, seed: int) -> pd.DataFrame:
     """Measure how far spend depends on frequency among repeat buyers, beside what independence would show.
 
-    The model assumes independence; even then Spearman's correlation lies above zero, because means of few
-    skewed amounts have low medians. So each measure is held against bases simulated from the spend model.
+    The model assumes independence; even then Spearman's correlation lies above zero, because means of few skewed
+    amounts have low medians. So each measure is held against bases simulated from the spend model.
 
-    Returns
-    -------
     One row per measure (Pearson, Spearman): value, lower and upper (what independence would show).
     """
     from scipy.stats import pearsonr, spearmanr  # a second that only this costs

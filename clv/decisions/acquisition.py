@@ -132,14 +132,8 @@ def cohort_table(
 ) -> pd.DataFrame:
     """Return table ACQUISITION: margin to date plus future of every cohort against the cost; empty without one.
 
-    Parameters
-    ----------
-    result
-        A forecast with the grouping "cohort".
-    cohorts
-        Table COHORTS.
-    past
-        Past forecasts, from `rolling.evidence`; None without a backtest.
+    `result`: a forecast with the grouping "cohort". `cohorts`: Table COHORTS. `past`: past forecasts, from
+    `rolling.evidence`; None without a backtest.
     """
     if given is None:
         return tables.empty(ACQUISITION)

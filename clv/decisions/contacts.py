@@ -76,12 +76,8 @@ def decide(
 ) -> Decision:
     """Return whom to contact and what that brings.
 
-    Parameters
-    ----------
-    customers
-        customer_id, frequency, recency, T, monetary_value, revenue, p_alive, clv_mean, rfm_segment.
-    factors
-        From `misfit.one_per_draw`; empty without a backtest.
+    `customers` has customer_id, frequency, recency, T, monetary_value, revenue, p_alive, clv_mean, rfm_segment;
+    `factors` are from `misfit.one_per_draw`, empty without a backtest.
     """
     if given is None:
         contacts, curve, effects = (tables.empty(table) for table in (CONTACTS, DECISIONS, EFFECTS))
@@ -114,10 +110,7 @@ def decide(
         effect_curve(gains, chosen, given, most),
         own - given.cost_per_contact * len(chosen),
         _figures(given, gains, expected, chosen, curve, most, interval)
-        | {
-            "rules": against,
-            "segments": by_segment(contacts, customers),
-        },
+        | {"rules": against, "segments": by_segment(contacts, customers)},
     )
 
 
@@ -135,12 +128,7 @@ def naive_rules(customers: pd.DataFrame, contacts: int, seed: int) -> dict[str, 
 def by_segment(contacts: pd.DataFrame, customers: pd.DataFrame) -> list[dict[str, Any]]:
     """Return how many of each segment are contacted and what that is expected to bring, the largest net gain first.
 
-    Parameters
-    ----------
-    contacts
-        Table CONTACTS.
-    customers
-        customer_id and rfm_segment.
+    `contacts` is table CONTACTS; `customers` has customer_id and rfm_segment.
     """
     named = contacts.assign(segment=contacts["customer_id"].map(customers.set_index("customer_id")["rfm_segment"]))
     found = named.groupby("segment", as_index=False).agg(
@@ -183,20 +171,11 @@ def _curve(
 
 def _against(expected: Floats, chosen: Integers, members: Integers, own: Floats, other: Floats) -> dict[str, float]:
     """Return how much less a rule with as many contacts earns, and in how many futures it earns less or the same."""
-    return {
-        "regret": float(expected[chosen].sum() - expected[members].sum()),
-        "beaten": float((own >= other).mean()),
-    }
+    return {"regret": float(expected[chosen].sum() - expected[members].sum()), "beaten": float((own >= other).mean())}
 
 
 def _figures(
-    given: Campaign,
-    gains: Gains,
-    expected: Floats,
-    chosen: Integers,
-    curve: pd.DataFrame,
-    most: int,
-    interval: float,
+    given: Campaign, gains: Gains, expected: Floats, chosen: Integers, curve: pd.DataFrame, most: int, interval: float
 ) -> dict[str, Any]:
     row = curve.set_index("contacts").loc[len(chosen)]
     lower, upper = given.effect.quantiles(np.array(tails(interval)))

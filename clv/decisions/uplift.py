@@ -76,12 +76,8 @@ def expected_gains(
 ) -> Floats:
     """Return the posterior mean gain of contacting each customer if the effect is `at[k]`: (customers, effects).
 
-    Parameters
-    ----------
-    customers
-        frequency, recency, T (weeks), monetary_value.
-    at
-        Effects, above -1 for "rate" and in [0, 1) for the others; the beliefs of `effect` are not used.
+    `customers`: frequency, recency, T (weeks), monetary_value. `at`: effects, above -1 for "rate" and in [0, 1) for the
+    others; the beliefs of `effect` are not used.
     """
     history = customers[[*draws.model.history, *SPEND_COLUMNS[1:]]]
     order = np.lexsort([history[name].to_numpy() for name in ("recency", "T", "frequency")])
@@ -140,12 +136,8 @@ def realised_gains(
 ) -> Floats:
     """Return what contacting everybody in each group would bring, per joint draw: (draws, groups), luck included.
 
-    Parameters
-    ----------
-    effects
-        One effect for each posterior draw, shared by all customers in it.
-    groups
-        Their totals are kept per draw; nothing of size customers x draws is ever held.
+    `effects`: one effect for each posterior draw, shared by all customers in it. `groups`: their totals are kept per
+    draw; nothing of size customers x draws is ever held.
     """
     n, starts = len(customers), range(0, max(len(customers), 1), CHUNK_CUSTOMERS)
     own = {kind: effects * (effect.kind == kind) for kind in (RATE, SURVIVAL, WIN_BACK)}

@@ -26,12 +26,8 @@ _WATCH_DRAWS = 200
 def watch_list(customers: pd.DataFrame, draws: Draws, last_day: date) -> pd.DataFrame:
     """Return table WATCH_LIST, highest value first.
 
-    Parameters
-    ----------
-    customers
-        customer_id, frequency, recency, T, p_alive, clv_mean, value_tier.
-    last_day
-        End of observation; days of silence are counted from it.
+    `customers` has customer_id, frequency, recency, T, p_alive, clv_mean, value_tier; days of silence are counted from
+    `last_day`, the end of observation.
     """
     rank = customers["clv_mean"].rank(ascending=False, method="first").astype("int64")
     is_watched = (

@@ -24,10 +24,8 @@ OBSERVED, SPLIT, FORECAST, CUT = "observed", "split", "forecast", "cut"
 def observed(con: DuckDBPyConnection, transactions: str, *, observation_end: date) -> pd.DataFrame:
     """Return one row per cohort and calendar month up to the month of `observation_end`, zeros included.
 
-    Returns
-    -------
-    cohort, month, months_since, customers (in the cohort), active (distinct customers with a purchase in the month),
-    purchases, revenue; sorted by cohort and month. Later rows and customers are ignored.
+    Columns cohort, month, months_since, customers (in the cohort), active (distinct customers with a purchase in the
+    month), purchases, revenue; sorted by cohort and month. Later rows and customers are ignored.
     """
     rows = con.execute(
         f"""
@@ -81,20 +79,12 @@ def continue_with(
 ) -> pd.DataFrame:
     """Return table `COHORTS`: the observed months of every cohort, then the simulated ones with their limits.
 
-    Parameters
-    ----------
-    observed_frame
-        What `observed` returns.
-    months
-        Simulated months, from `month_edges`.
-    active_draws, revenue_draws
-        Shape (draws, cohorts in sorted order, months): customers with a purchase in that month, and revenue, not
-        discounted. Where `months[0]` is the month of `observation_end`, its active customers already include those seen
-        before the end of observation (a customer counts once), but its revenue is only what comes after it.
-    interval
-        Probability between lower and upper limit; the limits of `cumulative` come from sums within each draw.
-    last_is_cut
-        Whether the horizon ends within the last month, which then holds less than a month.
+    `observed_frame`: what `observed` returns. `months`: simulated months, from `month_edges`. `active_draws`,
+    `revenue_draws`: shape (draws, cohorts in sorted order, months): customers with a purchase in that month, and
+    revenue, not discounted. Where `months[0]` is the month of `observation_end`, its active customers already include
+    those seen before the end of observation (a customer counts once), but its revenue is only what comes after it.
+    `interval`: probability between lower and upper limit; the limits of `cumulative` come from sums within each draw.
+    `last_is_cut`: whether the horizon ends within the last month, which then holds less than a month.
     """
     cohorts = observed_frame[["cohort", "customers"]].drop_duplicates().sort_values("cohort", ignore_index=True)
     _refuse_other_shape(active_draws, revenue_draws, (len(cohorts), len(months)))
@@ -179,11 +169,7 @@ def _observed_rows(past: pd.DataFrame) -> pd.DataFrame:
 
 
 def _simulated_rows(
-    cohorts: pd.DataFrame,
-    months: Sequence[str],
-    draws: dict[str, NDArray[np.float64]],
-    is_split: bool,
-    interval: float,
+    cohorts: pd.DataFrame, months: Sequence[str], draws: dict[str, NDArray[np.float64]], is_split: bool, interval: float
 ) -> pd.DataFrame:
     """Return one row per cohort and simulated month: the mean over draws and its limits."""
     grid = cohorts.merge(pd.DataFrame({"month": pd.Series(list(months), dtype="str")}), how="cross")

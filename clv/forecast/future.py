@@ -37,14 +37,8 @@ def simulate(
     The same seed gives the same numbers for any number of workers and any size of the blocks, and the same purchases
     whatever the spend model.
 
-    Parameters
-    ----------
-    customers
-        the model's `history` and SPEND_COLUMNS: one row per customer, their order is part of the seed.
-    block_bytes
-        Memory per worker for the futures of one block.
-    stage
-        What the terminal calls it.
+    `customers`: the model's `history` and SPEND_COLUMNS: one row per customer, their order is part of the seed.
+    `block_bytes`: memory per worker for the futures of one block. `stage`: what the terminal calls it.
     """
     n = len(customers)
     groups = groups or Groups(np.zeros((n, 1), np.int64), 1)

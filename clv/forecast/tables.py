@@ -128,8 +128,7 @@ COHORTS = Table(
         "month": Column(TEXT, "calendar month"),
         "months_since": Column(INTEGER, "months since the cohort's first month"),
         "status": Column(
-            TEXT,
-            "observed, split (observed part plus forecast rest), forecast, or cut (forecast, cut by the horizon)",
+            TEXT, "observed, split (observed part plus forecast rest), forecast, or cut (forecast, cut by the horizon)"
         ),
         "customers": Column(INTEGER, "customers in the cohort"),
         "active": Column(NUMBER, "share of the cohort with a purchase in that month (mean of the draws)"),
@@ -194,10 +193,7 @@ FORECAST = Table(
         }.items()
     },
     key=("kind", "period"),
-    rules=(
-        *(unordered(f"{name}_lower", f"{name}_upper") for name in _AHEAD),
-        below_zero("revenue_upper"),
-    ),
+    rules=(*(unordered(f"{name}_lower", f"{name}_upper") for name in _AHEAD), below_zero("revenue_upper")),
 )
 
 MONTHLY_DRAWS = Table(

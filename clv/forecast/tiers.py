@@ -41,12 +41,8 @@ def tier_certainty(customers: pd.DataFrame) -> pd.Series:
 def migration(before: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
     """Return table MIGRATION: which segment the customers of each segment of an earlier day are in now.
 
-    Scores rank the customers of a day against each other, so a customer may move because others did.
-
-    Parameters
-    ----------
-    before, now
-        customer_id and rfm_segment on each day, now with clv_mean; nobody before gives no rows.
+    Scores rank the customers of a day against each other, so a customer may move because others did. `before` and `now`
+    have customer_id and rfm_segment on each day, now with clv_mean; nobody before gives no rows.
     """
     if before.empty:
         return tables.empty(MIGRATION)

@@ -31,14 +31,9 @@ def forecast_values(
 ) -> Forecast:
     """Simulate every customer and return realised limits, membership probabilities and joint group totals.
 
-    Parameters
-    ----------
-    customers
-        RFM columns, `expectations` columns, value_tier and the columns named in `groupings`.
-    groupings
-        Columns whose groups get totals; "base" (everybody) is always the first group.
-    calendar, of_segments
-        Months of cohorts and of segments: the second pass over the same futures keeps the other ones' sums.
+    `customers`: RFM columns, `expectations` columns, value_tier and the columns named in `groupings`. `groupings`:
+    columns whose groups get totals; "base" (everybody) is always the first group. `calendar`, `of_segments`: months of
+    cohorts and of segments: the second pass over the same futures keeps the other ones' sums.
     """
     groups, labels = grouped(customers, groupings)
     ranking = Ranking(len(draws), scale=float(customers["clv_mean"].mean()) or 1.0)

@@ -181,13 +181,7 @@ class BGNBD:
         return bgnbd_futures.futures(generator, *owned(self._columns(history), theta, weeks), self.first, self.days)
 
     def contacted(
-        self,
-        generator: Any,
-        history: Floats,
-        theta: Floats,
-        weeks: float,
-        share: float,
-        effects: Floats,
+        self, generator: Any, history: Floats, theta: Floats, weeks: float, share: float, effects: Floats
     ) -> tuple[Integers, Floats, Floats]:
         """Return two lives of one luck, with a contact and without it (base.PurchaseModel)."""
         history, theta, effects = owned(self._columns(history), theta, effects)

@@ -49,19 +49,10 @@ def summarise(
 
     The first purchase starts the clock and is not counted as frequency.
 
-    Parameters
-    ----------
-    period_end
-        Last day observed, included; later rows are ignored, and so are customers who came later.
-    refunds
-        Name of a table or view that fulfils `REFUNDS`: those dated after `period_end` did not exist then.
+    `period_end`: last day observed, included; later rows are ignored, and so are customers who came later. `refunds`:
+    name of a table or view that fulfils `REFUNDS`: those dated after `period_end` did not exist then. Table
+    `CALIBRATION`, sorted by customer_id: times in weeks, money in the log's currency.
 
-    Returns
-    -------
-    Table `CALIBRATION`, sorted by customer_id: times in weeks, money in the log's currency.
-
-    Examples
-    --------
     Bought on days 0, 14 and 35, watched to day 70: frequency 2, recency 5, T 10.
     """
     rows = con.execute(

@@ -60,9 +60,7 @@ def groupings(customers: pd.DataFrame) -> pd.DataFrame:
 def typical(customers: pd.DataFrame) -> pd.DataFrame:
     """Return what a typical customer of each segment did, from table CUSTOMERS.
 
-    Returns
-    -------
-    purchases and weeks_silent (medians), indexed by rfm_segment.
+    Columns purchases and weeks_silent (medians), indexed by rfm_segment.
     """
     behaviour = pd.DataFrame(
         {"purchases": customers["frequency"] + 1, "weeks_silent": customers["T"] - customers["recency"]}

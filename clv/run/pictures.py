@@ -29,12 +29,9 @@ REASONS = {0: "", NO_BROWSER: "no Chrome or Chromium was found to draw figures/*
 def write_pictures(notebook: "NotebookNode", run: Run) -> tuple[list[Path], str]:
     """Write every chart of an executed notebook as figures/NN-section.png in place of those that stood there.
 
-    Each also becomes a drawing beside the chart in the notebook, for whoever runs no script.
-
-    Returns
-    -------
-    The files, and what to say where there are none though there are charts: pictures are a convenience, so a browser
-    that is missing or fails costs nobody the report.
+    Each also becomes a drawing beside the chart in the notebook, for whoever runs no script. Returned are the files,
+    and what to say where there are none though there are charts: pictures are a convenience, so a browser that is
+    missing or fails costs nobody the report.
     """
     folder, drawn = run.folder / FOLDER, _charts(notebook)
     found, reason = [], ""

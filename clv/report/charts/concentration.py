@@ -14,11 +14,7 @@ def chart_concentration(concentration: pd.DataFrame) -> go.Figure:
     """Show how much of the value the best customers hold; `concentration` is table CONCENTRATION."""
     interval = interval_of(concentration)
     table = 100 * thinned(concentration)
-    figure = new_chart(
-        title(concentration),
-        x="Customers, best expected value first (%)",
-        y="Share of the value (%)",
-    )
+    figure = new_chart(title(concentration), x="Customers, best expected value first (%)", y="Share of the value (%)")
     add_band(figure, table["customer_share"], table["lower"], table["upper"], f"{futures(interval)}: realised value")
     add_line(
         figure,

@@ -19,10 +19,7 @@ def chart_cumulative(cohorts: pd.DataFrame) -> go.Figure:
     """
     currency, interval = currency_of(cohorts), interval_of(cohorts)
     figure = new_chart(
-        title(cohorts),
-        x="Months since the first purchase",
-        y=f"Revenue per customer so far ({currency})",
-        height=460,
+        title(cohorts), x="Months since the first purchase", y=f"Revenue per customer so far ({currency})", height=460
     )
     names = sorted(cohorts["cohort"].unique())
     chosen = [names[at] for at in np.unique(np.linspace(0, len(names) - 1, MOST_LINES).round().astype(int))]

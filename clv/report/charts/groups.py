@@ -20,10 +20,7 @@ def chart_groups(groups: pd.DataFrame) -> go.Figure:
     """
     currency, interval = currency_of(groups), interval_of(groups)
     figure = new_chart(
-        title(groups),
-        x=f"Value ({currency}), tenfold at each step",
-        y="",
-        height=140 + 30 * len(groups),
+        title(groups), x=f"Value ({currency}), tenfold at each step", y="", height=140 + 30 * len(groups)
     )
     floor = _LEAST * max(groups["clv_mean"].max(), 1e-9)
     mean, lower, upper = (groups[f"clv_{end}"].clip(lower=floor) for end in ("mean", "lower", "upper"))

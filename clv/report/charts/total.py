@@ -20,12 +20,8 @@ BARS_IN_INTERVAL = 24
 def chart_total(draws: pd.DataFrame, groups: pd.DataFrame) -> go.Figure:
     """Show which totals the customers may bring.
 
-    Parameters
-    ----------
-    draws
-        Table TOTAL_DRAWS.
-    groups
-        Table SEGMENTS, whose first row is about everybody. Where its limits allow for misfit, so do the bars.
+    `draws` is table TOTAL_DRAWS, `groups` table SEGMENTS, whose first row is about everybody. Where its limits allow
+    for misfit, so do the bars.
     """
     base, currency, interval = groups.iloc[0], currency_of(groups), interval_of(groups)
     tested = bool(pd.notna(base["clv_lower_with_misfit"]))
@@ -33,9 +29,7 @@ def chart_total(draws: pd.DataFrame, groups: pd.DataFrame) -> go.Figure:
     mean, lower, upper = (float(base[name]) for name in ("clv_mean", "clv_lower", "clv_upper"))
     edges, shares = _histogram(draws[f"value{suffix}"].to_numpy(), lower, upper)
     figure = new_chart(
-        title(groups),
-        x=f"Value of all customers together ({currency})",
-        y="Share of possible futures (%)",
+        title(groups), x=f"Value of all customers together ({currency})", y="Share of possible futures (%)"
     )
     middle = (edges[:-1] + edges[1:]) / 2
     inside = (middle > lower) & (middle < upper)

@@ -15,11 +15,7 @@ def chart_tracking(tracking: pd.DataFrame, outcome: Figures | None) -> go.Figure
     if tracking.empty:
         return blank_chart(title(outcome))
     interval = interval_of(tracking)
-    figure = new_chart(
-        title(outcome),
-        x="Weeks since the first purchase of all",
-        y="Repeat purchases so far",
-    )
+    figure = new_chart(title(outcome), x="Weeks since the first purchase of all", y="Repeat purchases so far")
     tracking = thinned(tracking)
     known = tracking[tracking["lower"].notna()]
     add_band(figure, known["week"], known["lower"], known["upper"], futures(interval))

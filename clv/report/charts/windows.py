@@ -16,12 +16,7 @@ def chart_windows(windows: pd.DataFrame) -> go.Figure:
     rows = windows[windows["outcome"] == "value"].sort_values(["horizon_weeks", "origin"])
     if rows.empty:
         return blank_chart(title(windows), "No past window has enough history before it to be tested on.")
-    figure = new_chart(
-        title(windows),
-        x="% of the forecast",
-        y="",
-        height=170 + 30 * len(rows),
-    )
+    figure = new_chart(title(windows), x="% of the forecast", y="", height=170 + 30 * len(rows))
     names = [
         f"{row.horizon_weeks} weeks to {row.origin + pd.Timedelta(weeks=row.horizon_weeks):%d %b %Y}"
         for row in rows.itertuples()

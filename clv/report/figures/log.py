@@ -13,10 +13,7 @@ from clv.words import short_number
 def plot_weekly_activity(weekly: pd.DataFrame, *, currency: str) -> Figure:
     """Show purchases and revenue week by week.
 
-    Parameters
-    ----------
-    weekly
-        date (of the week), purchases (count), revenue (currency).
+    `weekly` has date (of the week), purchases (count), revenue (currency).
     """
     best = weekly.loc[weekly["purchases"].idxmax()]
     alt = (

@@ -29,12 +29,7 @@ MOST_PURCHASES = 10
 def plot_prior_predictive(table: pd.DataFrame, *, interval: float) -> Figure:
     """Show what the priors alone allow beside what was observed.
 
-    Parameters
-    ----------
-    table
-        frequency (text bins), observed, lower, median, upper (shares of customers).
-    interval
-        Probability between lower and upper.
+    `table` has frequency (text bins), observed, lower, median, upper (shares of customers).
     """
     name = f"{level(interval)} of what the priors allow, and median"
     return _frequency_check(table, name, PRIOR, "Before fitting: do the priors allow what was observed?")
@@ -49,12 +44,8 @@ def plot_posterior_predictive(table: pd.DataFrame, *, interval: float) -> Figure
 def plot_prior_posterior(draws: pd.DataFrame, references: pd.DataFrame) -> Figure:
     """Show what the data taught about each parameter, one panel each; the posterior decides what is in view.
 
-    Parameters
-    ----------
-    draws
-        parameter, unit, source ("prior" or "posterior"), value.
-    references
-        parameter, value, name (for instance "truth"); may be empty.
+    `draws` has parameter, unit, source ("prior" or "posterior"), value; `references` parameter, value, name (for
+    instance "truth"), and may be empty.
     """
     names = list(draws["parameter"].unique())
     columns = -(-len(names) // 2) if len(names) > 3 else len(names)
@@ -83,11 +74,6 @@ def plot_draws(posterior: "xr.DataTree") -> Figure | None:
     """Show whether the draws can be trusted: chains that agree (NUTS), or weights that are even (importance sampling).
 
     Nothing where no draw differs from another.
-
-    Parameters
-    ----------
-    posterior
-        As `sampling.sample` returns it.
     """
     statistics = posterior["sample_stats"].to_dataset()
     if not statistics.data_vars:

@@ -50,12 +50,8 @@ def plot_spend_prior(table: pd.DataFrame, *, currency: str, interval: float) -> 
 def plot_spend_check(table: pd.DataFrame, *, currency: str, interval: float) -> Figure:
     """Show whether the spend model reproduces what repeat buyers spend on average.
 
-    Parameters
-    ----------
-    table
-        amount (left edges of the bins) and width in `currency`; observed, lower, median, upper (shares of buyers).
-    interval
-        Probability between lower and upper.
+    `table` has amount (left edges of the bins) and width in `currency`; observed, lower, median, upper (shares of
+    buyers).
     """
     title = "After fitting: does the model reproduce what customers spend?"
     return _spend(table, title, (BAND, MODEL), "the model would produce", currency, interval)
@@ -92,12 +88,8 @@ def _spend(
 def plot_shrinkage(table: pd.DataFrame, *, population_mean: float, currency: str) -> Figure:
     """Show how far the model trusts a customer's own mean.
 
-    Parameters
-    ----------
-    table
-        monetary_value and expected_spend (currency), frequency.
-    population_mean
-        Expected amount of a purchase of a new customer.
+    `table` has monetary_value, expected_spend (currency) and frequency; `population_mean` is what a purchase of a new
+    customer is expected to cost.
     """
     figure, axes = new_figure(
         "Few purchases: the model moves a customer towards the average",

@@ -44,10 +44,7 @@ def _ranges(groups: pd.DataFrame, lower: str = "clv_lower", upper: str = "clv_up
 def segments_table(groups: pd.DataFrame, customers: pd.DataFrame, figures: Figures) -> Words:
     """Return the segments as people read them: who they are, what they will bring, and what follows from that.
 
-    Parameters
-    ----------
-    groups, customers
-        The segments' rows of table SEGMENTS, in the order of the rows, and table CUSTOMERS.
+    `groups` are the segments' rows of table SEGMENTS, in the order of the rows; `customers` is table CUSTOMERS.
     """
     table = groups_table(groups).drop(columns=[f"Per customer ({currency_of(groups)})", "Will buy"])
     table = table.captioned("Segments: who they are, what they will bring")
@@ -90,10 +87,7 @@ def _follows(row: pd.Series) -> str:
 def tiers_table(groups: pd.DataFrame, customers: pd.DataFrame) -> Words:
     """Return the value tiers as people read them, with how surely their customers belong to them.
 
-    Parameters
-    ----------
-    groups, customers
-        Rows of table SEGMENTS, and table CUSTOMERS.
+    `groups` are rows of table SEGMENTS, `customers` is table CUSTOMERS.
     """
     table = groups_table(of_grouping(groups, "value_tier")).drop(columns="Will buy")
     table["Belong there"] = tier_certainty(customers).map(percent)
