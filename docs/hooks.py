@@ -128,6 +128,8 @@ def _values(known: dict[str, Any]) -> str:
     """Return what a key may hold, in words: its kinds and their limits."""
     if "anyOf" in known:
         return " or ".join(_values(kind) for kind in known["anyOf"])
+    if "$ref" in known:
+        return "mapping"
     if "enum" in known or "const" in known:
         return ", ".join(map(str, known.get("enum", [known.get("const")])))
     signs = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}

@@ -26,6 +26,7 @@ from clv.forecast.future import simulate
 from clv.forecast.horizon import Horizon
 from clv.models.base import Integers
 from clv.models.draws import Draws, Floats, pair
+from clv.models.operational_time import Clock
 from clv.models.registry import AUTO, DEFAULT, KEY, PURCHASE_MODELS, purchase_model
 from clv.models.sampling import LAPLACE, Compiled, Settings
 
@@ -44,22 +45,23 @@ class Choice:
 
 
 def choose(
-    key: str, customers: pd.DataFrame, rolling: pd.DataFrame, settings: Settings, *, draws: int, interval: float
-) -> Choice:
+    key: str, customers: pd.DataFrame, rolling: pd.DataFrame, settings: Settings, *, draws: int, interval: float,
+    clock: Clock | None = None,
+) -> Choice:  # fmt: skip
     """Return the model `key`, or for `auto` the one that past windows choose; without any that is the default.
 
-    `rolling` is table ROLLING.
+    `rolling` is table ROLLING, `clock` that of a stated calendar.
     """
     if key != AUTO or rolling.empty:
         named = purchase_model(DEFAULT if key == AUTO else key)
         return Choice(Compiled(named.build(customers)), tables.empty(CHOICE), None)
     quick, scored, compiled, fits = replace(settings, method=LAPLACE), [], {}, {}
     for name in PURCHASE_MODELS:
-        clock = time.perf_counter()
+        start = time.perf_counter()
         compiled[name] = Compiled(purchase_model(name).build(customers))
-        fits[name] = fit_windows(compiled[name], rolling, quick)
-        found = _scored(rolling, fits[name], settings, draws=min(draws, _DRAWS), interval=interval)
-        each = (time.perf_counter() - clock) / max(len(found), 1)
+        fits[name] = fit_windows(compiled[name], rolling, quick, clock)
+        found = _scored(rolling, fits[name], settings, clock, draws=min(draws, _DRAWS), interval=interval)
+        each = (time.perf_counter() - start) / max(len(found), 1)
         scored += [row | {"model": name, "seconds": each} for row in found]
     table = _against_default(scored)
     then = {origin: preferred(ended_by(table, origin)) for origin in sorted(set(rolling["origin"]))}
@@ -80,13 +82,13 @@ def preferred(over: pd.DataFrame) -> str:
 
 
 def _scored(
-    rolling: pd.DataFrame, fits: Fits, settings: Settings, *, draws: int, interval: float
+    rolling: pd.DataFrame, fits: Fits, settings: Settings, clock: Clock | None, *, draws: int, interval: float
 ) -> list[dict[str, Any]]:
     """Return of every window that was fitted how single customers and the total were forecast."""
     found, known = [], set(pd.to_datetime(fits.draws["posterior"]["origin"].to_numpy()))
     for (weeks, origin), part in rolling.groupby(["horizon_weeks", "origin"]):
         if origin in known:
-            joint = pair(posterior_at(fits.draws, origin), None, draws)
+            joint = pair(posterior_at(fits.draws, origin), None, draws, clock and clock.at(origin.date()))
             window = {"horizon_weeks": weeks, "origin": origin}
             found.append(window | _window(part, joint, float(weeks), settings, interval))
     return found

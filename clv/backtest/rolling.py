@@ -18,8 +18,10 @@ from clv.checks.posterior import infinite_mean
 from clv.forecast.horizon import yearly_horizon
 from clv.models import sampling
 from clv.models.base import Built
+from clv.models.calendar_model import on_clock
 from clv.models.draws import pair
-from clv.models.registry import KEY
+from clv.models.operational_time import Clock
+from clv.models.registry import KEY, purchase_model
 from clv.models.sampling import AUTO, LAPLACE, Compiled, Settings
 from clv.rfm.scoring import scores
 from clv.rfm.segments import groupings
@@ -45,14 +47,17 @@ class Fits:
     refused: dict[str, str]
 
 
-def fit_windows(compiled: Compiled, rolling: pd.DataFrame, settings: Settings) -> Fits:
-    """Fit the model to what was known at every origin of table ROLLING.
+def fit_windows(compiled: Compiled, rolling: pd.DataFrame, settings: Settings, clock: Clock | None = None) -> Fits:
+    """Fit the model to what was known at every origin of table ROLLING, on the clock of a stated calendar.
 
     Where the method is left to the project (auto) importance sampling is taken, which is ready in no time.
     """
     quick = replace(settings, method=LAPLACE) if settings.method == AUTO else settings
     known = rolling.drop_duplicates(["origin", "customer_id"])
     parts = {f"{origin:%Y-%m-%d}": rows for origin, rows in known.groupby("origin")}
+    if clock:
+        model = purchase_model(compiled.model.key)
+        parts = {origin: on_clock(rows, clock, model) for origin, rows in parts.items()}
     posteriors = sampling.sample_parts(compiled, parts, quick)
     sentences = {origin: _refused(origin, posterior, quick) for origin, posterior in posteriors.items()}
     sound = {origin: posterior for origin, posterior in posteriors.items() if not sentences[origin]}
@@ -103,12 +108,13 @@ def score_windows(
     interval: float,
     seed: int,
     workers: int,
+    clock: Clock | None = None,
 ) -> Windows:
     """Return every window's forecast from its origin, held against what came.
 
     A window without a posterior at its origin is left out; without a spend model only purchases are tested. What a
     window's intervals allow for is learnt from those windows alone that were over at its origin. `purchases` and
-    `spend` are `Fits.draws` of either model.
+    `spend` are `Fits.draws` of either model, fitted on the `clock` of a stated calendar.
     """
     known = set(_days(purchases)) & set(_days(spend or purchases))
     rows, groups = tables.empty(WINDOWS), tables.empty(WINDOW_GROUPS)
@@ -119,7 +125,8 @@ def score_windows(
             if origin not in known:
                 continue
             horizon = yearly_horizon(weeks, discount_rate_annual=discount_rate_annual, gross_margin=gross_margin)
-            joint = pair(posterior_at(purchases, origin), posterior_at(spend, origin), draws)
+            then = clock and clock.at(origin.date())
+            joint = pair(posterior_at(purchases, origin), posterior_at(spend, origin), draws, then)
             options: dict[str, Any] = {"interval": interval, "seed": seed}
             scored = holdout.score(
                 customers,

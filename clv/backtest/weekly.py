@@ -53,8 +53,7 @@ def _expected_repeat_purchases(customers: pd.DataFrame, draws: Draws, weeks: int
     oldest = customers["T"].max()
     starts, counts = np.unique(oldest - customers["T"].to_numpy(), return_counts=True)
     ends = np.minimum(np.arange(1, weeks + 1) - 1 / 7, oldest)
-    ages = np.maximum(ends[:, None] - starts, 0.0)
+    few, ages = draws.thinned(EXPECTATION_DRAWS).steady(starts, ends[:, None], oldest)
     distinct, which = np.unique(ages, return_inverse=True)
-    few = draws.thinned(EXPECTATION_DRAWS)
     expected = new_customers(few.model, distinct, few.theta).mean(axis=0)
     return expected[which.reshape(ages.shape)] @ counts

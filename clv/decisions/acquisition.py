@@ -204,11 +204,11 @@ def _planned(
     newcomers, size = _new_customers(given.per_month), given.per_month
     drawn, mean, cost, months = np.zeros(len(draws)), 0.0, 0.0, 0
     for months, (arrival, rest, discounting) in enumerate(_arrivals(given.months, horizon), start=1):
-        one = _seed(seed, 1000 + months)
-        future = simulate(newcomers, draws, rest, seed=one, workers=workers, stage=f"customers of week {arrival:.0f}")
+        one, then = _seed(seed, 1000 + months), draws.later(arrival)
+        future = simulate(newcomers, then, rest, seed=one, workers=workers, stage=f"customers of week {arrival:.0f}")
         orders = np.array([generator.multinomial(size, row) @ firsts for row in weights])
         drawn += discounting * (margin * orders + factor * future.value[:, 0])
-        mean += discounting * size * _mean_value(firsts, rest, _until_the_end(draws, rest))
+        mean += discounting * size * _mean_value(firsts, rest, _until_the_end(then, rest))
         cost += discounting * size * given.cost
     known = factor * result.total_value
     return {

@@ -1,8 +1,8 @@
 """Customers worth watching: of high value, still there more likely than not, and soon not, should they stay silent.
 
-P(alive) of a customer silent for s more weeks is that of the same history at T + s. Averaged
-over the posterior it falls with s, so there is a first day on which it is below one half: from then on silence is a
-sign that the customer has left. One-time buyers are not watched: what they do next says little.
+P(alive) of a customer silent for s more weeks is that of the same history at T + s: in a stated closure, time
+stands still. Averaged over the posterior it falls with s, so there is a first day on which it is below one half: from
+then on silence is a sign that the customer has left. One-time buyers are not watched: what they do next says little.
 """
 
 from datetime import date
@@ -64,6 +64,5 @@ def days_until_sign(customers: pd.DataFrame, draws: Draws, *, at_most: int) -> I
 
 def _alive_after(customers: pd.DataFrame, draws: Draws, days: Integers) -> Floats:
     """Return the posterior mean of P(alive) after further days of silence."""
-    history = History.of(customers)
-    later = history._replace(T=history.T + days / DAYS_PER_WEEK)
-    return draws.model.p_alive(later, draws.theta).mean(axis=0)
+    history, later = History.of(customers), days / DAYS_PER_WEEK
+    return draws.model.p_alive(history, draws.theta, later=later).mean(axis=0)

@@ -1,6 +1,9 @@
 from . import gamma_gamma as gamma_gamma
 from . import gamma_gamma_pymc as gamma_gamma_pymc
+from .calendar_model import on_clock as on_clock
+from .calendar_model import seen_from as seen_from
 from .draws import pair as pair
+from .operational_time import clock as clock
 from .registry import purchase_model as purchase_model
 from .sampling import Compiled as Compiled
 from .sampling import Settings as Settings

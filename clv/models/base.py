@@ -18,6 +18,7 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.integer[Any]]
 HISTORY = ["frequency", "recency", "T"]
 LOG_GAPS = "log_gaps"
+STEADY = np.zeros((0, 0))  # in the place of a clock where there is no calendar
 
 
 class History(NamedTuple):
@@ -82,6 +83,7 @@ class PurchaseModel(Protocol):
     likelihood: ClassVar[Callable[..., Floats]]  # its formula in plain numpy, as a page shows it
     is_generated: ClassVar[bool]  # whether transactions.generate draws customers from it, so that a truth is known
     one_time_buyers_may_have_left: ClassVar[bool]
+    days: float  # of a week, on which purchases are counted; 0: at their exact times
     history: ClassVar[list[str]]  # HISTORY, and perhaps LOG_GAPS: all that the model asks of a customer's past
     if_alive_needs: ClassVar[list[str]]  # columns of a history on which `if_alive` depends
     if_back_needs: ClassVar[list[str]]
@@ -89,8 +91,8 @@ class PurchaseModel(Protocol):
     def log_likelihood(self, history: History, theta: Floats) -> Floats:
         """Return each history's log-likelihood."""
 
-    def p_alive(self, history: History, theta: Floats) -> Floats:
-        """Return P(still a customer at T)."""
+    def p_alive(self, history: History, theta: Floats, *, later: Any = 0.0) -> Floats:
+        """Return P(still a customer at T), or after `later` further weeks of silence."""
 
     def p_silent(self, horizon: Any, history: History, theta: Floats) -> Floats:
         """Return P(no purchase in the next `horizon`) of customers alive at T."""
@@ -126,15 +128,19 @@ class PurchaseModel(Protocol):
         Their chance of leaving is their own, or a `fresh` one, as of anybody who has just come.
         """
 
-    def futures(self, generator: Any, history: Floats, theta: Floats, weeks: Floats) -> tuple[Integers, Floats]:
+    def futures(
+        self, generator: Any, history: Floats, theta: Floats, weeks: Floats, *, clock: Floats = STEADY
+    ) -> tuple[Integers, Floats]:
         """Return purchases within `weeks` (customers,) as counts (customers, draws), and their times.
 
-        Times lie one after the other, customer by customer, draw by draw, rising within a future.
+        Times lie one after the other, customer by customer, draw by draw, rising within a future. On a calendar the
+        history is in operational weeks and `clock` (draws, days + 1) tells those until the end of each day to come.
         """
 
     def contacted(
-        self, generator: Any, history: Floats, theta: Floats, weeks: float, share: float, effects: Floats
-    ) -> tuple[Integers, Floats, Floats]:
+        self, generator: Any, history: Floats, theta: Floats, weeks: float, share: float, effects: Floats,
+        *, clock: Floats = STEADY,
+    ) -> tuple[Integers, Floats, Floats]:  # fmt: skip
         """Return the purchases of two lives of one luck, with a contact and without it.
 
         A contact reaches a `share` of the customers. In the lives of those, by `effects` (draws, 3), purchases come so

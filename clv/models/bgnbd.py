@@ -28,7 +28,7 @@ from numpy.typing import ArrayLike
 from scipy.special import betaln, expit, gammaln
 
 from clv.models import bgnbd_futures
-from clv.models.base import HISTORY, Built, Floats, History, Integers, Parameter, columns
+from clv.models.base import HISTORY, STEADY, Built, Floats, History, Integers, Parameter, columns
 from clv.units import DAYS_PER_WEEK, WEEKS_PER_YEAR
 
 # Gauss-Legendre in ln(1 + speed s): 24 nodes reach 1e-12. 8 nodes reach 1e-10 for 99 %
@@ -112,7 +112,7 @@ class BGNBD:
     name: ClassVar[str] = "BG/NBD"
     key: ClassVar[str] = "bgnbd"
     first: ClassVar[int] = 0
-    days: ClassVar[float] = DAYS_PER_WEEK  # of a week, on which purchases are counted; 0: at their exact times
+    days: float = DAYS_PER_WEEK
     parameters: ClassVar[tuple[Parameter, ...]] = (
         Parameter("r", "no unit", 0.2426),
         Parameter("alpha", "weeks", 4.4136),
@@ -131,9 +131,9 @@ class BGNBD:
         history = self._effective(history)
         return log_likelihood(*history[:3], *columns(theta, *history), first=self.first)
 
-    def p_alive(self, history: History, theta: Floats) -> Floats:
-        """Return P(still a customer at T)."""
-        history = self._effective(history)
+    def p_alive(self, history: History, theta: Floats, *, later: Any = 0.0) -> Floats:
+        """Return P(still a customer at T), or after `later` further weeks of silence."""
+        history = self._effective(history._replace(T=history.T + later))
         return probability_alive(*history[:3], *columns(theta, *history), first=self.first)
 
     def p_silent(self, horizon: Any, history: History, theta: Floats) -> Floats:
@@ -176,16 +176,21 @@ class BGNBD:
         leave, stay = (a, b) if fresh else (a + 1, b + chances - (chances > 0))
         return self._ahead(horizon, r + history.x, rate, leave, stay, discount, leaving)
 
-    def futures(self, generator: Any, history: Floats, theta: Floats, weeks: Floats) -> tuple[Integers, Floats]:
+    def futures(
+        self, generator: Any, history: Floats, theta: Floats, weeks: Floats, *, clock: Floats = STEADY
+    ) -> tuple[Integers, Floats]:
         """Return purchases within `weeks` (customers,): counts (customers, draws), and times one after the other."""
-        return bgnbd_futures.futures(generator, *owned(self._columns(history), theta, weeks), self.first, self.days)
+        told = owned(self._columns(history), theta, weeks, clock)
+        return bgnbd_futures.futures(generator, *told, self.first, float(self.days))
 
     def contacted(
-        self, generator: Any, history: Floats, theta: Floats, weeks: float, share: float, effects: Floats
-    ) -> tuple[Integers, Floats, Floats]:
+        self, generator: Any, history: Floats, theta: Floats, weeks: float, share: float, effects: Floats,
+        *, clock: Floats = STEADY,
+    ) -> tuple[Integers, Floats, Floats]:  # fmt: skip
         """Return two lives of one luck, with a contact and without it (base.PurchaseModel)."""
-        history, theta, effects = owned(self._columns(history), theta, effects)
-        return bgnbd_futures.contacted(generator, history, theta, weeks, share, effects, self.first, self.days)
+        history, theta, effects, clock = owned(self._columns(history), theta, effects, clock)
+        options = float(weeks), share, effects, clock, self.first, float(self.days)
+        return bgnbd_futures.contacted(generator, history, theta, *options)
 
     def _effective(self, history: History) -> History:
         """Return the history with half a day per repeat purchase taken off its times, which leaves half of them."""
@@ -220,7 +225,7 @@ class PlainBGNBD(BGNBD):
 
     name: ClassVar[str] = "BG/NBD in plain time"
     key: ClassVar[str] = "bgnbd_plain"
-    days: ClassVar[float] = 0
+    days = 0
 
 
 def owned(*values: Floats) -> list[Floats]:

@@ -1,13 +1,16 @@
 """Posterior draws as arrays: purchase and spend parameters of one draw side by side."""
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from clv.models.base import Floats, Integers, PurchaseModel
+from clv.models.calendar_model import OnClock
 from clv.models.gamma_gamma import PAID_SHARE, PARAMETERS, has_mean
+from clv.models.operational_time import Clock
 from clv.models.registry import model_of
+from clv.units import DAYS_PER_WEEK
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -17,7 +20,8 @@ if TYPE_CHECKING:
 class Draws:
     """Joint posterior draws of a purchase model and of the spend model; time in weeks, money in the log's currency.
 
-    theta: (draws, parameters of the model), in their order. phi: (draws, 6), columns as `spend_draws`.
+    theta: (draws, parameters of the model), in their order, and the luck of its calendar if it has one.
+    phi: (draws, 6), columns as `spend_draws`.
     """
 
     model: PurchaseModel
@@ -32,20 +36,41 @@ class Draws:
         keep = spaced(len(self), n)
         return replace(self, theta=self.theta[keep], phi=self.phi[keep])
 
+    def later(self, weeks: float) -> "Draws":
+        """Return the draws for those who come so many weeks from now."""
+        if not isinstance(self.model, OnClock):
+            return self
+        return replace(self, model=cast("PurchaseModel", self.model.later(weeks)))
+
+    def steady(self, starts: Floats, ends: Floats, now: float) -> "tuple[Draws, Floats]":
+        """Return the draws without a calendar, and the weeks on it from `starts` to `ends`, none if those come first.
+
+        Both in weeks, of which `now` is the origin of the calendar; on it to the day, so that few differ.
+        """
+        if not isinstance(self.model, OnClock):
+            return self, np.maximum(ends - starts, 0.0)
+        (since, _), (after, _) = (self.model.clock.passed(now - at) for at in (np.minimum(starts, ends), ends))
+        theta = self.theta[:, : len(self.model.parameters)]
+        return replace(self, model=self.model.plain, theta=theta), np.rint(since - after) / DAYS_PER_WEEK
+
 
 def spaced(size: int, n: int) -> Integers:
     """Return at most `n` evenly spaced positions out of `size`."""
     return np.unique(np.linspace(0, size - 1, min(n, size)).round().astype(np.int64))
 
 
-def pair(purchase_posterior: "xr.DataTree", spend_posterior: "xr.DataTree | None", n: int) -> Draws:
-    """Return at most `n` joint draws of both models, evenly spaced over all chains.
+def pair(
+    purchase_posterior: "xr.DataTree", spend_posterior: "xr.DataTree | None", n: int, clock: Clock | None = None
+) -> Draws:
+    """Return at most `n` joint draws of both models, evenly spaced over all chains, on the clock of a stated calendar.
 
     The two posteriors are independent, so any pairing is a joint draw. Without a spend posterior the
     values of a simulation mean nothing (purchases do not depend on them).
     """
     model = model_of(purchase_posterior)
     theta = flat(purchase_posterior, [parameter.name for parameter in model.parameters], n)
+    if clock:
+        model, theta = cast("PurchaseModel", OnClock(model, clock)), np.hstack([theta, clock.luck(len(theta))])
     if spend_posterior is None:
         return Draws(model, theta, np.tile([1.0, 2.0, 1.0, 1.0, 1.0, 1.0], (len(theta), 1)))
     return Draws(model, theta, spend_draws(spend_posterior, n))

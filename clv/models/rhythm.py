@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from clv.models import rhythm_futures
-from clv.models.base import HISTORY, LOG_GAPS, Built, Floats, History, Integers, Parameter
+from clv.models.base import HISTORY, LOG_GAPS, STEADY, Built, Floats, History, Integers, Parameter
 from clv.models.bgnbd import owned
 from clv.models.mbgnbd import MBGNBD
 from clv.units import WEEKS_PER_YEAR
@@ -48,9 +48,9 @@ class Rhythm(MBGNBD):
         """Return each history's log-likelihood."""
         return self._told(0.0, history, theta)[0]
 
-    def p_alive(self, history: History, theta: Floats) -> Floats:
-        """Return P(still a customer at T)."""
-        return self._told(0.0, history, theta)[1]
+    def p_alive(self, history: History, theta: Floats, *, later: Any = 0.0) -> Floats:
+        """Return P(still a customer at T), or after `later` further weeks of silence."""
+        return self._told(0.0, history._replace(T=history.T + later), theta)[1]
 
     def p_silent(self, horizon: Any, history: History, theta: Floats) -> Floats:
         """Return P(no purchase in the next `horizon`) of customers alive at T."""
@@ -67,25 +67,29 @@ class Rhythm(MBGNBD):
         leaving: float = 1.0,
     ) -> tuple[Floats, Floats]:
         """Return the purchases expected in the next `horizon` of customers alive at T, plain and discounted."""
-        return self._expected(horizon, history, theta, (discount, speed, leaving, 0.0))
+        return self._expected(horizon, history, theta, discount, (speed, leaving, 0.0))
 
     def if_back(
         self, horizon: Any, history: History, theta: Floats, *, discount: float, fresh: bool = False,
         leaving: float = 1.0,
     ) -> tuple[Floats, Floats]:  # fmt: skip
         """Return the same of customers who left with their last purchase and are there again."""
-        return self._expected(horizon, history, theta, (discount, 1.0, leaving, 2.0 if fresh else 1.0))
+        return self._expected(horizon, history, theta, discount, (1.0, leaving, 2.0 if fresh else 1.0))
 
-    def futures(self, generator: Any, history: Floats, theta: Floats, weeks: Floats) -> tuple[Integers, Floats]:
+    def futures(
+        self, generator: Any, history: Floats, theta: Floats, weeks: Floats, *, clock: Floats = STEADY
+    ) -> tuple[Integers, Floats]:
         """Return purchases within `weeks` (customers,): counts (customers, draws), and times one after the other."""
-        return rhythm_futures.futures(generator, *owned(history, theta, weeks), float(self.days))
+        return rhythm_futures.futures(generator, *owned(history, theta, weeks, clock), float(self.days))
 
     def contacted(
-        self, generator: Any, history: Floats, theta: Floats, weeks: float, share: float, effects: Floats
-    ) -> tuple[Integers, Floats, Floats]:
+        self, generator: Any, history: Floats, theta: Floats, weeks: float, share: float, effects: Floats,
+        *, clock: Floats = STEADY,
+    ) -> tuple[Integers, Floats, Floats]:  # fmt: skip
         """Return two lives of one luck, with a contact and without it (base.PurchaseModel)."""
-        history, theta, effects = owned(history, theta, effects)
-        return rhythm_futures.contacted(generator, history, theta, float(weeks), share, effects, float(self.days))
+        history, theta, effects, clock = owned(history, theta, effects, clock)
+        options = float(weeks), share, effects, clock, float(self.days)
+        return rhythm_futures.contacted(generator, history, theta, *options)
 
     def build(self, customers: pd.DataFrame, *, periods_per_year: float = WEEKS_PER_YEAR) -> Built:
         """Return the PyMC model of one row per customer, with T in units of which a year has `periods_per_year`."""
@@ -100,11 +104,12 @@ class Rhythm(MBGNBD):
         return [one.reshape(shape) for one in found]
 
     def _expected(
-        self, horizon: Any, history: History, theta: Floats, effects: tuple[float, ...]
+        self, horizon: Any, history: History, theta: Floats, discount: Any, effects: tuple[float, ...]
     ) -> tuple[Floats, Floats]:
         rows, flat, ahead, shape = _rows(horizon, history, theta)
         plain, discounted = np.empty((2, len(flat), len(rows)))
-        rhythm_futures.expected(ahead, rows, flat, effects, float(self.days), _NODES, plain, discounted)
+        (discounts,) = owned(np.broadcast_to(discount, shape[theta.ndim - 1 :]).ravel())
+        rhythm_futures.expected(ahead, discounts, rows, flat, effects, float(self.days), _NODES, plain, discounted)
         return plain.reshape(shape), discounted.reshape(shape)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from clv.models.bgnbd import rate_per_day
-from clv.models.bgnbd_futures import life, two_lives
+from clv.models.bgnbd_futures import life, on_the_clock, two_lives
 
 # Of every state its k, and the stages passed since the last purchase; those after the first ALIVE have left.
 K, STAGE, ALIVE = (1, 2, 2, 4, 4, 4, 4, 1, 2, 4), (0, 0, 1, 0, 1, 2, 3, 0, 0, 0), 7
@@ -80,19 +80,19 @@ def told(history, theta, days, likelihood, alive, silent, horizon):  # type: ign
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def expected(horizon, history, theta, effects, days, nodes, plain, discounted):  # type: ignore[no-untyped-def]
+def expected(horizon, discounts, history, theta, effects, days, nodes, plain, discounted):  # type: ignore[no-untyped-def]
     """Fill (draws, customers) with purchases expected within `horizon` (customers,) of somebody alive, or back again.
 
-    effects: discount, speed, share of the leavings that happen; 1 for who is back, 2 with a fresh chance of leaving.
+    effects: speed, share of the leavings that happen; 1 for who is back, 2 with a fresh chance of leaving.
     """
-    discount, speed, leaving, back = effects
+    speed, leaving, back = effects
     found, chosen = np.empty(len(K)), (0, ALIVE) if back == 0 else (ALIVE, len(K))
     for d in range(len(theta)):
         r, alpha, a, b = theta[d, :4]
         for i in range(len(history)):
             x, t_x, T, _ = history[i]
             states(history[i], theta[d], days, found)
-            weights, ahead = found[chosen[0] : chosen[1]].sum(), horizon[i]
+            weights, ahead, discount = found[chosen[0] : chosen[1]].sum(), horizon[i], discounts[i]
             leave, stay = (a, b) if back == 2 else (a + 1, b + x) if back == 1 else (a, b + x + 1)
             plain[d, i], discounted[d, i] = 0.0, 0.0
             for n in range(chosen[0], chosen[1]):
@@ -140,7 +140,7 @@ def _purchases(share, k, j, shape, leave, stay, leaving):  # type: ignore[no-unt
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def futures(rng, history, theta, weeks, days):  # type: ignore[no-untyped-def]
+def futures(rng, history, theta, weeks, clock, days):  # type: ignore[no-untyped-def]
     """Return counts (customers, draws) of purchases within `weeks` (customers,), and their times in that order."""
     counts = np.zeros((history.shape[0], theta.shape[0]), np.int32)
     times, n, found = np.empty(1024 + counts.size // 4), 0, np.empty(len(K))
@@ -153,13 +153,14 @@ def futures(rng, history, theta, weeks, days):  # type: ignore[no-untyped-def]
                 continue
             k, grid, (a, b) = K[state], days if K[state] == 1 else 0.0, theta[d, 2:4]
             rate, gap = _first_gap(rng, history[i], theta[d], state, days)
-            times, counts[i, d] = life(rng, gap, k, rate, a, a + b + x + 1, weeks[i], grid, times, n)
+            within = on_the_clock(weeks[i], clock, d)
+            times, counts[i, d] = life(rng, gap, k, rate, a, a + b + x + 1, within, grid, clock, d, times, n)
             n += counts[i, d]
     return counts, times[:n]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def contacted(rng, history, theta, weeks, share, effects, days):  # type: ignore[no-untyped-def]
+def contacted(rng, history, theta, weeks, share, effects, clock, days):  # type: ignore[no-untyped-def]
     """Return counts as `futures`, and of each purchase its time with the contact and without; infinite: it is not."""
     counts = np.zeros((history.shape[0], theta.shape[0]), np.int32)
     times, n, found = np.empty((2, 1024 + counts.size)), 0, np.empty(len(K))
@@ -180,7 +181,8 @@ def contacted(rng, history, theta, weeks, share, effects, days):  # type: ignore
             k, grid = K[state], days if K[state] == 1 else 0.0
             rate, gap = _first_gap(rng, history[i], theta[d], state, days)
             lives = gap, k, rate, leave, stay, here, speed, undone
-            times, counts[i, d] = two_lives(rng, lives, weeks, grid, times, n)
+            within = on_the_clock(weeks, clock, d)
+            times, counts[i, d] = two_lives(rng, lives, within, grid, clock, d, times, n)
             n += counts[i, d]
     return counts, times[0, :n], times[1, :n]
 

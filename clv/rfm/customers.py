@@ -5,13 +5,17 @@ Every function takes a DuckDB connection and the name of a table or view that fu
 customer and day, as cleaning leaves it. So nothing is merged here again, which on a large log would cost minutes.
 """
 
+from collections.abc import Mapping
 from datetime import date, timedelta
+from typing import Any
 
+import numpy as np
 import pandas as pd
 from duckdb import DuckDBPyConnection
 
 from clv import tables
 from clv.errors import InputError
+from clv.models.operational_time import Clock, clock
 from clv.rfm.support import FEWEST_REPEAT_CUSTOMERS
 from clv.rfm.tables import CALIBRATION, HOLDOUT, WEEKLY_PURCHASES
 from clv.transactions.connection import quoted
@@ -22,6 +26,10 @@ DAYS = """
     SELECT customer_id, date::DATE AS day, amount::DECIMAL(18, 6) AS amount
     FROM {transactions} WHERE date::DATE <= $until"""
 
+
+# A gap in days of the clock, which may stand still: purchases on closed days are half a day apart there.
+_GAP = "greatest($clock[$until::DATE - before + 1] - $clock[$until::DATE - day + 1], 0.5)"
+_ON_CLOCK = f"CASE WHEN before IS NOT NULL THEN {_GAP} END"
 
 # A refund that comes later than so many days after its purchase is rare; those of the last days matter.
 TOLD_AFTER_DAYS, LAST_DAYS = 91, 28
@@ -43,7 +51,12 @@ def known_days(transactions: str, refunds: str | None, day: str) -> str:
 
 
 def summarise(
-    con: DuckDBPyConnection, transactions: str, *, period_end: date, refunds: str | None = None
+    con: DuckDBPyConnection,
+    transactions: str,
+    *,
+    period_end: date,
+    refunds: str | None = None,
+    calendar: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
     """Return one row per customer: how often, how recently, for how long, how much.
 
@@ -52,14 +65,20 @@ def summarise(
     `period_end`: last day observed, included; later rows are ignored, and so are customers who came later. `refunds`:
     name of a table or view that fulfils `REFUNDS`: those dated after `period_end` did not exist then. Table
     `CALIBRATION`, sorted by customer_id: times in weeks, money in the log's currency.
+    `calendar`, as the settings state it, is what `log_gaps` alone are on.
 
     Bought on days 0, 14 and 35, watched to day 70: frequency 2, recency 5, T 10.
     """
+    known = known_days(transactions, refunds, "$until")
+    values: dict[str, Any] = {"until": period_end}
+    gap = "day - before"
+    if seen := clock(calendar, period_end):
+        values["clock"], gap = _passed(con, known, values, seen), _ON_CLOCK
     rows = con.execute(
         f"""
-        WITH days AS ({known_days(transactions, refunds, "$until")}),
-        gaps AS (
-            SELECT *, (day - lag(day) OVER (PARTITION BY customer_id ORDER BY day)) / 7.0::DOUBLE AS gap FROM days),
+        WITH days AS ({known}),
+        earlier AS (SELECT *, lag(day) OVER (PARTITION BY customer_id ORDER BY day) AS before FROM days),
+        gaps AS (SELECT *, ({gap}) / 7.0::DOUBLE AS gap FROM earlier),
         logs AS (
             SELECT *, CASE WHEN amount > 0 THEN ln(amount)::DECIMAL(18, 10) ELSE 0 END AS logarithm,
                    ln(gap)::DECIMAL(18, 10) AS log_gap
@@ -78,9 +97,16 @@ def summarise(
                (sum(logarithm) - arg_min(logarithm, day))::DOUBLE AS log_amounts,
                coalesce(sum(log_gap), 0)::DOUBLE AS log_gaps
         FROM logs GROUP BY customer_id ORDER BY customer_id""",
-        {"until": period_end},
+        values,
     ).df()
     return tables.check(CALIBRATION, rows.astype({"customer_id": "str"}))
+
+
+def _passed(con: DuckDBPyConnection, known: str, values: dict[str, Any], seen: Clock) -> list[float]:
+    """Return how many days the last 0, 1, 2 ... are on the clock, as far back as the log goes."""
+    (days,) = con.execute(f"SELECT coalesce($until - min(day), 0) FROM ({known})", values).fetchone() or (0,)
+    passed, _ = seen.passed(np.arange(days + 1) / DAYS_PER_WEEK)
+    return [float(one) for one in passed]
 
 
 def holdout(

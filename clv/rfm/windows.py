@@ -3,6 +3,7 @@
 Windows of one length never overlap, and each has at least its own length of history before it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -55,6 +56,7 @@ def window_histories(
     last_day: date,
     horizon_weeks: int,
     refunds: str | None = None,
+    calendar: Mapping[str, Any] | None = None,
 ) -> pd.DataFrame:
     """Return table ROLLING: the customers of every window as they stood at its origin, and what they did in it.
 
@@ -72,7 +74,7 @@ def window_histories(
                 f"CREATE OR REPLACE TEMPORARY VIEW {name} AS SELECT * FROM {quoted(table)} "
                 f"WHERE md5_number_lower(customer_id) % {max(every, 1)} = 0"
             )
-    found = [_history(con, window, "sampled_refunds" if refunds else None) for window in planned]
+    found = [_history(con, window, "sampled_refunds" if refunds else None, calendar) for window in planned]
     kept = [rows for rows in found if _repeat_customers(rows) >= GOOD_REPEAT_CUSTOMERS]
     return tables.check(ROLLING, pd.concat(kept, ignore_index=True) if kept else tables.empty(ROLLING))
 
@@ -97,8 +99,10 @@ def value_windows(
     return tables.check(ROLLING, pd.concat(parts, ignore_index=True))
 
 
-def _history(con: DuckDBPyConnection, window: Window, refunds: str | None) -> pd.DataFrame:
-    known = summarise(con, "sampled", period_end=window.origin, refunds=refunds)
+def _history(
+    con: DuckDBPyConnection, window: Window, refunds: str | None, calendar: Mapping[str, Any] | None
+) -> pd.DataFrame:
+    known = summarise(con, "sampled", period_end=window.origin, refunds=refunds, calendar=calendar)
     came = holdout(con, "sampled", calibration_end=window.origin, observation_end=window.end, refunds=refunds)
     rows = known.merge(came, on="customer_id", validate="one_to_one")
     rows = rows.assign(horizon_weeks=window.horizon_weeks, origin=pd.Timestamp(window.origin))

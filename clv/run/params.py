@@ -13,6 +13,7 @@ from pydantic import ValidationError, model_validator
 from clv.errors import InputError
 from clv.run import strict_yaml
 from clv.run.secrets import refuse_secrets
+from clv.run.settings.calendar import Stated
 from clv.run.settings.decisions import Decisions
 from clv.run.settings.generated import Generated
 from clv.run.settings.kinds import Section
@@ -25,11 +26,12 @@ from clv.units import PURCHASES
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
+_OF_A_MAPPING = {"missing": "must be given", "extra_forbidden": "is no key that is known"}
 RUN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,63}")
 RESERVED_NAMES = ("lab", "bench", "sbc", "misfit", "decisions", "faults")  # folders in outputs/ that are not runs
 
 
-class Params(Generated, Look, Decisions, Model, Log):
+class Params(Generated, Look, Decisions, Stated, Model, Log):
     """All settings of one run, checked; keys are listed from the last section to the first, as pydantic reads them."""
 
     @model_validator(mode="after")
@@ -98,7 +100,7 @@ def load(path: Path | str) -> Params:
     refuse_secrets(values, path)
     unknown = [key for key in values if key not in Params.model_fields]
     faults = [_unknown_key(str(key), alone=len(unknown) == 1) for key in unknown]
-    for section in (Log, Model, Decisions, Look, Generated):
+    for section in (Log, Model, Stated, Decisions, Look, Generated):
         faults += _faults(section, {key: value for key, value in values.items() if key in section.model_fields})
     if not faults:
         faults = _faults(Params, values)
@@ -146,6 +148,8 @@ def _sentence(fault: "ErrorDetails") -> str:
     if not fault["loc"]:
         return f"{rule}."
     key, value = ".".join(str(part) for part in fault["loc"]), fault["input"]
+    if fault["type"] in _OF_A_MAPPING:
+        return f"{key} {_OF_A_MAPPING[fault['type']]}."
     shown = "the given text" if "://" in str(value) else repr(value)[:60]
     return f"{key} is {shown}, but {rule}{_hint(value, fault['type'])}."
 

@@ -57,6 +57,34 @@ def test_a_campaign_needs_no_budget_and_an_acquisition_no_plan(tmp_path):
     assert settings.campaign_budget is settings.acquisition_per_month is None
 
 
+def test_a_calendar_names_its_months_or_numbers_them(tmp_path):
+    for months in ("{december: 2}", "[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2]"):
+        (tmp_path / "x.yaml").write_text(f"calendar: {{months: {months}}}")
+        stated = params.load(tmp_path / "x.yaml").as_json()["calendar"]
+        assert stated == {"months": [1.0] * 11 + [2.0], "spans": [], "uncertainty": 0.15}
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("{months: [1, 1]}", "calendar.months is [1, 1], but must hold twelve numbers, from January to December, or"),
+        ("{months: {dezember: 2}}", "names dezember, but months are january, february, march,"),
+        ("{months: {may: -1}}", "calendar.months.4 is -1, but must be greater than or equal to 0."),
+        ("{}", "calendar is {}, but must state months or spans; without either leave it out."),
+        ("3", "calendar is 3, but must hold months, spans and uncertainty."),
+        (
+            "{spans: [{from: '2025-02-03', to: '2025-02-01', factor: 0}]}",
+            "must end (to: 2025-02-01) no earlier than it",
+        ),
+        ("{spans: [{from: '2025-02-03', to: '2025-02-30', factor: 0}]}", "must be a day that exists"),
+        ("{spans: [{from: '2025-02-03', factor: 0}]}", "calendar.spans.0.to must be given."),
+        ("{month: {may: 2}}", "calendar.month is no key that is known."),
+    ],
+)
+def test_a_calendar_that_says_nothing_clear_is_refused(refused, text, sentence):
+    assert sentence in refused(f"calendar: {text}")
+
+
 def test_a_misspelt_key_is_answered_with_the_right_one(refused):
     assert refused("disount_rate_annual: 0.1") == "unknown key disount_rate_annual; did you mean discount_rate_annual?"
 

@@ -1,14 +1,16 @@
 """What single cells of the notebooks say of their own results, in a sentence."""
 
+from calendar import month_name
 from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from clv.backtest.tables import deciding
 from clv.checks.gate import TAKEN_OVER, Check
+from clv.models.operational_time import Clock, clock
 from clv.models.registry import DEFAULT
 from clv.words import count, day, percent, weeks
 
@@ -83,8 +85,33 @@ def cut_in_words(calibration: pd.DataFrame, holdout: pd.DataFrame, cut: date, ho
     )
 
 
-def choice_in_words(choice: pd.DataFrame, name: str) -> str:
-    """Return which model of purchases is used, `name`, and why; table CHOICE, empty where no other was compared."""
+def choice_in_words(choice: pd.DataFrame, name: str, calendar: Mapping[str, Any] | None = None) -> str:
+    """Return which model of purchases is used, `name`, and why, and the stated calendar it runs on.
+
+    Table CHOICE is empty where no other model was compared.
+    """
+    return " ".join([_chosen(choice, name), *_calendar(clock(calendar, date.min))])
+
+
+def _calendar(stated: Clock | None) -> list[str]:
+    """Return what a stated calendar says of the year, in sentences; none where none was stated."""
+    if stated is None:
+        return []
+    by_share: dict[str, list[str]] = {}
+    for name, index in zip(month_name[1:], stated.months, strict=True):
+        by_share.setdefault(percent(index), []).append(name)
+    *others, (usual, _) = sorted(by_share.items(), key=lambda share: len(share[1]))
+    months = [f"{share} in {', '.join(names)}" for share, names in others] + [f"{usual} in all other months"]
+    spans = [
+        f"from {day(str(first))} to {day(str(last))} {percent(factor)} of what these days would bring otherwise"
+        for first, last, factor in stated.spans
+    ]
+    year = [f"of an average day's purchases {', '.join(months)}"] if others else []
+    unsure = f" In the future, each is uncertain by about {percent(stated.sd)}." if stated.sd else ""
+    return [f"The year is the one that was stated: {'; '.join(year + spans)}.{unsure}"]
+
+
+def _chosen(choice: pd.DataFrame, name: str) -> str:
     if choice.empty:
         return f"Purchases are forecast by {name}; no other model was compared with it on past windows."
     rows = deciding(choice)

@@ -1,0 +1,76 @@
+"""The stated calendar: months and spans of days in which all customers buy more or less than usual."""
+
+from calendar import month_name
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import ConfigDict, Field, field_validator, model_validator
+
+from clv.run.settings.kinds import Day, Section
+
+Factor = Annotated[float, Field(ge=0, le=100)]
+MONTHS = tuple(name.lower() for name in month_name[1:])
+
+
+class Span(Section):
+    """Days with a factor of their own."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    name: str | None = None
+    first: Day = Field(alias="from")
+    to: Day
+    factor: Factor
+
+    @model_validator(mode="after")
+    def _ends_after_it_starts(self) -> Self:
+        if self.to < self.first:
+            raise ValueError(f"must end (to: {self.to}) no earlier than it starts (from: {self.first})")
+        return self
+
+
+class Calendar(Section):
+    """Key `calendar`."""
+
+    months: list[Factor] | None = None
+    spans: list[Span] = Field(default=[])
+    uncertainty: float = Field(default=0.15, ge=0, le=1)
+
+    @field_validator("months", mode="before")
+    @classmethod
+    def _by_name(cls, value: object) -> object:
+        if not isinstance(value, Mapping):
+            if isinstance(value, list) and len(value) != len(MONTHS):
+                raise ValueError("must hold twelve numbers, from January to December, or months by name")
+            return value
+        unknown = [name for name in value if name not in MONTHS]
+        if unknown:
+            raise ValueError(f"names {unknown[0]}, but months are {', '.join(MONTHS)}, or twelve numbers")
+        return [value.get(name, 1.0) for name in MONTHS]
+
+    @model_validator(mode="after")
+    def _states_something(self) -> Self:
+        if not self.months and not self.spans:
+            raise ValueError("must state months or spans; without either leave it out")
+        if self.months and not any(self.months):
+            raise ValueError("has no month in which anybody buys: months are relative to each other")
+        return self
+
+
+class Stated(Section):
+    """Keys of what a shop knows of its year."""
+
+    calendar: Calendar | None = Field(
+        default=None,
+        description="How much more or less than usual all customers buy, past and future. months: an index of January "
+        "to December, relative to each other (or {december: 1.8}, the others 1); spans: days `from` `to` with a "
+        "`factor`, 0 for a closure, and perhaps a `name`; uncertainty: standard deviation of the logarithm of each "
+        "month's and span's factor in the future. null: all days are alike. Stated by whoever knows the shop's year.",
+    )
+
+    @field_validator("calendar", mode="before")
+    @classmethod
+    def _is_mapping(cls, value: Any) -> Any:
+        if value is not None and not isinstance(value, Mapping | Calendar):
+            raise ValueError("must hold months, spans and uncertainty")
+        return value
