@@ -1,7 +1,8 @@
 """Contract of every table: its columns, their meaning, and what must hold in every row.
 
-`check(TABLE, frame)` returns the frame unchanged or refuses it, naming table, rule, extent and
-first offender. The `meaning` of each column is also the data dictionary of the exports.
+`check(TABLE, frame)` returns the frame unchanged or refuses it, naming table, rule, extent and first offender. Beside
+every column with lower in its name stands one with upper, which is not below it. The `meaning` of each column is also
+the data dictionary of the exports.
 """
 
 from collections.abc import Callable
@@ -57,7 +58,8 @@ def check(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
         _refuse(table, frame, f"{name} is missing", frame[name].isna() & (not column.nullable))
     if table.key:
         _refuse(table, frame, f"{', '.join(table.key)} repeats", frame.duplicated(list(table.key)))
-    for rule in table.rules:
+    limits = [(name, upper) for name in table.columns if (upper := name.replace("lower", "upper")) != name]
+    for rule in (*table.rules, *(unordered(*pair) for pair in limits)):
         _refuse(table, frame, rule.broken, rule.offenders(frame))
     return frame
 

@@ -7,6 +7,5 @@ from .contacts import decide as decide
 from .tables import ACQUISITION as ACQUISITION
 from .tables import CONTACTS as CONTACTS
 from .tables import DECISIONS as DECISIONS
-from .tables import EFFECTS as EFFECTS
 from .tables import WATCH_LIST as WATCH_LIST
 from .watch import watch_list as watch_list

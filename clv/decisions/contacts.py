@@ -21,11 +21,10 @@ from clv.decisions.information import (
     Gains,
     best,
     break_even,
-    effect_curve,
     expected_gains,
     value_of_information,
 )
-from clv.decisions.tables import CONTACTS, DECISIONS, EFFECTS, LOWEST_P_ALIVE, RANDOM, TOP_SPENDERS
+from clv.decisions.tables import CONTACTS, DECISIONS, LOWEST_P_ALIVE, RANDOM, TOP_SPENDERS
 from clv.decisions.uplift import Effect
 from clv.forecast.horizon import Groups, Horizon
 from clv.models.draws import Draws, Floats, Integers
@@ -36,14 +35,13 @@ CONTACT_STEPS = 40  # of table DECISIONS
 
 @dataclass(frozen=True)
 class Decision:
-    """What is decided: tables CONTACTS, DECISIONS and EFFECTS, empty without a campaign, and the key figures.
+    """What is decided: tables CONTACTS and DECISIONS, empty without a campaign, and the key figures.
 
     `profit` holds the plan's realised profit in every joint draw, if the model is right.
     """
 
     contacts: pd.DataFrame
     curve: pd.DataFrame
-    effects: pd.DataFrame
     profit: Floats
     figures: dict[str, Any] | None
 
@@ -80,8 +78,7 @@ def decide(
     `factors` are from `misfit.one_per_draw`, empty without a backtest.
     """
     if given is None:
-        contacts, curve, effects = (tables.empty(table) for table in (CONTACTS, DECISIONS, EFFECTS))
-        return Decision(contacts, curve, effects, profit=np.empty(0), figures=None)
+        return Decision(tables.empty(CONTACTS), tables.empty(DECISIONS), profit=np.empty(0), figures=None)
     gains = expected_gains(customers, draws, horizon, given.effect, workers=workers)
     expected = gains.believed()
     order = np.argsort(-expected, kind="stable")
@@ -107,7 +104,6 @@ def decide(
     return Decision(
         contacts,
         tables.check(DECISIONS, curve),
-        effect_curve(gains, chosen, given, most),
         own - given.cost_per_contact * len(chosen),
         _figures(given, gains, expected, chosen, curve, most, interval)
         | {"rules": against, "segments": by_segment(contacts, customers)},

@@ -14,9 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.polynomial import chebyshev
 
-from clv import tables
 from clv.decisions import uplift
-from clv.decisions.tables import EFFECTS, RATE
+from clv.decisions.tables import RATE
 from clv.decisions.uplift import Effect
 from clv.forecast.horizon import Horizon
 from clv.models.draws import Draws, Floats, Integers
@@ -25,7 +24,6 @@ from clv.models.draws import Draws, Floats, Integers
 # right to 1e-6 where e is .2 or .3 ± .1, to 1e-4 where it is .2 ± 1, to .3 % where it is .2 ± 5.
 NODES = 7
 BELIEFS = 200  # effects that stand for what is believed of it
-EFFECT_STEPS = 40  # of table EFFECTS
 MOST_UNDONE = 0.95  # up to where a share of leavings is drawn
 
 
@@ -87,16 +85,6 @@ def best(gains: Floats, cost: float, most: int) -> tuple[float, int]:
     if net.size > most:
         net = np.partition(net, net.size - most - 1)[net.size - most :]
     return float(net.sum()), net.size
-
-
-def effect_curve(gains: Gains, chosen: Integers, given: Campaign, most: int) -> pd.DataFrame:
-    """Return table EFFECTS: the plan's expected profit at each effect, and that of the best plan for it."""
-    effects = np.linspace(gains.low, gains.high, EFFECT_STEPS + 1)
-    rows = [best(gains.at_nodes @ weights, given.cost_per_contact, most) for weights in gains.weights(effects).T]
-    found = pd.DataFrame(rows, columns=["best_profit", "best_contacts"])
-    profit = profit_at(gains, chosen, given, effects)
-    found = found.assign(effect=effects, profit=profit)[list(EFFECTS.columns)]
-    return tables.check(EFFECTS, found)
 
 
 def value_of_information(gains: Gains, chosen: Integers, given: Campaign, most: int) -> float:

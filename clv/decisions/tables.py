@@ -2,7 +2,7 @@
 
 from clv.forecast.tables import CUSTOMERS, NONE
 from clv.rfm.tables import HISTORY
-from clv.tables import CUSTOMER, DATE, INTEGER, NUMBER, TEXT, Column, Table, below_zero, outside_unit, unordered
+from clv.tables import CUSTOMER, DATE, INTEGER, NUMBER, TEXT, Column, Table, below_zero, outside_unit
 
 RATE, SURVIVAL, WIN_BACK = "rate", "survival", "win_back"  # what a contact may do
 TOP_SPENDERS, LOWEST_P_ALIVE, RANDOM = "top_past_spenders", "lowest_p_alive", "random"  # rules without a model
@@ -25,22 +25,8 @@ DECISIONS = Table(
     key=("contacts",),
     rules=(
         below_zero("cost"),
-        unordered("profit_lower", "profit_upper"),
-        unordered("profit_lower_with_misfit", "profit_upper_with_misfit"),
         outside_unit("loss_probability", "loss_probability_with_misfit"),
     ),
-)
-
-EFFECTS = Table(
-    "effects",
-    {
-        "effect": Column(NUMBER, "effect of a contact on who responds: rise of the purchase rate, or leavings undone"),
-        "profit": Column(NUMBER, "expected profit of the plan if that is the effect"),
-        "best_profit": Column(NUMBER, "expected profit of the best plan for that effect"),
-        "best_contacts": Column(INTEGER, "number of customers the best plan contacts"),
-    },
-    key=("effect",),
-    rules=(unordered("profit", "best_profit"), below_zero("best_profit"), below_zero("best_contacts")),
 )
 
 CONTACTS = Table(
@@ -94,5 +80,5 @@ ACQUISITION = Table(
         ),
     },
     key=("cohort",),
-    rules=(unordered("lifetime_lower", "lifetime_upper"), outside_unit("p_above_cost")),
+    rules=(outside_unit("p_above_cost"),),
 )

@@ -60,8 +60,6 @@ CUSTOMERS = Table(
         *HISTORY_RULES,
         outside_unit("p_alive", "p_purchase", "p_top_decile", "value_tier_probability"),
         unordered("clv_lower", "clv_median", "clv_upper"),
-        unordered("purchases_lower", "purchases_upper"),
-        unordered("expected_clv_lower", "expected_clv_upper"),
         below_zero("clv_mean"),
     ),
 )
@@ -99,13 +97,7 @@ SEGMENTS = Table(
     }
     | {f"{name}_if_model_right": Column(NUMBER, f"{name}: {_OWN}") for name in _SHOWN},
     key=("grouping", "group"),
-    rules=(
-        unordered("clv_lower", "clv_upper"),
-        unordered("purchases_lower", "purchases_upper"),
-        unordered("clv_lower_with_misfit", "clv_upper_with_misfit"),
-        unordered("purchases_lower_with_misfit", "purchases_upper_with_misfit"),
-        outside_unit("mean_p_alive", "mean_p_alive_repeat", "mean_p_purchase", "share_of_value"),
-    ),
+    rules=(outside_unit("mean_p_alive", "mean_p_alive_repeat", "mean_p_purchase", "share_of_value"),),
 )
 
 MIGRATION = Table(
@@ -142,12 +134,7 @@ COHORTS = Table(
         "cumulative_upper": Column(NUMBER, "upper limit, from joint draws"),
     },
     key=("cohort", "month"),
-    rules=(
-        outside_unit("active", "active_lower", "active_upper"),
-        unordered("active_lower", "active_upper"),
-        unordered("revenue_lower", "revenue_upper"),
-        unordered("cumulative_lower", "cumulative_upper"),
-    ),
+    rules=(outside_unit("active", "active_lower", "active_upper"),),
 )
 
 TOTAL_DRAWS = Table(
@@ -193,7 +180,7 @@ FORECAST = Table(
         }.items()
     },
     key=("kind", "period"),
-    rules=(*(unordered(f"{name}_lower", f"{name}_upper") for name in _AHEAD), below_zero("revenue_upper")),
+    rules=(below_zero("revenue_upper"),),
 )
 
 MONTHLY_DRAWS = Table(
@@ -229,5 +216,5 @@ CONCENTRATION = Table(
         "upper": Column(NUMBER, "upper limit of their share of the realised total, from joint draws"),
     },
     key=("customer_share",),
-    rules=(outside_unit("customer_share", "value_share", "lower", "upper"), unordered("lower", "upper")),
+    rules=(outside_unit("customer_share", "value_share", "lower", "upper"),),
 )

@@ -22,53 +22,31 @@ class Artefact:
 
 
 _GENERATE, _RFM, _BGNBD, _GAMMA_GAMMA, SEGMENTS_NOTEBOOK, _REPORT = NOTEBOOKS
+
+
+def _tables(notebook: str, names: str, when: str = ALWAYS) -> dict[str, Artefact]:
+    return {name: Artefact(f"data/{name}.parquet", notebook, when) for name in names.split()}
+
+
+def _posteriors(notebook: str, model: str) -> dict[str, Artefact]:
+    when = {model: ALWAYS, f"{model}_calibration": BACKTESTED, f"{model}_origins": ALWAYS}
+    return {name: Artefact(f"posterior/{name}.nc", notebook, exists) for name, exists in when.items()}
+
+
 ARTEFACTS: dict[str, Artefact] = {
     "raw": Artefact("data/raw.csv", _GENERATE, GENERATED),
-    "latent": Artefact("data/latent.parquet", _GENERATE, GENERATED),
-    "future": Artefact("data/future.parquet", _GENERATE, GENERATED),
-    "transactions": Artefact("data/transactions.parquet", _GENERATE),
-    "refunds": Artefact("data/refunds.parquet", _GENERATE),
-    "customer_groups": Artefact("data/customer_groups.parquet", _GENERATE),
-    "rejected": Artefact("data/rejected.parquet", _GENERATE),
-    "ledger": Artefact("data/ledger.parquet", _GENERATE),
-    "quality": Artefact("data/quality.parquet", _GENERATE),
-    "rfm": Artefact("data/rfm.parquet", _RFM),
-    "calibration": Artefact("data/calibration.parquet", _RFM),
-    "holdout": Artefact("data/holdout.parquet", _RFM),
-    "weekly_purchases": Artefact("data/weekly_purchases.parquet", _RFM),
-    "rolling": Artefact("data/rolling.parquet", _RFM),
-    "choice": Artefact("data/choice.parquet", _BGNBD),
-    "tracking": Artefact("data/tracking.parquet", _BGNBD),
-    "checks_purchases": Artefact("data/checks_purchases.parquet", _BGNBD),
-    "bgnbd": Artefact("posterior/bgnbd.nc", _BGNBD),
-    "bgnbd_calibration": Artefact("posterior/bgnbd_calibration.nc", _BGNBD, BACKTESTED),
-    "bgnbd_origins": Artefact("posterior/bgnbd_origins.nc", _BGNBD),
-    "checks_spend": Artefact("data/checks_spend.parquet", _GAMMA_GAMMA),
-    "dependence": Artefact("data/dependence.parquet", _GAMMA_GAMMA),
-    "gamma_gamma": Artefact("posterior/gamma_gamma.nc", _GAMMA_GAMMA),
-    "gamma_gamma_calibration": Artefact("posterior/gamma_gamma_calibration.nc", _GAMMA_GAMMA, BACKTESTED),
-    "gamma_gamma_origins": Artefact("posterior/gamma_gamma_origins.nc", _GAMMA_GAMMA),
-    "spend_test": Artefact("data/spend_test.parquet", _GAMMA_GAMMA),
-    "truth": Artefact("data/truth.parquet", SEGMENTS_NOTEBOOK, GENERATED),
-    "customers": Artefact("data/customers.parquet", SEGMENTS_NOTEBOOK),
-    "segments": Artefact("data/segments.parquet", SEGMENTS_NOTEBOOK),
-    "forecast": Artefact("data/forecast.parquet", SEGMENTS_NOTEBOOK),
-    "monthly_draws": Artefact("data/monthly_draws.parquet", SEGMENTS_NOTEBOOK),
-    "monthly_errors": Artefact("data/monthly_errors.parquet", SEGMENTS_NOTEBOOK),
-    "migration": Artefact("data/migration.parquet", SEGMENTS_NOTEBOOK),
-    "cohorts": Artefact("data/cohorts.parquet", SEGMENTS_NOTEBOOK),
-    "backtest": Artefact("data/backtest.parquet", SEGMENTS_NOTEBOOK),
-    "backtest_groups": Artefact("data/backtest_groups.parquet", SEGMENTS_NOTEBOOK),
-    "window_groups": Artefact("data/window_groups.parquet", SEGMENTS_NOTEBOOK),
-    "windows": Artefact("data/windows.parquet", SEGMENTS_NOTEBOOK),
-    "total_draws": Artefact("data/total_draws.parquet", SEGMENTS_NOTEBOOK),
-    "concentration": Artefact("data/concentration.parquet", SEGMENTS_NOTEBOOK),
-    "ranks": Artefact("data/ranks.parquet", SEGMENTS_NOTEBOOK),
-    "decisions": Artefact("data/decisions.parquet", SEGMENTS_NOTEBOOK),
-    "effects": Artefact("data/effects.parquet", SEGMENTS_NOTEBOOK),
-    "contacts": Artefact("data/contacts.parquet", SEGMENTS_NOTEBOOK),
-    "watch_list": Artefact("data/watch_list.parquet", SEGMENTS_NOTEBOOK),
-    "acquisition": Artefact("data/acquisition.parquet", SEGMENTS_NOTEBOOK),
+    **_tables(_GENERATE, "latent future", GENERATED),
+    **_tables(_GENERATE, "transactions refunds customer_groups rejected ledger quality"),
+    **_tables(_RFM, "rfm calibration holdout weekly_purchases rolling"),
+    **_tables(_BGNBD, "choice tracking checks_purchases"),
+    **_posteriors(_BGNBD, "bgnbd"),
+    **_tables(_GAMMA_GAMMA, "checks_spend dependence"),
+    **_posteriors(_GAMMA_GAMMA, "gamma_gamma"),
+    **_tables(_GAMMA_GAMMA, "spend_test"),
+    **_tables(SEGMENTS_NOTEBOOK, "truth", GENERATED),
+    **_tables(SEGMENTS_NOTEBOOK, "customers segments forecast monthly_draws monthly_errors migration cohorts"),
+    **_tables(SEGMENTS_NOTEBOOK, "backtest backtest_groups window_groups windows total_draws concentration ranks"),
+    **_tables(SEGMENTS_NOTEBOOK, "decisions contacts watch_list acquisition"),
     "forecasts": Artefact("forecasts.parquet", SEGMENTS_NOTEBOOK),
     "key_figures": Artefact("key_figures.json", SEGMENTS_NOTEBOOK),
     "workbook": Artefact("report.xlsx", SEGMENTS_NOTEBOOK),
@@ -76,14 +54,8 @@ ARTEFACTS: dict[str, Artefact] = {
 }
 
 # What the report carries within itself: tables of groups and figures, never of customers.
-AGGREGATES = (
-    *(
-        f"exports/{name}.csv"
-        for name in ("segments", "forecast", "migration", "cohorts", "ranks", "windows", "data_dictionary")
-    ),
-    "key_figures.json",
-)
-
+_CARRIED = "segments forecast migration cohorts ranks windows data_dictionary"
+AGGREGATES = (*(f"exports/{name}.csv" for name in _CARRIED.split()), "key_figures.json")
 
 PACKAGE = Path(__file__).resolve().parents[1]
 ROOT = "CLV_ROOT"  # names the project's folder to kernels, which work elsewhere

@@ -17,7 +17,7 @@ import errno
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -253,12 +253,13 @@ def _of_netcdf(file: Path) -> Any:
         return json.loads(content.attrs[KEY])
 
 
-def _of_json(file: Path) -> Any:
-    return json.loads(file.read_text(encoding="utf-8")).get(KEY)
+def _read(file: Path) -> Any:
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
-def _of_notebook(file: Path) -> Any:
-    return json.loads(file.read_text(encoding="utf-8"))["metadata"].get(KEY)
-
-
-_READERS = {".parquet": _of_parquet, ".nc": _of_netcdf, ".json": _of_json, ".ipynb": _of_notebook}
+_READERS: dict[str, Callable[[Path], Any]] = {
+    ".parquet": _of_parquet,
+    ".nc": _of_netcdf,
+    ".json": lambda file: _read(file).get(KEY),
+    ".ipynb": lambda file: _read(file)["metadata"].get(KEY),
+}

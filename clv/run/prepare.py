@@ -60,18 +60,12 @@ def parameters(run: Run, notebook: str) -> dict[str, Any]:
 
 def expected(run: Run, notebook: str, settings: Mapping[str, Any]) -> list[Path]:
     """Return the artefacts that `notebook` must write under these settings."""
-    return [
-        run.path(key) for key, item in ARTEFACTS.items() if item.notebook == notebook and _exists(item.when, settings)
-    ]
+    return _artefacts(run, notebook, settings, there=True)
 
 
 def unexpected(run: Run, notebook: str, settings: Mapping[str, Any]) -> list[Path]:
     """Return the artefacts of `notebook` that other settings would have and these do not."""
-    return [
-        run.path(key)
-        for key, item in ARTEFACTS.items()
-        if item.notebook == notebook and not _exists(item.when, settings)
-    ]
+    return _artefacts(run, notebook, settings, there=False)
 
 
 def executed(run: Run, notebook: str) -> Path:
@@ -85,12 +79,12 @@ def pages(run: Run, notebook: str) -> list[Path]:
     return [*report, run.folder / "html" / f"{notebook}.html"]
 
 
-def _exists(when: str, settings: Mapping[str, Any]) -> bool:
-    return {
-        ALWAYS: True,
-        GENERATED: settings["source"] == "generate",
-        BACKTESTED: settings["calibration_end"] is not None,
-    }[when]
+def _artefacts(run: Run, notebook: str, settings: Mapping[str, Any], *, there: bool) -> list[Path]:
+    exists = {ALWAYS: True, GENERATED: settings["source"] == "generate"}
+    exists[BACKTESTED] = settings["calibration_end"] is not None
+    return [
+        run.path(key) for key, item in ARTEFACTS.items() if item.notebook == notebook and exists[item.when] == there
+    ]
 
 
 def _handed(notebook: Path, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,13 +1,12 @@
-"""Charts of a campaign: what more contacts earn, and what it earns if a contact works better or worse than assumed."""
+"""The chart of a campaign: what more and more contacts earn."""
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from clv.report.charts.canvas import add_band, add_line, mark_at, new_chart
-from clv.report.figures.style import REFERENCE
 from clv.report.key_figures import Figures
-from clv.words import count, futures, level, money, percent, possible
+from clv.words import count, futures, money, possible
 
 
 def chart_campaign(curve: pd.DataFrame, figures: Figures) -> go.Figure:
@@ -44,29 +43,3 @@ def campaign_title(figures: Figures) -> str:
     if found["contacts"] < found["worthwhile"]:
         return f"The budget pays for {count(found['contacts'])} contacts: {profit} expected"
     return f"{count(found['contacts'])} contacts earn most: {profit} expected"
-
-
-def chart_effects(effects: pd.DataFrame, figures: Figures) -> go.Figure:
-    """Show what the campaign earns if its effect is another one than assumed; table EFFECTS."""
-    campaign, currency, held = figures["campaign"], figures["currency"], level(figures["interval"])
-    figure = new_chart(
-        effects_title(figures), x="Effect of a contact on who responds (%)", y=f"Expected profit ({currency})"
-    )
-    believed = pd.Series([100 * campaign["effect_lower"], 100 * campaign["effect_upper"]])
-    low, high = (pd.Series([end] * 2) for end in (effects["profit"].min(), effects["best_profit"].max()))
-    add_band(figure, believed, low, high, f"{held} of what is believed of the effect")
-    best = {"color": REFERENCE, "dash": "dash"}
-    for column, line, name in (("best_profit", best, "the best plan, were that known"), ("profit", {}, "the plan")):
-        hover = f"Effect %{{x:.1f}} %: %{{y:,.0f}} {currency}<br>{name}"
-        add_line(figure, 100 * effects["effect"], effects[column], name, line=line, hover=hover)
-    mark_at(figure, 100 * campaign["effect_mean"], "assumed")
-    return figure
-
-
-def effects_title(figures: Figures) -> str:
-    """Say from which effect on the plan pays."""
-    found = figures["campaign"]
-    least = found["break_even_effect"]
-    if least is None:
-        return "What the campaign earns hangs on its effect"
-    return f"The plan pays if the effect is above {percent(least)}; {percent(found['effect_mean'])} is assumed"

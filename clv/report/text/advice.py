@@ -11,7 +11,7 @@ from IPython.display import Markdown
 from clv.decisions.tables import LOWEST_P_ALIVE, RANDOM, RATE, SURVIVAL, TOP_SPENDERS, WIN_BACK
 from clv.forecast.tables import limits as limits_of
 from clv.report import display
-from clv.report.charts.campaign import chart_campaign, chart_effects
+from clv.report.charts.campaign import chart_campaign
 from clv.report.key_figures import Figures
 from clv.report.tables.value import acquisition_table, watch_table
 from clv.words import count, money, percent, probability, span, weeks
@@ -26,16 +26,15 @@ _RULES = {
 def to_decide(
     figures: Figures,
     curve: pd.DataFrame,
-    effects: pd.DataFrame,
     acquisition: pd.DataFrame,
     watch_list: pd.DataFrame,
     *,
     show_customer_ids: bool,
 ) -> list[Any]:
-    """Return what the report shows about decisions, in order: tables DECISIONS, EFFECTS, ACQUISITION and WATCH_LIST."""
+    """Return what the report shows about decisions, in order: tables DECISIONS, ACQUISITION and WATCH_LIST."""
     parts: list[Any] = [Markdown(campaign_in_words(figures))]
     if figures["campaign"] is not None:
-        parts += [chart_campaign(curve, figures), chart_effects(effects, figures)]
+        parts.append(chart_campaign(curve, figures))
     earned = acquisition_table(acquisition)
     by_cohort = display.folded(earned, "What each acquisition cohort has brought and will bring")
     watched = Markdown(watch_list_in_words(watch_list, figures["currency"]))
