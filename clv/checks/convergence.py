@@ -37,26 +37,18 @@ def judge(
     """
     scalars = posterior["posterior"].to_dataset().assign(derived)
     shape = check_shape(part, scalars, chains, draws)
-    if shape.verdict == FAIL:
-        return [shape]
-    if method_of(posterior) == CERTAIN:
+    if shape.verdict == FAIL or method_of(posterior) == CERTAIN:
         return [shape]
     statistics = posterior["sample_stats"].to_dataset()
     if method_of(posterior) == LAPLACE:
         return [shape, _k_hat(part, statistics), _effective(part, "all", float(statistics["effective_draws"]))]
     missing = [name for name in NEEDED_OF_NUTS if name not in statistics]
     if missing:
-        return [_unknown(part, shape, missing)]
+        sentence = f"{part}: the sampler's {', '.join(missing)} are missing: nobody can tell whether it worked."
+        return [replace(shape, verdict=FAIL, sentence=sentence)]
     instead = [_taken_over(part, statistics)] if "laplace_k_hat" in statistics else []
-    convergence = [_r_hat(part, scalars), _ess(part, scalars)]
-    return [
-        shape,
-        *instead,
-        *convergence,
-        _divergences(part, statistics),
-        _energy(part, statistics),
-        _depth(part, statistics),
-    ]
+    of_steps = [check(part, statistics) for check in (_divergences, _energy, _depth)]
+    return [shape, *instead, _r_hat(part, scalars), _ess(part, scalars), *of_steps]
 
 
 def summary(posterior: xr.DataTree, *, interval: float) -> pd.DataFrame:
@@ -92,14 +84,19 @@ def check_shape(part: str, scalars: xr.Dataset, chains: int, draws: int) -> Chec
     return Check(part, SHAPE, finite, f"{chains} x {draws} draws, finite", grade, sentence)
 
 
+def _graded(part: str, name: str, figure: float, limit: str, grade: str, said: str, advice: str = "") -> Check:
+    """Return a check whose sentence ends with what to do where it did not pass."""
+    return Check(part, name, figure, limit, grade, f"{part}: {said}{'' if grade == PASS else advice}")
+
+
 def _r_hat(part: str, scalars: xr.Dataset) -> Check:
     import arviz as az  # two seconds that only judging costs
 
     name, worst = _extreme(az.rhat(scalars), largest=True)
     grade = PASS if worst <= R_HAT_WARN else WARN if worst <= R_HAT_FAIL else FAIL
-    advice = "" if grade == PASS else " Sample longer: raise tune and draws."
-    sentence = f"{part}: the largest R-hat is {worst:.3f} ({name}); chains agree below {R_HAT_WARN}.{advice}"
-    return Check(part, "R-hat", worst, f"<= {R_HAT_WARN} (fails above {R_HAT_FAIL})", grade, sentence)
+    said = f"the largest R-hat is {worst:.3f} ({name}); chains agree below {R_HAT_WARN}."
+    limit = f"<= {R_HAT_WARN} (fails above {R_HAT_FAIL})"
+    return _graded(part, "R-hat", worst, limit, grade, said, " Sample longer: raise tune and draws.")
 
 
 def _ess(part: str, scalars: xr.Dataset) -> Check:
@@ -114,34 +111,21 @@ def _ess(part: str, scalars: xr.Dataset) -> Check:
 
 def _effective(part: str, name: str, worst: float) -> Check:
     grade = PASS if worst >= ESS_FAIL else FAIL
-    advice = "" if grade == PASS else " Sample longer: raise draws."
-    sentence = (
-        f"{part}: the smallest effective sample size is {worst:,.0f} ({name}); at least {ESS_FAIL} are needed.{advice}"
-    )
-    return Check(part, "effective sample size", worst, f">= {ESS_FAIL}", grade, sentence)
+    said = f"the smallest effective sample size is {worst:,.0f} ({name}); at least {ESS_FAIL} are needed."
+    return _graded(part, "effective sample size", worst, f">= {ESS_FAIL}", grade, said, " Sample longer: raise draws.")
 
 
 def _k_hat(part: str, statistics: xr.Dataset) -> Check:
     k_hat = float(statistics["k_hat"])
     grade = PASS if k_hat <= K_HAT_LIMIT else FAIL
-    advice = "" if grade == PASS else " Set method to nuts."
-    sentence = (
-        f"{part}: k-hat of the importance weights is {k_hat:.2f}; they can be relied on up to {K_HAT_LIMIT}.{advice}"
-    )
-    return Check(part, "k-hat", k_hat, f"<= {K_HAT_LIMIT}", grade, sentence)
+    said = f"k-hat of the importance weights is {k_hat:.2f}; they can be relied on up to {K_HAT_LIMIT}."
+    return _graded(part, "k-hat", k_hat, f"<= {K_HAT_LIMIT}", grade, said, " Set method to nuts.")
 
 
 def _taken_over(part: str, statistics: xr.Dataset) -> Check:
     k_hat = float(statistics["laplace_k_hat"])
-    sentence = (
-        f"{part}: importance sampling was tried first; its k-hat was {k_hat:.2f}, above {K_HAT_LIMIT}, so NUTS sampled."
-    )
-    return Check(part, TAKEN_OVER, k_hat, f"NUTS above {K_HAT_LIMIT}", PASS, sentence)
-
-
-def _unknown(part: str, shape: Check, missing: list[str]) -> Check:
-    sentence = f"{part}: the sampler's {', '.join(missing)} are missing: nobody can tell whether it worked."
-    return replace(shape, verdict=FAIL, sentence=sentence)
+    said = f"importance sampling was tried first; its k-hat was {k_hat:.2f}, above {K_HAT_LIMIT}, so NUTS sampled."
+    return _graded(part, TAKEN_OVER, k_hat, f"NUTS above {K_HAT_LIMIT}", PASS, said)
 
 
 def _energy(part: str, statistics: xr.Dataset) -> Check:
@@ -149,27 +133,28 @@ def _energy(part: str, statistics: xr.Dataset) -> Check:
 
     worst = float(np.min(az.bfmi(statistics["energy"].to_numpy())))
     grade = PASS if worst >= E_BFMI_WARN else WARN
-    advice = "" if grade == PASS else " The tails of the posterior may be explored too little: raise tune and draws."
-    sentence = f"{part}: the smallest E-BFMI of a chain is {worst:.2f}; good ones lie above {E_BFMI_WARN}.{advice}"
-    return Check(part, "energy", worst, f">= {E_BFMI_WARN}", grade, sentence)
+    said = f"the smallest E-BFMI of a chain is {worst:.2f}; good ones lie above {E_BFMI_WARN}."
+    advice = " The tails of the posterior may be explored too little: raise tune and draws."
+    return _graded(part, "energy", worst, f">= {E_BFMI_WARN}", grade, said, advice)
 
 
 def _depth(part: str, statistics: xr.Dataset) -> Check:
     share = float(statistics["maxdepth_reached"].mean())
     grade = PASS if share <= DEEP_TREES_WARN else WARN
-    advice = "" if grade == PASS else " Sampling was slow, not wrong."
-    sentence = f"{part}: {share:.1%} of the transitions used up the depth of their tree.{advice}"
-    return Check(part, "tree depth", share, f"<= {DEEP_TREES_WARN:.0%}", grade, sentence)
+    said = f"{share:.1%} of the transitions used up the depth of their tree."
+    return _graded(
+        part, "tree depth", share, f"<= {DEEP_TREES_WARN:.0%}", grade, said, " Sampling was slow, not wrong."
+    )
 
 
 def _divergences(part: str, statistics: xr.Dataset) -> Check:
     diverging = statistics["diverging"]
     share = float(diverging.mean())
     grade = PASS if share == 0 else WARN if share <= DIVERGENT_SHARE_FAIL else FAIL
-    sentence = f"{part}: {int(diverging.sum())} of {diverging.size:,} transitions diverged."
-    if grade == FAIL:
-        sentence += " The sampler cannot explore this posterior: check the data for customers unlike all others."
-    return Check(part, "divergences", share, f"0 (fails above {DIVERGENT_SHARE_FAIL:.1%})", grade, sentence)
+    advice = " The sampler cannot explore this posterior: check the data for customers unlike all others."
+    said = f"{int(diverging.sum())} of {diverging.size:,} transitions diverged."
+    limit = f"0 (fails above {DIVERGENT_SHARE_FAIL:.1%})"
+    return _graded(part, "divergences", share, limit, grade, said, advice if grade == FAIL else "")
 
 
 def _extreme(figures: xr.Dataset, *, largest: bool) -> tuple[str, float]:

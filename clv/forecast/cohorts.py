@@ -16,7 +16,7 @@ from clv import tables
 from clv.forecast.horizon import Calendar, Horizon, Totals
 from clv.forecast.tables import COHORTS
 from clv.transactions.connection import quoted
-from clv.units import DAYS_PER_WEEK
+from clv.units import DAYS_PER_WEEK, tails
 
 OBSERVED, SPLIT, FORECAST, CUT = "observed", "split", "forecast", "cut"
 
@@ -178,9 +178,8 @@ def _simulated_rows(
         "status": pd.Series(status, dtype="str"),
         "months_since": _months(grid["month"]) - _months(grid["cohort"]),
     }
-    tail = (1 - interval) / 2
     for name, values in draws.items():
-        lower, upper = np.quantile(values, [tail, 1 - tail], axis=0)
+        lower, upper = np.quantile(values, tails(interval), axis=0)
         columns |= {name: values.mean(axis=0).ravel(), f"{name}_lower": lower.ravel(), f"{name}_upper": upper.ravel()}
     return grid.assign(**columns)
 

@@ -98,14 +98,7 @@ class PurchaseModel(Protocol):
         """Return P(no purchase in the next `horizon`) of customers alive at T."""
 
     def if_alive(
-        self,
-        horizon: Any,
-        history: History,
-        theta: Floats,
-        *,
-        discount: float,
-        speed: float = 1.0,
-        leaving: float = 1.0,
+        self, horizon: Any, history: History, theta: Floats, *, discount: float, speed: float = 1, leaving: float = 1
     ) -> tuple[Floats, Floats]:
         """Return the purchases expected in the next `horizon` of customers alive at T, plain and discounted.
 
@@ -114,14 +107,7 @@ class PurchaseModel(Protocol):
         """
 
     def if_back(
-        self,
-        horizon: Any,
-        history: History,
-        theta: Floats,
-        *,
-        discount: float,
-        fresh: bool = False,
-        leaving: float = 1.0,
+        self, horizon: Any, history: History, theta: Floats, *, discount: float, fresh: bool = False, leaving: float = 1
     ) -> tuple[Floats, Floats]:
         """Return the same of customers who left with their last purchase and are there again.
 

@@ -142,14 +142,7 @@ class BGNBD:
         return np.exp(-(r + history.x) * np.log1p(horizon / (alpha + self._effective(history).T)))
 
     def if_alive(
-        self,
-        horizon: Any,
-        history: History,
-        theta: Floats,
-        *,
-        discount: float,
-        speed: float = 1.0,
-        leaving: float = 1.0,
+        self, horizon: Any, history: History, theta: Floats, *, discount: float, speed: float = 1, leaving: float = 1
     ) -> tuple[Floats, Floats]:
         """Return the purchases expected in the next `horizon` of customers alive at T, plain and discounted."""
         r, alpha, a, b = columns(theta, horizon, *history)
@@ -157,14 +150,7 @@ class BGNBD:
         return self._ahead(horizon, r + history.x, rate, a, b + history.x + self.first, discount, leaving)
 
     def if_back(
-        self,
-        horizon: Any,
-        history: History,
-        theta: Floats,
-        *,
-        discount: float,
-        fresh: bool = False,
-        leaving: float = 1.0,
+        self, horizon: Any, history: History, theta: Floats, *, discount: float, fresh: bool = False, leaving: float = 1
     ) -> tuple[Floats, Floats]:
         """Return the same of customers who left with their last purchase and are there again.
 

@@ -57,22 +57,14 @@ class Rhythm(MBGNBD):
         return self._told(horizon, history, theta)[2]
 
     def if_alive(
-        self,
-        horizon: Any,
-        history: History,
-        theta: Floats,
-        *,
-        discount: float,
-        speed: float = 1.0,
-        leaving: float = 1.0,
+        self, horizon: Any, history: History, theta: Floats, *, discount: float, speed: float = 1, leaving: float = 1
     ) -> tuple[Floats, Floats]:
         """Return the purchases expected in the next `horizon` of customers alive at T, plain and discounted."""
         return self._expected(horizon, history, theta, discount, (speed, leaving, 0.0))
 
     def if_back(
-        self, horizon: Any, history: History, theta: Floats, *, discount: float, fresh: bool = False,
-        leaving: float = 1.0,
-    ) -> tuple[Floats, Floats]:  # fmt: skip
+        self, horizon: Any, history: History, theta: Floats, *, discount: float, fresh: bool = False, leaving: float = 1
+    ) -> tuple[Floats, Floats]:
         """Return the same of customers who left with their last purchase and are there again."""
         return self._expected(horizon, history, theta, discount, (1.0, leaving, 2.0 if fresh else 1.0))
 
@@ -108,8 +100,9 @@ class Rhythm(MBGNBD):
     ) -> tuple[Floats, Floats]:
         rows, flat, ahead, shape = _rows(horizon, history, theta)
         plain, discounted = np.empty((2, len(flat), len(rows)))
+        changed = tuple(map(float, effects))  # compiled code knows a 1 from a 1.0
         (discounts,) = owned(np.broadcast_to(discount, shape[theta.ndim - 1 :]).ravel())
-        rhythm_futures.expected(ahead, discounts, rows, flat, effects, float(self.days), _NODES, plain, discounted)
+        rhythm_futures.expected(ahead, discounts, rows, flat, changed, float(self.days), _NODES, plain, discounted)
         return plain.reshape(shape), discounted.reshape(shape)
 
 

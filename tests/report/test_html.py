@@ -16,7 +16,6 @@ from test_charts import CHARTS
 from clv.report.page.chart_table import as_csv, chart_table
 from clv.report.page.html import Downloads, _plotly, render
 from clv.run.artefacts import root
-from clv.run.settings.look import PAPERS
 
 PAYLOADS = [
     "<script>alert(1)</script>",
@@ -107,13 +106,6 @@ def test_a_page_bears_the_title_logo_and_colour_of_whose_it_is():
     assert ":root { --accent: #0072b2; }" in text
     for plain in ("<header", "--accent:"):
         assert plain not in page(new_markdown_cell("# Worth it"))
-
-
-def test_an_accent_is_judged_on_the_papers_that_a_page_has():
-    style = (files("clv.report.page") / "page.css").read_text()
-    assert {f"#{code * 2 if len(code) == 3 else code}" for code in re.findall(r"--paper: #(\w+)", style)} == {
-        ground for ground, _ in PAPERS.values()
-    }
 
 
 def test_the_page_asks_nobody_for_anything():

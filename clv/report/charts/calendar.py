@@ -13,11 +13,11 @@ from clv.words import level, money, short_number
 
 _LONGEST = {"quarter": 8, "month": 18}  # of what came
 _VIEWS = (
-    ("Revenue by quarter", "quarter", "revenue"),
-    ("Revenue by month", "month", "revenue"),
-    ("Purchases by quarter", "quarter", "purchases"),
-    ("Purchases by month", "month", "purchases"),
-    ("Active customers by month", "month", "active"),
+    ("Revenue by quarter", "quarter", "revenue", "Revenue ({})"),
+    ("Revenue by month", "month", "revenue", "Revenue ({})"),
+    ("Purchases by quarter", "quarter", "purchases", "Purchases"),
+    ("Purchases by month", "month", "purchases", "Purchases"),
+    ("Active customers by month", "month", "active", "Customers with a purchase"),
 )
 
 
@@ -31,22 +31,16 @@ def chart_calendar(ahead: pd.DataFrame) -> go.Figure:
     views = [view for view in _VIEWS if (ahead["kind"] == view[1]).any() and view[2] != hidden]
     if not views:
         return blank_chart(title(ahead), "No month lies ahead.")
-    figure = new_chart(title(ahead), x="", y=_unit(views[0][2], currency), height=380)
+    figure = new_chart(title(ahead), x="", y=views[0][3].format(currency), height=380)
     chosen = []
-    for place, (said, kind, name) in enumerate(views):
+    for place, (said, kind, name, unit) in enumerate(views):
         before = len(figure.data)
         _add_view(figure, ahead[ahead["kind"] == kind], kind, name, interval_of(ahead), shown=place == 0)
-        chosen.append({"name": said, "y": _unit(name, currency), "traces": len(figure.data) - before})
+        chosen.append({"name": said, "y": unit.format(currency), "traces": len(figure.data) - before})
     figure.update_layout(meta={"views": chosen}, barmode="overlay", bargap=0.28, hovermode="x unified")
     figure.update_xaxes(type="category", showgrid=False)
     figure.update_yaxes(rangemode="tozero")
     return figure
-
-
-def _unit(counted: str, currency: str) -> str:
-    return {"revenue": f"Revenue ({currency})", "purchases": "Purchases", "active": "Customers with a purchase"}[
-        counted
-    ]
 
 
 def _add_view(figure: go.Figure, rows: pd.DataFrame, kind: str, name: str, interval: float, *, shown: bool) -> None:

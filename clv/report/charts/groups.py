@@ -42,13 +42,10 @@ def chart_groups(groups: pd.DataFrame) -> go.Figure:
         hovertemplate=f"%{{y}}: %{{customdata[0]:,.0f}} customers<br>expected %{{customdata[4]:,.0f}} {currency}, "
         "%{customdata[3]:,.2f} per customer<br>likely %{customdata[1]:,.0f} to %{customdata[2]:,.0f}<extra></extra>",
     )
-    figure.update_xaxes(type="log", tickvals=_tens(lower.min(), upper.max()), tickformat="~s")
+    tens = range(int(np.floor(np.log10(lower.min()))), int(np.ceil(np.log10(upper.max()))) + 1)
+    figure.update_xaxes(type="log", tickvals=[10.0**power for power in tens], tickformat="~s")
     figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
     return figure
-
-
-def _tens(low: float, high: float) -> list[float]:
-    return [float(10.0**power) for power in range(int(np.floor(np.log10(low))), int(np.ceil(np.log10(high))) + 1)]
 
 
 def title(groups: pd.DataFrame) -> str:

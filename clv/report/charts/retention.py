@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from clv.forecast.cohorts import matrix
 from clv.report.charts.canvas import add_cells, new_chart
 from clv.report.figures.style import MODEL_RAMP, OBSERVED, OBSERVED_RAMP
 from clv.words import percent
@@ -33,9 +34,9 @@ def chart_retention(cohorts: pd.DataFrame) -> go.Figure:
     )
     highest = max(100 * rows["active"].max(), 1e-9)
     # Whole matrices with gaps: plotly cannot draw a triangle given as a list of cells.
-    active, seen = _matrix(rows, "active"), _matrix(rows, "status") == "observed"
+    active, seen = matrix(rows, "active"), matrix(rows, "status") == "observed"
     told = rows.assign(status=rows["status"].map(_STATUS_WORDS))
-    words = np.dstack([_matrix(told, "month"), _matrix(told, "status")])
+    words = np.dstack([matrix(told, "month"), matrix(told, "status")])
     parts = ((seen, OBSERVED_RAMP, "observed", 0.0), (~seen, MODEL_RAMP, "forecast", 0.53))
     for chosen, ramp, name, place in parts:
         cells = 100 * active.where(chosen)
@@ -81,10 +82,6 @@ def title(cohorts: pd.DataFrame) -> str:
     seen = cohorts[(cohorts["status"] == "observed") & (cohorts["months_since"] == 1)]
     share = np.average(seen["active"], weights=seen["customers"]) if len(seen) else 0.0
     return f"{percent(float(share))} of new customers buy again in the month after their first"
-
-
-def _matrix(rows: pd.DataFrame, column: str) -> pd.DataFrame:
-    return rows.pivot(index="cohort", columns="months_since", values=column).sort_index()
 
 
 def _newest(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:

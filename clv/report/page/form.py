@@ -33,7 +33,8 @@ def what_if(figures: Figures, groups: pd.DataFrame, draws: pd.DataFrame, errors:
         group = {"name": str(name).capitalize(), "customers": int(row["customers"]), "mean": float(row["clv_mean"])}
         group["factors"] = factors.loc[name].to_numpy().round(4).tolist()
         if row["grouping"] != "base":  # everybody is the sum of all
-            months = _by_month(draws[draws["group"] == name], len(ends))
+            own = draws[draws["group"] == name].sort_values(["month", "draw"])
+            months = own["revenue"].to_numpy().reshape(len(ends), -1)
             scale = np.maximum(months.max(axis=1), 1e-9) / _STEPS
             packed.append(np.rint(months / scale[:, None]).astype("<u2").tobytes())
             group["scale"] = scale.tolist()
@@ -61,7 +62,3 @@ def what_if(figures: Figures, groups: pd.DataFrame, draws: pd.DataFrame, errors:
             "acquisition": acquisition["cost"] if acquisition else round(float(np.median(newcomer)) / 2, 2),
         }
     )
-
-
-def _by_month(draws: pd.DataFrame, months: int) -> np.ndarray[Any, np.dtype[np.float64]]:
-    return draws.sort_values(["month", "draw"])["revenue"].to_numpy().reshape(months, -1)

@@ -54,7 +54,8 @@ def render(
     page = Page()
     pieces = list(_pieces(notebook, page, show_code))
     asked = [name for name, there in (("charts.js", page.has_charts), ("whatif.js", page.asks)) if there]
-    scripts = [_script(name) for name in ("page.js", "tables.js", *asked)]
+    names = ("page.js", "tables.js", *asked)
+    scripts = [Markup((files("clv.report.page") / name).read_text(encoding="utf-8")) for name in names]
     return _template().render(
         title=next((text for level, _, text in page.headings if level == 1), title),
         pieces=pieces,
@@ -165,10 +166,6 @@ def _template() -> jinja2.Template:
         undefined=jinja2.StrictUndefined,
     )
     return environment.get_template("page.html.j2")
-
-
-def _script(name: str) -> Markup:
-    return Markup((files("clv.report.page") / name).read_text(encoding="utf-8"))
 
 
 @cache

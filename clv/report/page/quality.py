@@ -3,8 +3,6 @@
 It is put together as a notebook's cells, so that it looks, escapes and protects as every other page does.
 """
 
-import base64
-import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -71,8 +69,8 @@ def _cells(found: Inspection) -> Iterator[NotebookNode]:
             "## Pictures\n\nLook for a fall at the end (an incomplete export), gaps (days that were not exported), and "
             "two hills of amounts (two kinds of customer, or two currencies)."
         )
-        yield _figure(plot_weekly_activity(found.weekly, currency=found.currency), "Purchases by week")
-        yield _figure(plot_order_amounts(found.amounts, currency=found.currency), "Amounts of purchases")
+        yield _figure(plot_weekly_activity(found.weekly, currency=found.currency))
+        yield _figure(plot_order_amounts(found.amounts, currency=found.currency))
     if found.mapping is not None:
         yield _text("## How the columns were read")
         yield _table(found.mapping)
@@ -89,12 +87,10 @@ def _table(table: pd.DataFrame) -> NotebookNode:
     return _shown({"text/html": markup(table)})
 
 
-def _figure(figure: Any, described: str) -> NotebookNode:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110, bbox_inches="tight")
-    return _shown({"image/png": base64.b64encode(buffer.getvalue()).decode()}, alt=described)
+def _figure(figure: Any) -> NotebookNode:
+    return _shown(*figure._repr_mimebundle_())
 
 
-def _shown(data: dict[str, str], **metadata: str) -> NotebookNode:
-    output = nbformat.v4.new_output("display_data", data=data, metadata=metadata)
+def _shown(data: dict[str, str], metadata: dict[str, Any] | None = None) -> NotebookNode:
+    output = nbformat.v4.new_output("display_data", data=data, metadata=metadata or {})
     return nbformat.v4.new_code_cell("# made by make check-data", outputs=[output])
