@@ -13,13 +13,14 @@ The likelihood leaves out the sum of ln s over all purchases, the same for every
 
 import copy
 from datetime import date, timedelta
+from functools import partialmethod
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from clv.models.base import HISTORY, Floats, History, Integers, PurchaseModel
-from clv.models.operational_time import Clock
+from clv.models.base import HISTORY, Floats, History, PurchaseModel
+from clv.models.operational_time import CERTAIN, Clock
 from clv.units import DAYS_PER_WEEK
 
 
@@ -34,84 +35,46 @@ class OnClock:
         """Return what the calendar does not change."""
         return getattr(self.plain, name)
 
-    def later(self, weeks: float) -> "OnClock":
-        """Return the model of those who come so many weeks from now."""
-        return OnClock(self.plain, self.clock.later(weeks))
-
     def log_likelihood(self, history: History, theta: Floats) -> Floats:
         """Return each history's log-likelihood."""
         return self.plain.log_likelihood(self._seen(history), self._split(theta)[0])
 
     def p_alive(self, history: History, theta: Floats, *, later: Any = 0.0) -> Floats:
         """Return P(still a customer at T), or after further weeks of silence."""
-        silence = self.clock.to_come(later, np.empty((1, 0)))[0][0]
+        silence = self.clock.to_come(later, CERTAIN)[0][0]
         return self.plain.p_alive(self._seen(history), self._split(theta)[0], later=silence)
 
-    def p_silent(self, horizon: Any, history: History, theta: Floats) -> Floats:
-        """Return P(no purchase in the next `horizon`) of customers alive at T."""
-        return self._ahead("p_silent", horizon, history, theta)
-
-    def if_alive(
-        self, horizon: Any, history: History, theta: Floats, *, discount: float, **options: float
-    ) -> tuple[Floats, Floats]:
-        """Return the purchases expected in the next `horizon` of customers alive at T, plain and discounted."""
-        plain, discounted = self._ahead("if_alive", horizon, history, theta, discount, **options)
-        return plain, discounted
-
-    def if_back(
-        self, horizon: Any, history: History, theta: Floats, *, discount: float, **options: float
-    ) -> tuple[Floats, Floats]:
-        """Return the same of customers who left with their last purchase and are there again."""
-        plain, discounted = self._ahead("if_back", horizon, history, theta, discount, **options)
-        return plain, discounted
-
-    def futures(self, generator: Any, history: Floats, theta: Floats, weeks: Floats) -> tuple[Integers, Floats]:
-        """Return purchases within `weeks` (customers,): counts (customers, draws), and times one after the other."""
-        known, (theta, luck) = self._columns(history), self._split(theta)
+    def _lived(self, name: str, generator: Any, history: Floats, theta: Floats, weeks: Any, *terms: Any) -> Any:
+        """Return what the simulation `name` tells on the days of each draw's calendar."""
+        theta, luck = self._split(theta)
+        known = np.column_stack([*self._seen(History(*history[:, :3].T))[:3], *history[:, 3:].T])
         days = self.clock.ends_of_days(np.max(weeks, initial=0.0), luck)
-        return self.plain.futures(generator, known, theta, weeks, clock=days)
-
-    def contacted(
-        self, generator: Any, history: Floats, theta: Floats, weeks: float, share: float, effects: Floats
-    ) -> tuple[Integers, Floats, Floats]:
-        """Return two lives of one luck, with a contact and without it (base.PurchaseModel)."""
-        known, (theta, luck) = self._columns(history), self._split(theta)
-        days = self.clock.ends_of_days(weeks, luck)
-        return self.plain.contacted(generator, known, theta, weeks, share, effects, clock=days)
+        return getattr(self.plain, name)(generator, known, theta, weeks, *terms, clock=days)
 
     def _ahead(
-        self, name: str, horizon: Any, history: History, theta: Floats, discount: float | None = None, **options: Any
-    ) -> Floats:
+        self, name: str, horizon: Any, history: History, theta: Floats, *, discount: float | None = None, **options: Any
+    ) -> Any:
         """Return what the method `name` says of the horizon that each draw's calendar makes."""
         theta, luck = self._split(theta)
-        model = _with_days(self.plain, self.clock.length_of_days(np.max(horizon)))
+        model = copy.copy(self.plain)
+        model.days = self.plain.days / self.clock.length_of_days(np.max(horizon))
         known = read_on(history, self.clock, model.days)
-        terms = zip(*self.clock.to_come(horizon, luck, discount or 0.0), strict=True)
-        told = [(within, {} if discount is None else {"discount": rate}) for within, rate in terms]
-        each = theta if luck.shape[-1] else [theta]
-        found = [
-            getattr(model, name)(within, known, one, **rate, **options)
-            for one, (within, rate) in zip(each, told, strict=True)
-        ]
-        if not luck.shape[-1]:
-            return found[0]
-        return np.moveaxis(np.stack(found), 0, -2)
+        each, luck = (theta, luck) if luck.shape[-1] else ([theta], CERTAIN)
+        found = []
+        for one, within, rate in zip(each, *self.clock.to_come(horizon, luck, discount or 0.0), strict=True):
+            terms = options if discount is None else {"discount": rate, **options}
+            found.append(getattr(model, name)(within, known, one, **terms))
+        return np.moveaxis(np.stack(found), 0, -2) if luck.shape[-1] else found[0]
+
+    futures, contacted = partialmethod(_lived, "futures"), partialmethod(_lived, "contacted")
+    p_silent, if_alive = partialmethod(_ahead, "p_silent"), partialmethod(_ahead, "if_alive")
+    if_back = partialmethod(_ahead, "if_back")
 
     def _split(self, theta: Floats) -> tuple[Floats, Floats]:
         return theta[..., : len(self.parameters)], theta[..., len(self.parameters) :]
 
     def _seen(self, history: History) -> History:
         return read_on(history, self.clock, self.plain.days)
-
-    def _columns(self, history: Floats) -> Floats:
-        return np.column_stack([*self._seen(History(*history[:, :3].T))[:3], *history[:, 3:].T])
-
-
-def _with_days(model: PurchaseModel, length: float) -> PurchaseModel:
-    """Return a model to which a day counts so many days; without end where it takes times for exact."""
-    found = copy.copy(model)
-    found.days = model.days / length
-    return found
 
 
 def read_on(history: History, clock: Clock, days: float) -> History:

@@ -40,7 +40,7 @@ class Draws:
         """Return the draws for those who come so many weeks from now."""
         if not isinstance(self.model, OnClock):
             return self
-        return replace(self, model=cast("PurchaseModel", self.model.later(weeks)))
+        return replace(self, model=_on(self.model.plain, self.model.clock.later(weeks)))
 
     def steady(self, starts: Floats, ends: Floats, now: float) -> "tuple[Draws, Floats]":
         """Return the draws without a calendar, and the weeks on it from `starts` to `ends`, none if those come first.
@@ -52,6 +52,10 @@ class Draws:
         (since, _), (after, _) = (self.model.clock.passed(now - at) for at in (np.minimum(starts, ends), ends))
         theta = self.theta[:, : len(self.model.parameters)]
         return replace(self, model=self.model.plain, theta=theta), np.rint(since - after) / DAYS_PER_WEEK
+
+
+def _on(model: PurchaseModel, clock: Clock) -> PurchaseModel:
+    return cast("PurchaseModel", OnClock(model, clock))
 
 
 def spaced(size: int, n: int) -> Integers:
@@ -70,7 +74,7 @@ def pair(
     model = model_of(purchase_posterior)
     theta = flat(purchase_posterior, [parameter.name for parameter in model.parameters], n)
     if clock:
-        model, theta = cast("PurchaseModel", OnClock(model, clock)), np.hstack([theta, clock.luck(len(theta))])
+        model, theta = _on(model, clock), np.hstack([theta, clock.luck(len(theta))])
     if spend_posterior is None:
         return Draws(model, theta, np.tile([1.0, 2.0, 1.0, 1.0, 1.0, 1.0], (len(theta), 1)))
     return Draws(model, theta, spend_draws(spend_posterior, n))

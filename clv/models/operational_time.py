@@ -23,6 +23,7 @@ from clv.units import DAYS_PER_WEEK
 
 MONTH_DAYS = (31, 28.25, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 MONTHS = len(MONTH_DAYS)
+CERTAIN = np.empty((1, 0))  # the luck of a future that comes as stated
 
 
 @dataclass(frozen=True)
@@ -48,13 +49,13 @@ class Clock:
 
     def length_of_days(self, weeks: float) -> float:
         """Return how many average days a day of a purchase in the next `weeks` holds on average."""
-        factors = self._factors(np.arange(1, int(np.ceil(_days(weeks))) + 1))
+        factors = self.factors(np.arange(1, int(np.ceil(_days(weeks))) + 1))
         return float((factors**2).sum() / factors.sum()) if factors.any() else 1.0
 
     def passed(self, weeks: Any) -> tuple[Floats, Floats]:
         """Return the operational days of the last `weeks`, and how many a day of a purchase held on average."""
         days = _days(weeks)
-        factors = self._factors(-np.arange(int(np.ceil(np.max(days, initial=0.0)))))
+        factors = self.factors(-np.arange(int(np.ceil(np.max(days, initial=0.0)))))
         passed, squares = _reached(factors, days), _reached(factors**2, days)
         return passed, np.divide(squares, passed, out=np.ones_like(passed), where=passed > 0)
 
@@ -64,19 +65,20 @@ class Clock:
         That rate takes as much off a purchase at an average operational time as the calendar does: (draws, *weeks).
         """
         days = _days(weeks)
-        factors = self._drawn(int(np.ceil(np.max(days, initial=0.0))), luck)
-        times = factors * (np.arange(factors.shape[1]) + 0.5)  # in the middle of a day
-        ahead, moments = (np.stack([_reached(row, days) for row in rows]) for rows in (factors, times))
-        mean = np.divide(moments, ahead, out=ahead / 2, where=ahead > 0)
-        return ahead / DAYS_PER_WEEK, discount * np.divide(mean, ahead / 2, out=np.ones_like(mean), where=ahead > 0)
+        ends = _ends_of_days(self, int(np.ceil(np.max(days, initial=0.0))), luck.tobytes(), luck.shape)
+        times = np.diff(ends) * (np.arange(ends.shape[1] - 1) + 0.5)  # in the middle of a day
+        ahead = np.stack([np.interp(days, np.arange(row.size), row) for row in ends])
+        mean = np.divide(np.stack([_reached(row, days) for row in times]), ahead, out=ahead / 2, where=ahead > 0)
+        share = np.divide(mean, ahead / 2, out=np.ones_like(mean), where=ahead > 0)
+        return ahead / DAYS_PER_WEEK, discount * share
 
     def ends_of_days(self, weeks: float, luck: Floats) -> Floats:
         """Return the operational weeks until the end of each of the days to come, (draws, days + 1)."""
-        return _ends_of_days(self, int(np.ceil(_days(weeks))), luck.tobytes(), luck.shape)
+        return _ends_of_days(self, int(np.ceil(_days(weeks))), luck.tobytes(), luck.shape) / DAYS_PER_WEEK
 
     def luck(self, draws: int) -> Floats:
         """Return standard normal numbers for the months and spans, (draws, of each); none where all is certain."""
-        uncertain = (MONTHS + len(self.spans)) * (self.sd > 0)
+        uncertain = (MONTHS * (len(set(self.months)) > 1) + len(self.spans)) * (self.sd > 0)
         generator = np.random.default_rng(uncertain)
         places = generator.permuted(np.tile(np.arange(draws), (uncertain, 1)), axis=1).T
         return ndtri((places + 0.5) / draws)
@@ -85,14 +87,15 @@ class Clock:
         """Return the factors of the days to come, (draws, days); without luck those stated, (1, days)."""
         ahead = np.arange(1, days + 1)
         if luck.shape[-1] == 0:
-            return self._factors(ahead)[None]
+            return self.factors(ahead)[None]
         of_each = np.exp(self.sd * luck - self.sd**2 / 2)
-        found = self._factors(ahead) * of_each[:, self._month(ahead)]
-        for place, inside in enumerate(self._inside(ahead)):
-            found[:, inside] *= of_each[:, [MONTHS + place]]
+        of_months, of_spans = np.split(of_each, [luck.shape[1] - len(self.spans)], axis=1)
+        found = self.factors(ahead) * (of_months[:, self._month(ahead)] if of_months.size else np.ones((len(luck), 1)))
+        for one, inside in zip(of_spans.T, self._inside(ahead), strict=True):
+            found[:, inside] *= one[:, None]
         return found
 
-    def _factors(self, days: Any) -> Floats:
+    def factors(self, days: Any) -> Floats:
         """Return the stated factors of days counted from the origin."""
         found = np.array(self.months)[self._month(days)]
         for (_, _, factor), inside in zip(self.spans, self._inside(days), strict=True):
@@ -121,9 +124,9 @@ def clock(calendar: Mapping[str, Any] | None, origin: date) -> Clock | None:
 
 @lru_cache(maxsize=8)  # asked for again by every block of customers
 def _ends_of_days(clock: Clock, days: int, luck: bytes, shape: tuple[int, ...]) -> Floats:
-    factors = clock._drawn(days, np.frombuffer(luck).reshape(shape))
+    """Return the operational days until the end of each of the days to come."""
     found = np.zeros((shape[0], days + 1))
-    found[:, 1:] = factors.cumsum(axis=1) / DAYS_PER_WEEK
+    found[:, 1:] = clock._drawn(days, np.frombuffer(luck).reshape(shape)).cumsum(axis=1)
     return found
 
 

@@ -2,6 +2,7 @@ from .customers import holdout as holdout
 from .customers import last_day as last_day
 from .customers import may_come_back as may_come_back
 from .customers import require_holdout as require_holdout
+from .customers import require_open as require_open
 from .customers import revenue_before as revenue_before
 from .customers import summarise as summarise
 from .customers import weekly_repeat_purchases as weekly_repeat_purchases

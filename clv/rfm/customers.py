@@ -174,6 +174,23 @@ def weekly_repeat_purchases(
     return tables.check(WEEKLY_PURCHASES, rows.astype({"period": "str"}))
 
 
+def require_open(
+    con: DuckDBPyConnection, transactions: str, calendar: Mapping[str, Any] | None, *, last_day: date
+) -> None:
+    """Refuse a stated calendar that closes the shop on days on which customers bought."""
+    if (stated := clock(calendar, last_day)) is None:
+        return
+    days = con.execute(
+        f"SELECT date::DATE AS day, count(*) AS bought FROM {quoted(transactions)} GROUP BY day ORDER BY day"
+    ).df()
+    closed = days[stated.factors((days["day"] - pd.Timestamp(last_day)).dt.days.to_numpy()) == 0]
+    if len(closed):
+        raise InputError(
+            f"calendar closes {len(closed)} days on which customers bought, {closed['bought'].sum():,} times in all "
+            f"(first: {closed['day'].iloc[0]:%Y-%m-%d}): give these days a factor above 0, or correct the span."
+        )
+
+
 def last_day(con: DuckDBPyConnection, transactions: str, *, stated: date | None) -> date:
     """Return the end of observation: the stated day, or the last one in the data."""
     found = con.execute(f"SELECT max(date)::DATE FROM {quoted(transactions)}").fetchone()

@@ -12,6 +12,7 @@ from scipy.stats import kstest
 from clv.decisions import uplift, watch
 from clv.decisions.tables import RATE
 from clv.decisions.uplift import Effect
+from clv.errors import InputError
 from clv.forecast.closed_forms import expectations
 from clv.forecast.horizon import Groups, Horizon
 from clv.models.base import HISTORY, History, expected_purchases, new_customers
@@ -151,6 +152,14 @@ def test_the_future_is_uncertain_by_as_much_as_stated_and_its_mean_is_what_was_s
     assert unsure.passed(5.0)[0] == seen(YEAR).passed(5.0)[0]
 
 
+def test_what_was_not_stated_is_not_uncertain():
+    closure = {"months": None, "spans": YEAR["spans"][:1], "uncertainty": 0.15}
+    assert seen(closure).luck(10).shape == (10, 1)
+    assert seen(YEAR | {"uncertainty": 0.15}).luck(10).shape == (10, 14)
+    ahead, _ = seen(closure).to_come(52.0, seen(closure).luck(10))
+    np.testing.assert_array_equal(ahead, 52.0)
+
+
 # --- futures and formulas on it
 
 
@@ -268,6 +277,19 @@ def test_gaps_between_purchases_are_told_on_the_clock_and_times_in_weeks():
     assert (timed.frequency, timed.recency, timed.T) == (usual.frequency, usual.recency, usual.T) == (3, 5, 40 / 7)
     assert timed.log_gaps == pytest.approx(np.log(2) + np.log(4) + np.log(0.5 / 7))
     assert usual.log_gaps == pytest.approx(2 * np.log(2))
+
+
+def test_a_shop_that_sold_while_it_says_it_was_closed_is_told_so():
+    log = purchases("ada", days=[0, 14, 15, 28], amounts=[1, 1, 1, 1])
+    first = pd.Timestamp(log["date"].min()).date()
+    until = {"last_day": first + timedelta(days=40)}
+    span = {"from": str(first + timedelta(days=10)), "to": str(first + timedelta(days=20)), "factor": 0.0}
+    stated = {"months": None, "spans": [span], "uncertainty": 0.0}
+    second = first + timedelta(days=14)
+    with pytest.raises(InputError, match=f"closes 2 days on which customers bought, 2 times in all .first: {second}"):
+        rfm_customers.require_open(view(log), "transactions", stated, **until)
+    rfm_customers.require_open(view(log), "transactions", stated | {"spans": [span | {"factor": 0.1}]}, **until)
+    rfm_customers.require_open(view(log), "transactions", None, **until)
 
 
 # --- stories told by the day

@@ -71,7 +71,7 @@ def test_a_calendar_names_its_months_or_numbers_them(tmp_path):
         ("{months: {dezember: 2}}", "names dezember, but months are january, february, march,"),
         ("{months: {may: -1}}", "calendar.months.4 is -1, but must be greater than or equal to 0."),
         ("{}", "calendar is {}, but must state months or spans; without either leave it out."),
-        ("3", "calendar is 3, but must hold months, spans and uncertainty."),
+        ("3", "calendar is 3, but must be a valid dictionary"),
         (
             "{spans: [{from: '2025-02-03', to: '2025-02-01', factor: 0}]}",
             "must end (to: 2025-02-01) no earlier than it",

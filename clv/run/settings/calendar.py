@@ -2,7 +2,7 @@
 
 from calendar import month_name
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
@@ -67,10 +67,3 @@ class Stated(Section):
         "`factor`, 0 for a closure, and perhaps a `name`; uncertainty: standard deviation of the logarithm of each "
         "month's and span's factor in the future. null: all days are alike. Stated by whoever knows the shop's year.",
     )
-
-    @field_validator("calendar", mode="before")
-    @classmethod
-    def _is_mapping(cls, value: Any) -> Any:
-        if value is not None and not isinstance(value, Mapping | Calendar):
-            raise ValueError("must hold months, spans and uncertainty")
-        return value
