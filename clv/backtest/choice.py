@@ -7,7 +7,8 @@ windows of one shop. Neither likelihood nor totals decide: the one likes what me
 are too few.
 
 The windows are those of the longest length that has two, or one: they do not overlap. At the origin of each the choice
-is made anew from those that were over then, so that what past windows say of errors is said of the choice itself.
+is made anew from those that were over then, so that what past windows say of errors is said of the choice itself. A
+stated calendar is no candidate: what past windows say of it is a check of the gate.
 """
 
 import time
@@ -19,9 +20,10 @@ import pandas as pd
 import xarray as xr
 
 from clv import tables
-from clv.backtest.rolling import Fits, ended_by, fit_windows, posterior_at
+from clv.backtest.rolling import Fits, ended_by, fit_windows, posterior_at, score_windows
 from clv.backtest.scoring_rules import against, coverage
 from clv.backtest.tables import CHOICE, deciding
+from clv.checks.gate import PASS, WARN, Check
 from clv.forecast.future import simulate
 from clv.forecast.horizon import Horizon
 from clv.models.base import Integers
@@ -29,6 +31,7 @@ from clv.models.draws import Draws, Floats, pair
 from clv.models.operational_time import Clock
 from clv.models.registry import AUTO, DEFAULT, KEY, PURCHASE_MODELS, purchase_model
 from clv.models.sampling import LAPLACE, Compiled, Settings
+from clv.words import percent
 
 BETWEEN_WINDOWS = 0.02
 _TEXTS = ("model", "chosen", "chosen_then")
@@ -68,6 +71,30 @@ def choose(
     chosen = preferred(table)
     table = table.assign(chosen=chosen, chosen_then=table["origin"].map(then)).astype(dict.fromkeys(_TEXTS, "str"))
     return Choice(compiled[chosen], tables.check(CHOICE, table[list(CHOICE.columns)]), _as_chosen(fits, then))
+
+
+def judge_calendar(
+    windows: pd.DataFrame, compiled: Compiled, rolling: pd.DataFrame, settings: Settings, clock: Clock | None,
+    **options: Any,
+) -> list[Check]:  # fmt: skip
+    """Return whether totals of table WINDOWS were forecast as well without the calendar they were forecast on.
+
+    `options` are those of `score_windows`; no check where no calendar was stated or no window was tested.
+    """
+    if clock is None or windows.empty:
+        return []
+    flat = score_windows(rolling, fit_windows(compiled, rolling, settings).draws, None, **options).totals
+    pairs = windows.merge(flat, on=["horizon_weeks", "origin", "outcome"])
+    stated, none = (
+        float(np.log((pairs[f"actual{of}"] + 0.5) / (pairs[f"forecast{of}"] + 0.5)).abs().mean()) for of in ("_x", "_y")
+    )
+    sentence = (
+        f"In {len(pairs)} past windows totals of purchases were off by {percent(np.expm1(stated))} on the stated "
+        f"calendar and by {percent(np.expm1(none))} without it."
+    )
+    worse = stated > none + BETWEEN_WINDOWS
+    sentence += " This log does not bear the calendar out: look again at its months and spans." if worse else ""
+    return [Check("data", "calendar", stated - none, f"<= {BETWEEN_WINDOWS}", WARN if worse else PASS, sentence)]
 
 
 def preferred(over: pd.DataFrame) -> str:

@@ -6,9 +6,11 @@ import pytest
 import xarray as xr
 
 from clv.backtest import choice
-from clv.backtest.choice import preferred
-from clv.backtest.rolling import Fits, ended_by, posterior_at
+from clv.backtest.choice import judge_calendar, preferred
+from clv.backtest.rolling import Fits, Windows, ended_by, posterior_at
 from clv.backtest.tables import deciding
+from clv.checks.gate import PASS, WARN
+from clv.models.operational_time import Clock
 from clv.models.registry import DEFAULT, model_of
 from clv.report.tables.backtest import choice_table
 from clv.report.text.notebooks import choice_in_words
@@ -135,3 +137,19 @@ def test_the_table_shows_each_model_at_each_window():
     assert list(shown["Total off"]) == ["+10\N{NO-BREAK SPACE}%"] * 2
     assert list(shown["Chosen then"]) == ["yes", ""]
     assert choice_table(table.head(0)).empty
+
+
+@pytest.mark.parametrize(("flat", "verdict"), [((150.0, 80.0), PASS), ((101.0, 99.0), WARN)])
+def test_a_calendar_that_past_windows_do_not_bear_out_is_warned_of(monkeypatch, flat, verdict):
+    """On the calendar 110 and 90 were forecast where 100 came: off by a tenth."""
+    windows = pd.DataFrame({"horizon_weeks": 13, "origin": [FIRST, SECOND], "outcome": "purchases", "actual": 100.0})
+    on_it, without = windows.assign(forecast=[110.0, 90.0]), windows.assign(forecast=flat)
+    monkeypatch.setattr(choice, "fit_windows", lambda *_: Fits(xr.DataTree(), {}))
+    monkeypatch.setattr(choice, "score_windows", lambda *_, **__: Windows(without, pd.DataFrame()))
+    given = Clock((1.0,) * 12, (), 0.15, FIRST.date())
+    (check,) = judge_calendar(on_it, None, None, None, given)
+    assert check.verdict == verdict
+    assert check.sentence.startswith("In 2 past windows totals of purchases were off by 10\u00a0% on the stated cal")
+    assert check.sentence.endswith("look again at its months and spans.") == (verdict == WARN)
+    assert judge_calendar(on_it, None, None, None, None) == []
+    assert judge_calendar(on_it.head(0), None, None, None, given) == []
