@@ -95,9 +95,11 @@ def params_text(found: Recognised, *, source: str, encoding: str | None = None) 
     file = PurePath(source).name
     if re.fullmatch(r"utf[-_]?8([-_]sig)?", encoding or "", re.IGNORECASE):
         encoding = None  # the default
-    settings: dict[str, Any] = {"encoding": encoding, "decimal": found.decimal, "thousands": found.thousands}
+    settings: dict[str, Any] = {"decimal": found.decimal, "thousands": found.thousands}
     settings["cancellation_pattern"] = found.cancellation_pattern
     formats = [*_format_lines(found), *(f"{key}: {_quoted(value)}" for key, value in settings.items() if value)]
+    if encoding:
+        formats.append(_noted(f"encoding: {_quoted(encoding)}", "no UTF-8; if letters look wrong, state another one"))
     first, last = found.first_day, found.last_day
     return TEMPLATE.format(
         file=shown(file),

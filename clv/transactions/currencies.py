@@ -18,7 +18,16 @@ _OWN = {
     **dict.fromkeys(("kr", "kr.", "Kr", "Kr."), ("SEK", "NOK", "DKK", "ISK")),
     **dict.fromkeys(("Fr", "Fr.", "SFr.", "sFr."), ("CHF",)),
     **{"₹": ("INR",), "₺": ("TRY",), "TL": ("TRY",), "₪": ("ILS",), "lei": ("RON",), "RM": ("MYR",), "S/": ("PEN",)},
-    **{"US $": ("USD",), "AU $": ("AUD",), "Euro": ("EUR",), "$": ("USD", "CAD"), "¥": ("JPY", "CNY"), "R": ("ZAR",)},
+    **{
+        "US $": ("USD",),
+        "AU $": ("AUD",),
+        "Euro": ("EUR",),
+        "$": ("USD", "CAD"),
+        "¥": ("JPY", "CNY"),
+        "円": ("JPY",),
+        "元": ("CNY",),
+        "R": ("ZAR",),
+    },
 }
 
 

@@ -77,12 +77,12 @@ def encoding(file: Path, stated: str | None) -> str:
     return marked or ("utf-8" if known == "utf-8" else stated or known)
 
 
-def header(file: Path, stated: str | None) -> str:
-    """Return the header of a file without its line end: its first line, and more while a name in quotes goes on."""
+def header(file: Path, stated: str | None, above: int = 0) -> str:
+    """Return the header of a file, below lines of titles, without its end: a line, and more while a quote is open."""
     name = "utf-8"
     try:
         name = encoding(file, stated)
-        line = _first_record(first_lines(file, stated, _HEADER_LINES))
+        line = _first_record(first_lines(file, stated, above + _HEADER_LINES)[above:])
         line.encode()
     except UnicodeError as error:
         raise InputError(f"{file.name} is not {name} text in its first line: {_state_encoding(stated)}.") from error

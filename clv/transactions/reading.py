@@ -25,12 +25,10 @@ from clv.transactions.files import (
     SQLITE,
     encoding,
     find,
-    first_lines,
-    header,
     rewritten,
 )
 from clv.transactions.parsing import INSTANT
-from clv.transactions.scans import DELIMITERS, FILE, SPARE_FIELDS, Scan, scan_csv, scan_parquet, split
+from clv.transactions.scans import FILE, SPARE_FIELDS, Scan, header_of, scan_csv, scan_parquet
 from clv.transactions.source import DATABASE, SourceSettings
 from clv.transactions.spreadsheets import as_csv
 
@@ -44,7 +42,6 @@ _STOPPED = {
     "": "{where} cannot be read: check quotes, line ends and the delimiter.",
 }
 _BLOCK = 50  # rows that stay together in a sample
-_TITLE_LINES = 20  # so far down a header is looked for, to say where it stands
 
 
 def read(con: DuckDBPyConnection, settings: SourceSettings) -> None:
@@ -151,7 +148,7 @@ def _read(
         return _create(con, "VIEW", scan_parquet(con, files, set(settings.wanted.values())), settings, wanted)
     encodings = {encoding(file, settings.encoding) for file in files} if kind == CSV else set()
     # Below a name of two lines DuckDB silently finds no rows, if all other lines end in another way.
-    rewrite = rewrite or (kind == CSV and any("\n" in header(file, settings.encoding) for file in files))
+    rewrite = rewrite or (kind == CSV and any("\n" in header_of(file, settings)[1] for file in files))
     if not rewrite and encodings and encodings <= {"utf-8", "utf-8-sig"}:
         return _create(con, "VIEW", scan_csv(files, settings, parallel=parallel), settings, wanted)
     sheets = kind == SPREADSHEET
@@ -187,15 +184,10 @@ def _refuse_missing(missing: set[str], found: Mapping[str, str], settings: Sourc
     if not missing:
         return
     lacks = f"{file.name} lacks the column{'s' if len(missing) > 1 else ''} {', '.join(sorted(missing))}"
-    if transactions_files.kind([file]) == CSV:
-        lines = first_lines(file, settings.encoding, _TITLE_LINES)
-        for number, line in enumerate(lines[1:], start=2):
-            if any(set(settings.wanted.values()) <= set(split(line, mark)) for mark in DELIMITERS):
-                raise InputError(f"{file.name} has its header in line {number}: remove the lines above it.")
-        if any(re.search(r"^[\d.,/-]+$|@", name) for name in found):
-            raise InputError(
-                f"{lacks}, and its first line looks like a row of data: put a line with the columns' names on top."
-            )
+    if transactions_files.kind([file]) == CSV and any(re.search(r"^[\d.,/-]+$|@", name) for name in found):
+        raise InputError(
+            f"{lacks}, and its first line looks like a row of data: put a line with the columns' names on top."
+        )
     raise InputError(
         f"{lacks} (found: {listed(found)}): map customer_id, date and amount to the log's names under columns."
     )

@@ -18,12 +18,14 @@ from clv.transactions.states import carried, find_states
 from clv.transactions.synonyms import (
     ASKED,
     FEW,
+    HOLDS,
     MONEY,
     NAMES,
     REFUSED_ABOVE,
     Chosen,
     ColumnLook,
     Recognised,
+    is_not_the_money,
     rank_of,
     whole_percent,
 )
@@ -37,6 +39,7 @@ def recognise(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Recogni
     if not names or not rows:
         raise InputError("a log needs a header and at least one row to be recognised: give a file with transactions.")
     _refuse_headless(names)
+    rows = [row for row in rows if list(row) != list(names)] or rows  # files put together repeat their header
     looks = [ColumnLook(name, [row[at] if at < len(row) else None for row in rows]) for at, name in enumerate(names)]
     columns = carried(looks)
     named, about_names = _choose(columns)
@@ -94,11 +97,25 @@ def _choose(columns: list[ColumnLook]) -> tuple[dict[str, ColumnLook], list[str]
         order = {column: (_is_worse(role, column), rank) for column, rank in ranks.items()}
         named = [column for column, _ in sorted(order.items(), key=lambda item: item[1])]
         fitting = [column for column in named if _fits(role, column)]
-        fitting = fitting or [column for column in free if role == "date" and column.dates]
+        fitting = fitting or _by_content(role, free)
         questions += _about_choice(role, named, fitting, columns)
         if fitting:
             chosen[role] = fitting[0]
     return chosen, questions
+
+
+def _by_content(role: str, free: list[ColumnLook]) -> list[ColumnLook]:
+    """Return the columns of dates or, of those that no role names, the only one of money, or of who comes back."""
+    if role == "date":
+        return [column for column in free if column.dates]
+    priced = any(rank_of("unit_price", column.name) for column in free)
+    nameless = [column for column in free if not column.dates and not any(rank_of(one, column.name) for one in NAMES)]
+    money = [column for column in nameless if not is_not_the_money(column.name) and _fits("amount", column)]
+    money = [column for column in money if any(re.search(r"\d[.,٫]\d\d(?!\d)", text) for text in column.texts)]
+    people = [column for column in nameless if column not in money and column.repeats and _fits(role, column)]
+    people = [column for column in people if len(set(column.texts)) > max(FEW, len(column.texts) / 20)]
+    found = {"amount": [] if priced else money, "customer_id": people}.get(role, [])
+    return found if len(found) == 1 else []
 
 
 def _is_worse(role: str, column: ColumnLook) -> bool:
@@ -145,6 +162,8 @@ def _about_choice(
         yield "This looks like a table with a row for each customer: give the log with a row for each purchase."
     if len(fitting) > 1 and role not in ("product", "country"):
         yield f"{fitting[0]} is taken for {role}: or is it {' or '.join(map(str, fitting[1:]))}?"
+    if fitting and role in HOLDS and rank_of(role, fitting[0].name) is None:
+        yield f"{fitting[0]} is taken for {HOLDS[role]}: is it?"
     if fitting and role == "order_id" and fitting[0].name.lower() == "id":
         yield f"{fitting[0]} is taken for the order number: is it, or does it only number the rows?"
 
@@ -194,8 +213,6 @@ def _observations(chosen: Chosen, how: Notation, money: list[Decimal | None]) ->
 
 def _about_dates(column: ColumnLook) -> Iterator[str]:
     dates = column.dates or Dates()
-    if rank_of("date", column.name) is None:
-        yield f"{column} is taken for the date because it holds dates: is it?"
     if len(dates.formats) > 1:
         yield f"Dates in {column} can be read as {' or '.join(dates.formats)}: which is it? State date_format."
     if dates.unread:

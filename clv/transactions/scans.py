@@ -2,7 +2,9 @@
 
 import csv
 import glob
+import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -12,12 +14,12 @@ from duckdb import DuckDBPyConnection
 
 from clv.errors import InputError, listed
 from clv.transactions.connection import literal
-from clv.transactions.files import header as header_of
-from clv.transactions.files import packing
+from clv.transactions.files import first_lines, header, packing
 from clv.transactions.source import SourceSettings
 
 DELIMITERS = (",", ";", "\t", "|")
 SPARE_FIELDS = 16  # so many fields too many are a faulty row; more, and the file is refused
+_TITLE_LINES = 20  # so far down a header is looked for
 # What an absent field is read as: a text that no file holds, so that an empty field stays an empty text.
 _ABSENT = "\x01\x02"
 FILE = "name of the file"
@@ -39,12 +41,38 @@ def scan_csv(files: Sequence[Path], settings: SourceSettings, *, parallel: bool)
     The delimiter is the one that splits the header into the columns we need. DuckDB's own detection is off: it
     takes a data row for the header when the delimiter is wrong, and forgives ragged rows.
     """
-    headers = {file: header_of(file, settings.encoding) for file in files}
-    runs = groupby(files, key=lambda file: (headers[file], packing(file), "\n" in headers[file] and file))
-    return [_scan_alike(list(alike), *what[:2], settings, parallel=parallel) for what, alike in runs]
+    headers = {file: header_of(file, settings) for file in files}
+    runs = groupby(files, key=lambda file: (*headers[file], packing(file), "\n" in headers[file][1] and file))
+    return [_scan_alike(list(alike), *what[:3], settings, parallel=parallel) for what, alike in runs]
 
 
-def _scan_alike(files: Sequence[Path], header: str, packed: str, settings: SourceSettings, *, parallel: bool) -> Scan:
+def header_of(file: Path, settings: SourceSettings) -> tuple[int, str]:
+    """Return how many lines of titles stand above a file's header, and the header."""
+    above = 0
+    with suppress(UnicodeError):  # which is told of the header
+        above = _titles(first_lines(file, settings.encoding, _TITLE_LINES), set(settings.wanted.values()))
+    return above, header(file, settings.encoding, above)
+
+
+def _titles(lines: Sequence[str], wanted: set[str]) -> int:
+    """Return the place of the first line with all columns wanted or, without one, of the first that looks like names.
+
+    Names fill every field of their line, more than any title above them, and the rows below have as many fields.
+    """
+    found = [at for at, line in enumerate(lines) if any(wanted <= set(split(line, mark)) for mark in DELIMITERS)]
+    rows = [split(line, max(DELIMITERS, key="".join(lines).count)) for line in lines]
+    found += [
+        at
+        for at, row in enumerate(rows)
+        if len(row) > 1 and all(row) and not any(re.match(r"\d|.*@", name) for name in row)
+        if all(len(below) == len(row) > sum(map(bool, title)) for below in rows[at + 1 : at + 3] for title in rows[:at])
+    ]
+    return next(iter(found), 0)
+
+
+def _scan_alike(
+    files: Sequence[Path], above: int, header: str, packed: str, settings: SourceSettings, *, parallel: bool
+) -> Scan:
     needed = set(settings.wanted.values())  # the likeliest splits the header into most of these, else into most columns
     by_likelihood = sorted(DELIMITERS, key=lambda mark: (-len(needed & set(split(header, mark))), -header.count(mark)))
     delimiter = settings.delimiter or by_likelihood[0]
@@ -53,9 +81,10 @@ def _scan_alike(files: Sequence[Path], header: str, packed: str, settings: Sourc
     one_line = str("\n" not in header).lower()  # behind a byte order mark DuckDB sees a part of a longer one only
     types = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(names) + SPARE_FIELDS))
     scan = (
-        f"read_csv({_names(files)}, auto_detect = false, header = {one_line}, delim = {literal(delimiter)},"
-        f" quote = '\"', escape = '\"', nullstr = {literal(_ABSENT)}, null_padding = true, strict_mode = true,"
-        f" filename = '{FILE}', parallel = {str(parallel).lower()}, compression = '{packed}', columns = {{{types}}})"
+        f"read_csv({_names(files)}, auto_detect = false, skip = {above}, header = {one_line},"
+        f" delim = {literal(delimiter)}, quote = '\"', escape = '\"', nullstr = {literal(_ABSENT)},"
+        f" null_padding = true, strict_mode = true, filename = '{FILE}', parallel = {str(parallel).lower()},"
+        f" compression = '{packed}', columns = {{{types}}})"
     )
     scan = scan if one_line == "true" else f"(FROM {scan} OFFSET 1)"
     spare = ", ".join(f"nullif(c{len(names) + number}, '')" for number in range(SPARE_FIELDS))

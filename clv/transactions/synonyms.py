@@ -55,6 +55,11 @@ ASKED = {
     "the log holds no money: then purchases are forecast.",
     "order_id": "No column looks like an order number: without order_id nobody can say which repeated rows are errors.",
 }
+HOLDS = {  # why a column of another name is taken
+    "customer_id": "the customer because it alone holds names that come back",
+    "date": "the date because it holds dates",
+    "amount": "the amount because it alone holds money",
+}
 MONEY = ("amount", "quantity", "unit_price")
 REFUSED_ABOVE = 0.10  # the default of max_rejected_share
 FEW = 20  # fewer rows show nothing about what repeats
@@ -142,6 +147,11 @@ def rank_of(role: str, name: str) -> tuple[int, int, bool] | None:
             if key in RANKS[role] and not (ignored and key in ONLY_ALONE):
                 return ignored, RANKS[role][key], words[-1] != "id"
     return None
+
+
+def is_not_the_money(name: str) -> bool:
+    """Return whether a name says that its numbers are another money than what was bought."""
+    return any(re.fullmatch(NOT_THE_MONEY, word) for word in words_in(name))
 
 
 def whole_percent(share: float) -> str:

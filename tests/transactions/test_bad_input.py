@@ -318,7 +318,6 @@ IDENTIFIERS = [
 
 FILES = [
     Case("an empty file", "", refused("log.csv is empty or begins with an empty line: give a file with a header on")),
-    Case("an empty first line", "\n" + log(), refused("log.csv is empty or begins with an empty line: give a file")),
     Case("only a header", "id,date,amount\n", refused("log.csv holds no rows: give a log with transactions.")),
     Case("only a header, of a Parquet file", table()[:0], refused("log.parquet holds no rows: give a log with"), TYPED),
     Case(
@@ -332,21 +331,6 @@ FILES = [
         refused(
             "log.csv lacks the columns amount, date, id, and its first line looks like a row of data: put a line with"
         ),
-    ),
-    Case(
-        "a title above the header",
-        "Orders of 2024, all shops\n" + log(header="id;date;amount", separator=";"),
-        refused("log.csv has its header in line 2: remove the lines above it."),
-    ),
-    Case(
-        "a title, an author and an empty line above the header",
-        "Orders of 2024\nby Ada\n\n" + log(),
-        refused("log.csv has its header in line 4: remove the lines above it."),
-    ),
-    Case(
-        "the line in which a spreadsheet states its delimiter",
-        "sep=,\n" + log(),
-        refused("log.csv has its header in line 2: remove the lines above it."),
     ),
     Case(
         "columns that are written in capitals",

@@ -11,7 +11,7 @@ import pytest
 from helpers import COLUMNS, cleaned, kept, rules, source
 
 from clv.errors import InputError
-from clv.transactions import reading
+from clv.transactions import reading, scans
 from clv.transactions.connection import connect, literal
 from clv.transactions.source import SourceSettings
 
@@ -34,6 +34,25 @@ def test_identifiers_lose_surrounding_space_and_control_characters(tmp_path):
 def test_the_delimiter_is_found_from_the_header(tmp_path, delimiter):
     text = "id,date,amount\nada,2024-01-01,1.5\n".replace(",", delimiter)
     assert kept(cleaned(source(tmp_path, text))) == [("ada", "01-01", 1.5)]
+
+
+@pytest.mark.parametrize("titles", ["\n", "Orders of 2024; all shops\n", "Orders\nby Ada,,all days\n\n", "sep=,\n"])
+def test_titles_above_the_header_are_passed_over(tmp_path, titles):
+    text = titles + "id,date,amount\nada,2024-01-01,1.5\nbob,2024-01-02,2\n"
+    settings = source(tmp_path, text)
+    assert kept(cleaned(settings)) == [("ada", "01-01", 1.5), ("bob", "01-02", 2)]
+    names, rows = reading.sample(connect(), settings, rows=10)
+    assert (names, len(rows)) == (["id", "date", "amount"], 2)
+
+
+@pytest.mark.parametrize(
+    "above", ["id,,amount\n", "id,day\n", "an id,day,how much,why\n", "ada,2024-01-01,1.5\n", "id,day,id\n"]
+)
+def test_a_row_is_never_taken_for_the_header_nor_the_header_for_a_title(tmp_path, above):
+    """Lines of data hold numbers; the header stays the first line although the columns that are mapped are missing."""
+    file = tmp_path / "log.csv"
+    file.write_text(above + "ada,2024-01-01,1.5\nbob,2024-01-02,2\neve,x,y\n")
+    assert scans.header_of(file, SourceSettings(file)) == (0, above.strip())
 
 
 def test_byte_order_mark_windows_lines_and_quotes_are_read(tmp_path):

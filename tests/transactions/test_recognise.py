@@ -510,6 +510,47 @@ def test_a_few_dates_written_otherwise_leave_the_format_in_doubt():
     assert found.questions == ("Of the dates in `date` 2 % are not written like %Y-%m-%d: what are they?",)
 
 
+def test_a_header_that_stands_among_the_rows_leaves_nothing_in_doubt():
+    again = {
+        name: lambda row, name=name, made=made: name if row == 7 else made(row)
+        for name, made in PLAIN.items()
+        if callable(made)
+    }
+    found = seen(again)
+    assert (found.date_format, found.first_day, found.questions) == (
+        "%Y-%m-%d",
+        date(2024, 1, 3),
+        ("Which currency are the amounts in? USD is assumed until it is stated.",),
+    )
+
+
+def buyer(row: int) -> str:
+    """Return one of 31 customers."""
+    return f"K{row * 7 % 31}"
+
+
+OTHER_WORDS = {
+    "German": ("KUNNR", "ERDAT", "NETWR", "1.234,56", "12,50"),
+    "Danish": ("Køber", "Købt", "Beløb", "1.234,56 kr.", "12,50 kr."),
+    "Japanese": ("顧客", "注文日", "金額", "¥1,234.50", "¥12.50"),
+}
+
+
+@pytest.mark.parametrize("words", OTHER_WORDS)
+def test_columns_of_other_names_are_taken_by_what_alone_they_hold_with_a_question(words):
+    who, when, much, large, small = OTHER_WORDS[words]
+    found = seen({who: buyer, when: day("%Y-%m-%d"), much: lambda row: large if row % 9 == 0 else small})
+    assert found.columns == {"customer_id": who, "date": when, "amount": much}
+    for column, what in ((who, "the customer"), (when, "the date"), (much, "the amount")):
+        assert any(question.startswith(f"`{column}` is taken for {what} because it") for question in found.questions)
+
+
+def test_of_two_columns_of_money_none_is_taken():
+    found = seen({"customer_id": customer, "date": day("%Y-%m-%d"), "NETWR": money, "BRTWR": money})
+    assert "amount" not in found.columns
+    assert any(question.startswith("Which column says how much?") for question in found.questions)
+
+
 def test_typed_dates_need_no_format():
     for make in (lambda row: date(2024, 1, 3) + timedelta(row), lambda row: datetime(2024, 1, 3, 23) + timedelta(row)):
         found = dated(make)
