@@ -209,11 +209,12 @@ def better_without_a_model(scored: "Scored", horizon: Horizon) -> list[dict[str,
     """
     table, rules = scored.customers, going_on_as_before(scored.customers, horizon)
     tried = [
-        (outcome, rule, measure, error(naive, actual), error(table[predicted], actual))
+        (outcome, rule, measure, missed, own[measure])
         for outcome, predicted in OUTCOMES.items()
         for actual in [table[f"actual_{outcome}"]]
+        for own in [_errors(table[predicted], actual)]
         for rule, naive in ((GOING_ON, rules[outcome]), (NOBODY, 0 * actual))
-        for measure, error in (("customer", _mean_error), ("total", _total_error))
+        for measure, missed in _errors(naive, actual).items()
     ]
     gini_of = _ranking(table)["gini"]
     if gini_of["forecast"] is not None:
@@ -222,12 +223,8 @@ def better_without_a_model(scored: "Scored", horizon: Horizon) -> list[dict[str,
     return [dict(zip(names, row, strict=True)) for row in tried if row[3] < row[4]]
 
 
-def _mean_error(forecast: pd.Series, actual: pd.Series) -> float:
-    return float((forecast - actual).abs().mean())
-
-
-def _total_error(forecast: pd.Series, actual: pd.Series) -> float:
-    return float(abs(forecast.sum() - actual.sum()))
+def _errors(forecast: pd.Series, actual: pd.Series) -> dict[str, float]:
+    return {"customer": float((forecast - actual).abs().mean()), "total": float(abs(forecast.sum() - actual.sum()))}
 
 
 def share_inside(table: pd.DataFrame, lower: str, upper: str) -> float:

@@ -23,9 +23,10 @@ PARTS = {
 
 DECIDES = 0.03  # share of the total that a prior may decide
 INFINITE_MEAN_FAIL = 0.01  # probability of q <= 1, where the mean spend is infinite
-# Ratios modelled / observed outside of which a posterior is not one of these data, or is warned of.
-PURCHASES_FAIL, PURCHASES_WARN = (0.67, 1.5), (0.95, 1.05)
-SPEND_FAIL, SPEND_WARN = (0.5, 2.0), (0.8, 1.25)
+# Ratios modelled / observed outside of which a posterior is warned of, or is not one of these data.
+Limits = tuple[float, float]
+PURCHASE_RATIOS = (0.95, 1.05), (0.67, 1.5)
+SPEND_RATIOS = (0.8, 1.25), (0.5, 2.0)
 
 # Both are means over customers, so a systematic sample of this many shows the same convergence.
 _TOTAL_CUSTOMERS = 200
@@ -102,7 +103,7 @@ def _repeat_purchases(part: str, found: Reproduced) -> Check:
         f"({NEARLY_CERTAIN:.0%} of its bases make {found.lower:,.0f} to {found.upper:,.0f})."
     )
     # A small base may have had luck: a warning needs a total that luck does not explain.
-    return _reproduced(part, "repeat purchases", found, PURCHASES_FAIL, PURCHASES_WARN, sentence, excused=found.within)
+    return _reproduced(part, "repeat purchases", found, PURCHASE_RATIOS, sentence, excused=found.within)
 
 
 def _mean_spend(part: str, found: Reproduced) -> Check:
@@ -110,19 +111,13 @@ def _mean_spend(part: str, found: Reproduced) -> Check:
         f"{part}: the population's mean spend is {found.modelled:,.2f}, repeat buyers' means are {found.observed:,.2f} "
         "on average."
     )
-    return _reproduced(part, "mean spend", found, SPEND_FAIL, SPEND_WARN, sentence, excused=False)
+    return _reproduced(part, "mean spend", found, SPEND_RATIOS, sentence, excused=False)
 
 
 def _reproduced(
-    part: str,
-    name: str,
-    found: Reproduced,
-    fail: tuple[float, float],
-    warn: tuple[float, float],
-    sentence: str,
-    *,
-    excused: bool,
+    part: str, name: str, found: Reproduced, bounds: tuple[Limits, Limits], sentence: str, *, excused: bool
 ) -> Check:
+    warn, fail = bounds
     inside = fail[0] <= found.ratio <= fail[1]
     near = warn[0] <= found.ratio <= warn[1] or excused
     grade = FAIL if not inside else PASS if near else WARN

@@ -47,18 +47,13 @@ class Decision:
 
 
 def campaign(
-    *,
-    cost_per_contact: float | None,
-    budget: float | None,
-    effect: str | None,
-    effect_mean: float | None,
-    effect_sd: float | None,
-    response_share: float | None,
+    *, cost_per_contact: float | None, budget: float | None, effect: str | None, **believed: Any
 ) -> Campaign | None:
-    """Return the campaign of a run's settings; None where they have none."""
-    if cost_per_contact is None or effect is None or effect_mean is None or effect_sd is None or response_share is None:
+    """Return the campaign of a run's settings, `believed`: effect_mean, effect_sd, response_share; None without one."""
+    if cost_per_contact is None or effect is None:
         return None
-    return Campaign(Effect(effect, effect_mean, effect_sd, response_share), cost_per_contact, budget)
+    belief = (believed[name] for name in ("effect_mean", "effect_sd", "response_share"))
+    return Campaign(Effect(effect, *belief), cost_per_contact, budget)
 
 
 def decide(

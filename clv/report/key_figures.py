@@ -41,13 +41,14 @@ def collect_key_figures(
     """
     customers, base = forecast.customers, groups.iloc[0]
     lower, upper = tails(stated["interval"])
+    kind = "revenue" if stated["gross_margin"] == 1.0 else "margin"
     one_time = customers["frequency"] == 0
     slipping = tiers.slipping(customers)
     return {
         "schema_version": SCHEMA_VERSION,
         **stated,
         "source": PurePath(stated["source"]).name,  # the report carries it to who may not know where the log lies
-        "value_is": _value_is(stated["currency"], stated["gross_margin"]),
+        "value_is": PURCHASES if stated["currency"] == PURCHASES else kind,
         "n_customers": len(customers),
         "n_repeat_customers": int((~one_time).sum()),
         "n_transactions": int(customers["purchases"].sum()),
@@ -84,12 +85,6 @@ def truth_of(truth: pd.DataFrame, customers: pd.DataFrame) -> dict[str, Any]:
     """Return what generated customers will really bring, together and by segment."""
     value = customers["customer_id"].map(truth.set_index("customer_id")["future_value"])
     return {"value": float(value.sum()), "segments": value.groupby(customers["rfm_segment"]).sum().to_dict()}
-
-
-def _value_is(currency: str, gross_margin: float) -> str:
-    if currency == PURCHASES:
-        return currency
-    return "revenue" if gross_margin == 1.0 else "margin"
 
 
 def _interval(base: pd.Series, name: str, draws: np.ndarray, lower: float, upper: float) -> dict[str, Any]:

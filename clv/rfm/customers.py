@@ -236,10 +236,10 @@ def require_holdout(calibration: pd.DataFrame, *, cut: date | None, last_day: da
             f"calibration_end ({cut}) must lie at least a week before the last day of observation ({last_day}): "
             "choose an earlier day, or null for no backtest."
         )
-    repeat = int(((calibration["frequency"] > 0) & (calibration["monetary_value"] > 0)).sum())
+    repeat = int((calibration["monetary_value"] > 0).sum())
     if repeat < FEWEST_REPEAT_CUSTOMERS:
         raise InputError(
             f"Up to calibration_end ({cut}) only {repeat} of {len(calibration):,} customers made a repeat purchase "
-            f"with an "
-            f"amount; at least {FEWEST_REPEAT_CUSTOMERS} are needed: choose a later day, or null for no backtest."
+            f"with an amount; at least {FEWEST_REPEAT_CUSTOMERS} are needed: choose a later day, or null for no "
+            "backtest."
         )

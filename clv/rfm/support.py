@@ -33,7 +33,7 @@ class Support:
 
 def judge(customers: pd.DataFrame, *, horizon_weeks: float) -> list[Support]:
     """Return what the histories of `customers` (frequency, monetary_value, T) can carry, each question once."""
-    paid = customers.loc[(customers["frequency"] > 0) & (customers["monetary_value"] > 0), "monetary_value"]
+    paid = customers.loc[customers["monetary_value"] > 0, "monetary_value"]
     return [_repeat_customers(len(paid), len(customers)), _prices(paid), *_weeks(customers, horizon_weeks)]
 
 
@@ -58,7 +58,7 @@ def _repeat_customers(repeat: int, customers: int) -> Support:
             ),
         )
     elif repeat < EXPLORATORY_REPEAT_CUSTOMERS:
-        answer, sentence = (ROUGH, (f"Exploratory: only {found}. {alone.capitalize()}; do not act on single segments."))
+        answer, sentence = ROUGH, f"Exploratory: only {found}. {alone.capitalize()}; do not act on single segments."
     elif repeat < GOOD_REPEAT_CUSTOMERS:
         answer, sentence = ROUGH, f"{found}: {alone}, those of small segments by more."
     else:

@@ -110,4 +110,4 @@ def _history(
 
 
 def _repeat_customers(rows: pd.DataFrame) -> int:
-    return int(((rows["frequency"] > 0) & (rows["monetary_value"] > 0)).sum())
+    return int((rows["monetary_value"] > 0).sum())

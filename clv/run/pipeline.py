@@ -30,10 +30,12 @@ def bring_up_to_date(params_file: Path, *, read_again: bool = False) -> None:
     run = prepare.prepare(params_file, folder)
     if read_again:
         prepare.parameter_file(run, NOTEBOOKS[0]).touch()
-    for sentence in provenance.disturbed(run):
-        say(sentence)
     for step in STEPS:
-        _make([file for file in (folder / f"{name}.ipynb" for name in step) if provenance.is_stale(run, file)], run)
+        found = {file: provenance.staleness(run, file) for file in (folder / f"{name}.ipynb" for name in step)}
+        for file, why in found.items():
+            if why:
+                say(f"{run.name}: {why}; {file.stem} is run again")
+        _make([file for file, why in found.items() if why is not None], run)
     report = artefacts.shown(run.folder / manifest.REPORT)
     if manifest.holds(run, folder):
         say(f"{report} is up to date")

@@ -4,7 +4,6 @@ import platform
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import version
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from clv.run.prepare import executed as stamp
 
 LIBRARIES = ("arviz", "duckdb", "nutpie", "numpy", "pandas", "plotly", "pymc", "pymc-marketing", "scipy", "xarray")
 CODE = {".py", ".pyi", ".css", ".js", ".j2"}  # what of clv/ may change a result or a page
+NO_RECORD = "{} has no record of what it wrote: it was not finished, or belongs to another run or version"
 RESULTS = ("data/*", "exports/*", "figures/*", "html/*", "notebooks/*", "posterior/*")
 # The libraries are not among them: a run stays what it is when a package is renewed, and its record names the old ones.
 CHANGES = {
@@ -80,7 +80,7 @@ def faults(run: Run, notebook: Path) -> list[str]:
     name = notebook.stem
     known = chain.record(run.folder, name)
     if known is None:
-        return [f"{name} has no record of what it wrote: it was not finished, or belongs to another run or version"]
+        return [NO_RECORD.format(name)]
     return [*_broken_files(run, name, known, every_byte=True), *_other_origins(run, notebook, known)]
 
 
@@ -106,35 +106,22 @@ def strays(run: Run) -> list[str]:
     ]
 
 
-def disturbed(run: Run) -> list[str]:
-    """Return what is to be said of files that are not as their notebooks left them, which is why these run again.
+def staleness(run: Run, notebook: Path) -> str | None:
+    """Return why the results of `notebook` do not belong to what stands on disk now: nothing of what was never made.
 
-    Quick: a file that was not touched since is not read.
-    """
-    made = [name for name in NOTEBOOKS if stamp(run, name).exists()]
-    if made and not chain.is_recorded(run.folder):
-        return [f"{run.name} was made by an older version, which kept no record of what it wrote: all is made again"]
-    told = []
-    for name in made:
-        known = chain.record(run.folder, name)
-        faults = _broken_files(run, name, known, every_byte=False) if known else iter(())
-        told += [f"{run.name}: {fault}; {name} is run again" for fault in islice(faults, 1)]
-    return told
-
-
-def is_stale(run: Run, notebook: Path) -> bool:
-    """Tell whether the results of `notebook` do not belong to what stands on disk now.
-
-    Of the source's files only size and time are looked at: they are among the parameters of the first notebook.
+    None where they do. Quick: a file that was not touched since is not read, and of the source's files only size and
+    time are looked at, which are among the parameters of the first notebook.
     """
     name = notebook.stem
     known, made = chain.record(run.folder, name), stamp(run, name)
-    if known is None or not made.exists():
-        return True
+    if not made.exists():
+        return ""
+    if known is None:
+        return NO_RECORD.format(name)
     is_older = made.stat().st_mtime_ns < parameter_file(run, name).stat().st_mtime_ns
-    return (
-        is_older or any(_broken_files(run, name, known, every_byte=False)) or any(_other_origins(run, notebook, known))
-    )
+    older = f"{name} was made before its log or its settings were last changed" if is_older else None
+    broken = next(_broken_files(run, name, known, every_byte=False), None)
+    return broken or next(_other_origins(run, notebook, known), None) or older
 
 
 def _hashes(run: Run, notebook: Path) -> dict[str, Any]:

@@ -1,14 +1,11 @@
 """Tables as files that spreadsheets open: text stays text, no cell is a formula."""
 
 import csv
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from clv.units import PURCHASES
 
 # Imported where it is used: `clv.run prepare` needs names only, and quickly.
 if TYPE_CHECKING:
@@ -16,7 +13,7 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 50_000  # of a sheet, written in 20 s: more are slow to open, and Excel itself ends at 1,048,576
 _WIDEST = 70  # characters
-_MONEY = re.compile(r"(expected_)?(clv|revenue|cumulative|lifetime)(_|$)|monetary_value|\w+_(spend|gain|to_date|cost$)")
+_LOOKS = {"M": "yyyy-mm-dd", "f": "#,##0.00####", "i": "#,##0"}  # by the kind of a column
 
 
 def write_for_people(frame: "pd.DataFrame", file: Path) -> None:
@@ -56,7 +53,11 @@ def _write_sheet(book: Any, sheet: Any, frame: "pd.DataFrame") -> None:
     sheet.autofilter(0, 0, len(frame), len(frame.columns) - 1)
     for place, name in enumerate(frame):
         longest = int(frame[name].head(1000).astype("str").str.len().max())
-        look = {"num_format": _number_format(frame, name), "valign": "top", "text_wrap": longest > _WIDEST}
+        look = {
+            "num_format": _LOOKS.get(frame[name].dtype.kind, "General"),
+            "valign": "top",
+            "text_wrap": longest > _WIDEST,
+        }
         sheet.set_column(place, place, min(max(longest, len(name)) + 3, _WIDEST), book.add_format(look))
     sheet.write_row(0, 0, frame.columns, book.add_format({"bold": True, "bottom": 1}))
     for number, row in enumerate(frame.itertuples(index=False, name=None), start=1):
@@ -69,12 +70,3 @@ def _write_sheet(book: Any, sheet: Any, frame: "pd.DataFrame") -> None:
                 sheet.write_datetime(number, place, cell)
             elif isfinite(cell):
                 sheet.write_number(number, place, cell)
-
-
-def _number_format(frame: "pd.DataFrame", name: str) -> str:
-    kind = frame[name].dtype.kind
-    if kind == "M":
-        return "yyyy-mm-dd"
-    if kind == "f" and _MONEY.match(name) and "currency" in frame and frame["currency"].iloc[0] != PURCHASES:
-        return f"#,##0.00 [${frame['currency'].iloc[0]}]"
-    return "#,##0" if kind == "i" else "General"

@@ -34,7 +34,7 @@ _NOBODY = (
     r"|0{8}-0{4}-0{4}-0{4}-0{12}|[^\pL\pN]*"
 )
 _THOUSANDS = {".": r"\.", ",": ",", " ": r"[ \x{A0}\x{2009}\x{202F}]", "'": "['’]"}
-_NAMED_UTC = re.compile(r"(^|[^a-z])(utc|gmt)([^a-z]|$)|[a-z](UTC|GMT)$", re.IGNORECASE)
+NAMED_UTC = re.compile(r"(^|[^a-z])(utc|gmt)([^a-z]|$)|[a-z](UTC|GMT)$", re.IGNORECASE)
 _LATEST = 4_102_444_800  # seconds to the year 2100: what counts time beyond it counts something else
 
 
@@ -61,7 +61,7 @@ def moment(con: DuckDBPyConnection, kind: str, settings: SourceSettings) -> str:
         return "make_timestamp(epoch_ns(date) // 1000)"
     if kind in DAYS:
         read = "try_cast(date AS TIMESTAMP)"
-        is_utc = settings.timezone and kind != "DATE" and _NAMED_UTC.search(name)
+        is_utc = settings.timezone and kind != "DATE" and NAMED_UTC.search(name)
         return _local(f"timezone('UTC', {read})", settings) if is_utc else read
     if kind == INSTANT:
         return _local("date", settings)
@@ -96,7 +96,7 @@ def moment(con: DuckDBPyConnection, kind: str, settings: SourceSettings) -> str:
         return _local(read, settings)
     if found == "TIMESTAMP_NS":
         read = f"make_timestamp(epoch_ns({read}) // 1000)"
-    utc_by_name = settings.timezone and _NAMED_UTC.search(name) and re.search("%[HI]", written)
+    utc_by_name = settings.timezone and NAMED_UTC.search(name) and re.search("%[HI]", written)
     if written.endswith(("Z", "UTC")) or utc_by_name:  # %z does not read a Z, so formats spell it out
         return _local(f"timezone('UTC', {read}::TIMESTAMP)", settings)
     return f"{read}::TIMESTAMP"

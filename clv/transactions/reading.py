@@ -95,19 +95,15 @@ def run_over(con: DuckDBPyConnection, settings: SourceSettings, query: str, *, a
 
 def require_columns(con: DuckDBPyConnection, settings: SourceSettings) -> None:
     """Refuse a log that lacks a column, as soon as its header or its database tells."""
-    if _in_database(settings):
+    files = [] if str(settings.path) == DATABASE else files_of(settings)
+    kind = transactions_files.kind(files) if files else DATABASE
+    if kind in (DATABASE, DUCKDB, SQLITE):
         return _read(con, settings, most=0)
-    files = files_of(settings)
-    kind = transactions_files.kind(files)
     if kind in (CSV, PARQUET):
         needed = set(settings.wanted.values())
         scans = scan_parquet(con, files, needed) if kind == PARQUET else scan_csv(files, settings, parallel=False)
         for scan in scans:
             _refuse_missing(needed - set(scan.columns), scan.columns, settings, scan.files[0])
-
-
-def _in_database(settings: SourceSettings) -> bool:
-    return str(settings.path) == DATABASE or transactions_files.kind(files_of(settings)) in (DUCKDB, SQLITE)
 
 
 def files_of(settings: SourceSettings) -> list[Path]:

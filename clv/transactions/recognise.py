@@ -13,6 +13,7 @@ from clv.transactions.amounts import Notation, amounts, currency, notation, ques
 from clv.transactions.currencies import words
 from clv.transactions.history import history
 from clv.transactions.notation import MOST, SEVERAL_ZONES, Dates, number_styles, read_number, unknown_zone
+from clv.transactions.parsing import NAMED_UTC
 from clv.transactions.source import KNOWN_COLUMNS, SourceSettings
 from clv.transactions.states import carried, find_states
 from clv.transactions.synonyms import (
@@ -231,8 +232,9 @@ def _about_dates(column: ColumnLook) -> Iterator[str]:
 def _is_utc(chosen: Chosen) -> bool:
     """Return whether moments are named UTC by their column alone."""
     column = chosen.get("date")
-    timed = column and column.dates and any(re.search("%[HI]", form) for form in column.dates.formats)
-    return bool(timed and re.search(r"(^|[^a-z])(utc|gmt)([^a-z]|$)", column.name if column else "", re.IGNORECASE))
+    if not column or not column.dates or not NAMED_UTC.search(column.name):
+        return False
+    return any(re.search("%[HI]", form) for form in column.dates.formats)
 
 
 def unasked_states(names: Sequence[str], rows: Sequence[Sequence[object]], settings: SourceSettings) -> tuple[str, ...]:

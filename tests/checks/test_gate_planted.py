@@ -13,7 +13,7 @@ from scipy.optimize import minimize
 
 from clv.checks import posterior as checks_posterior
 from clv.checks.gate import FAIL, PASS, WARN, Check
-from clv.checks.posterior import DECIDES, PURCHASES_WARN
+from clv.checks.posterior import DECIDES, PURCHASE_RATIOS
 from clv.models import sampling
 from clv.models.base import HISTORY, Built, History, distinct_histories
 from clv.models.bgnbd import BGNBD, PlainBGNBD
@@ -100,7 +100,7 @@ def test_a_posterior_a_tenth_off_is_warned_about(customers, purchases):
 def test_a_small_base_is_excused_by_its_luck(customers, purchases):
     few = customers.iloc[::17]
     check = of_purchases(purchases, few)["repeat purchases"]
-    assert not PURCHASES_WARN[0] <= check.figure <= PURCHASES_WARN[1]
+    assert not PURCHASE_RATIOS[0][0] <= check.figure <= PURCHASE_RATIOS[0][1]
     assert check.verdict == PASS
 
 

@@ -179,7 +179,7 @@ def test_a_workbook_keeps_text_as_text_and_days_as_days_and_is_the_same_twice(mo
     with ZipFile(RUN.path("workbook")) as parts:
         assert b"<f>" not in parts.read("xl/worksheets/sheet2.xml")
         assert b"<hyperlink" not in parts.read("xl/worksheets/sheet2.xml")
-        assert b"[$GBP]" in parts.read("xl/styles.xml")
+        assert b"#,##0.00####" in parts.read("xl/styles.xml")
     monkeypatch.setattr(spreadsheets, "MOST_ROWS", 4)
     RUN.write_exports({"customers": customers}, summary=summary, as_of="2024-01-31")
     cells = CalamineWorkbook.from_path(RUN.path("workbook")).get_sheet_by_name("customers").to_python()
