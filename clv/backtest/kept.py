@@ -90,7 +90,9 @@ def _made(base: pd.Series, ahead: pd.DataFrame, last_day: date, horizon_weeks: f
         horizon |= {f"purchases{end}": base[f"purchases{end}"], f"value{end}": base[f"clv{end}"]}
     rows = pd.concat([pd.DataFrame([horizon]), quarters], join="inner", ignore_index=True)
     known = {"as_of": pd.Timestamp(last_day), "customers": int(base["customers"])}
-    return rows.assign(**known, actual_purchases=float("nan"), actual_value=float("nan")).astype({"kind": "str"})
+    # Days in the unit that they come back in from a file: made again, the table is the same to the byte.
+    told = rows.assign(**known, actual_purchases=float("nan"), actual_value=float("nan"))
+    return told.astype({"kind": "str"} | dict.fromkeys(("as_of", "starts", "ends"), "datetime64[us]"))
 
 
 def _came(

@@ -75,6 +75,13 @@ def test_made_again_the_table_is_the_same_and_an_earlier_day_takes_no_later_fore
     assert again["as_of"].nunique() == 2
 
 
+def test_made_again_from_its_own_file_the_table_is_the_same_to_the_byte(con, tmp_path):
+    first, again = tmp_path / "first.parquet", tmp_path / "again.parquet"
+    made(con, date(2024, 3, 31)).to_parquet(first)
+    made(con, date(2024, 3, 31), pd.read_parquet(first)).to_parquet(again)
+    assert again.read_bytes() == first.read_bytes()
+
+
 def test_value_then_and_now_are_joined_by_what_came_who_is_new_and_the_outlook(con):
     both = made(con, date(2024, 6, 30), made(con, date(2024, 3, 31)), value=190.0)
     customers = pd.DataFrame(
