@@ -33,7 +33,7 @@ class OnClock:
 
     def __getattr__(self, name: str) -> Any:
         """Return what the calendar does not change."""
-        return getattr(self.plain, name)
+        return getattr(object.__getattribute__(self, "plain"), name)
 
     def log_likelihood(self, history: History, theta: Floats) -> Floats:
         """Return each history's log-likelihood."""

@@ -122,7 +122,7 @@ def clock(calendar: Mapping[str, Any] | None, origin: date) -> Clock | None:
     return Clock(tuple(months.tolist()), tuple(spans), calendar["uncertainty"], origin)
 
 
-@lru_cache(maxsize=8)  # asked for again by every block of customers
+@lru_cache(maxsize=2)  # asked for again by every block of customers; large where horizons are long
 def _ends_of_days(clock: Clock, days: int, luck: bytes, shape: tuple[int, ...]) -> Floats:
     """Return the operational days until the end of each of the days to come."""
     found = np.zeros((shape[0], days + 1))
