@@ -33,6 +33,7 @@ _OFFSETS = (
     "BST+0100 WEST+0100 CET+0100 CEST+0200 EET+0200 EEST+0300 MSK+0300 JST+0900 AEST+1000 AEDT+1100"
 )
 ZONES = {pair[:-5]: pair[-5:] for pair in _OFFSETS.split()}
+NAMED_UTC = re.compile(r"(^|[^a-z])(utc|gmt)([^a-z]|$)|[a-z](UTC|GMT)$", re.IGNORECASE)
 SEVERAL_ZONES = "which several zones are called: write an offset in its place, like +05:30, or leave it out."
 _TIME = re.compile(
     r"(?P<gap>T|,? )\s*\d{1,2}:\d\d(?P<second>:\d\d)?(?P<part>\.\d{1,6})?(?P<half>\s?[AaPp][Mm])?"

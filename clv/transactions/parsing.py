@@ -17,7 +17,7 @@ from clv.transactions.complaints import reason
 from clv.transactions.connection import literal
 from clv.transactions.currencies import minor_units, words_of
 from clv.transactions.months import ENGLISH, pattern
-from clv.transactions.notation import ZONES, without_seconds
+from clv.transactions.notation import NAMED_UTC, ZONES, without_seconds
 from clv.transactions.source import INSTANTS, SourceSettings
 
 MONEY = "DECIMAL(18, 6)"
@@ -34,7 +34,6 @@ _NOBODY = (
     r"|0{8}-0{4}-0{4}-0{4}-0{12}|[^\pL\pN]*"
 )
 _THOUSANDS = {".": r"\.", ",": ",", " ": r"[ \x{A0}\x{2009}\x{202F}]", "'": "['’]"}
-NAMED_UTC = re.compile(r"(^|[^a-z])(utc|gmt)([^a-z]|$)|[a-z](UTC|GMT)$", re.IGNORECASE)
 _LATEST = 4_102_444_800  # seconds to the year 2100: what counts time beyond it counts something else
 
 

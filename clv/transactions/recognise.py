@@ -12,8 +12,7 @@ from clv.errors import InputError
 from clv.transactions.amounts import Notation, amounts, currency, notation, questions, settle
 from clv.transactions.currencies import words
 from clv.transactions.history import history
-from clv.transactions.notation import MOST, SEVERAL_ZONES, Dates, number_styles, read_number, unknown_zone
-from clv.transactions.parsing import NAMED_UTC
+from clv.transactions.notation import MOST, NAMED_UTC, SEVERAL_ZONES, Dates, number_styles, read_number, unknown_zone
 from clv.transactions.source import KNOWN_COLUMNS, SourceSettings
 from clv.transactions.states import carried, find_states
 from clv.transactions.synonyms import (

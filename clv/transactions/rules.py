@@ -9,7 +9,7 @@ from datetime import date
 
 SET_ASIDE, KEPT = "set_aside", "kept"
 # A fault counts towards `max_rejected_share`; what was asked for does not; a warning leaves the row where it is.
-REJECT, QUARANTINE, LEAVE_OUT, WARN = "reject the log", "quarantine", "leave out", "warn"
+QUARANTINE, LEAVE_OUT, WARN = "quarantine", "leave out", "warn"
 EARLIEST_LONELY = date(1990, 1, 1)  # older days are a history only if it reaches on without a hole of years
 _PLACEHOLDERS = "'1969-12-31', '1970-01-01'"  # the zero of computers' clocks; that of spreadsheets is before 1900-01-02
 
