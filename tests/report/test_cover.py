@@ -96,6 +96,11 @@ def test_what_a_prior_decides_is_told_in_money():
     ]
 
 
+def test_a_calendar_that_the_past_does_not_bear_out_is_told_as_it_was_judged():
+    checked = {"name": "calendar", "figure": 0.4, "verdict": "WARN", "sentence": "Totals were off by more on it."}
+    assert told(gate={"checks": [checked]}) == ["Totals were off by more on it."]
+
+
 def test_a_missed_backtest_is_a_warning_only_if_the_range_that_is_shown_missed():
     missed = {"name": "backtest", "figure": 0.1, "verdict": "WARN", "sentence": "The backtest missed."}
     assert told(gate={"checks": [missed]}) == []

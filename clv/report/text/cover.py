@@ -171,6 +171,8 @@ def _of_checks(figures: Figures) -> Iterator[Caution]:
                 f"About {money(assumed, currency)} of the total rest on what was assumed before any data: so much "
                 "these data leave open.",
             )
+        elif check["name"] == "calendar":
+            yield Caution(total * check["figure"], check["sentence"])
         else:
             yield Caution(0.0, f"A technical check warns ({check['name']}): see “What was checked” below.")
 

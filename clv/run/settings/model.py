@@ -10,7 +10,7 @@ from clv.run.settings.kinds import Day, Positive, Section
 # Checks of the gate that a run may accept by name; the others say that the numbers themselves are wrong.
 ACKNOWLEDGEABLE = (
     *("repeat purchases", "mean spend", "infinite mean spend", "prior sensitivity", "repeat customers"),
-    *("horizon / history", "independence", "energy", "tree depth", "backtest", "one-time buyers"),
+    *("horizon / history", "independence", "energy", "tree depth", "backtest", "one-time buyers", "calendar"),
 )
 FEWEST_WEIGHTED_DRAWS = 1000  # fewer are worth too little for the gate, whatever their weights
 
