@@ -13,7 +13,7 @@ from typing import Any
 
 from clv.transactions.synonyms import Chosen, ColumnLook, is_blank, rank_of, shown, whole_percent, words_in
 
-FEW_VALUES = 12  # a column with more is no state
+FEW_VALUES, FEW_EVENTS = 12, 100  # a column with more is no state, and no stream of events
 SHOWN_VALUES = 6
 _NAMED = re.compile(
     r"(status|state|type|event|action|kind|cancel\w*|void\w*|test\w*|deleted|returned|refunded|failed|paid|zustand|vorgang"
@@ -24,6 +24,10 @@ _NO = re.compile(r"(|0|n|no|false|f|none|nein|non)", re.IGNORECASE)
 _NO_PURCHASE = re.compile(
     r"^(?!part).*refunded|cancel|void|fail|declin|pending|reject|charge.?back|\btest\b|view|(?<![a-z])cart(?!on)|abandon|expired|unpaid|draft"
     r"|on.hold|returned|closed|delet|storniert|abgebrochen|fehlgeschlagen|annul|rembours[ée]|devuelt",
+    re.IGNORECASE,
+)
+_PURCHASE = re.compile(
+    r"(in.app.)?purchased?|bought|buy|(order|checkout|payment).?(placed|paid|done|complete[d]?|succe\w+)|kauf|achat|compra",
     re.IGNORECASE,
 )
 _REFUND = re.compile(
@@ -67,7 +71,8 @@ def find_states(columns: Sequence[ColumnLook], chosen: Chosen, money: Sequence[D
         if mark and "" in counts and len(counts) > FEW_VALUES and column.dates:
             texts = ["filled" if text else "" for text in texts]
             counts = Counter(texts)
-        if not 2 <= len(counts) <= FEW_VALUES or _counts_something(counts):
+        stream = named and any(map(_PURCHASE.fullmatch, counts))
+        if not 2 <= len(counts) <= (FEW_EVENTS if stream else FEW_VALUES) or _counts_something(counts):
             continue
         if named or any(_NO_PURCHASE.search(text) or _REFUND.search(text) for text in counts):
             yield _asked(column, texts, counts, mark, money)
@@ -79,15 +84,16 @@ def _asked(
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for text, amount in zip(texts, money, strict=False):
         sums[text] += amount or 0
+    bought = tuple(text for text in counts if _PURCHASE.fullmatch(text))
     held = [
-        f"{shown(text) or '(blank)'} {whole_percent(rows / len(texts))} of the rows ({sums[text]:,.2f})"
-        for text, rows in counts.most_common(SHOWN_VALUES)
+        f"{shown(text) or '(blank)'} {whole_percent(counts[text] / len(texts))} of the rows ({sums[text]:,.2f})"
+        for text in sorted(counts, key=lambda text: (text not in bought, -counts[text]))[:SHOWN_VALUES]
     ]
     more = f" and {len(counts) - SHOWN_VALUES} more" if len(counts) > SHOWN_VALUES else ""
     refunds = tuple(text for text in counts if _REFUND.search(text))
     bad = {text for text in counts if (mark and not _NO.fullmatch(text)) or _NO_PURCHASE.search(text)} - set(refunds)
-    kept = tuple(text for text in counts if text not in bad)
-    lines = [("keep_rows", column.name, kept)] if bad or not refunds else []
+    kept = bought or tuple(text for text in counts if text not in bad)
+    lines = [("keep_rows", column.name, kept)] if bad or bought or not refunds else []
     lines += [("refund_rows", column.name, refunds)] if refunds else []
     return States(
         f"{column} holds {', '.join(held)}{more}: are all purchases? If not, state keep_rows, drop_rows or"

@@ -44,6 +44,7 @@ def test_the_params_file_holds_the_lines_to_correct():
         ("Cancelled", ["no", "no", "yes"], ("no",)),
         ("Cancelled at", ["", "", *(f"2024-02-{day}" for day in range(10, 28))], ("",)),
         ("Payment result", ["ok", "declined"], ("ok",)),
+        ("event_name", [*(f"page {number}" for number in range(30)), "purchase"], ("purchase",)),
     ],
 )
 def test_what_looks_like_no_purchase_is_left_out_of_the_line(name, values, lines):
@@ -56,6 +57,7 @@ def test_what_looks_like_no_purchase_is_left_out_of_the_line(name, values, lines
         ("Status", ["Paid"]),  # all alike
         ("Shop", ["Paris", "Lyon"]),
         ("Type", [f"kind {number}" for number in range(20)]),
+        ("State", [f"Land {number}" for number in range(20)]),
         ("Test score", ["1", "2", "3"]),
         ("Note", ["", "please ring twice"]),
     ],
