@@ -23,6 +23,7 @@ from clv.run.pipeline import bring_up_to_date
 from clv.run.terminal import say
 
 INTERRUPTED = 130
+_COPIED = ("data", "posterior", "exports", "key_figures.json", "params")  # of a run, to experiment on
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -108,20 +109,15 @@ def _do_lab(options: argparse.Namespace) -> None:
         source = folder / f"{name}.ipynb"
         chosen = {key: parameters[key] for key in prepare.declared(source)}
         by_papermill(source, copy, parameters=chosen, prepare_only=True)
-    for part in ("data", "posterior", "exports", "key_figures.json", "params"):
-        _copy(run.folder / part, lab / "outputs" / run.name / part)
+    others = {entry.name for entry in run.folder.iterdir()}.difference(_COPIED)
+    left_out = {str(run.folder): others}
+    shutil.copytree(
+        run.folder, lab / "outputs" / run.name, dirs_exist_ok=True, ignore=lambda place, _: left_out.get(place, ())
+    )
     # Copies have no records, so that they may be written over by hand: what they are copies of is said once, here.
     for name in filter(lambda name: chain.record(run.folder, name), NOTEBOOKS):
         for fault in provenance.faults(run, folder / f"{name}.ipynb"):
             say(fault)
-
-
-def _copy(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    if source.is_dir():
-        shutil.copytree(source, target, dirs_exist_ok=True)
-    elif source.exists():
-        shutil.copy2(source, target)
 
 
 def _do_strip(options: argparse.Namespace) -> None:
