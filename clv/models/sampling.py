@@ -95,11 +95,6 @@ def method_of(posterior: xr.DataTree) -> str:
     return LAPLACE if "k_hat" in statistics else NUTS if statistics.data_vars else CERTAIN
 
 
-def divergences(trace: xr.DataTree) -> int:
-    """Return the number of divergent transitions after tuning."""
-    return int(trace["sample_stats"]["diverging"].sum())
-
-
 def prior_draws(model: Built, *, draws: int, seed: int) -> xr.Dataset:
     """Return draws of the built model's parameters from their prior, dim (draw)."""
     import pymc as pm

@@ -58,14 +58,13 @@ def parameters(run: Run, notebook: str) -> dict[str, Any]:
         ) from error
 
 
-def expected(run: Run, notebook: str, settings: Mapping[str, Any]) -> list[Path]:
-    """Return the artefacts that `notebook` must write under these settings."""
-    return _artefacts(run, notebook, settings, there=True)
-
-
-def unexpected(run: Run, notebook: str, settings: Mapping[str, Any]) -> list[Path]:
-    """Return the artefacts of `notebook` that other settings would have and these do not."""
-    return _artefacts(run, notebook, settings, there=False)
+def expected(run: Run, notebook: str, settings: Mapping[str, Any], *, there: bool = True) -> list[Path]:
+    """Return the artefacts that `notebook` must write under these settings, or those it writes under others alone."""
+    exists = {ALWAYS: True, GENERATED: settings["source"] == "generate"}
+    exists[BACKTESTED] = settings["calibration_end"] is not None
+    return [
+        run.path(key) for key, item in ARTEFACTS.items() if item.notebook == notebook and exists[item.when] == there
+    ]
 
 
 def executed(run: Run, notebook: str) -> Path:
@@ -77,14 +76,6 @@ def pages(run: Run, notebook: str) -> list[Path]:
     """Return the HTML pages made from `notebook`: the report's stands among the others and where it is looked for."""
     report = [run.folder / "report.html"] if notebook == NOTEBOOKS[-1] else []
     return [*report, run.folder / "html" / f"{notebook}.html"]
-
-
-def _artefacts(run: Run, notebook: str, settings: Mapping[str, Any], *, there: bool) -> list[Path]:
-    exists = {ALWAYS: True, GENERATED: settings["source"] == "generate"}
-    exists[BACKTESTED] = settings["calibration_end"] is not None
-    return [
-        run.path(key) for key, item in ARTEFACTS.items() if item.notebook == notebook and exists[item.when] == there
-    ]
 
 
 def _handed(notebook: Path, settings: Mapping[str, Any]) -> dict[str, Any]:

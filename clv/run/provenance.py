@@ -12,7 +12,7 @@ from clv.run import artefacts, chain, disk
 from clv.run.artefacts import NOTEBOOKS
 from clv.run.chain import Mark, Record
 from clv.run.folder import Run
-from clv.run.prepare import SETTINGS, SOURCE_FILES, expected, pages, parameter_file, parameters, unexpected
+from clv.run.prepare import SETTINGS, SOURCE_FILES, expected, pages, parameter_file, parameters
 from clv.run.prepare import executed as stamp
 
 LIBRARIES = ("arviz", "duckdb", "nutpie", "numpy", "pandas", "plotly", "pymc", "pymc-marketing", "scipy", "xarray")
@@ -65,7 +65,7 @@ def leave_record(run: Run, mark: Mark, files: Iterable[Path], *, executed: Path)
     name, earlier = mark["notebook"], chain.record(run.folder, mark["notebook"])
     wrote = {_inside(run, file): chain.digest(file) for file in files}
     record = Record(mark, wrote | {_inside(run, stamp(run, name)): chain.digest(executed)})
-    others = {_inside(run, file) for file in unexpected(run, name, parameters(run, SETTINGS))}
+    others = {_inside(run, file) for file in expected(run, name, parameters(run, SETTINGS), there=False)}
     for other in others.union(earlier.wrote if earlier else ()).difference(record.wrote):
         (run.folder / other).unlink(missing_ok=True)
     for written in map(run.folder.joinpath, record.wrote):
