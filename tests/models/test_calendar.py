@@ -388,3 +388,21 @@ def test_a_reader_is_told_the_year_that_was_stated():
         "months; from 10 March 2025 to 23 March 2025 200 % of what these days would bring otherwise; from 14 July 2025 "
         "to 3 August 2025 0 % of what these days would bring otherwise. In the future, each is uncertain by about 15 %."
     )
+
+
+@pytest.mark.slow
+def test_years_that_come_otherwise_than_stated_by_as_much_as_stated_lie_inside_the_interval():
+    """Every month to come is another by 15 %: nine in ten totals lie inside 90 %, a third where that is unsaid."""
+    stated, rng, inside = YEAR | {"uncertainty": 0.15}, np.random.default_rng(12), {0.15: 0, 0.0: 0}
+    months = pd.date_range(START, periods=SEEN + AHEAD).month.to_numpy()
+    for number in range(24):
+        factors = daily(START, SEEN + AHEAD, YEAR)
+        factors[SEEN:] *= np.exp(0.15 * rng.standard_normal(12) - 0.15**2 / 2)[months[SEEN:] - 1]
+        base = lives_by_the_day(3000, SELDOM, factors, seen_days=SEEN, seed=200 + number)
+        for sd in inside:
+            draws = timed_draws("bgnbd", 300, stated | {"uncertainty": sd}, SELDOM)
+            _, _, total = futures(base, draws, Horizon(AHEAD / 7), seed=number)
+            lower, upper = np.quantile(total.purchases[:, 0], [0.05, 0.95])
+            inside[sd] += lower <= base["came"].sum() <= upper
+    assert inside[0.15] >= 19
+    assert inside[0.0] <= 15
