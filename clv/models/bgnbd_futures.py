@@ -25,9 +25,11 @@ def futures(rng, history, theta, weeks, clock, first, days):  # type: ignore[no-
     times, n = np.empty(1024 + counts.size // 4), 0
     for i in range(history.shape[0]):
         x, t_x, T = history[i]
+        within = weeks[i]
         for d in range(theta.shape[0]):
             r, alpha, a, b = theta[d]
-            within = on_the_clock(weeks[i], clock, d)
+            if clock.size:
+                within = on_the_clock(weeks[i], clock, d)
             shape, rate = r + x, alpha + T
             patience = rng.standard_exponential()
             # More than the bound: more than the logarithm too. Most customers need no more than this to be told apart.
