@@ -1,6 +1,5 @@
 """What single cells of the notebooks say of their own results, in a sentence."""
 
-from calendar import month_name
 from collections.abc import Mapping
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from clv.backtest.tables import deciding
 from clv.checks.gate import TAKEN_OVER, Check
 from clv.models.operational_time import Clock, clock
 from clv.models.registry import DEFAULT
+from clv.transactions.months import ENGLISH
 from clv.words import count, day, percent, weeks
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def _calendar(stated: Clock | None) -> list[str]:
     if stated is None:
         return []
     by_share: dict[str, list[str]] = {}
-    for name, index in zip(month_name[1:], stated.months, strict=True):
+    for name, index in zip(ENGLISH, stated.months, strict=True):
         by_share.setdefault(percent(index), []).append(name)
     *others, (usual, _) = sorted(by_share.items(), key=lambda share: len(share[1]))
     months = [f"{share} in {', '.join(names)}" for share, names in others] + [f"{usual} in all other months"]

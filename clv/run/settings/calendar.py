@@ -1,15 +1,15 @@
 """The stated calendar: months and spans of days in which all customers buy more or less than usual."""
 
-from calendar import month_name
 from collections.abc import Mapping
 from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from clv.run.settings.kinds import Day, Section
+from clv.transactions.months import ENGLISH
 
 Factor = Annotated[float, Field(ge=0, le=100)]
-MONTHS = tuple(name.lower() for name in month_name[1:])
+MONTHS = tuple(name.lower() for name in ENGLISH)
 
 
 class Span(Section):
