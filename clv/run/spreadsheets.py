@@ -52,7 +52,7 @@ def _write_sheet(book: Any, sheet: Any, frame: "pd.DataFrame") -> None:
     sheet.freeze_panes(1, 0)
     sheet.autofilter(0, 0, len(frame), len(frame.columns) - 1)
     for place, name in enumerate(frame):
-        longest = int(frame[name].head(1000).astype("str").str.len().max())
+        longest = max((len(str(cell)) for cell in frame[name].head(1000)), default=0)
         look = {
             "num_format": _LOOKS.get(frame[name].dtype.kind, "General"),
             "valign": "top",

@@ -197,6 +197,11 @@ def test_what_is_missing_is_an_empty_cell_whatever_its_kind():
     assert rows[1:] == [["a", date(2024, 1, 31), 1.0]]  # nothing is written of the second row
 
 
+def test_a_table_without_rows_is_a_sheet_with_its_header():
+    RUN.write_exports({"ranks": pd.DataFrame({"a": [], "b": []})}, summary=pd.DataFrame({"c": [1]}), as_of="2024-01-31")
+    assert CalamineWorkbook.from_path(RUN.path("workbook")).get_sheet_by_name("ranks").to_python() == [["a", "b"]]
+
+
 def test_a_page_may_carry_tables_of_groups_and_none_that_names_customers():
     names = ("segments", "migration", "cohorts", "ranks", "windows", "data_dictionary")
     for name in names:
