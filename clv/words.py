@@ -58,7 +58,8 @@ def day(iso: str) -> str:
 
 def weeks(number: float) -> str:
     """Return a length of time in weeks, with decimals only where there are some."""
-    return f"{number:.3g}{NBSP}weeks" if number < 1000 else f"{number:,.0f}{NBSP}weeks"
+    said = f"{number:.3g}" if number < 1000 else f"{number:,.0f}"
+    return f"{said}{NBSP}week{'s' if said != '1' else ''}"
 
 
 def level(share: float) -> str:

@@ -6,6 +6,7 @@ from IPython.display import HTML
 
 from clv.report.key_figures import Figures
 from clv.report.text.cover import tiles
+from clv.words import NBSP
 
 _MARGIN = 0.25  # of the bar, on either side of the range
 
@@ -18,6 +19,7 @@ def headline(figures: Figures) -> HTML:
 
 
 def _tile(label: str, figure: str, words: str, drawn: str = "") -> str:
+    figure = figure.replace(NBSP, " ")  # in a narrow tile a unit stands below its number, never a piece of a word
     return f'<div><dt>{escape(label)}</dt><dd>{escape(figure)}</dd><dd class="words">{escape(words)}{drawn}</dd></div>'
 
 

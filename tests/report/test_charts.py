@@ -347,6 +347,14 @@ def test_without_money_the_calendar_counts_purchases():
     assert [view["name"] for view in chart_calendar(visits).layout.meta["views"]] == ["Purchases by quarter"]
 
 
+def test_a_horizon_of_no_whole_quarter_is_shown_by_months():
+    """Bars of quarters that all lie behind would show nothing of what is expected."""
+    months = AHEAD.assign(kind="month")
+    seen = labelled(pd.concat([AHEAD[AHEAD["status"] == "observed"], months]))
+    names = [view["name"] for view in chart_calendar(seen).layout.meta["views"]]
+    assert names == ["Revenue by month", "Purchases by month", "Active customers by month"]
+
+
 def test_every_cell_of_the_segment_grid_is_named_also_where_nobody_is():
     heat = CHARTS["segment_grid"]().data[0]
     assert np.shape(heat.text) == (5, 5)

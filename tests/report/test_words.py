@@ -41,9 +41,9 @@ def test_days_are_written_out():
     assert words.day("1997-09-30").replace("\u00a0", " ") == "30 September 1997"
 
 
-@pytest.mark.parametrize(("number", "written"), [(52, "52"), (39.0, "39"), (26.142857, "26.1")])
+@pytest.mark.parametrize(("number", "written"), [(52, "52"), (39.0, "39"), (26.142857, "26.1"), (1, "1")])
 def test_weeks_have_decimals_only_if_needed(number, written):
-    assert words.weeks(number) == f"{written}\u00a0weeks"
+    assert words.weeks(number) == f"{written}\u00a0week{'s' if number != 1 else ''}"
 
 
 def test_a_probability_counted_among_draws_is_never_certain():

@@ -28,7 +28,8 @@ def chart_calendar(ahead: pd.DataFrame) -> go.Figure:
     """
     currency = currency_of(ahead)
     hidden = "revenue" if currency == PURCHASES else ""  # which counts the same
-    views = [view for view in _VIEWS if (ahead["kind"] == view[1]).any() and view[2] != hidden]
+    coming = set(ahead.loc[ahead["status"].isin([SPLIT, FORECAST]), "kind"])  # a short horizon holds no quarter
+    views = [view for view in _VIEWS if view[1] in coming and view[2] != hidden]
     if not views:
         return blank_chart(title(ahead), "No month lies ahead.")
     figure = new_chart(title(ahead), x="", y=views[0][3].format(currency), height=380)
