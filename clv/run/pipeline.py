@@ -8,8 +8,8 @@ from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
-from clv.errors import ClvError
-from clv.run import artefacts, manifest, prepare, provenance
+from clv.errors import ClvError, IntegrityError
+from clv.run import artefacts, chain, manifest, prepare, provenance
 from clv.run.artefacts import NOTEBOOKS
 from clv.run.execute import NotebookError, nobody_else, run_notebook
 from clv.run.folder import Run
@@ -30,12 +30,13 @@ def bring_up_to_date(params_file: Path, *, read_again: bool = False) -> None:
     run = prepare.prepare(params_file, folder)
     if read_again:
         prepare.parameter_file(run, NOTEBOOKS[0]).touch()
+    asked = prepare.parameters(run, prepare.SETTINGS)
     for step in STEPS:
         found = {file: provenance.staleness(run, file) for file in (folder / f"{name}.ipynb" for name in step)}
         for file, why in found.items():
             if why:
                 say(f"{run.name}: {why}; {file.stem} is run again")
-        _make([file for file, why in found.items() if why is not None], run)
+        _make([file for file, why in found.items() if why is not None], run, asked)
     report = artefacts.shown(run.folder / manifest.REPORT)
     if manifest.holds(run, folder):
         say(f"{report} is up to date")
@@ -46,13 +47,20 @@ def bring_up_to_date(params_file: Path, *, read_again: bool = False) -> None:
     say(f"{report} is ready (run id {run_id})")
 
 
-def _make(stale: list[Path], run: Run) -> None:
+def _make(stale: list[Path], run: Run, asked: dict[str, Any]) -> None:
     match stale:
-        case [notebook, other] if _is_room_for_two(prepare.parameters(run, prepare.SETTINGS)):
-            _make_side_by_side(notebook, other, run)
+        case [notebook, other] if _is_room_for_two(asked):
+            _make_side_by_side(notebook, other, run, asked)
         case _:
             for notebook in stale:
-                run_notebook(notebook, run)
+                _run(notebook, run, asked)
+
+
+def _run(notebook: Path, run: Run, asked: dict[str, Any]) -> None:
+    """Run a notebook, unless another maker has handed out other settings since: it would mix the two."""
+    if prepare.parameters(run, prepare.SETTINGS) != asked:
+        raise IntegrityError(f"{run.name}: its settings changed while it was being made; {chain.remedy(run.name)}.")
+    run_notebook(notebook, run)
 
 
 def _is_room_for_two(settings: dict[str, Any]) -> bool:
@@ -62,13 +70,13 @@ def _is_room_for_two(settings: dict[str, Any]) -> bool:
     return cores >= 2 and memory_gib >= 2 * settings["memory_gib"]
 
 
-def _make_side_by_side(notebook: Path, other: Path, run: Run) -> None:
+def _make_side_by_side(notebook: Path, other: Path, run: Run, asked: dict[str, Any]) -> None:
     """Run `notebook` here and `other` in a process beside; should one fail, the other still comes to its end."""
     with ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=_listen_to_parent) as beside:
-        made = beside.submit(_make_beside, other, run)
+        made = beside.submit(_make_beside, other, run, asked)
         beside.shutdown(wait=False)  # an idle process would tell a terminal that it was interrupted
         try:
-            run_notebook(notebook, run)
+            _run(notebook, run, asked)
             _require_made(made, other)
         except KeyboardInterrupt:
             for process in active_children():
@@ -86,10 +94,10 @@ def _listen_to_parent() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def _make_beside(notebook: Path, run: Run) -> list[tuple[str, type[Warning], str, int]]:
+def _make_beside(notebook: Path, run: Run, asked: dict[str, Any]) -> list[tuple[str, type[Warning], str, int]]:
     """Run a notebook in a process of its own; return what was warned of there."""
     with warnings.catch_warnings(record=True) as told:
-        run_notebook(notebook, run)
+        _run(notebook, run, asked)
     return [(str(each.message), each.category, each.filename, each.lineno) for each in told]
 
 

@@ -352,6 +352,23 @@ def test_refreshing_reads_the_log_again_and_makes_nothing_old_where_it_is_the_sa
     assert shop.stale() == ["01_generate"]
 
 
+def test_who_makes_a_run_stops_where_another_hands_out_other_settings(shop, monkeypatch, capsys):
+    executed = []
+
+    def execute(source: Path, _: Run) -> None:
+        executed.append(source.stem)
+        shop.execute(source.stem)
+        shop.set(seed=3)  # as a second maker begins
+
+    shop.set(seed=2)
+    monkeypatch.setattr(artefacts, "notebooks_folder", lambda: shop.notebooks)
+    monkeypatch.setattr(pipeline, "run_notebook", execute)
+    monkeypatch.setattr(pipeline, "_is_room_for_two", lambda _: False)
+    assert commands.main(["report", str(shop.params)]) == IntegrityError.exit_code
+    assert executed == ["01_generate"]
+    assert "shop: its settings changed while it was being made; run `make report" in capsys.readouterr().err
+
+
 def test_changed_code_is_found_and_everything_run_again(shop, monkeypatch):
     monkeypatch.setattr(provenance, "code", lambda: {"clv/value.py": "another"})
     assert shop.verify()[0] == "01_generate was made by other code than clv/ holds now"

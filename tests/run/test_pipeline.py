@@ -45,7 +45,8 @@ def two(outputs, toy):
         return (
             "from pathlib import Path; from clv.run import Run, commands, pipeline; "
             f"one, other = (Path(file) for file in {list(map(str, files))}); "
-            "commands.bring_up_to_date = lambda _: pipeline._make_side_by_side(one, other, Run('toy')); "
+            f"asked = {settings}; "
+            "commands.bring_up_to_date = lambda _: pipeline._make_side_by_side(one, other, Run('toy'), asked); "
             "raise SystemExit(commands.main(['report', 'toy.yaml']))"
         )
 
