@@ -19,10 +19,10 @@ import numpy as np
 from scipy.special import ndtri
 
 from clv.models.base import Floats
+from clv.models.learnt_year import MONTHS, learnt
 from clv.units import DAYS_PER_WEEK
 
 MONTH_DAYS = (31, 28.25, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-MONTHS = len(MONTH_DAYS)
 CERTAIN = np.empty((1, 0))  # the luck of a future that comes as stated
 
 
@@ -31,21 +31,25 @@ class Clock:
     """A calendar seen from the end of the day `origin`.
 
     months: the index of January to December, mean 1. spans: first day, last day (included), factor. sd: of the
-    logarithm of each of these factors.
+    logarithm of each of these factors. history: the months that the index was learnt from, if it was.
     """
 
     months: tuple[float, ...]
     spans: tuple[tuple[date, date, float], ...]
     sd: float
     origin: date
+    history: tuple[tuple[str, int], ...] = ()
 
     def at(self, origin: date) -> "Clock":
-        """Return the same calendar, seen from another day."""
-        return replace(self, origin=origin)
+        """Return the same calendar, seen from another day; what is learnt is learnt anew from what was known then."""
+        if not self.history:
+            return replace(self, origin=origin)
+        index, sd = learnt(self.history, origin)
+        return replace(self, origin=origin, months=_normed(index), sd=sd or self.sd)
 
     def later(self, weeks: float) -> "Clock":
         """Return the same calendar, seen from so many weeks later."""
-        return self.at(self.origin + timedelta(days=round(weeks * DAYS_PER_WEEK)))
+        return replace(self, origin=self.origin + timedelta(days=round(weeks * DAYS_PER_WEEK)))
 
     def length_of_days(self, weeks: float) -> float:
         """Return how many average days a day of a purchase in the next `weeks` holds on average."""
@@ -111,15 +115,23 @@ class Clock:
 
 
 def clock(calendar: Mapping[str, Any] | None, origin: date) -> Clock | None:
-    """Return the clock of a run's setting `calendar`, seen from the end of a day; None where nothing is stated."""
+    """Return the clock of a run's setting `calendar`, seen from the end of a day; None where nothing is stated.
+
+    Where the months are to be learnt, the calendar has a history (rfm.with_history).
+    """
     if calendar is None:
         return None
-    index = np.array(calendar["months"] or [1.0] * MONTHS)
-    months = index / (np.array(MONTH_DAYS) @ index / sum(MONTH_DAYS))
+    history = tuple(calendar.get("history", {}).items())
+    index = [1.0] * MONTHS if history else calendar["months"] or [1.0] * MONTHS
     spans = [
         (date.fromisoformat(span["from"]), date.fromisoformat(span["to"]), span["factor"]) for span in calendar["spans"]
     ]
-    return Clock(tuple(months.tolist()), tuple(spans), calendar["uncertainty"], origin)
+    return Clock(_normed(index), tuple(spans), calendar["uncertainty"], origin, history).at(origin)
+
+
+def _normed(index: list[float]) -> tuple[float, ...]:
+    months = np.array(index) / (np.array(MONTH_DAYS) @ index / sum(MONTH_DAYS))
+    return tuple(months.tolist())
 
 
 @lru_cache(maxsize=2)  # asked for again by every block of customers; large where horizons are long

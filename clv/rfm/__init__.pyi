@@ -17,8 +17,11 @@ from .segments import with_groups as with_groups
 from .support import require_support as require_support
 from .tables import CALIBRATION as CALIBRATION
 from .tables import HOLDOUT as HOLDOUT
+from .tables import MONTHLY_PURCHASES as MONTHLY_PURCHASES
 from .tables import RFM as RFM
 from .tables import ROLLING as ROLLING
 from .tables import WEEKLY_PURCHASES as WEEKLY_PURCHASES
 from .windows import value_windows as value_windows
 from .windows import window_histories as window_histories
+from .year import monthly_purchases as monthly_purchases
+from .year import with_history as with_history

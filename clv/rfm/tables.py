@@ -87,6 +87,15 @@ ROLLING = Table(
     rules=(*HISTORY_RULES, *AMOUNTS_RULES, below_zero("actual_purchases"), below_zero("actual_value")),
 )
 
+MONTHLY_PURCHASES = Table(
+    "monthly_purchases",
+    {
+        "month": Column(TEXT, "year and month"),
+        "repeat_purchases": Column(INTEGER, "repeat purchases in that month, of all customers"),
+    },
+    key=("month",),
+)
+
 WEEKLY_PURCHASES = Table(
     "weekly_purchases",
     {

@@ -37,7 +37,7 @@ ARTEFACTS: dict[str, Artefact] = {
     "raw": Artefact("data/raw.csv", _GENERATE, GENERATED),
     **_tables(_GENERATE, "latent future", GENERATED),
     **_tables(_GENERATE, "transactions refunds customer_groups rejected ledger quality"),
-    **_tables(_RFM, "rfm calibration holdout weekly_purchases rolling"),
+    **_tables(_RFM, "rfm calibration holdout weekly_purchases monthly_purchases rolling"),
     **_tables(_BGNBD, "choice tracking checks_purchases"),
     **_posteriors(_BGNBD, "bgnbd"),
     **_tables(_GAMMA_GAMMA, "checks_spend dependence"),

@@ -19,11 +19,13 @@ from clv.models.base import HISTORY, History, expected_purchases, new_customers
 from clv.models.bgnbd_futures import on_day, on_the_clock
 from clv.models.calendar_model import OnClock, on_clock
 from clv.models.draws import Draws
+from clv.models.learnt_year import learnt
 from clv.models.operational_time import Clock, clock
 from clv.models.registry import PURCHASE_MODELS, purchase_model
 from clv.models.sampling import Compiled, Settings, sample
 from clv.report.text.notebooks import choice_in_words
 from clv.rfm import customers as rfm_customers
+from clv.rfm.year import monthly_purchases, with_history
 
 ORIGIN = date(2025, 6, 30)
 ALIKE = {"months": None, "spans": [], "uncertainty": 0.0}
@@ -406,3 +408,63 @@ def test_years_that_come_otherwise_than_stated_by_as_much_as_stated_lie_inside_t
             inside[sd] += lower <= base["came"].sum() <= upper
     assert inside[0.15] >= 19
     assert inside[0.0] <= 15
+
+
+# --- a year that the log shows
+
+
+def months_of(*years: list[float], first: int = 2021) -> list[tuple[str, int]]:
+    """Return repeat purchases of months after one that is cut."""
+    counts = [round(value) for year in years for value in year]
+    names = pd.period_range(f"{first}-01", periods=len(counts), freq="M").astype(str)
+    return [(f"{first - 1}-12", 3), *zip(names, counts, strict=True)]
+
+
+def test_a_december_that_comes_back_is_learnt_however_the_shop_grows():
+    growing = 1000 * 1.02 ** np.arange(48) * np.tile([*[1.0] * 11, 2.0], 4)
+    index, sd = learnt(months_of(growing.tolist()), date(2024, 12, 31))
+    others = np.mean(index[:11])
+    assert index[11] / others == pytest.approx(2, rel=0.1)
+    assert np.ptp(index[:11]) < 0.15 * others  # months are not equally long
+    assert sd < 0.05
+
+
+def test_months_that_differ_by_chance_alone_are_no_year():
+    rng, found = np.random.default_rng(1), []
+    days = pd.period_range("2021-01", periods=48, freq="M").days_in_month.to_numpy()
+    for _ in range(50):
+        index, _ = learnt(months_of(rng.poisson(13 * days).tolist()), date(2024, 12, 31))
+        found.append(np.ptp(np.log(index)))
+    assert np.median(found) < 0.01
+    assert np.mean(found) < 0.05
+
+
+def test_one_year_tells_nothing_two_little_and_nothing_after_the_day_is_looked_at():
+    steep = [*[1000.0] * 11, 3000.0]
+    assert learnt(months_of(steep, steep), date(2022, 12, 30)) == ([1.0] * 12, 0.0)
+    two, _ = learnt(months_of(steep, steep), date(2022, 12, 31))
+    assert 1 < two[11] / two[5] < 1.5
+    three, _ = learnt(months_of(steep, steep, steep, [1.0] * 12), date(2023, 12, 31))
+    assert three[11] > 2 * three[5]
+    assert three == learnt(months_of(steep, steep, steep), date(2024, 12, 31))[0]
+
+
+def test_a_clock_that_learns_learns_anew_from_what_was_known_at_each_origin():
+    calendar = {"months": None, "spans": [], "uncertainty": 0.15, "learnt": True}
+    steep = months_of(*[[*[1000.0] * 11, 3000.0]] * 3)
+    table = pd.DataFrame(steep, columns=["month", "repeat_purchases"])
+    timed = seen(with_history(calendar, table), date(2023, 12, 31))
+    assert timed.months[11] > 2 * timed.months[5]
+    assert len(set(timed.at(date(2021, 12, 31)).months)) == 1
+    assert timed.later(30).months == timed.months
+    assert with_history(YEAR | {"learnt": False}, table) == YEAR | {"learnt": False}
+    assert with_history(None, table) is None
+
+
+def test_repeat_purchases_are_counted_by_month_and_empty_months_are_there():
+    log = pd.concat([purchases("ada", days=[0, 3, 70], amounts=[1, 1, 1]), purchases("bob", days=[3], amounts=[1])])
+    first = pd.Timestamp(log["date"].min())
+    found = monthly_purchases(view(log), "transactions", last_day=(first + pd.Timedelta(days=100)).date())
+    assert found["repeat_purchases"].sum() == 2
+    assert len(found) == len(pd.period_range(first, first + pd.Timedelta(days=100), freq="M"))
+    assert found["repeat_purchases"].iloc[0] == 1

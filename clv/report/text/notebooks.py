@@ -90,7 +90,7 @@ def choice_in_words(choice: pd.DataFrame, name: str, calendar: Mapping[str, Any]
 
     Table CHOICE is empty where no other model was compared.
     """
-    return " ".join([_chosen(choice, name), *_calendar(clock(calendar, date.min))])
+    return " ".join([_chosen(choice, name), *_calendar(clock(calendar, date.max))])
 
 
 def _calendar(stated: Clock | None) -> list[str]:
@@ -108,7 +108,10 @@ def _calendar(stated: Clock | None) -> list[str]:
     ]
     year = [f"of an average day's purchases {', '.join(months)}"] if others else []
     unsure = f" In the future, each is uncertain by about {percent(stated.sd)}." if stated.sd else ""
-    return [f"The year is the one that was stated: {'; '.join(year + spans)}.{unsure}"]
+    whose = "this log itself shows" if stated.history else "was stated"
+    if not year + spans:
+        return ["This log shows no year: its months differ no more than one month does between years, or are too few."]
+    return [f"The year is the one that {whose}: {'; '.join(year + spans)}.{unsure}"]
 
 
 def _chosen(choice: pd.DataFrame, name: str) -> str:

@@ -1,0 +1,40 @@
+"""The year that a log itself shows: an index of months from its repeat purchases, strictly before a day.
+
+Each month against the mean of the twelve around it, so that growth and ageing are none of its business; months of
+several years are averaged. What differs no more between months than the same month does between years is no season:
+the logarithms are shrunk towards 0 by the share of their variance that such noise explains, to nothing where it
+explains all. Twelve such ratios need two whole years, and three to be compared.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+
+import numpy as np
+import pandas as pd
+
+MONTHS = 12
+_FEW_YEARS_SD = 0.3  # of a month between years, where hardly two years tell
+_ENOUGH = 18  # ratios from which years are compared
+_LARGEST_SD = 0.5
+
+
+def learnt(history: Sequence[tuple[str, int]], origin: date) -> tuple[list[float], float]:
+    """Return the index of January to December, and the sd of a logarithm in another year; all 1 where little is known.
+
+    `history`: first day of a month and its repeat purchases. Months that `origin` cuts, and the first, are left out.
+    """
+    counts = pd.Series(dict(history), dtype=float)
+    counts.index = pd.PeriodIndex(counts.index, freq="M")
+    whole = counts[counts.index.end_time.date <= origin].iloc[1:]
+    rate = (whole + 0.5) / whole.index.days_in_month
+    around = rate.rolling(MONTHS).mean().rolling(2).mean().shift(-MONTHS // 2)
+    ratios = np.log(rate / around).dropna()
+    by_month = ratios.groupby(ratios.index.month)
+    if by_month.ngroups < MONTHS:
+        return [1.0] * MONTHS, 0.0
+    apart = ratios - by_month.transform("mean")
+    sd = float(np.sqrt((apart**2).sum() / (len(ratios) - MONTHS))) if len(ratios) >= _ENOUGH else _FEW_YEARS_SD
+    means = by_month.mean() - by_month.mean().mean()
+    noise, variance = sd**2 / by_month.size().min(), means.var()
+    share = max(1 - noise / variance, 0.0) if variance else 0.0
+    return np.exp(share * means).tolist(), min(sd, _LARGEST_SD)
