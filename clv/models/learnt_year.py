@@ -26,7 +26,7 @@ def learnt(history: Sequence[tuple[str, int]], origin: date) -> tuple[list[float
     counts = pd.Series(dict(history), dtype=float)
     counts.index = pd.PeriodIndex(counts.index, freq="M")
     whole = counts[counts.index.end_time.date <= origin].iloc[1:]
-    rate = (whole + 0.5) / whole.index.days_in_month
+    rate = whole / whole.index.days_in_month + 0.5 / 30  # months without a purchase have a logarithm, too
     around = rate.rolling(MONTHS).mean().rolling(2).mean().shift(-MONTHS // 2)
     ratios = np.log(rate / around).dropna()
     by_month = ratios.groupby(ratios.index.month)

@@ -449,6 +449,11 @@ def test_one_year_tells_nothing_two_little_and_nothing_after_the_day_is_looked_a
     assert three == learnt(months_of(steep, steep, steep), date(2024, 12, 31))[0]
 
 
+def test_a_log_in_which_nobody_came_back_shows_no_year():
+    index, _ = learnt(months_of([0.0] * 48), date(2024, 12, 31))
+    assert index == [1.0] * 12
+
+
 def test_a_clock_that_learns_learns_anew_from_what_was_known_at_each_origin():
     calendar = {"months": None, "spans": [], "uncertainty": 0.15, "learnt": True}
     steep = months_of(*[[*[1000.0] * 11, 3000.0]] * 3)
