@@ -10,7 +10,7 @@ from typing import Any
 
 from clv.errors import ClvError, IntegrityError
 from clv.run import artefacts, chain, manifest, prepare, provenance
-from clv.run.artefacts import NOTEBOOKS
+from clv.run.artefacts import ARTEFACTS, NOTEBOOKS
 from clv.run.execute import NotebookError, nobody_else, run_notebook
 from clv.run.folder import Run
 from clv.run.terminal import say
@@ -44,7 +44,21 @@ def bring_up_to_date(params_file: Path, *, read_again: bool = False) -> None:
     with nobody_else(run):
         run_id = manifest.write_manifest(run, folder)
     run.log("finished", run_id=run_id)
+    _tell_result(run)
     say(f"{report} is ready (run id {run_id})")
+
+
+def _tell_result(run: Run) -> None:
+    """Say what the report says first: what customers will bring, and what to know before it is used."""
+    told = chain.record(run.folder, NOTEBOOKS[-1])
+    if not told or ARTEFACTS["key_figures"].file not in told.mark["made_from"]["read"]:
+        return  # a report of somebody's own
+    from clv.report.text.cover import MOST_CAUTIONS, cautions, likely, title
+
+    figures = run.read_json("key_figures")
+    say(f"{title(figures)}, {likely(figures['total_clv'], figures, figures['currency'])}")
+    for caution in cautions(figures)[:MOST_CAUTIONS]:
+        say(caution.sentence.replace("\N{WORD JOINER}", ""))
 
 
 def _make(stale: list[Path], run: Run, asked: dict[str, Any]) -> None:

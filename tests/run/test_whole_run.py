@@ -105,6 +105,14 @@ def test_the_killed_run_had_to_continue(killed):
     assert begun.count("02_rfm") == 1
 
 
+def test_the_terminal_tells_what_customers_will_bring_and_then_where_the_report_stands(killed_and_said):
+    killed, said = killed_and_said
+    told = said.strip().splitlines()
+    value = figures_of(killed)["total_clv"]["mean"]
+    assert f"{round(value, -3):,.0f}" in next(line for line in told if line.startswith("Our 500 customers will bring"))
+    assert f"{killed.run / 'report.html'} is ready (run id " in told[-1]
+
+
 def test_every_table_is_the_same(runs):
     names = sorted(file.relative_to(runs[0]) for file in (runs[0] / "data").glob("*.parquet"))
     assert len(names) >= 15
