@@ -15,6 +15,7 @@ from test_report import FIGURES
 from clv.backtest.ahead import monthly_draws
 from clv.forecast.future import simulate
 from clv.forecast.horizon import Calendar, Groups, yearly_horizon
+from clv.report.page import form
 from clv.report.page.form import what_if
 from clv.report.page.html import render
 from clv.report.page.mime import WHAT_IF
@@ -58,13 +59,13 @@ def page(tmp_path_factory) -> Page:
     errors = pd.MultiIndex.from_product(
         [groups["group"], EDGES[1:], np.arange(0.5, 100) / 100], names=["group", "weeks", "probability"]
     ).to_frame(index=False)
-    form = what_if(
+    filled = what_if(
         FIGURES | {"gross_margin": 1.0, "new_customer": NEWCOMER},
         groups,
         monthly_draws(result),
         errors.assign(factor=1.0),
     )
-    cell = new_code_cell("form", outputs=[new_output("display_data", {WHAT_IF: form.content})])
+    cell = new_code_cell("form", outputs=[new_output("display_data", {WHAT_IF: filled.content})])
     file = tmp_path_factory.mktemp("form") / "page.html"
     file.write_text(render(new_notebook(cells=[cell]), title="x", show_code=False), encoding="utf-8")
     with sync_playwright() as playwright:
@@ -101,6 +102,15 @@ def test_another_margin_discount_and_horizon_give_what_a_rerun_gives(page, group
     usual = totals(yearly_horizon(52, discount_rate_annual=0.1, gross_margin=1.0), seed=1).value[:, group]
     closed_form = asked(page, group=group)["expected"]  # what the run is told to expect
     assert said["expected"] / closed_form == pytest.approx(rerun.mean() / usual.mean(), rel=0.04)
+
+
+def test_the_form_begins_with_what_customers_chosen_at_random_would_earn():
+    """Of 200 contacts for 400 that leave 600 by the plan, and 450 less by lot, each gains 2.75 of a mean of 50."""
+    plan = {"contacts": 200, "cost": 400.0, "profit": {"mean": 600.0}, "rules": {"random": {"regret": 450.0}}}
+    figures = {"campaign": plan, "n_customers": 1000, "total_clv": {"mean": 50_000.0}}
+    assert form._of_anybody(figures) == pytest.approx(2.75 / 50)
+    nobody = {"contacts": 0, "effect_mean": 0.2, "response_share": 0.3}
+    assert form._of_anybody({"campaign": nobody}) == pytest.approx(0.06)
 
 
 def test_a_contact_that_changes_nothing_loses_its_cost_and_a_free_one_nothing(page):

@@ -57,8 +57,17 @@ def what_if(figures: Figures, groups: pd.DataFrame, draws: pd.DataFrame, errors:
             "newcomer": newcomer,
             "numbers": base64.b64encode(gzip.compress(b"".join(packed), 9, mtime=0)).decode(),
             "cost": campaign["cost_per_contact"] if campaign else 1.0,
-            "effect": campaign["effect_mean"] * campaign["response_share"] if campaign else 0.1,
+            "effect": round(_of_anybody(figures), 4) if campaign else 0.1,
             "budget": (campaign["budget"] if campaign else None) or 0,
             "acquisition": acquisition["cost"] if acquisition else round(float(np.median(newcomer)) / 2, 2),
         }
     )
+
+
+def _of_anybody(figures: Figures) -> float:
+    """Return how much more customers chosen by lot bring by the campaign's contact, as a share of what they bring."""
+    plan = figures["campaign"]
+    if not plan["contacts"]:
+        return float(plan["effect_mean"] * plan["response_share"])
+    gained = plan["profit"]["mean"] - plan["rules"]["random"]["regret"] + plan["cost"]
+    return float(gained / (plan["contacts"] * figures["total_clv"]["mean"] / figures["n_customers"]))
