@@ -11,7 +11,7 @@ import retail
 from clv.run import commands
 from clv.run.artefacts import NOTEBOOKS, notebooks_folder
 from clv.run.execute import run_notebook
-from clv.run.folder import Run
+from clv.run.prepare import prepare
 
 pytestmark = pytest.mark.slow  # a kernel cleans the log
 
@@ -60,8 +60,7 @@ def shop(tmp_path_factory) -> Made:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CLV_OUTPUTS", str(folder / "outputs"))
         assert commands.main(["check", str(params)]) == 0
-        assert commands.main(["prepare", str(params)]) == 0
-        run = Run("shop")
+        run = prepare(params, notebooks_folder())
         run_notebook(notebooks_folder() / f"{NOTEBOOKS[0]}.ipynb", run)
         return Made(run.folder, made)
 

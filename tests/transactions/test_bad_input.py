@@ -1245,7 +1245,7 @@ def shop(tmp_path, outputs, monkeypatch):
 @pytest.fixture
 def undrawn(monkeypatch):
     """A function after which pages are made without pictures."""
-    picture = SimpleNamespace(savefig=lambda *_, **__: None)
+    picture = SimpleNamespace(_repr_mimebundle_=lambda: ({"text/plain": "a picture"}, {}))
     return lambda: [
         monkeypatch.setattr(quality, name, lambda *_, **__: picture)
         for name in ("plot_weekly_activity", "plot_order_amounts")
