@@ -19,7 +19,8 @@ ORDERS = ("%Y-%m-%d", "%d-%m-%Y", "%m-%d-%Y", "%d-%m-%y", "%m-%d-%y", "%y-%m-%d"
 DAY_FORMATS = (
     *(order.replace("-", mark) for mark in "-/. " for order in ORDERS),
     *("%d. %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y", "%d de %B de %Y"),
-    *("%a, %d %b %Y", "%A, %d %B %Y", "%a %d %b %Y", "%Y%m%d", "%Y%m%d%H%M%S"),
+    *("%a, %d %b %Y", "%A, %d %B %Y", "%a %d %b %Y", "%a, %b %d, %Y", "%A, %B %d, %Y", "%a %b %d %Y"),
+    *("%d%b%Y", "%d/%m-%Y", "%Y年%m月%d日", "%Y%m%d", "%Y%m%d%H%M%S"),
     *("unix_seconds", "unix_milliseconds", "unix_microseconds"),
 )
 STYLES: tuple[Style, ...] = tuple(

@@ -504,6 +504,12 @@ def test_a_date_that_can_be_read_in_two_ways_is_asked_about():
     )
 
 
+@pytest.mark.parametrize("form", ["%d%b%Y", "%A, %B %d, %Y %I:%M %p", "%d/%m-%Y", "%Y年%m月%d日"])
+def test_dates_as_statisticians_and_shops_of_other_lands_write_them_are_read(form):
+    found = dated(day(form))
+    assert (found.date_format, found.first_day) == (form, date(2024, 1, 3))
+
+
 def test_a_few_dates_written_otherwise_leave_the_format_in_doubt():
     found = dated(lambda row: "unknown" if row == 7 else day("%Y-%m-%d")(row))
     assert (found.date_format, found.date_formats) == (None, ("%Y-%m-%d",))
