@@ -64,7 +64,7 @@ def _titles(lines: Sequence[str], wanted: set[str]) -> int:
     found += [
         at
         for at, row in enumerate(rows)
-        if len(row) > 1 and all(row) and not any(re.match(r"\d|.*@", name) for name in row)
+        if len(row) > 1 and all(row) and not any(re.search(r"[\d@]", name) for name in row)
         if all(len(below) == len(row) > sum(map(bool, title)) for below in rows[at + 1 : at + 3] for title in rows[:at])
     ]
     return next(iter(found), 0)

@@ -51,7 +51,7 @@ def test_titles_above_the_header_are_passed_over(tmp_path, titles):
 def test_a_row_is_never_taken_for_the_header_nor_the_header_for_a_title(tmp_path, above):
     """Lines of data hold numbers; the header stays the first line although the columns that are mapped are missing."""
     file = tmp_path / "log.csv"
-    file.write_text(above + "ada,2024-01-01,1.5\nbob,2024-01-02,2\neve,x,y\n")
+    file.write_text(above + "ada,Jan 1 2024,$1.5\nbob,Jan 2 2024,$2\neve,x,y\n")
     assert scans.header_of(file, SourceSettings(file)) == (0, above.strip())
 
 
