@@ -25,9 +25,10 @@ from clv.transactions.synonyms import (
     Chosen,
     ColumnLook,
     Recognised,
-    is_not_the_money,
+    misleads,
     rank_of,
     whole_percent,
+    words_in,
 )
 
 
@@ -110,7 +111,7 @@ def _by_content(role: str, free: list[ColumnLook]) -> list[ColumnLook]:
         return [column for column in free if column.dates]
     priced = any(rank_of("unit_price", column.name) for column in free)
     nameless = [column for column in free if not column.dates and not any(rank_of(one, column.name) for one in NAMES)]
-    money = [column for column in nameless if not is_not_the_money(column.name) and _fits("amount", column)]
+    money = [column for column in nameless if not misleads("amount", words_in(column.name)) and _fits("amount", column)]
     money = [column for column in money if any(re.search(r"\d[.,٫]\d\d(?!\d)", text) for text in column.texts)]
     people = [column for column in nameless if column not in money and column.repeats and _fits(role, column)]
     people = [column for column in people if len(set(column.texts)) > max(FEW, len(column.texts) / 20)]

@@ -139,7 +139,7 @@ def rank_of(role: str, name: str) -> tuple[int, int, bool] | None:
     letters = unicodedata.normalize("NFKD", bare if bare.strip() else name)
     plain = "".join(char for char in letters if not unicodedata.combining(char))
     words = [word for word in words_in(plain) if not CODE.fullmatch(word.upper())]
-    if any(re.fullmatch(MISLEADING.get(role, "-"), word) for word in words):
+    if misleads(role, words):
         return None
     for ignored in range(len(words)):
         joined = "".join(words[ignored:])
@@ -149,9 +149,9 @@ def rank_of(role: str, name: str) -> tuple[int, int, bool] | None:
     return None
 
 
-def is_not_the_money(name: str) -> bool:
-    """Return whether a name says that its numbers are another money than what was bought."""
-    return any(re.fullmatch(NOT_THE_MONEY, word) for word in words_in(name))
+def misleads(role: str, words: list[str]) -> bool:
+    """Return whether a word says that a column is something else, as "tax" does of an amount."""
+    return any(re.fullmatch(MISLEADING.get(role, "-"), word) for word in words)
 
 
 def whole_percent(share: float) -> str:
