@@ -6,18 +6,18 @@
                     wrote       the hash of every file, the executed notebook among them
 
 The hash of a record so stands for everything behind it, and the run id is the hash of what the report was made from.
-All of a record but `wrote` is the notebook's mark: Parquet, netCDF, JSON and executed notebooks carry it (`marks`).
+All of a record but `wrote` is the notebook's mark.
 
 The kernel learns its mark from the runner, and tells it what is read and written, through a journal: a file that the
 environment variable CLV_CHAIN names. A kernel that somebody started by hand, in JupyterLab, has none: what it writes
-carries no mark, and may be read wherever no runner left records. Where there are records, they hold for every reader.
+leaves no record, and may be read wherever no runner left any. Where there are records, they hold for every reader.
 """
 
 import errno
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -107,28 +107,12 @@ def torn(folder: Path, notebook: str) -> tuple[str, str] | None:
 
 
 def stranger(folder: Path, notebook: str, file: str) -> str:
-    """Return why a file is not the one that `notebook` wrote, naming both sides; nothing if it is.
-
-    Where there is no record, only the mark of another run gives a file away.
-    """
-    known, run = record(folder, notebook), folder.name
-    if known and digest(folder / file) == known.wrote.get(file):
+    """Return why a file is not the one that `notebook` wrote; nothing if it is, or if there is no record of it."""
+    known = record(folder, notebook)
+    if known is None or digest(folder / file) == known.wrote.get(file):
         return ""
-    mark = of(folder / file)
-    if known is None:
-        return f"it carries the mark of run {mark['run']}, not of {run}" if mark and mark["run"] != run else ""
-    belongs = f"{notebook} of {run} ({identity(known.mark)})"
-    if file not in known.wrote:
-        return f"{belongs} did not write it"
-    return f"it {_carried(mark, known.mark) if can_be_in(folder / file) else ''}is not what {belongs} wrote"
-
-
-def _carried(mark: Mark | None, recorded: Mark) -> str:
-    if mark is None:
-        return "carries no mark and "
-    if mark == recorded:
-        return "was changed afterwards and "
-    return f"carries the mark of {mark['notebook']} of {mark['run']} ({identity(mark)}) and "
+    belongs = f"{notebook} of {folder.name} ({identity(known.mark)})"
+    return f"it is not what {belongs} wrote" if file in known.wrote else f"{belongs} did not write it"
 
 
 def remedy(run: str) -> str:
@@ -141,8 +125,7 @@ def require(folder: Path, notebook: str, file: str) -> None:
     run, known, by_runner = folder.name, record(folder, notebook), VARIABLE in os.environ
     shown = f"outputs/{run}/{file}"
     if reason := stranger(folder, notebook, file):
-        again = remedy(run) if known else f"run {notebook} again"
-        raise IntegrityError(f"{shown} does not belong here: {reason}; remove it and {again}.")
+        raise IntegrityError(f"{shown} does not belong here: {reason}; remove it and {remedy(run)}.")
     if known is None and (by_runner or is_recorded(folder)):
         name = record_file(folder, notebook).relative_to(folder)
         raise IntegrityError(
@@ -186,11 +169,10 @@ def told(file: Path) -> tuple[Mark, set[str]]:
     return mark, {note["wrote"] for note in notes if "wrote" in note}
 
 
-def own_mark(run: str) -> Mark | None:
-    """Return the mark of the notebook that runs in this process for `run`; None if it was started by hand."""
-    file = os.environ.get(VARIABLE)
-    mark = told(Path(file))[0] if file else None
-    return mark if mark and mark["run"] == run else None
+def own_identity(run: str) -> str | None:
+    """Return the identity of the notebook that runs in this process for `run`; None if it was started by hand."""
+    mark = told(Path(os.environ[VARIABLE]))[0] if VARIABLE in os.environ else None
+    return identity(mark) if mark and mark["run"] == run else None
 
 
 def wrote(file: str) -> None:
@@ -216,50 +198,3 @@ def _orphaned() -> IntegrityError:
     return IntegrityError(
         "Whoever started this notebook is gone, and nothing more is written: run `make report` again."
     )
-
-
-KEY = "clv"
-
-
-def text(mark: dict[str, Any]) -> str:
-    """Return a mark as files hold it: the same mark gives the same bytes."""
-    return json.dumps(mark, sort_keys=True)
-
-
-def can_be_in(file: Path) -> bool:
-    """Tell whether files of this kind carry a mark: pages and CSV do not."""
-    return file.suffix in _READERS
-
-
-def of(file: Path) -> dict[str, Any] | None:
-    """Return the mark that a file carries; None if it carries none or cannot be read."""
-    try:
-        mark = _READERS[file.suffix](file) if can_be_in(file) else None
-    except Exception:  # what is no file of its kind fails in every library's own way; the caller refuses it anyway
-        return None
-    return mark if isinstance(mark, dict) and {"run", "notebook"} <= set(mark) else None
-
-
-def _of_parquet(file: Path) -> Any:
-    import pyarrow.parquet as pq
-
-    return json.loads(pq.read_metadata(file).metadata[KEY.encode()])
-
-
-def _of_netcdf(file: Path) -> Any:
-    import h5netcdf
-
-    with h5netcdf.File(file) as content:
-        return json.loads(content.attrs[KEY])
-
-
-def _read(file: Path) -> Any:
-    return json.loads(file.read_text(encoding="utf-8"))
-
-
-_READERS: dict[str, Callable[[Path], Any]] = {
-    ".parquet": _of_parquet,
-    ".nc": _of_netcdf,
-    ".json": lambda file: _read(file).get(KEY),
-    ".ipynb": lambda file: _read(file)["metadata"].get(KEY),
-}

@@ -16,7 +16,7 @@ from clv import progress
 from clv.errors import BusyError, ClvError
 from clv.run import artefacts, chain, disk, failures, manifest, prepare, provenance, warned
 from clv.run.artefacts import ARTEFACTS, NOTEBOOKS
-from clv.run.chain import KEY, Mark
+from clv.run.chain import Mark
 from clv.run.failures import NotebookError
 from clv.run.folder import Run
 from clv.run.prepare import SETTINGS
@@ -236,7 +236,6 @@ def _write_executed(notebook: "NotebookNode", mark: Mark, unfinished: Path) -> N
     import nbformat
 
     _forget_times_and_places(notebook, mark)
-    notebook.metadata[KEY] = mark
     nbformat.write(notebook, unfinished)
     disk.flush(unfinished)
 

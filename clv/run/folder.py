@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from clv.errors import IntegrityError
 from clv.run import artefacts, chain
 from clv.run.artefacts import AGGREGATES, ARTEFACTS, SEGMENTS_NOTEBOOK, outputs, source_files
-from clv.run.chain import KEY
 from clv.run.disk import plain, replacing
 from clv.run.params import RUN_NAME
 from clv.run.spreadsheets import write_for_people, write_workbook
@@ -78,14 +77,9 @@ class Run:
 
         if frame is None:
             return self._remove(table.name)
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         tables.check(table, frame)
-        content = pa.Table.from_pandas(frame[list(table.columns)], preserve_index=False)
-        content = content.replace_schema_metadata({**content.schema.metadata, **self._mark()})
         with self._replacing(self.path(table.name)) as unfinished:
-            pq.write_table(content, unfinished, compression="zstd")
+            frame[list(table.columns)].to_parquet(unfinished, index=False, compression="zstd")
 
     def read_table(self, table: "Table") -> "pd.DataFrame":
         """Return the artefact of `table`, checked again."""
@@ -105,10 +99,8 @@ class Run:
         """Write the result of `query` (SQL, or the name of a table or view), without passing it through pandas."""
         query = f"SELECT * FROM {query}" if query.isidentifier() else query
         select = _conversion(connection, query, table)
-        mark = ", ".join(f"{key}: {_quoted(text)}" for key, text in self._mark().items())
-        options = "FORMAT parquet, COMPRESSION zstd" + (f", KV_METADATA {{{mark}}}" if mark else "")
         with self._replacing(self.path(table.name)) as unfinished:
-            connection.execute(f"COPY ({select}) TO {_quoted(unfinished)} ({options})")
+            connection.execute(f"COPY ({select}) TO {_quoted(unfinished)} (FORMAT parquet, COMPRESSION zstd)")
             _check_file(connection, unfinished, table)
 
     def open_view(self, connection: "DuckDBPyConnection", table: "Table") -> str:
@@ -126,7 +118,6 @@ class Run:
         if posterior is None:
             return self._remove(name)
         tree = _bare_posterior(name, posterior)
-        tree.attrs.update(self._mark())
         with self._replacing(self.path(name)) as unfinished:
             tree.to_netcdf(unfinished, engine="h5netcdf")
 
@@ -144,14 +135,12 @@ class Run:
 
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Write figures as JSON; one that is not a number is refused by its name."""
-        marked = {**content, **({KEY: mark} if (mark := chain.own_mark(self.name)) else {})}
-        text = json.dumps(plain(marked, name), indent=2, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(plain(content, name), indent=2, ensure_ascii=False, allow_nan=False)
         self._write(self.path(name), text + "\n")
 
     def read_json(self, name: str) -> dict[str, Any]:
         """Return the figures in the artefact `name`."""
-        content = json.loads(self._existing(name).read_text(encoding="utf-8"))
-        return {key: value for key, value in content.items() if key != KEY}
+        return json.loads(self._existing(name).read_text(encoding="utf-8"))
 
     def write_text(self, name: str, text: str) -> None:
         """Write the artefact `name` as text."""
@@ -178,7 +167,7 @@ class Run:
 
     def identity(self) -> str | None:
         """Return the short name of all that the running notebook was made from; None if it was started by hand."""
-        return chain.identity(mark) if (mark := chain.own_mark(self.name)) else None
+        return chain.own_identity(self.name)
 
     def aggregates(self) -> dict[str, str]:
         """Return the text of each of the run's AGGREGATES by its file's name; one that names customers is refused."""
@@ -211,9 +200,6 @@ class Run:
         with replacing(path) as unfinished:
             yield unfinished
             chain.wrote(path.relative_to(self.folder).as_posix())
-
-    def _mark(self) -> dict[str, str]:
-        return {KEY: chain.text(mark)} if (mark := chain.own_mark(self.name)) else {}
 
     def _is_recorded(self, name: str) -> bool:
         known = chain.record(self.folder, ARTEFACTS[name].notebook)
