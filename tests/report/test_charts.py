@@ -21,6 +21,7 @@ from clv.report.charts.tracking import chart_tracking
 from clv.report.charts.windows import chart_windows
 from clv.report.figures.style import BAND, OBSERVED
 from clv.report.labels import label
+from clv.report.page.chart_table import as_csv, as_html, chart_table
 from clv.run.artefacts import root
 
 
@@ -319,14 +320,38 @@ def test_a_groups_range_is_drawn_where_it_is_even_if_the_mean_lies_outside():
     assert list(trace(figure, "expected").text) == ["5k", "700"]
 
 
-def test_one_large_group_does_not_hide_the_others_and_so_few_customers_as_no_test_speaks_of_have_no_range():
-    groups = labelled(GROUPS.assign(clv_mean=[500_000.0, 0.4], clv_upper=[650_000.0, 0.0], customers=[100, 3]))
+def test_one_large_group_does_not_hide_the_others():
+    groups = labelled(GROUPS.assign(clv_mean=[500_000.0, 0.4], clv_lower=[400_000.0, 0.1], clv_upper=[650_000.0, 9.0]))
     figure = chart_groups(groups)
+    small = trace(figure, "expected, less than the axis shows")
     assert figure.layout.xaxis.type == "log"
+    assert list(small.x) == [500]  # a thousandth of the largest, where the axis ends
+    assert list(small.text) == ["0.4"] and small.marker.symbol == "triangle-left"
+    header, rows = chart_table(json.loads(figure.to_json()))
+    assert dict(zip(header, rows[1], strict=True)) == {  # the numbers themselves, not the places on the axis
+        "": "Lost",
+        "90 % range of its total": "0.1 to 9",
+        "expected": "",
+        "expected, less than the axis shows": "0.4",
+    }
+
+
+def test_so_few_customers_as_no_test_speaks_of_have_no_range_and_the_legend_says_so():
+    figure = chart_groups(labelled(GROUPS.assign(customers=[100, 19])))
     assert np.isnan(trace(figure, "90 % range of its total").x[3:5]).all()
-    assert trace(figure, "expected").x[1] == 500  # a thousandth of the largest, where the axis ends
-    assert trace(figure, "expected").text[1] == "0.4"
-    assert list(trace(figure, "expected").marker.symbol) == ["circle", "triangle-left"]
+    few = trace(figure, "expected, under 20 customers: too few to give a range")
+    assert list(few.y) == ["Lost"] and few.marker.symbol == "circle-open"
+    assert "likely" not in few.hovertemplate and "likely" in trace(figure, "expected").hovertemplate
+
+
+def test_a_long_table_of_a_chart_is_thinned_and_says_so_but_its_csv_is_not():
+    tracking = pd.DataFrame({"week": range(100), "period": "calibration", "actual": 1.0, "expected": 1.0})
+    figure = chart_tracking(labelled(tracking.assign(lower=np.nan, upper=np.nan)), TESTED)
+    header, rows = chart_table(json.loads(figure.to_json()))
+    assert as_csv(header, rows).count("\n") == 101
+    assert "<caption>Seen (one row in 2; the CSV holds all)</caption>" in as_html(header, rows, "Seen")
+    assert as_html(header, rows, "Seen").count("<tr>") == 51
+    assert "<caption>Seen</caption>" in as_html(header, rows[:60], "Seen")
 
 
 def test_the_calendar_tells_what_came_from_what_is_expected_in_each_of_its_views():
@@ -392,6 +417,7 @@ def test_of_many_cohorts_the_oldest_and_the_newest_are_drawn():
     labels = [note.text for note in figure.layout.annotations]
     assert labels[0] == "2024-01" and labels[-1] == "2025-12" and len(labels) == 4
     assert sum(bool(drawn.showlegend) for drawn in figure.data) == 3
+    assert figure.layout.xaxis.title.text.replace("<br>", " ").endswith("; 4 of 24 cohorts are drawn")
 
 
 def test_labels_of_lines_that_end_side_by_side_do_not_overlap():

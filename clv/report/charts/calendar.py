@@ -12,6 +12,7 @@ from clv.units import PURCHASES
 from clv.words import level, money, short_number
 
 _LONGEST = {"quarter": 8, "month": 18}  # of what came
+_LEFT_OUT = "At most 8 quarters or 18 months back; ahead, those that end within the horizon"
 _VIEWS = (
     ("Revenue by quarter", "quarter", "revenue", "Revenue ({})"),
     ("Revenue by month", "month", "revenue", "Revenue ({})"),
@@ -32,7 +33,7 @@ def chart_calendar(ahead: pd.DataFrame) -> go.Figure:
     views = [view for view in _VIEWS if view[1] in coming and view[2] != hidden]
     if not views:
         return blank_chart(title(ahead), "No month lies ahead.")
-    figure = new_chart(title(ahead), x="", y=views[0][3].format(currency), height=380)
+    figure = new_chart(title(ahead), x=_LEFT_OUT, y=views[0][3].format(currency), height=400)
     chosen = []
     for place, (said, kind, name, unit) in enumerate(views):
         before = len(figure.data)

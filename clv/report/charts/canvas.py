@@ -96,10 +96,22 @@ def add_line(figure: go.Figure, x: ArrayLike, y: ArrayLike, name: str, *, hover:
     figure.add_scatter(x=x, y=y, mode="lines", line=line, name=name, **told, **more)
 
 
-def add_ranges(figure: go.Figure, names: pd.Series, limits: pd.DataFrame, name: str) -> None:
+def add_ranges(
+    figure: go.Figure, names: pd.Series, limits: pd.DataFrame, name: str, *, floor: float = -np.inf, **more: Any
+) -> None:
     """Draw a bar from the first to the second column of `limits` beside each name; none where they are missing."""
     ends = limits.assign(end=np.nan).to_numpy().ravel()
-    add_line(figure, ends, np.repeat(names, 3), name, line={"color": BAND, "width": 9})
+    figure.add_scatter(
+        x=np.maximum(ends, floor),
+        y=np.repeat(names, 3),
+        mode="lines+markers",
+        line={"color": BAND, "width": 9},
+        marker={"size": 12, "opacity": 0},  # what keeps the ends off the edges of the panel
+        meta={"values": ends.tolist()},
+        name=name,
+        hoverinfo="skip",
+        **more,
+    )
 
 
 def add_cells(figure: go.Figure, cells: pd.DataFrame, ramp: Sequence[str], meaning: str, **more: Any) -> None:

@@ -18,11 +18,15 @@ def chart_cumulative(cohorts: pd.DataFrame) -> go.Figure:
     Of many cohorts the oldest, the newest and evenly spaced ones between are drawn.
     """
     currency, interval = currency_of(cohorts), interval_of(cohorts)
-    figure = new_chart(
-        title(cohorts), x="Months since the first purchase", y=f"Revenue per customer so far ({currency})", height=460
-    )
     names = sorted(cohorts["cohort"].unique())
     chosen = [names[at] for at in np.unique(np.linspace(0, len(names) - 1, MOST_LINES).round().astype(int))]
+    drawn_of = f"; {len(chosen)} of {len(names)} cohorts are drawn" if len(names) > len(chosen) else ""
+    figure = new_chart(
+        title(cohorts),
+        x=f"Months since the first purchase{drawn_of}",
+        y=f"Revenue per customer so far ({currency})",
+        height=460,
+    )
     drawn = [cohorts[cohorts["cohort"] == name].sort_values("months_since") for name in chosen]
     for first, line in zip([True] + [False] * len(drawn), drawn, strict=False):
         _add_cohort(figure, line, currency, interval, in_legend=first)

@@ -1,5 +1,7 @@
 """The chart of groups: what each segment, or each tier, will bring."""
 
+from itertools import product
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -11,6 +13,8 @@ from clv.report.labels import currency_of, interval_of
 from clv.words import level, percent, short_number
 
 _LEAST = 1e-3  # of the largest mean: what is smaller would stretch a logarithmic axis for nothing
+_FEW = f"under {FEWEST_CUSTOMERS} customers: too few to give a range"  # no past test speaks of them
+_OFF = "less than the axis shows"
 
 
 def chart_groups(groups: pd.DataFrame) -> go.Figure:
@@ -20,32 +24,41 @@ def chart_groups(groups: pd.DataFrame) -> go.Figure:
     """
     currency, interval = currency_of(groups), interval_of(groups)
     figure = new_chart(
-        title(groups), x=f"Value ({currency}), tenfold at each step", y="", height=140 + 30 * len(groups)
+        title(groups), x=f"Value ({currency}), tenfold at each step", y="", height=170 + 30 * len(groups)
     )
     floor = _LEAST * max(groups["clv_mean"].max(), 1e-9)
-    mean, lower, upper = (groups[f"clv_{end}"].clip(lower=floor) for end in ("mean", "lower", "upper"))
-    off = groups["clv_mean"] < floor  # an arrow, not a place on the axis
-    tested = groups["customers"] >= FEWEST_CUSTOMERS  # of fewer no past test speaks
-    limits = pd.DataFrame({"lower": lower, "upper": upper}).where(tested)
-    add_ranges(figure, groups["group"], limits, f"{level(interval)} range of its total")
-    figure.add_scatter(
-        y=groups["group"],
-        x=mean,
-        mode="markers+text",
-        marker={"color": MODEL, "size": 12, "symbol": np.where(off, "triangle-left", "circle")},
-        text=groups["clv_mean"].map(short_number),
-        textposition="top center",
-        textfont={"size": 12},
-        cliponaxis=False,
-        name="expected",
-        customdata=groups[["customers", "clv_lower", "clv_upper", "clv_per_customer", "clv_mean"]],
-        hovertemplate=f"%{{y}}: %{{customdata[0]:,.0f}} customers<br>expected %{{customdata[4]:,.0f}} {currency}, "
-        "%{customdata[3]:,.2f} per customer<br>likely %{customdata[1]:,.0f} to %{customdata[2]:,.0f}<extra></extra>",
-    )
-    tens = range(int(np.floor(np.log10(lower.min()))), int(np.ceil(np.log10(upper.max()))) + 1)
+    few, off = groups["customers"] < FEWEST_CUSTOMERS, groups["clv_mean"] < floor
+    limits = groups[["clv_lower", "clv_upper"]].mask(few)
+    add_ranges(figure, groups["group"], limits, f"{level(interval)} range of its total", floor=floor)
+    for is_few, is_off in product((False, True), repeat=2):
+        rows = groups[(few == is_few) & (off == is_off)]
+        if len(rows):
+            symbol = ("triangle-left" if is_off else "circle") + ("-open" if is_few else "")
+            told = _FEW if is_few else "likely %{customdata[1]:,.0f} to %{customdata[2]:,.0f}"
+            _add_means(figure, rows, floor, symbol, ", ".join(["expected", *[_OFF] * is_off, *[_FEW] * is_few]), told)
+    ends = pd.concat([groups["clv_mean"], limits.stack()]).clip(lower=floor)
+    tens = range(int(np.floor(np.log10(ends.min()))), int(np.ceil(np.log10(ends.max()))) + 1)
     figure.update_xaxes(type="log", tickvals=[10.0**power for power in tens], tickformat="~s")
     figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
     return figure
+
+
+def _add_means(figure: go.Figure, rows: pd.DataFrame, floor: float, symbol: str, name: str, told: str) -> None:
+    figure.add_scatter(
+        y=rows["group"],
+        x=rows["clv_mean"].clip(lower=floor),
+        mode="markers+text",
+        marker={"color": MODEL, "size": 12, "symbol": symbol, "line": {"color": MODEL, "width": 2}},
+        meta={"values": rows["clv_mean"].tolist()},
+        text=rows["clv_mean"].map(short_number),
+        textposition="top center",
+        textfont={"size": 12},
+        cliponaxis=False,
+        name=name,
+        customdata=rows[["customers", "clv_lower", "clv_upper", "clv_per_customer", "clv_mean"]],
+        hovertemplate="%{y}: %{customdata[0]:,.0f} customers<br>expected %{customdata[4]:,.0f} "
+        f"{currency_of(rows)}, %{{customdata[3]:,.2f}} per customer<br>{told}<extra></extra>",
+    )
 
 
 def title(groups: pd.DataFrame) -> str:

@@ -34,6 +34,7 @@ def chart_total(draws: pd.DataFrame, groups: pd.DataFrame) -> go.Figure:
     middle = (edges[:-1] + edges[1:]) / 2
     inside = (middle > lower) & (middle < upper)
     words = [f"{short_number(low)} to {short_number(high)}" for low, high in pairwise(edges)]
+    words[0], words[-1] = f"{short_number(edges[1])} or less", f"{short_number(edges[-2])} or more"
     for chosen, colour, name in ((inside, BAND, held), (~inside, fade(QUIET, 0.4), "the other futures")):
         figure.add_bar(
             x=middle[chosen],

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-MOST_ROWS = 60  # of a table that a page carries; longer ones are thinned
+MOST_ROWS = 60  # of a table that a page shows; of longer ones only the CSV holds every row
 
 Cells = dict[str, dict[str, Any]]  # row name -> column name -> cell
 
@@ -26,17 +26,19 @@ def chart_table(figure: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
             columns[column] = None
             held = cells.setdefault(row, {})
             held[column] = f"{held[column]} to {_written(value)}" if column in held else _written(value)
-    step = math.ceil(len(cells) / MOST_ROWS) or 1
     title = layout.get(f"{key}axis", {}).get("title", {}).get("text") or ""
-    rows = [[row, *(cells[row].get(column, "") for column in columns)] for row in list(cells)[::step]]
+    rows = [[row, *(cells[row].get(column, "") for column in columns)] for row in cells]
     return [title.replace("<br>", " "), *columns], rows
 
 
 def as_html(header: list[str], rows: list[list[str]], caption: str) -> str:
-    """Return the table as HTML."""
+    """Return the table as HTML, thinned where it is long."""
+    step = math.ceil(len(rows) / MOST_ROWS) or 1
+    caption += f" (one row in {step}; the CSV holds all)" if step > 1 else ""
     head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
     body = "".join(
-        f"<tr><th>{escape(row[0])}</th>{''.join(f'<td>{escape(cell)}</td>' for cell in row[1:])}</tr>" for row in rows
+        f"<tr><th>{escape(row[0])}</th>{''.join(f'<td>{escape(cell)}</td>' for cell in row[1:])}</tr>"
+        for row in rows[::step]
     )
     return f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
@@ -51,7 +53,9 @@ def as_csv(header: list[str], rows: list[list[str]]) -> str:
 def _points(trace: Mapping[str, Any], key: str, name: str) -> Iterator[tuple[str, str, Any]]:
     if trace.get("mode") == "text":  # it says again what another trace draws
         return
-    keys, values = _array(trace.get(key)), _array(trace.get("x" if key == "y" else "y"))
+    drawn_at = trace.get("x" if key == "y" else "y")
+    # What an axis has no room for stands at its end, and with its own number here.
+    keys, values = _array(trace.get(key)), _array((trace.get("meta") or {}).get("values", drawn_at))
     if trace.get("type") == "heatmap":
         grid = np.asarray(_array(trace["z"]), dtype=object).reshape(len(_array(trace["y"])), -1)
         for row, cells in zip(_array(trace["y"]), grid, strict=True):
