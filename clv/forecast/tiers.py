@@ -66,9 +66,9 @@ def in_order(groups: pd.DataFrame, names: list[str]) -> pd.DataFrame:
 
 
 def of_grouping(groups: pd.DataFrame, grouping: str) -> pd.DataFrame:
-    """Return the rows of one grouping, rfm_segment or value_tier, of a table of groups, in the order to read them."""
-    names = {"rfm_segment": list(WHO), "value_tier": list(TIERS)}[grouping]
-    return in_order(groups[groups["grouping"] == grouping], names)
+    """Return the rows of one grouping of a table of groups, segments and tiers in the order to read them."""
+    rows = groups[groups["grouping"] == grouping]
+    return in_order(rows, {"rfm_segment": list(WHO), "value_tier": list(TIERS)}.get(grouping, list(rows["group"])))
 
 
 def segment_grid(customers: pd.DataFrame) -> pd.DataFrame:

@@ -37,7 +37,7 @@ class Words(pd.DataFrame):
 
     def captioned(self, caption: str) -> "Words":
         """Return the table with a caption."""
-        table = Words(self)
+        table = self.copy()
         table.attrs["caption"] = caption
         return table
 
@@ -45,9 +45,11 @@ class Words(pd.DataFrame):
         return markup(self) if len(self.columns) else ""
 
 
-def worded(columns: Mapping[str, Any], caption: str = "") -> Words:
-    """Return a table in words, whose first column names its rows."""
-    return Words(Words(columns).set_index(next(iter(columns)))).captioned(caption)
+def worded(columns: Mapping[str, Any], caption: str = "", *, by: int = 0) -> Words:
+    """Return a table in words, whose first column names its rows; a page lets choose among those of the first `by`."""
+    table = Words(columns).set_index(next(iter(columns)))
+    table.attrs["by"] = by
+    return table.captioned(caption)
 
 
 def markup(table: pd.DataFrame) -> str:
@@ -56,8 +58,9 @@ def markup(table: pd.DataFrame) -> str:
     cells = [[*map(str, name), *map(str, row)] for name, row in zip(names, table.to_numpy(), strict=True)]
     header = [name or "" for name in table.index.names] + [str(column) for column in table.columns]
     columns = [_kind([row[place] for row in cells]) for place in range(len(header))]
-    levels = table.index.nlevels
-    lines = [_line(header, columns, len(header)), *(_line(row, columns, levels) for row in cells)]
+    levels, by = table.index.nlevels, table.attrs.get("by", 0)
+    heads = [f"{kind} by" if place < by else kind for place, kind in enumerate(columns)]
+    lines = [_line(header, heads, len(header)), *(_line(row, columns, levels) for row in cells)]
     caption = table.attrs.get("caption", "")
     above = f"<caption>{escape(caption)}</caption>" if caption else ""
     return f"<table>{above}<thead>{lines[0]}</thead><tbody>{''.join(lines[1:])}</tbody></table>"

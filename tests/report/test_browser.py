@@ -23,7 +23,7 @@ from test_report import FIGURES
 from clv.report import display
 from clv.report.cards import headline
 from clv.report.labels import label
-from clv.report.markup import Words, markup
+from clv.report.markup import Words, markup, worded
 from clv.report.page.html import Downloads, render
 from clv.report.page.mime import PLOTLY
 from clv.report.tables.value import segments_table
@@ -49,6 +49,15 @@ LONG = pd.DataFrame(
         "Total": ["2,000 to 9,000", "300 to 9,999", "10 to 20", "1 to 2", *["5 to 6"] * 19],
     },
     index=pd.Index(["Lost", "Champions", *(f"Group {number}" for number in range(3, 24))], name="Group"),
+)
+MOVES = worded(
+    {
+        "Before": ["Loyal", "Potential loyalists", "Loyal", "At risk", "Lost", "Lost"],
+        "Now": ["Champions", "Loyal", "At risk", "Lost", "Loyal", "At risk"],
+        "Customers": ["60", "5", "4", "3", "2", "1"],
+    },
+    "Moves",
+    by=2,
 )
 CHECKS = [
     {"part": "data", "name": name, "figure": 1.0, "limit": "< 2", "verdict": verdict, "sentence": "S."}
@@ -88,6 +97,7 @@ def book() -> nbformat.NotebookNode:
             new_markdown_cell("## Tables\n\n| a | b |\n| --- | --- |\n| x | y |"),
             shown(html=Words(LONG).captioned("A long table")._repr_html_()),
             shown(html=markup(wide)),
+            shown(html=markup(MOVES)),
             shown(html=display.folded_checks(CHECKS).data),
             shown(html=headline(FIGURES).data),
             shown(html=segments_table(SEGMENTS, CUSTOMERS, FIGURES)._repr_html_()),
@@ -268,7 +278,7 @@ def test_a_long_table_can_be_filtered_and_a_short_one_need_not(opened):
     assert boxes.count() == 1
     boxes.fill("champ")
     assert column(long_table(page), 0, rows=99) == ["Champions"]
-    assert page.locator(".filter output").inner_text() == "1 of 23"
+    assert page.locator(".filter:has(input) output").inner_text() == "1 of 23"
     boxes.fill("")
     assert len(column(long_table(page), 0, rows=99)) == 23
 
@@ -334,12 +344,61 @@ def test_a_dark_page_has_light_words_beside_its_charts(opened):
 
 def test_a_reader_chooses_what_the_calendar_shows(opened):
     page = opened()
-    calendar = page.locator("figure.chart", has=page.locator("select"))
+    calendar = chart_with(page, "Purchases by quarter")
     assert "Revenue (EUR)" in calendar.locator(".ytitle").text_content()
     before = calendar.locator(".plot").inner_text()
     calendar.locator("select").select_option(label="Purchases by quarter")
-    page.wait_for_function("document.querySelector('figure.chart .views ~ .plot .ytitle').textContent === 'Purchases'")
+    calendar.locator(".ytitle", has_text="Purchases").wait_for()
     assert calendar.locator(".plot").inner_text() != before
+
+
+def chart_with(page: Page, view: str) -> Locator:
+    return page.locator("figure.chart", has=page.locator("option", has_text=view))
+
+
+def test_a_reader_chooses_a_cohort_by_keyboard_and_all_come_back(opened):
+    page = opened()
+    lines = chart_with(page, "all cohorts").last
+    title, curves = lines.locator(".title"), lines.locator(".scatterlayer .trace")
+    before, finding = curves.count(), title.inner_text()
+    lines.locator("select").focus()
+    page.keyboard.press("ArrowDown")
+    lines.locator(".xtitle", has_text="Months").wait_for()
+    assert title.inner_text() == "A customer won in 2024-01 will have brought 25.0\u00a0EUR" and (
+        before,
+        curves.count(),
+    ) == (8, 3)
+    page.keyboard.press("ArrowUp")
+    assert curves.count() == before and title.inner_text() == finding
+
+
+def test_a_cohort_of_the_triangle_stands_alone_with_its_figures(opened):
+    page = opened()
+    triangle = chart_with(page, "all cohorts").first
+    names = triangle.locator(".yaxislayer-above text")
+    assert set(names.all_text_contents()) == {"2024-01", "2024-02", "2024-03"}
+    triangle.locator("select").select_option(label="2024-02")
+    triangle.locator(".yaxislayer-above text", has_text="2024-01").wait_for(state="detached")
+    assert names.all_text_contents() == ["2024-02"]
+
+
+def test_a_table_of_groups_shows_the_rows_of_one_and_no_other_whose_name_holds_its_name(opened):
+    page = opened()
+    table = page.locator("table", has=page.locator("caption", has_text="Moves"))
+    chosen = page.locator(".filter select")
+    assert chosen.locator("optgroup").evaluate_all("groups => groups.map((group) => group.label)") == ["Before", "Now"]
+    chosen.select_option(label="At risk")  # the first: before
+    assert column(table, 2) == ["3"]
+    assert chosen.locator("~ output").inner_text() == "1 of 6"
+    chosen.select_option(label="all rows")
+    chosen.focus()
+    page.keyboard.type("Loyal")
+    assert column(table, 2) == ["60", "4"]  # not those of potential loyalists
+    table.get_by_role("button", name="Customers").click()
+    table.get_by_role("button", name="Customers").click()
+    assert column(table, 2) == ["4", "60"]  # sorted, it is still chosen
+    chosen.select_option(label="all rows")
+    assert len(column(table, 2, rows=9)) == 6
 
 
 def test_what_is_folded_opens_by_keyboard_and_on_paper(opened):

@@ -60,6 +60,7 @@ CONCENTRATION = pd.DataFrame(
 CONCENTRATION = labelled(CONCENTRATION)
 GROUPS = pd.DataFrame(
     {
+        "grouping": "rfm_segment",
         "share_of_value": [0.88, 0.12],
         "group": pd.Series(["Champions", "Lost"], dtype="str"),
         "customers": [100, 400],
@@ -233,7 +234,8 @@ def test_every_chart_is_tried():
 
 def test_a_table_that_was_not_labelled_is_no_chart_in_an_unknown_currency():
     with pytest.raises(
-        ClvError, match=r"^a table without its currency: give it to `report.label` first \(share_of_value, group, "
+        ClvError,
+        match=r"^a table without its currency: give it to `report.label` first \(grouping, share_of_value, group, ",
     ):
         chart_groups(pd.DataFrame(GROUPS.to_dict()))
 
@@ -344,6 +346,41 @@ def test_so_few_customers_as_no_test_speaks_of_have_no_range_and_the_legend_says
     assert "likely" not in few.hovertemplate and "likely" in trace(figure, "expected").hovertemplate
 
 
+def test_a_reader_of_groups_chooses_among_groupings_each_with_its_own_finding_axis_and_height():
+    of_channel = GROUPS.assign(grouping="by channel", group=["web", "shop"], clv_mean=[20.0, 80.0])
+    figure = chart_groups(labelled(pd.concat([GROUPS.assign(grouping="base").head(1), GROUPS, of_channel.head(1)])))
+    segments, channels = figure.layout.meta["views"]
+    assert (segments["name"], channels["name"]) == ("segments", "by channel")
+    assert [drawn.visible for drawn in figure.data] == [True, True, False, False]
+    assert (segments["traces"], channels["traces"]) == ([0, 1], [2, 3])
+    assert channels["said"] == "web: 100\u00a0% of the customers, 88\u00a0% of the value"
+    assert figure.layout.height == segments["layout"]["height"] == channels["layout"]["height"] + 30
+
+
+def test_a_reader_of_cohorts_chooses_one_of_them():
+    figure = chart_retention(COHORTS)
+    everything, january, *others = figure.layout.meta["views"]
+    assert [january["name"], *(view["name"] for view in others)] == ["2024-01", "2024-02", "2024-03"]
+    assert january["layout"]["yaxis.range"] == [0.5, -0.5] and everything["layout"]["yaxis.autorange"] == "reversed"
+    figure = chart_cumulative(cohort_table(24))
+    some, oldest, *others = figure.layout.meta["views"]
+    assert some["name"] == "4 of 24 cohorts" and len(others) == 23
+    shown = [at for at, drawn in enumerate(figure.data) if drawn.visible]
+    assert some["traces"] == shown and len(shown) == 12
+    assert oldest["said"] == "A customer won in 2024-01 will have brought 130\u00a0EUR"
+    assert {figure.data[at].meta["name"].partition(",")[0] for at in oldest["traces"]} == {"2024-01"}
+
+
+def test_the_table_of_cohorts_tells_one_from_the_other():
+    header, rows = chart_table(json.loads(CHARTS["cumulative"]().to_json()))
+    assert header[1:4] == [
+        "2024-01, 90 % of the model's futures, upper",
+        "2024-01, 90 % of the model's futures, lower",
+        "2024-01, observed",
+    ]
+    assert not any(" to " in cell for row in rows for cell in row)
+
+
 def test_a_long_table_of_a_chart_is_thinned_and_says_so_but_its_csv_is_not():
     tracking = pd.DataFrame({"week": range(100), "period": "calibration", "actual": 1.0, "expected": 1.0})
     figure = chart_tracking(labelled(tracking.assign(lower=np.nan, upper=np.nan)), TESTED)
@@ -358,7 +395,8 @@ def test_the_calendar_tells_what_came_from_what_is_expected_in_each_of_its_views
     figure = chart_calendar(AHEAD)
     views = figure.layout.meta["views"]
     assert [view["name"] for view in views] == ["Revenue by quarter", "Purchases by quarter"]  # no month is given
-    assert sum(view["traces"] for view in views) == len(figure.data)
+    assert [view["layout"]["yaxis.title.text"] for view in views] == ["Revenue (EUR)", "Purchases"]
+    assert [at for view in views for at in view["traces"]] == list(range(len(figure.data)))
     came, new, expected, limits = figure.data[:4]
     assert (list(came.y), list(new.y), list(expected.y)) == ([300, 240], [0, 0], [210, 180])
     np.testing.assert_array_equal(limits.y, [105, 420, np.nan, 90, 360, np.nan])
@@ -394,7 +432,6 @@ def test_retention_leaves_month_zero_out_and_tells_forecast_from_seen():
     # January's first month after is seen, its second half seen: that one counts as forecast.
     np.testing.assert_array_equal(observed.z[0], [25, np.nan, np.nan, np.nan])
     np.testing.assert_array_equal(forecast.z[0], [np.nan, 25, 25, 25])
-    assert list(forecast.customdata[0, 1]) == ["2024-03", "month begun: observed so far, rest forecast"]
 
 
 def test_retention_of_many_cohorts_keeps_the_newest_and_says_how_many_are_missing():

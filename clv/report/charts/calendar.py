@@ -38,7 +38,8 @@ def chart_calendar(ahead: pd.DataFrame) -> go.Figure:
     for place, (said, kind, name, unit) in enumerate(views):
         before = len(figure.data)
         _add_view(figure, ahead[ahead["kind"] == kind], kind, name, interval_of(ahead), shown=place == 0)
-        chosen.append({"name": said, "y": unit.format(currency), "traces": len(figure.data) - before})
+        layout = {"yaxis.title.text": unit.format(currency)}
+        chosen.append({"name": said, "traces": list(range(before, len(figure.data))), "layout": layout})
     figure.update_layout(meta={"views": chosen}, barmode="overlay", bargap=0.28, hovermode="x unified")
     figure.update_xaxes(type="category", showgrid=False)
     figure.update_yaxes(rangemode="tozero")

@@ -72,9 +72,7 @@ def thinned(table: pd.DataFrame) -> pd.DataFrame:
     return table.iloc[kept] if len(table) > MOST_POINTS else table
 
 
-def add_band(
-    figure: go.Figure, x: pd.Series, lower: pd.Series, upper: pd.Series, name: str, *, in_legend: bool = True
-) -> None:
+def add_band(figure: go.Figure, x: pd.Series, lower: pd.Series, upper: pd.Series, name: str, **more: Any) -> None:
     figure.add_scatter(
         x=np.concatenate([x, x[::-1]]),
         y=np.concatenate([upper, lower[::-1]]),
@@ -85,7 +83,7 @@ def add_band(
         hoverinfo="skip",
         name=name,
         legendgroup=name,
-        showlegend=in_legend,
+        **more,
     )
 
 
@@ -139,10 +137,11 @@ def mark_at(figure: go.Figure, x: float, words: str) -> None:
 
 def label_ends(figure: go.Figure, x: pd.Series, y: pd.Series, words: pd.Series, *, apart: float = 0.0) -> None:
     """Write words to the right of points, number positions pushed apart by a share of the largest."""
-    places = _pushed_apart(y.to_numpy(), apart) if apart else y.to_numpy()
+    places, above = (_pushed_apart(y.to_numpy(), apart), 0) if apart else (y.to_numpy(), 8)  # of lines that go on
     for at, place, text in zip(x, places, words, strict=True):
         figure.add_annotation(
-            x=at, y=place, text=text, showarrow=False, xanchor="left", xshift=6, font={"color": QUIET, "size": 12}
+            **{"x": at, "y": place, "text": text, "showarrow": False, "xanchor": "left", "xshift": 6, "yshift": above},
+            font={"color": QUIET, "size": 12},
         )
 
 

@@ -1,5 +1,7 @@
 """The chart of cohorts: what a customer of each has brought so far and will bring."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -9,28 +11,31 @@ from clv.report.figures.style import MODEL, OBSERVED
 from clv.report.labels import currency_of, interval_of
 from clv.words import futures, money
 
-MOST_LINES = 4
+MOST_LINES = 4  # side by side
+MOST_CHOICES = 24  # that a page carries, for its reader to choose one
+_AXIS = "Months since the first purchase"
 
 
 def chart_cumulative(cohorts: pd.DataFrame) -> go.Figure:
     """Show what a customer of each cohort has brought and will bring; `cohorts` is table COHORTS.
 
-    Of many cohorts the oldest, the newest and evenly spaced ones between are drawn.
+    Of many cohorts the oldest, the newest and evenly spaced ones between are drawn; a page shows any of them alone.
     """
-    currency, interval = currency_of(cohorts), interval_of(cohorts)
     names = sorted(cohorts["cohort"].unique())
-    chosen = [names[at] for at in np.unique(np.linspace(0, len(names) - 1, MOST_LINES).round().astype(int))]
-    drawn_of = f"; {len(chosen)} of {len(names)} cohorts are drawn" if len(names) > len(chosen) else ""
+    carried = _spread(names, MOST_CHOICES)
+    drawn, together = {name: cohorts[cohorts["cohort"] == name] for name in carried}, _spread(carried, MOST_LINES)
+    some = f"; {len(together)} of {len(names)} cohorts are drawn" if len(names) > len(together) else ""
     figure = new_chart(
-        title(cohorts),
-        x=f"Months since the first purchase{drawn_of}",
-        y=f"Revenue per customer so far ({currency})",
-        height=460,
+        title(cohorts), x=f"{_AXIS}{some}", y=f"Revenue per customer so far ({currency_of(cohorts)})", height=460
     )
-    drawn = [cohorts[cohorts["cohort"] == name].sort_values("months_since") for name in chosen]
-    for first, line in zip([True] + [False] * len(drawn), drawn, strict=False):
-        _add_cohort(figure, line, currency, interval, in_legend=first)
-    ends = pd.concat([line.tail(1) for line in drawn])
+    views: list[dict[str, Any]] = [{"name": f"{len(together)} of {len(names)} cohorts" if some else "all cohorts"}]
+    for name, line in drawn.items():
+        before = len(figure.data)
+        _add_cohort(figure, line.sort_values("months_since"), shown=name in together, in_legend=name == together[0])
+        alone = {"annotations": [], "xaxis.title.text": _AXIS}
+        view = {"name": name, "traces": list(range(before, len(figure.data))), "said": title(line)}
+        views.append(view | {"data": {"showlegend": True}, "layout": alone})
+    ends = pd.concat([drawn[name].nlargest(1, "months_since") for name in together])
     # Cohorts of neighbouring months end side by side, and so would their names: those stand at the edge, pushed apart.
     close = np.ptp(ends["months_since"]) < 0.4 * ends["months_since"].max()
     places = ends["months_since"].clip(lower=ends["months_since"].max() if close else 0)
@@ -38,22 +43,36 @@ def chart_cumulative(cohorts: pd.DataFrame) -> go.Figure:
     figure.update_xaxes(range=[0, max(cohorts["months_since"].max(), 1)])
     figure.update_layout(margin_r=64)
     figure.update_yaxes(rangemode="tozero")
-    return figure
+    axis, notes = figure.layout.xaxis.title.text, [note.to_plotly_json() for note in figure.layout.annotations]
+    views[0] |= {
+        "traces": [at for at, trace in enumerate(figure.data) if trace.visible],
+        "data": {"showlegend": [trace.showlegend for trace in figure.data]},
+        "layout": {"annotations": notes, "xaxis.title.text": axis},
+    }
+    return figure.update_layout(meta={"views": views})
+
+
+def _spread(names: list[str], most: int) -> list[str]:
+    return [names[at] for at in np.unique(np.linspace(0, len(names) - 1, most).round().astype(int))]
 
 
 def title(cohorts: pd.DataFrame) -> str:
     """Say what a customer of the oldest cohort will have brought."""
     last = cohorts[cohorts["months_since"] == cohorts["months_since"].max()].iloc[0]
-    return f"The oldest cohort will have brought {money(last['cumulative'], currency_of(cohorts))} per customer"
+    return f"A customer won in {last['cohort']} will have brought {money(last['cumulative'], currency_of(cohorts))}"
 
 
-def _add_cohort(figure: go.Figure, line: pd.DataFrame, currency: str, interval: float, *, in_legend: bool) -> None:
+def _add_cohort(figure: go.Figure, line: pd.DataFrame, *, shown: bool, in_legend: bool) -> None:
+    currency, cohort, band = currency_of(line), line["cohort"].iloc[0], futures(interval_of(line))
+    line = line.astype(
+        dict.fromkeys(["cumulative", "cumulative_lower", "cumulative_upper"], "float32")
+    )  # half the page
     seen = line[line["status"] == "observed"]
     # The forecast starts where the observation stops, so that the line is one.
     ahead = pd.concat([seen.tail(1), line[line["status"] != "observed"]])
     limits = (ahead["cumulative_lower"], ahead["cumulative_upper"])
-    add_band(figure, ahead["months_since"], *limits, futures(interval), in_legend=in_legend)
-    cohort = line["cohort"].iloc[0]
+    more = {"showlegend": in_legend, "visible": shown}
+    add_band(figure, ahead["months_since"], *limits, band, meta={"name": f"{cohort}, {band}"}, **more)
     parts = ((seen, OBSERVED, "solid", "observed"), (ahead, MODEL, "dash", "expected by the model"))
     for part, colour, dash, name in parts:
         add_line(
@@ -63,7 +82,7 @@ def _add_cohort(figure: go.Figure, line: pd.DataFrame, currency: str, interval: 
             name,
             line={"color": colour, "dash": dash},
             legendgroup=name,
-            showlegend=in_legend,
-            customdata=part["month"],
-            hover=f"Cohort {cohort}, month %{{x}} (%{{customdata}}):<br>%{{y:,.2f}} {currency} per customer<br>{name}",
+            meta={"name": f"{cohort}, {name}"},
+            hover=f"Cohort {cohort}, month %{{x}}:<br>%{{y:,.2f}} {currency} per customer<br>{name}",
+            **more,
         )

@@ -1,49 +1,68 @@
-"""The chart of groups: what each segment, or each tier, will bring."""
+"""The chart of groups: what each segment, tier, cohort or stated group will bring."""
 
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
 from clv.backtest.misfit import FEWEST_CUSTOMERS
+from clv.forecast.tiers import of_grouping
 from clv.report.charts.canvas import add_ranges, new_chart
 from clv.report.figures.style import MODEL
 from clv.report.labels import currency_of, interval_of
+from clv.report.text.trust import GROUPINGS
 from clv.words import level, percent, short_number
 
 _LEAST = 1e-3  # of the largest mean: what is smaller would stretch a logarithmic axis for nothing
+_FEW_TENS = 2  # powers of ten, between which an axis needs marks
 _FEW = f"under {FEWEST_CUSTOMERS} customers: too few to give a range"  # no past test speaks of them
 _OFF = "less than the axis shows"
 
 
 def chart_groups(groups: pd.DataFrame) -> go.Figure:
-    """Show what each group will bring; `groups` are the rows of one grouping of table SEGMENTS, first on top.
+    """Show what each group will bring; `groups` are rows of table SEGMENTS, the first of each grouping on top.
 
-    The axis is logarithmic, so that one large group does not hide what the others bring.
+    A page lets its reader choose among groupings. The axis is logarithmic, so that one large group does not hide what
+    the others bring.
     """
-    currency, interval = currency_of(groups), interval_of(groups)
-    figure = new_chart(
-        title(groups), x=f"Value ({currency}), tenfold at each step", y="", height=170 + 30 * len(groups)
-    )
-    floor = _LEAST * max(groups["clv_mean"].max(), 1e-9)
-    few, off = groups["customers"] < FEWEST_CUSTOMERS, groups["clv_mean"] < floor
-    limits = groups[["clv_lower", "clv_upper"]].mask(few)
-    add_ranges(figure, groups["group"], limits, f"{level(interval)} range of its total", floor=floor)
-    for is_few, is_off in product((False, True), repeat=2):
-        rows = groups[(few == is_few) & (off == is_off)]
-        if len(rows):
-            symbol = ("triangle-left" if is_off else "circle") + ("-open" if is_few else "")
-            told = _FEW if is_few else "likely %{customdata[1]:,.0f} to %{customdata[2]:,.0f}"
-            _add_means(figure, rows, floor, symbol, ", ".join(["expected", *[_OFF] * is_off, *[_FEW] * is_few]), told)
-    ends = pd.concat([groups["clv_mean"], limits.stack()]).clip(lower=floor)
-    tens = range(int(np.floor(np.log10(ends.min()))), int(np.ceil(np.log10(ends.max()))) + 1)
-    figure.update_xaxes(type="log", tickvals=[10.0**power for power in tens], tickformat="~s")
+    parts = [(name, of_grouping(groups, name)) for name in groups["grouping"].unique() if name != "base"]
+    figure = new_chart(title(parts[0][1]), x="", y="")
+    views = []
+    for name, rows in parts:
+        before = len(figure.data)
+        axis = _add_groups(figure, rows, shown=not before)
+        view = {"name": GROUPINGS.get(name, name), "traces": list(range(before, len(figure.data)))}
+        views.append(view | {"said": title(rows), "layout": {"height": 170 + 30 * len(rows)} | axis})
+    figure.update_layout(views[0]["layout"], meta={"views": views})
+    figure.update_xaxes(type="log", tickformat="~s")
     figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
     return figure
 
 
-def _add_means(figure: go.Figure, rows: pd.DataFrame, floor: float, symbol: str, name: str, told: str) -> None:
+def _add_groups(figure: go.Figure, groups: pd.DataFrame, *, shown: bool) -> dict[str, Any]:
+    """Draw the groups of one grouping; return what their axis shows."""
+    currency, range_of = currency_of(groups), f"{level(interval_of(groups))} range of its total"
+    floor = _LEAST * max(groups["clv_mean"].max(), 1e-9)
+    few, off = groups["customers"] < FEWEST_CUSTOMERS, groups["clv_mean"] < floor
+    limits = groups[["clv_lower", "clv_upper"]].mask(few)
+    add_ranges(figure, groups["group"], limits, range_of, floor=floor, visible=shown)
+    for is_few, is_off in product((False, True), repeat=2):
+        rows = groups[(few == is_few) & (off == is_off)]
+        if len(rows):
+            symbol = ("triangle-left" if is_off else "circle") + ("-open" if is_few else "")
+            name = ", ".join(["expected", *[_OFF] * is_off, *[_FEW] * is_few])
+            told = _FEW if is_few else "likely %{customdata[1]:,.0f} to %{customdata[2]:,.0f}"
+            _add_means(figure, rows, floor, symbol, told, name=name, visible=shown)
+    ends = pd.concat([groups["clv_mean"], limits.stack()]).clip(lower=floor)
+    first, last = int(np.floor(np.log10(ends.min()))), int(np.ceil(np.log10(ends.max())))
+    steps, step = ((1, 2, 5), "about twofold") if last - first <= _FEW_TENS else ((1,), "tenfold")
+    ticks = [multiple * 10.0**power for power in range(first, last + 1) for multiple in steps]
+    return {"xaxis.tickvals": ticks, "xaxis.title.text": f"Value ({currency}), {step} at each step"}
+
+
+def _add_means(figure: go.Figure, rows: pd.DataFrame, floor: float, symbol: str, told: str, **more: Any) -> None:
     figure.add_scatter(
         y=rows["group"],
         x=rows["clv_mean"].clip(lower=floor),
@@ -54,7 +73,7 @@ def _add_means(figure: go.Figure, rows: pd.DataFrame, floor: float, symbol: str,
         textposition="top center",
         textfont={"size": 12},
         cliponaxis=False,
-        name=name,
+        **more,
         customdata=rows[["customers", "clv_lower", "clv_upper", "clv_per_customer", "clv_mean"]],
         hovertemplate="%{y}: %{customdata[0]:,.0f} customers<br>expected %{customdata[4]:,.0f} "
         f"{currency_of(rows)}, %{{customdata[3]:,.2f}} per customer<br>{told}<extra></extra>",

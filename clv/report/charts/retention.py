@@ -11,11 +11,7 @@ from clv.words import percent
 
 MOST_FIGURES = 320  # of a heat map whose cells are wide enough for them
 MOST_CELLS = 1_500  # of a heat map; charts stay below 2,000 marks
-_STATUS_WORDS = {
-    "observed": "observed",
-    "split": "month begun: observed so far, rest forecast",
-    "forecast": "forecast, customers won so far",
-}
+_BEGUN = "month begun: observed so far, rest forecast"
 
 
 def chart_retention(cohorts: pd.DataFrame) -> go.Figure:
@@ -28,15 +24,14 @@ def chart_retention(cohorts: pd.DataFrame) -> go.Figure:
     rows, left_out = _newest(whole if len(whole) else cohorts)
     figure = new_chart(
         title(cohorts),
-        x="Months since the first purchase, in which all bought",
+        x="Months after the month of the first purchase",
         y="Month of the first purchase" + (f" ({left_out} older ones left out)" if left_out else ""),
         height=230 + 17 * max(rows["cohort"].nunique(), 9),
     )
     highest = max(100 * rows["active"].max(), 1e-9)
     # Whole matrices with gaps: plotly cannot draw a triangle given as a list of cells.
-    active, seen = matrix(rows, "active"), matrix(rows, "status") == "observed"
-    told = rows.assign(status=rows["status"].map(_STATUS_WORDS))
-    words = np.dstack([matrix(told, "month"), matrix(told, "status")])
+    active, seen = matrix(rows, "active").astype("float32"), matrix(rows, "status") == "observed"
+    written = "%{z:.0f}" if active.size <= MOST_FIGURES else None
     parts = ((seen, OBSERVED_RAMP, "observed", 0.0), (~seen, MODEL_RAMP, "forecast", 0.53))
     for chosen, ramp, name, place in parts:
         cells = 100 * active.where(chosen)
@@ -47,10 +42,8 @@ def chart_retention(cohorts: pd.DataFrame) -> go.Figure:
             f"Buying, {name} (%)",
             colorbar={"x": place, "len": 0.47},
             zmax=highest,
-            customdata=words,
-            hovertemplate="Cohort %{y}, month %{x} (%{customdata[0]}):<br>%{z:.1f} % of the cohort buy<br>"
-            "%{customdata[1]}<extra></extra>",
-            texttemplate="%{z:.0f}" if cells.size <= MOST_FIGURES else None,
+            hovertemplate=f"Cohort %{{y}}, month %{{x}}:<br>%{{z:.1f}} % of the cohort buy<br>{name}<extra></extra>",
+            texttemplate=written,
             textfont={"size": 10},
             **{"xgap": 1, "ygap": 1, "name": name},
         )
@@ -61,20 +54,25 @@ def chart_retention(cohorts: pd.DataFrame) -> go.Figure:
             y=begun["cohort"],
             mode="markers",
             marker={"symbol": "diamond", "size": 6, "color": OBSERVED, "line": {"color": "#ffffff", "width": 1}},
-            name=_STATUS_WORDS["split"],
+            name=_BEGUN,
             hoverinfo="skip",
             showlegend=False,
         )
         # The scales stand where a legend would.
         figure.add_annotation(
-            text=f"◆ {_STATUS_WORDS['split']}",
+            text=f"◆ {_BEGUN}",
             showarrow=False,
             font={"color": OBSERVED, "size": 13},
             **{"x": 1, "xref": "paper", "xanchor": "right", "y": 1, "yref": "paper", "yanchor": "bottom"},
         )
     figure.update_xaxes(showgrid=False, zeroline=False, range=[active.columns.min() - 0.5, active.columns.max() + 0.5])
     figure.update_yaxes(type="category", autorange="reversed", showgrid=False)
-    return figure
+    whole = {"yaxis.autorange": "reversed", "height": figure.layout.height}
+    views = [{"name": "all cohorts", "data": {"texttemplate": written}, "layout": whole}]
+    for place, name in enumerate(active.index if len(active) > 1 else []):
+        row = {"yaxis.range": [place + 0.5, place - 0.5], "height": 300}
+        views.append({"name": name, "data": {"texttemplate": "%{z:.0f}"}, "layout": row})
+    return figure.update_layout(meta={"views": views})
 
 
 def title(cohorts: pd.DataFrame) -> str:

@@ -17,11 +17,13 @@ def chart_table(figure: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Return header and rows of the numbers that a plotly figure draws; no rows where it draws none."""
     layout = figure.get("layout", {})
     key = "y" if layout.get("yaxis", {}).get("type") == "category" else "x"
-    views = [view["name"] for view in layout.get("meta", {}).get("views", []) for _ in range(view["traces"])]
+    views = layout.get("meta", {}).get("views", [])
+    shown_in = {at: f"{view['name']}: " for view in views for at in view.get("traces", []) if len(views) > 1}
     cells: Cells = {}
     columns: dict[str, None] = {}
     for place, trace in enumerate(figure.get("data", [])):
-        name = f"{views[place]}: {trace.get('name', '')}" if views else trace.get("name") or "value"
+        own = (trace.get("meta") or {}).get("name")
+        name = own or f"{shown_in.get(place, '')}{trace.get('name') or 'value'}"
         for row, column, value in _points(trace, key, name):
             columns[column] = None
             held = cells.setdefault(row, {})

@@ -6,15 +6,18 @@
   library.textContent = await new Response(unpacked).text();
   document.head.append(library);
 
-  const choice = (views, place) => {
-    const label = document.createElement("label"), select = document.createElement("select");
+  // A view is a name, the places of the traces that it shows, and what else it changes of the chart and its title.
+  const choice = (views, place, title) => {
+    const label = document.createElement("label"), select = document.createElement("select"), finding = title.textContent;
     label.className = "views";
     label.append("Show ", select);
     for (const [number, view] of views.entries()) select.add(new Option(view.name, number));
     select.addEventListener("change", () => {
-      const chosen = Number(select.value);
-      const visible = views.flatMap((view, number) => Array(view.traces).fill(number === chosen));
-      Plotly.update(place, { visible }, { "yaxis.title.text": views[chosen].y });
+      const { traces, data, layout, said } = views[select.value];
+      const visible = traces && { visible: place.data.map((_, at) => traces.includes(at)) };
+      title.textContent = said ?? finding;
+      place.style.minHeight = "";
+      Plotly.update(place, { ...visible, ...data }, layout);
     });
     return label;
   };
@@ -29,8 +32,8 @@
     chart.classList.toggle("heat", data.some((trace) => trace.type === "heatmap"));
     chart.classList.toggle("dense", data.some((trace) => trace.type === "heatmap" && trace.textfont));
     chart.closest("details")?.addEventListener("toggle", () => Plotly.Plots.resize(place));
-    if (layout.meta?.views) place.before(choice(layout.meta.views, place));
-    drawn.push({ place, height: layout.height, named: layout.yaxis?.type === "category" });
+    if (layout.meta?.views?.length > 1) place.before(choice(layout.meta.views, place, title));
+    drawn.push({ place, named: layout.yaxis?.type === "category" });
     save.hidden = data.length === 0;
     save.addEventListener("click", () => Plotly.downloadImage(
       { data, layout: { ...layout, width: 1000, paper_bgcolor: "#fff" } },
@@ -39,8 +42,10 @@
   }
 
   // Browsers that print do not tell a chart how wide the paper is.
-  addEventListener("beforeprint", () => drawn.forEach(({ place, height, named }) =>
-    Plotly.relayout(place, { width: 660, height: (named ? 0.9 : 0.7) * height })));
+  addEventListener("beforeprint", () => drawn.forEach((chart) => {
+    chart.height = chart.place.layout.height;
+    Plotly.relayout(chart.place, { width: 660, height: (chart.named ? 0.9 : 0.7) * chart.height });
+  }));
   addEventListener("afterprint", () => drawn.forEach(({ place, height }) =>
     Plotly.relayout(place, { width: null, height, autosize: true })));
 })();

@@ -31,7 +31,7 @@ def what_if(figures: Figures, groups: pd.DataFrame, draws: pd.DataFrame, errors:
     packed, told = [], []
     for name, row in rows.iterrows():
         group = {"name": str(name).capitalize(), "customers": int(row["customers"]), "mean": float(row["clv_mean"])}
-        group["factors"] = factors.loc[name].to_numpy().round(4).tolist()
+        group["factors"] = factors.loc[name].to_numpy().round(3).tolist()
         if row["grouping"] != "base":  # everybody is the sum of all
             own = draws[draws["group"] == name].sort_values(["month", "draw"])
             months = own["revenue"].to_numpy().reshape(len(ends), -1)

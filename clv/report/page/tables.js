@@ -1,5 +1,5 @@
-// Tables sort by any column; long ones can be filtered. Without this script they are complete.
-const LONG = 20;
+// Tables sort by any column; long ones can be filtered, those of groups by group. Without this script they are complete.
+const LONG = 20, LONG_OF_GROUPS = 5;
 const NUMBER = /^[^\dA-Za-z]*\d/, DAY = /^\d{4}-\d\d/;
 
 // "1,250 to 1,400" sorts by 1250, "-12 %" by -12.
@@ -36,22 +36,38 @@ const sortable = (table) => {
   });
 };
 
-const filterable = (table) => {
-  const rows = [...table.tBodies[0].rows];
-  const label = document.createElement("label"), box = document.createElement("input"), found = document.createElement("output");
-  box.type = "search";
+const filterable = (table, grouped) => {
+  const rows = [...table.tBodies[0].rows], keeps = [() => true];
+  const label = document.createElement("label"), found = document.createElement("output");
+  const control = document.createElement(grouped.length ? "select" : "input");
+  if (grouped.length) control.add(new Option("all rows", 0));
+  else control.type = "search";
+  for (const head of grouped) {
+    const cell = (row) => row.cells[head.cellIndex].textContent, options = document.createElement("optgroup");
+    options.label = head.textContent;
+    for (const name of new Set(rows.map(cell))) {
+      options.append(new Option(name, keeps.length));
+      keeps.push((row) => cell(row) === name);
+    }
+    control.append(options);
+  }
   label.className = "filter";
-  label.append("Filter the rows ", box, " ", found);
-  table.parentElement.before(label);
-  box.addEventListener("input", () => {
-    const wanted = box.value.trim().toLowerCase();
-    for (const row of rows) row.hidden = !row.textContent.toLowerCase().includes(wanted);
-    found.textContent = wanted ? `${rows.filter((row) => !row.hidden).length} of ${rows.length}` : "";
+  label.append(grouped.length ? "Show " : "Filter the rows ", control, " ", found);
+  if (table.caption) table.caption.append(label);
+  else table.parentElement.before(label);
+  control.addEventListener("input", () => {
+    const wanted = control.value.trim().toLowerCase();
+    const keep = grouped.length ? keeps[wanted] : (row) => row.textContent.toLowerCase().includes(wanted);
+    for (const row of rows) row.hidden = !keep(row);
+    const kept = rows.filter(keep).length;
+    found.textContent = kept < rows.length ? `${kept} of ${rows.length}` : "";
   });
 };
 
 for (const table of document.querySelectorAll(".table:not(.data .table) table")) {
   const plain = table.tHead?.rows.length === 1 && table.tBodies[0]?.rows.length > 1 && !table.querySelector("[colspan], [rowspan]");
-  if (plain) sortable(table);
-  if (plain && table.tBodies[0].rows.length > LONG) filterable(table);
+  if (!plain) continue;
+  const grouped = [...table.tHead.querySelectorAll(".by")];
+  if (table.tBodies[0].rows.length > (grouped.length ? LONG_OF_GROUPS : LONG)) filterable(table, grouped);
+  sortable(table);
 }

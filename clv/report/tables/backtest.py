@@ -90,6 +90,7 @@ def tested_segments_table(groups: pd.DataFrame) -> Words:
             "Inside": inside.map({True: "yes", False: "no"}),
         },
         "Segments in the backtest",
+        by=1,
     )
 
 

@@ -32,6 +32,7 @@ def groups_table(groups: pd.DataFrame) -> Words:
             "Will buy": groups["mean_p_purchase"].map(percent),
         },
         "Segments: what each will bring",
+        by=1,
     )
 
 
@@ -107,6 +108,7 @@ def ranks_table(ranked: pd.DataFrame, grouping: str) -> Words:
             "Better than the next": ["" if pd.isna(p) else probability(p) for p in rows["p_above_next"]],
         },
         f"{name}: what a customer will bring",
+        by=1,
     )
 
 
@@ -128,6 +130,7 @@ def migration_table(migration: pd.DataFrame) -> Words:
             "Share of those before": largest["share"].map(percent),
         },
         "Moves between segments" if len(migration) else "No earlier day to compare segments with",
+        by=2,
     )
 
 
@@ -186,4 +189,5 @@ def acquisition_table(acquisition: pd.DataFrame) -> Words:
             ),
         },
         "Acquisition cohorts",
+        by=1,
     )
