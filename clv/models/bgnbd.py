@@ -228,50 +228,54 @@ def _legendre(nodes: int) -> tuple[Floats, Floats]:
     return (position + 1) / 2, weight / 2
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _integrate_rate(horizon, shapes, rates, a, stay, discount, position, weight, plain, discounted):  # type: ignore[no-untyped-def]
     """Fill `plain` and `discounted` with the integrals of m(s) and exp(-discount s) m(s), one entry per row."""
+    grown, z, log_time, series, term, log_scale = np.empty((6, position.size))
     for i in range(plain.size):
         shape, rate, third = shapes[i], rates[i], a[i] + stay[i]
-        # m falls at first with this speed (-m'(0) / m(0)); nodes must be as dense as that.
-        speed = max(1.0, (shape + 1) * a[i] / third) / rate
-        top = np.log1p(horizon[i] * speed)
+        # m falls at first with this speed (-m'(0) / m(0)), in units of 1 / rate; nodes must be as dense as that.
+        speed, lower = max(1.0, (shape + 1) * a[i] / third), third - shape - 1
+        top = np.log1p(horizon[i] * speed / rate)
+        # Of two forms of 2F1 that whose series neither cancels nor crawls: this has few terms whatever x is, and their
+        # mixed signs cost at most 2^10 in precision; in the other, Euler's transformation, all are positive.
+        few = lower > -10.0 or third > -10.0 * lower * (1 + a[i])
+        first, second = (a[i], lower) if few else (shape + 1, stay[i])
+        for k in range(position.size):
+            grown[k] = np.exp(top * position[k])
+            time = (grown[k] - 1) / speed  # s / alpha'
+            z[k], log_time[k] = time / (1 + time), top * position[k] if speed == 1 else np.log(1 + time)
+        _hypergeometric(first, second, third, z, term, series, log_scale)
         sum_plain, sum_discounted = 0.0, 0.0
         for k in range(position.size):
-            s = np.expm1(top * position[k]) / speed
-            log_rate = _log_rate(s / rate, shape, a[i], stay[i], third - shape - 1, third)
-            term = weight[k] * np.exp(top * position[k] + log_rate)
-            sum_plain += term
-            sum_discounted += term * np.exp(-discount[i] * s)
-        scale = top * shape / (rate * speed)
+            rate_there = weight[k] * grown[k] * series[k] * np.exp(log_scale[k] - first * log_time[k])
+            sum_plain += rate_there
+            sum_discounted += rate_there * np.exp(-discount[i] * rate * (grown[k] - 1) / speed)
+        scale = top * shape / speed
         plain[i], discounted[i] = sum_plain * scale, sum_discounted * scale
 
 
-@njit(nogil=True, cache=True)
-def _log_rate(time, shape, a, stay, lower, third):  # type: ignore[no-untyped-def]
-    """Return ln(m(s) / m(0)) at time = s / alpha', by the form of 2F1 whose series neither cancels nor crawls."""
-    z, y = time / (1 + time), np.log1p(time)
-    if lower > -10.0 or third > -10.0 * lower * (1 + a):
-        # Few terms whatever x is; their mixed signs cost at most 2^10 in precision.
-        return _log_hypergeometric(a, lower, third, z) - a * y
-    # Euler's transformation of the same function: all terms positive.
-    return _log_hypergeometric(shape + 1, stay, third, z) - (shape + 1) * y
+@njit(nogil=True, cache=True, error_model="numpy")
+def _hypergeometric(a, b, c, z, term, total, log_scale):  # type: ignore[no-untyped-def]
+    """Fill `total` with 2F1(a, b; c; z) at rising 0 <= z < 1 by its series, four terms at a time, all z side by side.
 
-
-@njit(nogil=True, cache=True)
-def _log_hypergeometric(a, b, c, z):  # type: ignore[no-untyped-def]
-    """Return ln 2F1(a, b; c; z) for 0 <= z < 1 by its series, rescaled before it overflows."""
-    term, total, log_scale, k = 1.0, 1.0, 0.0, 0
+    Where that would overflow, times exp(`log_scale`). `term` is overwritten.
+    """
+    term[:], total[:], log_scale[:] = 1.0, 1.0, 0.0
+    k, most, steps = 0.0, z[-1], np.empty(4)
     while k < 1_000_000:
-        step = (a + k) * (b + k) / ((c + k) * (k + 1.0)) * z
-        term *= step
-        total += term
-        k += 1
-        if total > 1e200:
-            term, total, log_scale = term / total, 1.0, log_scale + np.log(total)
-        # The remainder is below |term| / (1 - ratio) once terms shrink.
-        if abs(step) < 1 and abs(term) <= 1e-16 * abs(total) * (1 - max(abs(step), z)):
+        for n in range(4):
+            steps[n] = (a + k) * (b + k) / ((c + k) * (k + 1))
+            k += 1
+        for j in range(z.size):
+            one = term[j] * steps[0] * z[j]
+            two = one * steps[1] * z[j]
+            three = two * steps[2] * z[j]
+            term[j] = three * steps[3] * z[j]
+            total[j] += one + two + three + term[j]
+        if total[-1] > 1e200:
+            term[:], total[:], log_scale[:] = term / total, 1.0, log_scale + np.log(total)
+        # The remainder is below |term| / (1 - ratio) once terms shrink; that of the largest z is the last to do so.
+        step = abs(steps[3]) * most
+        if (step < 1 and abs(term[-1]) <= 1e-16 * abs(total[-1]) * (1 - max(step, most))) or total[-1] != total[-1]:
             break
-        if total != total:  # not a number, and never will be one
-            break
-    return np.log(total) + log_scale

@@ -8,6 +8,8 @@ expected purchases times expected spend over 52 weeks; value_cdf_1 and _3 are th
 up to that and up to three times that.
 """
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -67,6 +69,20 @@ def test_the_fast_integrals_are_good_enough_for_money():
     np.testing.assert_allclose(discounted, TABLE["discounted_104"], rtol=3e-6)
     ordinary = (TABLE["frequency"] <= 200).to_numpy()
     np.testing.assert_allclose(discounted[ordinary], TABLE["discounted_104"][ordinary], rtol=3e-8)
+
+
+@pytest.mark.parametrize("shape", [0.3, 4.0, 60.0, 900.0])
+@pytest.mark.parametrize(("rate", "a", "stay"), [(4.4, 1.0, 2.4), (0.2, 1.5, 30.0), (90.0, 3.0, 1.0)])
+def test_expected_purchases_are_a_mean_over_the_chance_of_leaving(shape, rate, a, stay):
+    found, _ = bgnbd.alive_integrals(52, shape, rate, a, stay, discount=0.0, nodes=bgnbd.EXACT_NODES)
+
+    def each(p):
+        return np.exp((a - 1) * np.log(p) + (stay - 1) * np.log1p(-p) - betaln(a, stay)) * -np.expm1(
+            -shape * np.log1p(p * 52 / rate)
+        ) / p  # fmt: skip
+
+    brute = sum(quad(each, *ends, epsabs=0, epsrel=1e-12)[0] for ends in pairwise([0, 1e-6, 1e-4, 1e-2, 0.1, 1]))
+    assert found == pytest.approx(brute, rel=1e-10)
 
 
 def test_customer_0001_is_as_published():
