@@ -6,7 +6,7 @@ import glob
 import io
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import accumulate
 from pathlib import Path
@@ -17,7 +17,7 @@ from clv.errors import InputError
 CSV, PARQUET, SPREADSHEET, DUCKDB, SQLITE = "CSV", "Parquet", "a spreadsheet", "DuckDB", "SQLite"
 SUFFIXES = {".csv", ".tsv", ".txt", ".gz", ".zst", ".parquet", ".pq"}  # what is read of a folder
 LONGEST_HEADER = 1 << 16
-_HEADER_LINES = 20  # at most
+_TOP = 40  # lines in which titles end and the header does
 _BLOCK = 1 << 20
 # The first bytes say what a file is, whatever its name.
 _MAGIC = ((0, b"SQLite format 3\0", SQLITE), (0, b"PAR1", PARQUET), (8, b"DUCK", DUCKDB))
@@ -77,12 +77,16 @@ def encoding(file: Path, stated: str | None) -> str:
     return marked or ("utf-8" if known == "utf-8" else stated or known)
 
 
-def header(file: Path, stated: str | None, above: int = 0) -> str:
-    """Return the header of a file, below lines of titles, without its end: a line, and more while a quote is open."""
-    name = "utf-8"
+def header(file: Path, stated: str | None, titles: Callable[[list[str]], int]) -> tuple[int, str]:
+    """Return how many of a file's first lines are `titles` above its header, and the header without its end.
+
+    The header is a line, and more while a quote is open.
+    """
+    name = encoding(file, stated)
     try:
-        name = encoding(file, stated)
-        line = _first_record(first_lines(file, stated, above + _HEADER_LINES)[above:])
+        lines = _first_lines(file, name)
+        above = titles(lines[: _TOP // 2])
+        line = _first_record(lines[above:])
         line.encode()
     except UnicodeError as error:
         raise InputError(f"{file.name} is not {name} text in its first line: {_state_encoding(stated)}.") from error
@@ -94,7 +98,7 @@ def header(file: Path, stated: str | None, above: int = 0) -> str:
         raise InputError(f"{file.name} is empty or begins with an empty line: give a file with a header on top.")
     if "\0" in line:
         raise InputError(f"{file.name} is not text in its first line: give a CSV or Parquet file, or state encoding.")
-    return line
+    return above, line
 
 
 def _first_record(lines: list[str]) -> str:
@@ -103,17 +107,14 @@ def _first_record(lines: list[str]) -> str:
     return next((record for record in records if record.count('"') % 2 == 0), lines[0])
 
 
-def first_lines(file: Path, stated: str | None, count: int) -> list[str]:
+def _first_lines(file: Path, name: str) -> list[str]:
     """Return the first lines of a file without their ends; what is no text in them stands as surrogates."""
     # What is no text in the first block may stand below these lines: only they are judged.
-    try:
-        with (
-            opened(file) as stream,
-            io.TextIOWrapper(stream, encoding(file, stated), errors="surrogateescape", newline=None) as text,
-        ):
-            lines = [text.readline(LONGEST_HEADER).rstrip("\n") for _ in range(count)]
-    except OSError as error:
-        raise _unopened(file) from error
+    with (
+        opened(file) as stream,
+        io.TextIOWrapper(stream, name, errors="surrogateescape", newline=None) as text,
+    ):
+        lines = [text.readline(LONGEST_HEADER).rstrip("\n") for _ in range(_TOP)]
     return [lines[0].removeprefix("\ufeff"), *lines[1:]]
 
 

@@ -4,8 +4,8 @@ import csv
 import glob
 import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -14,12 +14,11 @@ from duckdb import DuckDBPyConnection
 
 from clv.errors import InputError, listed
 from clv.transactions.connection import literal
-from clv.transactions.files import first_lines, header, packing
+from clv.transactions.files import header, packing
 from clv.transactions.source import SourceSettings
 
 DELIMITERS = (",", ";", "\t", "|")
 SPARE_FIELDS = 16  # so many fields too many are a faulty row; more, and the file is refused
-_TITLE_LINES = 20  # so far down a header is looked for
 # What an absent field is read as: a text that no file holds, so that an empty field stays an empty text.
 _ABSENT = "\x01\x02"
 FILE = "name of the file"
@@ -48,13 +47,10 @@ def scan_csv(files: Sequence[Path], settings: SourceSettings, *, parallel: bool)
 
 def header_of(file: Path, settings: SourceSettings) -> tuple[int, str]:
     """Return how many lines of titles stand above a file's header, and the header."""
-    above = 0
-    with suppress(UnicodeError):  # which is told of the header
-        above = _titles(first_lines(file, settings.encoding, _TITLE_LINES), set(settings.wanted.values()))
-    return above, header(file, settings.encoding, above)
+    return header(file, settings.encoding, partial(_titles, wanted=set(settings.wanted.values())))
 
 
-def _titles(lines: Sequence[str], wanted: set[str]) -> int:
+def _titles(lines: Sequence[str], *, wanted: set[str]) -> int:
     """Return the place of the first line with all columns wanted or, without one, of the first that looks like names.
 
     Names fill every field of their line, more than any title above them, and the rows below have as many fields.
