@@ -8,7 +8,7 @@ are too few.
 
 The windows are those of the longest length that has two, or one: they do not overlap. At the origin of each the choice
 is made anew from those that were over then, so that what past windows say of errors is said of the choice itself. A
-stated calendar is no candidate: what past windows say of it is a check of the gate.
+calendar, stated or learnt, is no candidate: what past windows say of it is a check of the gate.
 """
 
 import time
@@ -79,7 +79,7 @@ def judge_calendar(
 ) -> list[Check]:  # fmt: skip
     """Return whether totals of table WINDOWS were forecast as well without the calendar they were forecast on.
 
-    `options` are those of `score_windows`; no check where no calendar was stated or no window was tested.
+    `options` are those of `score_windows`; no check where there is no calendar or no window was tested.
     """
     if clock is None or windows.empty:
         return []
@@ -88,12 +88,17 @@ def judge_calendar(
     stated, none = (
         float(np.log((pairs[f"actual{of}"] + 0.5) / (pairs[f"forecast{of}"] + 0.5)).abs().mean()) for of in ("_x", "_y")
     )
+    whose, advice = (
+        ("learnt", "`calendar: {months: {}}` leaves it out")
+        if clock.history
+        else ("stated", "look again at its months and spans")
+    )
     sentence = (
-        f"In {len(pairs)} past windows totals of purchases were off by {percent(np.expm1(stated))} on the stated "
+        f"In {len(pairs)} past windows totals of purchases were off by {percent(np.expm1(stated))} on the {whose} "
         f"calendar and by {percent(np.expm1(none))} without it."
     )
     worse = stated > none + BETWEEN_WINDOWS
-    sentence += " This log does not bear the calendar out: look again at its months and spans." if worse else ""
+    sentence += f" This log does not bear the calendar out: {advice}." if worse else ""
     return [Check("data", "calendar", stated - none, f"<= {BETWEEN_WINDOWS}", WARN if worse else PASS, sentence)]
 
 

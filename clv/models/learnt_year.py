@@ -3,7 +3,8 @@
 Each month against the mean of the twelve around it, so that growth and ageing are none of its business; months of
 several years are averaged. What differs no more between months than the same month does between years is no season:
 the logarithms are shrunk towards 0 by the share of their variance that such noise explains, to nothing where it
-explains all. Twelve such ratios need two whole years, and three to be compared.
+explains all. Months to come may differ by what is left of the noise beside the chance of counts, and by what is not
+known of the index. Twelve such ratios need two whole years, and three to be compared.
 """
 
 from collections.abc import Sequence
@@ -37,4 +38,6 @@ def learnt(history: Sequence[tuple[str, int]], origin: date) -> tuple[list[float
     means = by_month.mean() - by_month.mean().mean()
     noise, variance = sd**2 / by_month.size().min(), means.var()
     share = max(1 - noise / variance, 0.0) if variance else 0.0
-    return np.exp(share * means).tolist(), min(sd, _LARGEST_SD)
+    chance = (1 / (whole[ratios.index] + 0.5)).mean()  # of a count: futures have their own
+    another_year = max(sd**2 - chance, 0.0) + share * noise
+    return np.exp(share * means).tolist(), float(min(np.sqrt(another_year), _LARGEST_SD))

@@ -29,6 +29,7 @@ from .figures.spend import plot_spend_and_frequency as plot_spend_and_frequency
 from .figures.spend import plot_spend_check as plot_spend_check
 from .figures.spend import plot_spend_prior as plot_spend_prior
 from .figures.story import plot_story as plot_story
+from .figures.year import plot_year as plot_year
 from .files import exports as exports
 from .files import summary_sheet as summary_sheet
 from .key_figures import collect_key_figures as collect_key_figures

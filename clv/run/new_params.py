@@ -78,7 +78,7 @@ source: {source}
 {formats}observation_end: null               # null: the last date in the data
 # calibration_end: "{split}"     # two thirds of the way through the sample; only if you know the last day
 horizon_weeks: 52                   # weeks ahead that are valued
-# calendar: {{months: {{december: 2}}}} # a year whose days are not all alike; closures: params/default.yaml
+# calendar: {{months: {{december: 2}}}} # if you know more of its year than the log; params/default.yaml
 discount_rate_annual: 0.10          # cost of capital per year; finance changes it
 gross_margin: 1.0                   # 1.0: value is revenue; finance changes it
 {currency}

@@ -1,5 +1,7 @@
 """What choice promises: another model than the default only where past windows say so, and never by what came later."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -146,10 +148,13 @@ def test_a_calendar_that_past_windows_do_not_bear_out_is_warned_of(monkeypatch, 
     on_it, without = windows.assign(forecast=[110.0, 90.0]), windows.assign(forecast=flat)
     monkeypatch.setattr(choice, "fit_windows", lambda *_: Fits(xr.DataTree(), {}))
     monkeypatch.setattr(choice, "score_windows", lambda *_, **__: Windows(without, pd.DataFrame()))
-    given = Clock((1.0,) * 12, (), 0.15, FIRST.date())
+    given, of_the_log = Clock((1.0,) * 12, (), 0.15, FIRST.date()), (("2020-01", 1),)
     (check,) = judge_calendar(on_it, None, None, None, given)
     assert check.verdict == verdict
     assert check.sentence.startswith("In 2 past windows totals of purchases were off by 10\u00a0% on the stated cal")
     assert check.sentence.endswith("look again at its months and spans.") == (verdict == WARN)
+    (check,) = judge_calendar(on_it, None, None, None, replace(given, history=of_the_log))
+    assert "on the learnt calendar" in check.sentence
+    assert check.sentence.endswith("`calendar: {months: {}}` leaves it out.") == (verdict == WARN)
     assert judge_calendar(on_it, None, None, None, None) == []
     assert judge_calendar(on_it.head(0), None, None, None, given) == []

@@ -439,6 +439,18 @@ def test_months_that_differ_by_chance_alone_are_no_year():
     assert np.mean(found) < 0.05
 
 
+def test_months_to_come_differ_as_years_did_and_not_by_the_chance_of_counts():
+    """Twenty logs of ten years, whose months have, beside the chance of counts, no luck of their own or one of 20 %."""
+    days = pd.period_range("2015-01", periods=120, freq="M").days_in_month.to_numpy()
+    usual, found = 10 * days * np.tile([*[0.9] * 11, 2.1], 10), {}
+    for luck in (0.0, 0.2):
+        rng = np.random.default_rng(2)
+        drawn = [rng.poisson(usual * np.exp(luck * rng.standard_normal(120))) for _ in range(20)]
+        found[luck] = np.mean([learnt(months_of(list(each), first=2015), date(2024, 12, 31))[1] for each in drawn])
+    assert found[0.0] < 0.04
+    assert found[0.2] == pytest.approx(0.2 * np.sqrt(1 + 1 / 9), rel=0.1)
+
+
 def test_one_year_tells_nothing_two_little_and_nothing_after_the_day_is_looked_at():
     steep = [*[1000.0] * 11, 3000.0]
     assert learnt(months_of(steep, steep), date(2022, 12, 30)) == ([1.0] * 12, 0.0)
@@ -455,21 +467,37 @@ def test_a_log_in_which_nobody_came_back_shows_no_year():
 
 
 def test_a_clock_that_learns_learns_anew_from_what_was_known_at_each_origin():
-    calendar = {"months": None, "spans": [], "uncertainty": 0.15, "learnt": True}
     steep = months_of(*[[*[1000.0] * 11, 3000.0]] * 3)
     table = pd.DataFrame(steep, columns=["month", "repeat_purchases"])
-    timed = seen(with_history(calendar, table), date(2023, 12, 31))
+    timed = seen(with_history(None, table), date(2023, 12, 31))
     assert timed.months[11] > 2 * timed.months[5]
     assert len(set(timed.at(date(2021, 12, 31)).months)) == 1
     assert timed.later(30).months == timed.months
-    assert with_history(YEAR | {"learnt": False}, table) == YEAR | {"learnt": False}
-    assert with_history(None, table) is None
+    spans_alone = with_history(YEAR | {"months": None}, table)
+    assert (spans_alone["spans"], "history" in spans_alone) == (YEAR["spans"], True)
 
 
-def test_repeat_purchases_are_counted_by_month_and_empty_months_are_there():
+def test_a_year_of_twelve_different_months_is_told_by_its_ends():
+    calendar = {"months": list(np.arange(1.0, 13.0)), "spans": [], "uncertainty": 0.0}
+    words = choice_in_words(pd.DataFrame(columns=["chosen"]), "BG/NBD", calendar).replace("\u00a0", " ")
+    assert words.endswith("of an average day's purchases 184 % in December, the most, 15 % in January, the least.")
+
+
+def test_stated_months_stay_and_a_log_that_shows_no_year_has_none():
+    steep, even = (
+        pd.DataFrame(months_of(*[[*[1000.0] * 11, december]] * 3), columns=["month", "repeat_purchases"])
+        for december in (3000.0, 1000.0)
+    )
+    assert with_history(YEAR, steep) is YEAR
+    assert with_history(None, even.head(14)) is None
+    assert with_history(YEAR | {"months": None}, even.head(0)) == YEAR | {"months": None}
+    all_alike = {"months": [1.0] * 12, "spans": [], "uncertainty": 0.15}  # as {months: {}} is read
+    assert with_history(all_alike, steep) is all_alike
+
+
+def test_repeat_purchases_are_counted_by_whole_months_and_empty_ones_are_there():
     log = pd.concat([purchases("ada", days=[0, 3, 70], amounts=[1, 1, 1]), purchases("bob", days=[3], amounts=[1])])
-    first = pd.Timestamp(log["date"].min())
-    found = monthly_purchases(view(log), "transactions", last_day=(first + pd.Timedelta(days=100)).date())
-    assert found["repeat_purchases"].sum() == 2
-    assert len(found) == len(pd.period_range(first, first + pd.Timedelta(days=100), freq="M"))
-    assert found["repeat_purchases"].iloc[0] == 1
+    assert log["date"].min() == pd.Timestamp("2024-01-01")
+    for until, counts in (("2024-03-31", [1, 0, 1]), ("2024-03-30", [1, 0]), ("2024-01-30", [])):
+        found = monthly_purchases(view(log), "transactions", last_day=date.fromisoformat(until))
+        assert found["repeat_purchases"].tolist() == counts

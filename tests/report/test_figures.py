@@ -1,5 +1,7 @@
 """The analysts' figures: what they are given is what they draw, and everything drawn has a name and a unit."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from clv import words as words_module
-from clv.report.figures import backtest, canvas, customers, log, purchases, spend, story
+from clv.models.operational_time import Clock
+from clv.report.figures import backtest, canvas, customers, log, purchases, spend, story, year
 from clv.report.figures.canvas import DescribedFigure
 from clv.report.figures.style import MODEL, OBSERVED, QUIET, REFERENCE
 
@@ -60,6 +63,7 @@ SPEND = pd.DataFrame(
 WEIGHTS = np.random.default_rng(1).lognormal(0, 0.3, 400)
 WEIGHED = xr.DataTree.from_dict({"sample_stats": xr.Dataset({"weight": ("proposal", WEIGHTS)})})
 SHRINKAGE = pd.DataFrame({"monetary_value": [10.0, 50], "expected_spend": [20.0, 45], "frequency": [1, 8]})
+DECEMBER = Clock((*[11 / 12] * 11, 23 / 12), (), 0.1, date(2025, 6, 30), (("2020-01", 1),))
 
 FIGURES = {
     "weekly_activity": lambda: log.plot_weekly_activity(WEEKLY, currency="EUR"),
@@ -77,6 +81,7 @@ FIGURES = {
     "spend_and_frequency": lambda: spend.plot_spend_and_frequency(CUSTOMERS, currency="EUR"),
     "spend_check": lambda: spend.plot_spend_check(SPEND, currency="EUR", interval=0.9),
     "spend_prior": lambda: spend.plot_spend_prior(SPEND, currency="EUR", interval=0.9),
+    "year": lambda: year.plot_year(DECEMBER, interval=0.9),
     "shrinkage": lambda: spend.plot_shrinkage(SHRINKAGE, population_mean=35.0, currency="EUR"),
 }
 
@@ -99,7 +104,7 @@ def test_every_figure_names_its_axes_and_describes_itself_and_no_customer(name):
 
 
 def test_every_public_function_is_tried():
-    everywhere = [name for module in (backtest, customers, log, purchases, spend, story) for name in vars(module)]
+    everywhere = [name for module in (backtest, customers, log, purchases, spend, story, year) for name in vars(module)]
     public = {name.removeprefix("plot_") for name in everywhere if name.startswith("plot_")}
     assert public == set(FIGURES)
 
@@ -213,3 +218,15 @@ def test_figures_along_time_are_drawn_for_any_span(weeks):
     figure = log.plot_weekly_activity(weekly, currency="EUR")
     figure.draw_without_rendering()
     assert len(figure.axes[-1].get_xticks()) >= 2
+
+
+def test_a_year_stands_at_its_months_and_whiskers_hold_what_a_month_to_come_may_be():
+    figure = year.plot_year(DECEMBER, interval=0.9)
+    heights = [bar.get_height() for bar in figure.axes[0].patches]
+    np.testing.assert_allclose(heights, DECEMBER.months)
+    drawn = 23 / 12 * np.exp(np.random.default_rng(1).normal(-(0.1**2) / 2, 0.1, 200_000))
+    (whiskers,) = figure.axes[0].collections
+    low, high = whiskers.get_segments()[11][:, 1]
+    assert np.mean((low < drawn) & (drawn < high)) == pytest.approx(0.9, abs=0.003)
+    assert "December brings most, 192\u00a0%" in figure.get_label()
+    assert "shows no year" in year.plot_year(None, interval=0.9).get_label()

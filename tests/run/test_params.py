@@ -61,7 +61,7 @@ def test_a_calendar_names_its_months_or_numbers_them(tmp_path):
     for months in ("{december: 2}", "[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2]"):
         (tmp_path / "x.yaml").write_text(f"calendar: {{months: {months}}}")
         stated = params.load(tmp_path / "x.yaml").as_json()["calendar"]
-        assert stated == {"months": [1.0] * 11 + [2.0], "learnt": False, "spans": [], "uncertainty": 0.15}
+        assert stated == {"months": [1.0] * 11 + [2.0], "spans": [], "uncertainty": 0.15}
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,7 @@ def test_a_calendar_names_its_months_or_numbers_them(tmp_path):
         ("{months: [1, 1]}", "calendar.months is [1, 1], but must hold twelve numbers, from January to December, or"),
         ("{months: {dezember: 2}}", "names dezember, but months are january, february, march,"),
         ("{months: {may: -1}}", "calendar.months.4 is -1, but must be greater than or equal to 0."),
-        ("{}", "calendar is {}, but must state months or spans, or have months learnt; without any leave it out."),
-        ("{months: {may: 2}, learnt: true}", "states months and has them learnt: only one of both is possible."),
+        ("{}", "calendar is {}, but must state months or spans; without any leave it out."),
         ("3", "calendar is 3, but must be a valid dictionary"),
         (
             "{spans: [{from: '2025-02-03', to: '2025-02-01', factor: 0}]}",

@@ -17,6 +17,8 @@ from clv.words import count, day, percent, weeks
 if TYPE_CHECKING:
     import xarray as xr
 
+_TOLD = 4  # groups of months that a sentence names
+
 
 def dependence_in_words(dependence: pd.DataFrame) -> str:
     """Return what was measured of the model's assumption that spend does not depend on frequency."""
@@ -86,7 +88,7 @@ def cut_in_words(calibration: pd.DataFrame, holdout: pd.DataFrame, cut: date, ho
 
 
 def choice_in_words(choice: pd.DataFrame, name: str, calendar: Mapping[str, Any] | None = None) -> str:
-    """Return which model of purchases is used, `name`, and why, and the stated calendar it runs on.
+    """Return which model of purchases is used, `name`, and why, and the calendar it runs on.
 
     Table CHOICE is empty where no other model was compared.
     """
@@ -94,7 +96,7 @@ def choice_in_words(choice: pd.DataFrame, name: str, calendar: Mapping[str, Any]
 
 
 def _calendar(stated: Clock | None) -> list[str]:
-    """Return what a stated calendar says of the year, in sentences; none where none was stated."""
+    """Return what a calendar says of the year, in sentences; none without one."""
     if stated is None:
         return []
     by_share: dict[str, list[str]] = {}
@@ -102,6 +104,11 @@ def _calendar(stated: Clock | None) -> list[str]:
         by_share.setdefault(percent(index), []).append(name)
     *others, (usual, _) = sorted(by_share.items(), key=lambda share: len(share[1]))
     months = [f"{share} in {', '.join(names)}" for share, names in others] + [f"{usual} in all other months"]
+    if len(others) > _TOLD:  # no sentence holds twelve
+        least, *_, most = sorted(zip(stated.months, ENGLISH, strict=True))
+        months = [
+            f"{percent(index)} in {name}, the {which}" for (index, name), which in ((most, "most"), (least, "least"))
+        ]
     spans = [
         f"from {day(str(first))} to {day(str(last))} {percent(factor)} of what these days would bring otherwise"
         for first, last, factor in stated.spans
@@ -109,8 +116,6 @@ def _calendar(stated: Clock | None) -> list[str]:
     year = [f"of an average day's purchases {', '.join(months)}"] if others else []
     unsure = f" In the future, each is uncertain by about {percent(stated.sd)}." if stated.sd else ""
     whose = "this log itself shows" if stated.history else "was stated"
-    if not year + spans:
-        return ["This log shows no year: its months differ no more than one month does between years, or are too few."]
     return [f"The year is the one that {whose}: {'; '.join(year + spans)}.{unsure}"]
 
 

@@ -33,7 +33,6 @@ class Calendar(Section):
     """Key `calendar`."""
 
     months: list[Factor] | None = None
-    learnt: bool = False
     spans: list[Span] = Field(default=[])
     uncertainty: float = Field(default=0.15, ge=0, le=1)
 
@@ -51,10 +50,8 @@ class Calendar(Section):
 
     @model_validator(mode="after")
     def _states_something(self) -> Self:
-        if not self.months and not self.spans and not self.learnt:
-            raise ValueError("must state months or spans, or have months learnt; without any leave it out")
-        if self.months and self.learnt:
-            raise ValueError("states months and has them learnt: only one of both is possible")
+        if not self.months and not self.spans:
+            raise ValueError("must state months or spans; without any leave it out")
         if self.months and not any(self.months):
             raise ValueError("has no month in which anybody buys: months are relative to each other")
         return self
@@ -66,8 +63,8 @@ class Stated(Section):
     calendar: Calendar | None = Field(
         default=None,
         description="How much more or less than usual all customers buy, past and future. months: an index of January "
-        "to December, relative to each other (or {december: 1.8}, the others 1); learnt: true, the months that a log "
-        "of three years or more shows itself; spans: days `from` `to` with a `factor`, 0 for a closure, and perhaps a "
-        "`name`; uncertainty: standard deviation of the logarithm of each month's and span's factor in the future. "
-        "null: all days are alike. Stated by whoever knows the shop's year.",
+        "to December, relative to each other (or {december: 1.8}, the others 1; {}: all alike); null: what a log of "
+        "some years shows itself. spans: days `from` `to` with a `factor`, 0 for a closure, and perhaps a `name`. "
+        "uncertainty: standard deviation of the logarithm of each stated factor in the future. Stated by whoever "
+        "knows the shop's year.",
     )
