@@ -12,6 +12,8 @@ from clv.words import NBSP, amount
 # What headings and names of rows mean, by what stands before a unit in brackets.
 GLOSSARY = {
     **{name: f"{who}, by recency and frequency" for name, who in WHO.items()},
+    "Bought": "what a typical customer of the segment did: the middle one, by how often and by how long ago",
+    "In truth": "what these customers will really bring: they are generated, so their future is known",
     "Expected value": "what they will bring within the horizon, on average over all possible futures",
     "range": "what comes lies inside with this probability, as far as past errors tell",
     "Still customers": "mean probability of still being a customer, of those who came back at least once",

@@ -65,6 +65,7 @@ def test_of_three_customers_no_range_is_told():
         ({"share_of_value": 0.05, "mean_p_alive_repeat": 0.95}, ""),  # most are still customers
         ({"share_of_value": 0.05, "mean_p_alive_repeat": 0.2}, "most have left; 352 may still come"),
         ({"share_of_value": 0.001, "mean_p_alive_repeat": 0.95}, "next to nothing will come"),
+        ({"customers": 3, "mean_p_alive_repeat": 0.001}, ""),  # of three nothing follows
     ],
 )
 def test_what_follows_comes_from_figures_and_never_from_a_name(changed, follows):

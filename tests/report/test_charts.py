@@ -306,6 +306,12 @@ def test_the_concentration_band_is_the_tables():
     assert list(band.x) == [10, 50, 100, 100, 50, 10]
 
 
+def test_who_holds_half_is_said_of_any_curve():
+    assert "the best 20\u00a0% of" in CHARTS["concentration"]().layout.title.text  # 10 % hold 0.4, 50 % hold 0.8
+    equal = labelled(CONCENTRATION.assign(value_share=[0.1, 0.5, 1.0]))
+    assert "the best 50\u00a0% of" in chart_concentration(equal).layout.title.text
+
+
 def test_a_curve_of_a_million_customers_is_thinned():
     share = np.linspace(0, 1, 100_000)
     table = pd.DataFrame({"customer_share": share, "value_share": share, "lower": share, "upper": share})
@@ -325,7 +331,7 @@ def test_a_groups_range_is_drawn_where_it_is_even_if_the_mean_lies_outside():
 def test_one_large_group_does_not_hide_the_others():
     groups = labelled(GROUPS.assign(clv_mean=[500_000.0, 0.4], clv_lower=[400_000.0, 0.1], clv_upper=[650_000.0, 9.0]))
     figure = chart_groups(groups)
-    small = trace(figure, "expected, less than the axis shows")
+    small = trace(figure, "expected, off the axis")
     assert figure.layout.xaxis.type == "log"
     assert list(small.x) == [500]  # a thousandth of the largest, where the axis ends
     assert list(small.text) == ["0.4"] and small.marker.symbol == "triangle-left"
@@ -334,14 +340,14 @@ def test_one_large_group_does_not_hide_the_others():
         "": "Lost",
         "90 % range of its total": "0.1 to 9",
         "expected": "",
-        "expected, less than the axis shows": "0.4",
+        "expected, off the axis": "0.4",
     }
 
 
 def test_so_few_customers_as_no_test_speaks_of_have_no_range_and_the_legend_says_so():
     figure = chart_groups(labelled(GROUPS.assign(customers=[100, 19])))
     assert np.isnan(trace(figure, "90 % range of its total").x[3:5]).all()
-    few = trace(figure, "expected, under 20 customers: too few to give a range")
+    few = trace(figure, "expected; under 20 customers: no range")
     assert list(few.y) == ["Lost"] and few.marker.symbol == "circle-open"
     assert "likely" not in few.hovertemplate and "likely" in trace(figure, "expected").hovertemplate
 

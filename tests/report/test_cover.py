@@ -39,12 +39,14 @@ def test_without_money_the_cover_says_what_value_counts():
 def test_a_headline_test_that_the_latest_window_contradicts_is_said_first():
     assert told(latest_windows=[LATELY], gate={"checks": [WARNED]})[0] == (
         "The 39 weeks tested from 30 September 1997 brought 18 % more than forecast, the last 13 weeks 21 % less: "
-        "17,800 USD for 22,600 USD."
+        "17,800 USD of value for 22,600 USD."
     )
     assert told(latest_windows=[LATELY | {"actual": 25_000.0}]) == []  # the same direction
     assert told(latest_windows=[LATELY | {"actual": 22_500.0}]) == []  # as good as right
     missed = LATELY | {"actual": 57_400.0, "inside": False}  # the same direction, and out of its range
-    assert told(latest_windows=[missed])[0].endswith("the last 13 weeks 154 % more: 57,400 USD for 22,600 USD.")
+    assert told(latest_windows=[missed])[0].endswith(
+        "the last 13 weeks 154 % more: 57,400 USD of value for 22,600 USD."
+    )
     assert cover.verdict(FINE | {"latest_windows": [LATELY]})[0] == "Use with care"
 
 

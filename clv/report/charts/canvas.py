@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from clv.report.figures.style import BAND, MODEL, QUIET, REFERENCE, WITHOUT_BACKTEST, fade
 
 MOST_POINTS = 300  # of one line
-AXIS_CHARACTERS = 44  # what fits into a line on a phone
+AXIS_CHARACTERS = 40  # what fits into a line on a phone
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif'
 
 

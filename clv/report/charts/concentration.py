@@ -32,6 +32,6 @@ def chart_concentration(concentration: pd.DataFrame) -> go.Figure:
 
 
 def title(concentration: pd.DataFrame) -> str:
-    """Say what the best tenth holds, which past errors of tiers do not move as they move those."""
-    tenth = np.interp(0.1, concentration["customer_share"], concentration["value_share"])
-    return f"By the model alone, the best tenth of the customers hold {percent(float(tenth))} of the value"
+    """Say who holds half: what the best tenth holds stands above, moved by past errors, which this curve is not."""
+    best = np.interp(0.5, [0, *concentration["value_share"]], [0, *concentration["customer_share"]])
+    return f"Half of the value sits with the best {percent(float(best))} of the customers, by the model alone"

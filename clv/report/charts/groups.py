@@ -1,6 +1,5 @@
 """The chart of groups: what each segment, tier, cohort or stated group will bring."""
 
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,13 @@ from clv.words import level, percent, short_number
 
 _LEAST = 1e-3  # of the largest mean: what is smaller would stretch a logarithmic axis for nothing
 _FEW_TENS = 2  # powers of ten, between which an axis needs marks
-_FEW = f"under {FEWEST_CUSTOMERS} customers: too few to give a range"  # no past test speaks of them
-_OFF = "less than the axis shows"
+# By whether its customers are too few for a past test to speak of, and its mean too small for the axis.
+_MARKS = {
+    (False, False): ("circle", "expected"),
+    (False, True): ("triangle-left", "expected, off the axis"),
+    (True, False): ("circle-open", f"expected; under {FEWEST_CUSTOMERS} customers: no range"),
+    (True, True): ("triangle-left-open", f"off the axis; under {FEWEST_CUSTOMERS} customers: no range"),
+}
 
 
 def chart_groups(groups: pd.DataFrame) -> go.Figure:
@@ -48,12 +52,10 @@ def _add_groups(figure: go.Figure, groups: pd.DataFrame, *, shown: bool) -> dict
     few, off = groups["customers"] < FEWEST_CUSTOMERS, groups["clv_mean"] < floor
     limits = groups[["clv_lower", "clv_upper"]].mask(few)
     add_ranges(figure, groups["group"], limits, range_of, floor=floor, visible=shown)
-    for is_few, is_off in product((False, True), repeat=2):
+    for (is_few, is_off), (symbol, name) in _MARKS.items():
         rows = groups[(few == is_few) & (off == is_off)]
         if len(rows):
-            symbol = ("triangle-left" if is_off else "circle") + ("-open" if is_few else "")
-            name = ", ".join(["expected", *[_OFF] * is_off, *[_FEW] * is_few])
-            told = _FEW if is_few else "likely %{customdata[1]:,.0f} to %{customdata[2]:,.0f}"
+            told = "too few to give a range" if is_few else "likely %{customdata[1]:,.0f} to %{customdata[2]:,.0f}"
             _add_means(figure, rows, floor, symbol, told, name=name, visible=shown)
     ends = pd.concat([groups["clv_mean"], limits.stack()]).clip(lower=floor)
     first, last = int(np.floor(np.log10(ends.min()))), int(np.ceil(np.log10(ends.max())))

@@ -24,7 +24,7 @@ def chart_retention(cohorts: pd.DataFrame) -> go.Figure:
     rows, left_out = _newest(whole if len(whole) else cohorts)
     figure = new_chart(
         title(cohorts),
-        x="Months after the month of the first purchase",
+        x="Months after that of the first purchase",
         y="Month of the first purchase" + (f" ({left_out} older ones left out)" if left_out else ""),
         height=230 + 17 * max(rows["cohort"].nunique(), 9),
     )

@@ -17,10 +17,8 @@ def chart_windows(windows: pd.DataFrame) -> go.Figure:
     if rows.empty:
         return blank_chart(title(windows), "No past window has enough history before it to be tested on.")
     figure = new_chart(title(windows), x="% of the forecast", y="", height=170 + 30 * len(rows))
-    names = [
-        f"{row.horizon_weeks} weeks to {row.origin + pd.Timedelta(weeks=row.horizon_weeks):%d %b %Y}"
-        for row in rows.itertuples()
-    ]
+    ends = rows["origin"] + pd.to_timedelta(7 * rows["horizon_weeks"], unit="D")
+    names = [f"{weeks} weeks to {end.day} {end:%b %Y}" for weeks, end in zip(rows["horizon_weeks"], ends, strict=True)]
     share = 100 * rows[[*_SHOWN, "actual"]].div(rows["forecast"], axis="index")
     add_ranges(figure, names, share[_SHOWN], f"{level(interval_of(windows))} range, by what was known then")
     figure.add_scatter(

@@ -31,6 +31,7 @@ def what_if(figures: Figures, groups: pd.DataFrame, draws: pd.DataFrame, errors:
     packed, told = [], []
     for name, row in rows.iterrows():
         group = {"name": str(name).capitalize(), "customers": int(row["customers"]), "mean": float(row["clv_mean"])}
+        group["limits"] = [float(row["clv_lower"]), float(row["clv_upper"])]
         group["factors"] = factors.loc[name].to_numpy().round(3).tolist()
         if row["grouping"] != "base":  # everybody is the sum of all
             own = draws[draws["group"] == name].sort_values(["month", "draw"])
@@ -55,6 +56,7 @@ def what_if(figures: Figures, groups: pd.DataFrame, draws: pd.DataFrame, errors:
             "draws": int(draws["draw"].max()) + 1,
             "groups": told,
             "newcomer": newcomer,
+            "mayCost": list(figures["new_customer"]["may_cost"].values()),
             "numbers": base64.b64encode(gzip.compress(b"".join(packed), 9, mtime=0)).decode(),
             "cost": campaign["cost_per_contact"] if campaign else 1.0,
             "effect": round(_of_anybody(figures), 4) if campaign else 0.1,

@@ -35,14 +35,17 @@ const answer = (known, set) => {
   const rows = set.group ? [group.rows] : known.groups.slice(1).map((one) => one.rows);
   const own = valued(known, rows, settings);
   const usual = valued(known, rows, { margin: known.margin, rate: known.rate, months: known.ends.length });
-  const total = allowing(own, group.factors[set.months]), tail = (1 - known.interval) / 2;
+  const tails = [(1 - known.interval) / 2, (1 + known.interval) / 2];
+  const total = allowing(own, group.factors[set.months]), before = allowing(usual, group.factors.at(-1));
   const expected = group.mean * mean(own) / (mean(usual) || 1);
+  // At the run's own settings the limits are those of the report, to the digit.
+  const [lower, upper] = tails.map((tail, end) => group.limits[end] * quantile(total, tail) / (quantile(before, tail) || 1));
   const share = set.cost > 0 && set.budget > 0 ? Math.min(1, set.budget / (set.cost * group.customers)) : 1;
   const contacts = Math.floor(share * group.customers), spent = contacts * set.cost;
   const gain = share * set.effect, lost = total.findIndex((worth) => gain * worth >= spent);
   return {
-    expected, lower: quantile(total, tail), upper: quantile(total, 1 - tail), contacts, spent,
-    profit: gain * expected - spent, profitLower: gain * quantile(total, tail) - spent, profitUpper: gain * quantile(total, 1 - tail) - spent,
+    expected, lower, upper, contacts, spent,
+    profit: gain * expected - spent, profitLower: gain * lower - spent, profitUpper: gain * upper - spent,
     loss: lost < 0 ? 1 : lost / total.length, breakEven: expected > 0 ? spent / (share * expected) : Infinity,
   };
 };
@@ -51,7 +54,7 @@ const newcomer = (known, set) => {
   const worth = known.newcomer.map((value) => value * set.margin / known.margin);
   return {
     earns: worth.filter((value) => value > set.acquisition).length / worth.length,
-    mayCost: [0.5, 0.8, 0.95].map((sure) => quantile(worth, 1 - sure)),
+    mayCost: known.mayCost.map((cost) => cost * set.margin / known.margin),
   };
 };
 
@@ -87,7 +90,7 @@ const unpacked = async (form) => {
         form.querySelector(`output[name=${name}-said]`).textContent = said;
       const [value, campaign, acquisition] = form.querySelectorAll(".answer p");
       value.textContent = `${known.groups[set.group].name}: ${money(found.expected)} by ${known.labels[set.months]}, likely ${money(found.lower)} to ${money(found.upper)} (${sure}).`;
-      campaign.textContent = `Contacting ${found.contacts.toLocaleString("en")} of them costs ${money(found.spent)} and leaves ${money(found.profit)}, likely ${money(found.profitLower)} to ${money(found.profitUpper)}; it loses with a probability of ${chance(found.loss)} and pays from an effect of ${percent(found.breakEven)} on.`;
+      campaign.textContent = `Contacting ${found.contacts.toLocaleString("en")} of them costs ${money(found.spent)} and leaves ${money(found.profit)}, likely ${money(found.profitLower)} to ${money(found.profitUpper)} if the effect is as stated; it then loses with a probability of ${chance(found.loss)}, and pays from an effect of ${percent(found.breakEven)} on.`;
       acquisition.textContent = `New customers won for ${money(set.acquisition)} each bring more than that, on average, with a probability of ${chance(won.earns)}; to be 50, 80 or 95\u00a0% sure of it, pay at most ${won.mayCost.map(money).join(", ")}.`;
     };
     form.addEventListener("input", show);

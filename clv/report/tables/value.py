@@ -77,7 +77,9 @@ def _contacts(planned: Mapping[str, Any] | None, currency: str) -> str:
 
 
 def _follows(row: pd.Series) -> str:
-    """Return what a segment's figures, never its name, say; nothing where they say nothing."""
+    """Return what a segment's figures, never its name, say; nothing where they say nothing or speak of a few."""
+    if row["customers"] < FEWEST_CUSTOMERS:
+        return ""
     if row["share_of_value"] >= _MUCH:
         return f"look after them: {percent(row['share_of_value'])} of the value"
     if row["repeat_customers"] and row["mean_p_alive_repeat"] < LIKELY_LEFT:

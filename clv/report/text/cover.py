@@ -136,7 +136,7 @@ def _turned(figures: Figures, test: Figures) -> Iterator[Caution]:
             f"The {weeks(test['horizon_weeks'])} tested from {day(test['origin'])} brought "
             f"{more_or_less(main['actual'], main['forecast']['mean'])} than forecast, the last "
             f"{weeks(latest['horizon_weeks'])} {more_or_less(latest['actual'], latest['forecast'])}: "
-            f"{money(latest['actual'], currency)} for {money(latest['forecast'], currency)}.",
+            f"{money(latest['actual'], currency)} of value for {money(latest['forecast'], currency)}.",
             comes_first=True,
         )
 
