@@ -1,7 +1,8 @@
 """Months and quarters on one calendar: what came, then what is expected, as wrong as past forecasts were.
 
 Quarters are three whole months, counted from the observation end both ways, so the last one that came and the first
-one ahead can be held side by side. A month that the observation end cuts belongs to no quarter.
+one ahead can be held side by side. A month that lacks a few days at the observation end counts with what came of it;
+one that is cut earlier belongs to no quarter.
 """
 
 from datetime import date, timedelta
@@ -22,6 +23,7 @@ from clv.models.base import Floats
 from clv.units import tails
 
 MONTHS_OF_QUARTER = 3
+_NEARLY_OVER = pd.Timedelta(days=3)  # left of a month that counts as one that came
 # What is counted, and which outcome's past errors widen it.
 _COUNTED = {"revenue": "value", "purchases": "purchases", "active": "purchases"}
 _PROBABILITIES = np.arange(0.5, 100) / 100
@@ -55,7 +57,7 @@ def months_ahead(
     draws = len(result.total_value)
     widths = [factors(past, weeks=float(end), draws=draws, seed=seed) for end in edges[1:]]
     spans = [("month", rows.iloc[[place]]) for place in range(len(rows))]
-    spans += [("quarter", part) for part in _quarters(rows)]
+    spans += [("quarter", part) for part in _quarters(rows, pd.Timestamp(observation_end))]
     table = pd.DataFrame([_row(kind, part, seen, drawn, widths, interval) for kind, part in spans])
     return tables.check(TABLE, table.astype({"kind": "str", "period": "str", "status": "str"})[list(TABLE.columns)])
 
@@ -92,7 +94,9 @@ def _months(seen: pd.DataFrame, names: list[str], observation_end: date, edges: 
     return rows.assign(status=status, ends=last.clip(upper=horizon_end), place=rows["place"].astype(int))
 
 
-def _quarters(rows: pd.DataFrame) -> list[pd.DataFrame]:
+def _quarters(rows: pd.DataFrame, end: pd.Timestamp) -> list[pd.DataFrame]:
+    nearly = (rows["status"] == SPLIT) & (rows["ends"] - end <= _NEARLY_OVER)
+    rows = rows.mask(nearly, rows.assign(status=OBSERVED, ends=end, place=-1))
     seen, ahead = (rows[rows["status"] == status] for status in (OBSERVED, FORECAST))
     left = len(seen) % MONTHS_OF_QUARTER
     starts = [(seen, at) for at in range(left, len(seen), MONTHS_OF_QUARTER)]

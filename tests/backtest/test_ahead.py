@@ -71,6 +71,15 @@ def test_a_month_that_the_observation_end_cuts_holds_both_parts_and_belongs_to_n
     assert table.loc["2024-03 to 2024-05", "revenue"] == 4
 
 
+def test_a_month_that_lacks_a_few_days_counts_with_what_came_of_it():
+    table = months_ahead(date(2024, 6, 28), weeks=30).set_index("period")
+    quarter = table.loc["2024-04 to 2024-06"]
+    assert quarter[["status", "ends", "revenue"]].tolist() == ["observed", pd.Timestamp("2024-06-28"), 5]
+    assert table.loc["2024-06", "status"] == "split"
+    assert "2024-07 to 2024-09" in table.index
+    assert "2024-04 to 2024-06" not in months_ahead(date(2024, 6, 26), weeks=30)["period"].tolist()
+
+
 def test_past_errors_widen_what_is_expected_and_nothing_that_came():
     wrong = pd.DataFrame(
         {

@@ -100,7 +100,8 @@ _HATCHED = {"shape": "/", "fgcolor": fade(MODEL, 0.5), "size": 7, "solidity": 0.
 
 
 def _label(row: tuple, kind: str) -> str:  # type: ignore[type-arg]
-    months = f"{row.starts:%b %y}" if kind == "month" else f"{row.starts:%b}\N{EN DASH}{row.ends:%b %y}"  # type: ignore[attr-defined]
+    last = f"{row.ends:%b %y}" if row.ends.is_month_end else f"{row.ends:%-d %b %y}"  # type: ignore[attr-defined]
+    months = f"{row.starts:%b %y}" if kind == "month" else f"{row.starts:%b}\N{EN DASH}{last}"  # type: ignore[attr-defined]
     return months + (" (begun)" if row.status == SPLIT else "")  # type: ignore[attr-defined]
 
 
