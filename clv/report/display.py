@@ -47,9 +47,6 @@ def folded_checks(checks: list[dict[str, Any]]) -> HTML:
 
 def data_dictionary() -> pd.DataFrame:
     """Return the meaning of every column of the exported tables."""
-    exported = (
-        *(CUSTOMERS, SEGMENTS, FORECAST, MIGRATION, COHORTS, RANKS, WINDOWS),
-        *(CONTACTS, WATCH_LIST, ACQUISITION),
-    )
+    exported = CUSTOMERS, SEGMENTS, FORECAST, MIGRATION, COHORTS, RANKS, WINDOWS, CONTACTS, WATCH_LIST, ACQUISITION
     parts = [tables.dictionary(table).assign(table=table.name) for table in exported]
     return pd.concat(parts, ignore_index=True)[["table", "column", "kind", "meaning"]]

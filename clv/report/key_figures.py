@@ -40,7 +40,6 @@ def collect_key_figures(
     `truth` is table TRUTH of generated customers.
     """
     customers, base = forecast.customers, groups.iloc[0]
-    lower, upper = tails(stated["interval"])
     kind = "revenue" if stated["gross_margin"] == 1.0 else "margin"
     one_time = customers["frequency"] == 0
     slipping = tiers.slipping(customers)
@@ -54,12 +53,12 @@ def collect_key_figures(
         "n_transactions": int(customers["purchases"].sum()),
         "revenue": float(customers["revenue"].sum()),
         "first_purchase": customers["first_purchase"].min().date().isoformat(),
-        "total_clv": _interval(base, "clv", forecast.total_value, lower, upper),
-        "expected_purchases": {
-            "mean": float(base["expected_purchases"]),
-            **limits(base, "purchases"),
-            **_both(base, "purchases"),
+        "total_clv": _limits(base, "clv", base["clv_mean"])
+        | {
+            f"{end}_monte_carlo_error": monte_carlo_error(forecast.total_value, tail)
+            for end, tail in zip(("lower", "upper"), tails(stated["interval"]), strict=True)
         },
+        "expected_purchases": _limits(base, "purchases", base["expected_purchases"]),
         "next_quarter": _next_quarter(ahead),
         "latest_windows": _latest(windows),
         "watch": {"customers": len(watch_list), "clv_mean": float(watch_list["clv_mean"].sum())},
@@ -87,21 +86,12 @@ def truth_of(truth: pd.DataFrame, customers: pd.DataFrame) -> dict[str, Any]:
     return {"value": float(value.sum()), "segments": value.groupby(customers["rfm_segment"]).sum().to_dict()}
 
 
-def _interval(base: pd.Series, name: str, draws: np.ndarray, lower: float, upper: float) -> dict[str, Any]:
-    return {
-        "mean": float(base[f"{name}_mean"]),
-        **limits(base, name),
-        "lower_monte_carlo_error": monte_carlo_error(draws, lower),
-        "upper_monte_carlo_error": monte_carlo_error(draws, upper),
-        **_both(base, name),
-    }
-
-
-def _both(base: pd.Series, name: str) -> dict[str, dict[str, float] | None]:
-    """Return the limits that allow for misfit, None where no backtest says how large it is, and the model's own."""
+def _limits(base: pd.Series, name: str, mean: float) -> dict[str, Any]:
+    """Return a mean, its limits as shown, those that allow for misfit (None without a backtest), the model's own."""
     kinds = ("with_misfit", "if_model_right")
     found = {kind: {end: float(base[f"{name}_{end}_{kind}"]) for end in ("lower", "upper")} for kind in kinds}
-    return {kind: None if np.isnan(ends["lower"]) else ends for kind, ends in found.items()}
+    known = {kind: None if np.isnan(ends["lower"]) else ends for kind, ends in found.items()}
+    return {"mean": float(mean), **limits(base, name), **known}
 
 
 def _next_quarter(ahead: pd.DataFrame) -> dict[str, Any] | None:

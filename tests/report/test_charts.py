@@ -406,7 +406,7 @@ def test_the_calendar_tells_what_came_from_what_is_expected_in_each_of_its_views
     came, new, expected, limits = figure.data[:4]
     assert (list(came.y), list(new.y), list(expected.y)) == ([300, 240], [0, 0], [210, 180])
     np.testing.assert_array_equal(limits.y, [105, 420, np.nan, 90, 360, np.nan])
-    assert [drawn.visible for drawn in figure.data] == [True] * 5 + [False] * 5
+    assert [drawn.visible for drawn in figure.data] == [True] * 4 + [False] * 4
     assert expected.marker.pattern.shape  # told apart without colour
 
 

@@ -143,15 +143,16 @@ def untested() -> tuple[dict, pd.DataFrame]:
 
 
 def test_the_title_of_the_total_has_the_limits_that_the_chart_shades():
-    assert said(total.title(untested()[1])) == (
+    draws = pd.DataFrame({"value": [6e4, 7e4], "value_with_misfit": [5e4, 8e4]})
+    assert said(total.chart_total(draws, untested()[1]).layout.title.text) == (
         "All customers together will bring 63,100 to 74,800 USD with 90 % probability"
     )
-    assert "52,300 to 91,500 USD" in said(total.title(GROUPS))
+    assert "52,300 to 91,500 USD" in said(total.chart_total(draws, GROUPS).layout.title.text)
 
 
 def test_a_run_without_a_backtest_says_so():
-    figures, _ = untested()
-    assert tracking.title(figures["backtest"]) == tested.title(pd.DataFrame(), "USD") == "No backtest in this run"
+    drawn = tracking.chart_tracking(pd.DataFrame(), untested()[0]["backtest"])
+    assert drawn.layout.title.text == tested.title(pd.DataFrame(), "USD") == "No backtest in this run"
 
 
 def test_what_was_left_out_is_said_with_its_reason():
@@ -178,7 +179,11 @@ def test_a_holdout_without_purchases_is_still_reported():
     for name in ("purchases", "value"):
         nobody["backtest"][name] |= {"actual": 0, "error": None}
     assert "| 1,653 forecast, 0 came |" in said(markdown.markdown_report(nobody, GROUPS, LEDGER))
-    assert said(tracking.title(nobody["backtest"]["purchases"])) == "1,653 purchases were forecast, 0 came"
+    weeks = pd.DataFrame({"week": [0.0], "period": "calibration", "actual": 0.0, "expected": 0.0})
+    weeks = weeks.assign(lower=np.nan, upper=np.nan)
+    label(weeks, interval=0.9)
+    drawn = tracking.chart_tracking(weeks, nobody["backtest"]["purchases"])
+    assert drawn.layout.title.text == "1,653 purchases were forecast, 0 came"
 
 
 def test_the_text_report_holds_the_same_findings():
@@ -375,8 +380,13 @@ def test_past_windows_are_shown_with_their_error_and_their_interval():
 
 
 def test_the_title_of_the_past_counts_totals_inside():
-    assert windows.title(past_windows()) == ("Past totals inside their range: 1 of 1 (13 weeks), 1 of 1 (26 weeks)")
-    assert windows.title(past_windows().head(1)) == "No past window to test on"  # purchases are not value
+    past = past_windows()
+    label(past, interval=0.9)
+    titles = [windows.chart_windows(rows).layout.title.text for rows in (past, past.head(1))]
+    assert titles == [
+        "Past totals inside their range: 1 of 1 (13 weeks), 1 of 1 (26 weeks)",
+        "No past window to test on",  # purchases are not value
+    ]
 
 
 def test_tested_segments_come_in_the_readers_order_and_say_what_missed():

@@ -23,10 +23,7 @@ _VIEWS = (
 
 
 def chart_calendar(ahead: pd.DataFrame) -> go.Figure:
-    """Show what came and what is expected on one calendar; `ahead` is table FORECAST.
-
-    A page lets its reader choose among revenue, purchases and active customers, by quarter and by month.
-    """
+    """Show what came and what is expected on one calendar, in views to choose among; `ahead` is table FORECAST."""
     currency = currency_of(ahead)
     hidden = "revenue" if currency == PURCHASES else ""  # which counts the same
     coming = set(ahead.loc[ahead["status"].isin([SPLIT, FORECAST]), "kind"])  # a short horizon holds no quarter
@@ -72,27 +69,19 @@ def _add_view(figure: go.Figure, rows: pd.DataFrame, kind: str, name: str, inter
             visible=shown,
             hovertemplate=f"%{{y:,.0f}} {said}<extra></extra>",
         )
+    above = rest[name].map(short_number) if kind == "quarter" else pd.Series("", rest.index)
     figure.add_scatter(
         x=np.repeat([_label(row, kind) for row in rest.itertuples()], 3),
         y=np.column_stack([rest[f"{name}_lower"], rest[f"{name}_upper"], np.full(len(rest), np.nan)]).ravel(),
-        mode="lines",
+        mode="lines+text",
         line={"color": MODEL, "width": 3},
-        name=f"{level(interval)} range",
-        visible=shown,
-        hovertemplate=f"%{{y:,.0f}} {level(interval)} limit<extra></extra>",
-    )
-
-    figure.add_scatter(
-        x=[_label(row, kind) for row in rest.itertuples()],
-        y=rest[f"{name}_upper"],
-        mode="text",
-        text=rest[name].map(short_number) if kind == "quarter" else "",
+        text=[words for text in above for words in ("", text, "")],
         textposition="top center",
         textfont={"color": MODEL, "size": 13},
         cliponaxis=False,
-        hoverinfo="skip",
-        showlegend=False,
+        name=f"{level(interval)} range",
         visible=shown,
+        hovertemplate=f"%{{y:,.0f}} {level(interval)} limit<extra></extra>",
     )
 
 

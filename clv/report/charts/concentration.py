@@ -13,8 +13,11 @@ from clv.words import futures, percent
 def chart_concentration(concentration: pd.DataFrame) -> go.Figure:
     """Show how much of the value the best customers hold; `concentration` is table CONCENTRATION."""
     interval = interval_of(concentration)
+    # What the best tenth holds stands above, moved by past errors, which this curve is not: so who holds half.
+    best = np.interp(0.5, [0, *concentration["value_share"]], [0, *concentration["customer_share"]])
+    title = f"Half of the value sits with the best {percent(float(best))} of the customers, by the model alone"
     table = 100 * thinned(concentration)
-    figure = new_chart(title(concentration), x="Customers, best expected value first (%)", y="Share of the value (%)")
+    figure = new_chart(title, x="Customers, best expected value first (%)", y="Share of the value (%)")
     add_band(figure, table["customer_share"], table["lower"], table["upper"], f"{futures(interval)}: realised value")
     add_line(
         figure,
@@ -29,9 +32,3 @@ def chart_concentration(concentration: pd.DataFrame) -> go.Figure:
     figure.update_xaxes(range=[0, 100])
     figure.update_yaxes(range=[0, 102])
     return figure
-
-
-def title(concentration: pd.DataFrame) -> str:
-    """Say who holds half: what the best tenth holds stands above, moved by past errors, which this curve is not."""
-    best = np.interp(0.5, [0, *concentration["value_share"]], [0, *concentration["customer_share"]])
-    return f"Half of the value sits with the best {percent(float(best))} of the customers, by the model alone"

@@ -64,9 +64,7 @@ def title(cohorts: pd.DataFrame) -> str:
 
 def _add_cohort(figure: go.Figure, line: pd.DataFrame, *, shown: bool, in_legend: bool) -> None:
     currency, cohort, band = currency_of(line), line["cohort"].iloc[0], futures(interval_of(line))
-    line = line.astype(
-        dict.fromkeys(["cumulative", "cumulative_lower", "cumulative_upper"], "float32")
-    )  # half the page
+    line = line.astype({name: "float32" for name in line if name.startswith("cumulative")})  # half as many bytes
     seen = line[line["status"] == "observed"]
     # The forecast starts where the observation stops, so that the line is one.
     ahead = pd.concat([seen.tail(1), line[line["status"] != "observed"]])

@@ -26,11 +26,7 @@ _MARKS = {
 
 
 def chart_groups(groups: pd.DataFrame) -> go.Figure:
-    """Show what each group will bring; `groups` are rows of table SEGMENTS, the first of each grouping on top.
-
-    A page lets its reader choose among groupings. The axis is logarithmic, so that one large group does not hide what
-    the others bring.
-    """
+    """Show what each group will bring, a grouping at a time; `groups` are rows of table SEGMENTS."""
     parts = [(name, of_grouping(groups, name)) for name in groups["grouping"].unique() if name != "base"]
     figure = new_chart(title(parts[0][1]), x="", y="")
     views = []
@@ -40,7 +36,7 @@ def chart_groups(groups: pd.DataFrame) -> go.Figure:
         view = {"name": GROUPINGS.get(name, name), "traces": list(range(before, len(figure.data)))}
         views.append(view | {"said": title(rows), "layout": {"height": 170 + 30 * len(rows)} | axis})
     figure.update_layout(views[0]["layout"], meta={"views": views})
-    figure.update_xaxes(type="log", tickformat="~s")
+    figure.update_xaxes(type="log", tickformat="~s")  # so that one large group does not hide what the others bring
     figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
     return figure
 

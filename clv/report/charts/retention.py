@@ -15,11 +15,7 @@ _BEGUN = "month begun: observed so far, rest forecast"
 
 
 def chart_retention(cohorts: pd.DataFrame) -> go.Figure:
-    """Show which share of each cohort buys month by month; `cohorts` is table COHORTS.
-
-    Month 0 is left out: everybody bought then; so is a month that the horizon cuts.
-    What was seen and what is forecast differ in hue, not in scale.
-    """
+    """Show which share of each cohort buys in each whole month after the first; `cohorts` is table COHORTS."""
     whole = cohorts[(cohorts["months_since"] > 0) & (cohorts["status"] != "cut")]
     rows, left_out = _newest(whole if len(whole) else cohorts)
     figure = new_chart(

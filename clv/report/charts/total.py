@@ -12,25 +12,21 @@ from clv.forecast.tables import limits
 from clv.report.charts.canvas import mark_at, new_chart
 from clv.report.figures.style import BAND, MODEL, QUIET, fade
 from clv.report.labels import currency_of, interval_of
-from clv.words import futures, if_right, percent, possible, short_number, span
+from clv.words import NBSP, futures, if_right, percent, possible, short_number, span
 
 BARS_IN_INTERVAL = 24
 
 
 def chart_total(draws: pd.DataFrame, groups: pd.DataFrame) -> go.Figure:
-    """Show which totals the customers may bring.
-
-    `draws` is table TOTAL_DRAWS, `groups` table SEGMENTS, whose first row is about everybody. Where its limits allow
-    for misfit, so do the bars.
-    """
+    """Show which totals the customers may bring: tables TOTAL_DRAWS and SEGMENTS, whose limits bars meet."""
     base, currency, interval = groups.iloc[0], currency_of(groups), interval_of(groups)
     tested = bool(pd.notna(base["clv_lower_with_misfit"]))
     suffix, held = ("_with_misfit", possible(interval)) if tested else ("", futures(interval))
     mean, lower, upper = (float(base[name]) for name in ("clv_mean", "clv_lower", "clv_upper"))
     edges, shares = _histogram(draws[f"value{suffix}"].to_numpy(), lower, upper)
-    figure = new_chart(
-        title(groups), x=f"Value of all customers together ({currency})", y="Share of possible futures (%)"
-    )
+    held_by = f"{span(limits(base, 'clv'))}{NBSP}{currency} with {percent(interval)} probability"
+    title = f"All customers together will bring {held_by}"
+    figure = new_chart(title, x=f"Value of all customers together ({currency})", y="Share of possible futures (%)")
     middle = (edges[:-1] + edges[1:]) / 2
     inside = (middle > lower) & (middle < upper)
     words = [f"{short_number(low)} to {short_number(high)}" for low, high in pairwise(edges)]
@@ -57,14 +53,6 @@ def chart_total(draws: pd.DataFrame, groups: pd.DataFrame) -> go.Figure:
     mark_at(figure, mean, f"expected: {short_number(mean)} {currency}")
     figure.update_layout(bargap=0.04)
     return figure
-
-
-def title(groups: pd.DataFrame) -> str:
-    """Say what everybody together will bring."""
-    return (
-        f"All customers together will bring {span(limits(groups.iloc[0], 'clv'))}\N{NO-BREAK SPACE}"
-        f"{currency_of(groups)} with {percent(interval_of(groups))} probability"
-    )
 
 
 def _histogram(values: NDArray[np.float64], lower: float, upper: float) -> tuple[NDArray[Any], NDArray[Any]]:

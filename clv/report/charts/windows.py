@@ -15,8 +15,12 @@ def chart_windows(windows: pd.DataFrame) -> go.Figure:
     """Show how far past totals of value fell from their forecasts; `windows` is table WINDOWS."""
     rows = windows[windows["outcome"] == "value"].sort_values(["horizon_weeks", "origin"])
     if rows.empty:
-        return blank_chart(title(windows), "No past window has enough history before it to be tested on.")
-    figure = new_chart(title(windows), x="% of the forecast", y="", height=170 + 30 * len(rows))
+        return blank_chart("No past window to test on", "No past window has enough history before it to be tested on.")
+    inside = rows["actual"].between(*(rows[limit] for limit in _SHOWN)).groupby(rows["horizon_weeks"])
+    held = ", ".join(f"{found.sum()} of {len(found)} ({weeks} weeks)" for weeks, found in inside)
+    figure = new_chart(
+        f"Past totals inside their range: {held}", x="% of the forecast", y="", height=170 + 30 * len(rows)
+    )
     ends = rows["origin"] + pd.to_timedelta(7 * rows["horizon_weeks"], unit="D")
     names = [f"{weeks} weeks to {end.day} {end:%b %Y}" for weeks, end in zip(rows["horizon_weeks"], ends, strict=True)]
     share = 100 * rows[[*_SHOWN, "actual"]].div(rows["forecast"], axis="index")
@@ -33,13 +37,3 @@ def chart_windows(windows: pd.DataFrame) -> go.Figure:
     mark_at(figure, 100, "as forecast")
     figure.update_yaxes(autorange="reversed", type="category", showgrid=False)
     return figure
-
-
-def title(windows: pd.DataFrame) -> str:
-    """Say in how many past windows of each length the total value lay inside the interval that allowed for misfit."""
-    rows = windows[windows["outcome"] == "value"]
-    if rows.empty:
-        return "No past window to test on"
-    inside = rows["actual"].between(*(rows[limit] for limit in _SHOWN)).groupby(rows["horizon_weeks"])
-    parts = [f"{held.sum()} of {len(held)} ({weeks} weeks)" for weeks, held in inside]
-    return f"Past totals inside their range: {', '.join(parts)}"

@@ -11,10 +11,7 @@ from clv.words import short_number
 
 
 def plot_weekly_activity(weekly: pd.DataFrame, *, currency: str) -> Figure:
-    """Show purchases and revenue week by week.
-
-    `weekly` has date (of the week), purchases (count), revenue (currency).
-    """
+    """Show purchases and revenue week by week; `weekly` has date, purchases (count), revenue (currency)."""
     best = weekly.loc[weekly["purchases"].idxmax()]
     alt = (
         f"{len(weekly)} weeks with {weekly['purchases'].median():,.0f} purchases in the middle one, at most "

@@ -17,7 +17,7 @@ from clv.report.figures.canvas import (
     ramp,
     share_inside,
 )
-from clv.report.figures.style import MODEL, MODEL_RAMP, OBSERVED_TINT, PRIOR, REFERENCE
+from clv.report.figures.style import FITTED, MODEL, MODEL_RAMP, OBSERVED_TINT, PRIOR, REFERENCE, UNFITTED
 from clv.words import level
 
 if TYPE_CHECKING:
@@ -26,19 +26,24 @@ if TYPE_CHECKING:
 MOST_PURCHASES = 10
 
 
-def plot_prior_predictive(table: pd.DataFrame, *, interval: float) -> Figure:
-    """Show what the priors alone allow beside what was observed.
+def plot_predictive(table: pd.DataFrame, *, fitted: bool, interval: float) -> Figure:
+    """Show whether the priors alone allow, or the fitted model reproduces, what was observed.
 
     `table` has frequency (text bins), observed, lower, median, upper (shares of customers).
     """
-    name = f"{level(interval)} of what the priors allow, and median"
-    return _frequency_check(table, name, PRIOR, "Before fitting: do the priors allow what was observed?")
-
-
-def plot_posterior_predictive(table: pd.DataFrame, *, interval: float) -> Figure:
-    """Show whether the fitted model reproduces what was observed; arguments as `plot_prior_predictive`."""
-    name = f"{level(interval)} of what the model would produce, and median"
-    return _frequency_check(table, name, MODEL, "After fitting: does the model reproduce what was observed?")
+    asks, what, role = FITTED if fitted else UNFITTED
+    figure, axes = new_figure(
+        f"{asks} what was observed?", x="Repeat purchases", y="Customers (%)", alt=share_inside(table)
+    )
+    name, median = f"{level(interval)} of what {what}, and median", 100 * table["median"]
+    reach = [median - 100 * table["lower"], 100 * table["upper"] - median]
+    axes.bar(table["frequency"], 100 * table["observed"], color=OBSERVED_TINT, width=0.8, label="observed")
+    axes.errorbar(
+        table["frequency"], median, yerr=reach, fmt="o", color=role, markersize=4.5, capsize=4, linewidth=2, label=name
+    )
+    axes.set_ylim(bottom=0)
+    add_legend(figure, axes)
+    return figure
 
 
 def plot_prior_posterior(draws: pd.DataFrame, references: pd.DataFrame) -> Figure:
@@ -97,16 +102,28 @@ def plot_draws(posterior: "xr.DataTree") -> Figure | None:
     return figure
 
 
-def plot_alive_plane(plane: pd.DataFrame) -> Figure:
-    """Show the probability of still being a customer; `plane` has recency_weeks, frequency, value (0 to 1)."""
-    shares = plane.assign(value=100 * plane["value"])
-    return _plane(shares, "Who is still a customer?", "Probability of still being one (%)", 100.0)
+def plot_plane(plane: pd.DataFrame, *, horizon_weeks: float | None = None) -> Figure:
+    """Show how many purchases to expect by history or, without a horizon, how probably one is still a customer.
 
-
-def plot_expected_plane(plane: pd.DataFrame, *, horizon_weeks: float) -> Figure:
-    """Show the expected purchases within the horizon; columns as `plot_alive_plane`, value in purchases."""
-    title = f"How many purchases to expect in the next {horizon_weeks:g} weeks?"
-    return _plane(plane, title, "Expected purchases", None)
+    `plane` has recency_weeks, frequency, value (purchases, or 0 to 1).
+    """
+    cells = plane.pivot(index="frequency", columns="recency_weeks", values="value")
+    title, meaning = f"How many purchases to expect in the next {horizon_weeks} weeks?", "Expected purchases"
+    if horizon_weeks is None:
+        cells, title, meaning = 100 * cells, "Who is still a customer?", "Probability of still being one (%)"
+    figure, axes = new_figure(
+        title,
+        x="Recency: from the first to the last purchase (weeks)",
+        y="Repeat purchases",
+        alt=f"{meaning}: with {cells.index[-1]} purchases {cells.iloc[-1, -1]:.1f} if the last was just now, "
+        f"{cells.iloc[-1, 0]:.1f} if it was long ago.",
+        grid=False,
+    )
+    highest = 100.0 if horizon_weeks is None else None
+    mesh = axes.pcolormesh(*cells.axes[::-1], cells, cmap=ramp(MODEL_RAMP), vmin=0, vmax=highest, shading="nearest")
+    axes.yaxis.set_major_locator(MaxNLocator(10, integer=True))
+    colour_bar(figure, axes, mesh, meaning)
+    return figure
 
 
 def _chains(posterior: "xr.DataTree") -> Figure:
@@ -120,19 +137,6 @@ def _chains(posterior: "xr.DataTree") -> Figure:
     plt.close(figure)  # shown once, by the cell that made it
     figure.caption = f"{posterior['posterior'].sizes['chain']} chains, a row per parameter: densities, and ranks."
     figure.set_label(figure.caption)
-    return figure
-
-
-def _frequency_check(table: pd.DataFrame, name: str, role: str, title: str) -> Figure:
-    figure, axes = new_figure(title, x="Repeat purchases", y="Customers (%)", alt=share_inside(table))
-    median = 100 * table["median"]
-    reach = [median - 100 * table["lower"], 100 * table["upper"] - median]
-    axes.bar(table["frequency"], 100 * table["observed"], color=OBSERVED_TINT, width=0.8, label="observed")
-    axes.errorbar(
-        table["frequency"], median, yerr=reach, fmt="o", color=role, markersize=4.5, capsize=4, linewidth=2, label=name
-    )
-    axes.set_ylim(bottom=0)
-    add_legend(figure, axes)
     return figure
 
 
@@ -150,21 +154,3 @@ def _densities(axes: Axes, draws: pd.DataFrame, known: pd.DataFrame) -> None:
         axes.stairs(density, edges, color=colour, linewidth=1.4)
     for row in known.itertuples():
         axes.axvline(row.value, color=REFERENCE, linestyle="--", linewidth=1.6, label=row.name)
-
-
-def _plane(plane: pd.DataFrame, title: str, meaning: str, highest: float | None) -> Figure:
-    cells = plane.pivot(index="frequency", columns="recency_weeks", values="value")
-    figure, axes = new_figure(
-        title,
-        x="Recency: from the first to the last purchase (weeks)",
-        y="Repeat purchases",
-        alt=f"{meaning}: with {cells.index[-1]} purchases {cells.iloc[-1, -1]:.1f} if the last was just now, "
-        f"{cells.iloc[-1, 0]:.1f} if it was long ago.",
-        grid=False,
-    )
-    mesh = axes.pcolormesh(
-        cells.columns, cells.index, cells, cmap=ramp(MODEL_RAMP), vmin=0, vmax=highest, shading="nearest"
-    )
-    axes.yaxis.set_major_locator(MaxNLocator(10, integer=True))
-    colour_bar(figure, axes, mesh, meaning)
-    return figure

@@ -6,7 +6,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
 from clv.report.figures.canvas import add_legend, bins_up_to, colour_bar, new_figure, number_ticks, ramp, share_inside
-from clv.report.figures.style import BAND, MODEL, MODEL_RAMP, OBSERVED, OBSERVED_TINT, PRIOR, QUIET, REFERENCE
+from clv.report.figures.style import BAND, FITTED, MODEL_RAMP, OBSERVED, OBSERVED_TINT, QUIET, REFERENCE, UNFITTED
 from clv.words import level
 
 
@@ -41,27 +41,15 @@ def plot_spend_and_frequency(customers: pd.DataFrame, *, currency: str) -> Figur
     return figure
 
 
-def plot_spend_prior(table: pd.DataFrame, *, currency: str, interval: float) -> Figure:
-    """Show whether the priors allow what repeat buyers spend on average; `table` as in `plot_spend_check`."""
-    title = "Before fitting: do the priors allow what customers spend?"
-    return _spend(table, title, (PRIOR, PRIOR), "the priors allow", currency, interval)
-
-
-def plot_spend_check(table: pd.DataFrame, *, currency: str, interval: float) -> Figure:
-    """Show whether the spend model reproduces what repeat buyers spend on average.
+def plot_spend_check(table: pd.DataFrame, *, fitted: bool, currency: str, interval: float) -> Figure:
+    """Show whether the priors allow, or the fitted model reproduces, what repeat buyers spend on average.
 
     `table` has amount (left edges of the bins) and width in `currency`; observed, lower, median, upper (shares of
     buyers).
     """
-    title = "After fitting: does the model reproduce what customers spend?"
-    return _spend(table, title, (BAND, MODEL), "the model would produce", currency, interval)
-
-
-def _spend(
-    table: pd.DataFrame, title: str, colours: tuple[str, str], source: str, currency: str, interval: float
-) -> Figure:
+    asks, source, role = FITTED if fitted else UNFITTED
     figure, axes = new_figure(
-        title,
+        f"{asks} what customers spend?",
         x=f"Mean amount of a customer's repeat purchases ({currency}, logarithmic scale)",
         y="Repeat buyers (%)",
         alt=share_inside(table),
@@ -74,11 +62,11 @@ def _spend(
         edges,
         baseline=limits["lower"],
         fill=True,
-        color=colours[0],
+        color=BAND if fitted else role,
         alpha=0.5,
         label=f"{level(interval)} of what {source}",
     )
-    axes.stairs(limits["median"], edges, baseline=None, color=colours[1], linewidth=1.8, label="median of that")
+    axes.stairs(limits["median"], edges, baseline=None, color=role, linewidth=1.8, label="median of that")
     axes.set_xscale("log")
     number_ticks(axes)
     add_legend(figure, axes)

@@ -17,6 +17,10 @@ MODEL_RAMP = ("#e6f2fa", "#7fbce0", MODEL, "#00304d")
 # Where something else is drawn on top: the same role, lighter.
 OBSERVED_TINT = "#f5c79d"
 
+# Before and after fitting: what a figure asks, what its bands are, and the role of their colour.
+UNFITTED = "Before fitting: do the priors allow", "the priors allow", PRIOR
+FITTED = "After fitting: does the model reproduce", "the model would produce", MODEL
+
 # What stands where a figure of the backtest would be.
 WITHOUT_BACKTEST = "This run has no backtest: calibration_end is null."
 

@@ -17,7 +17,7 @@ from nbformat import NotebookNode
 
 from clv.report.page.chart_table import as_csv, as_html, chart_table
 from clv.report.page.mime import PLOTLY, WHAT_IF
-from clv.report.page.prose import Page, clean, from_markdown, from_tex, in_boxes, is_simple, plain, reachable
+from clv.report.page.prose import Page, clean, from_markdown, in_boxes, is_simple, plain, reachable
 
 DOWNLOADS = "application/vnd.clv.downloads+json"  # name and text of each file
 MEDIA_TYPES = {"csv": "text/csv", "json": "application/json"}
@@ -65,8 +65,8 @@ def render(
         alert=alert,
         letterhead=letterhead or {"title": None, "logo": None, "accent": None},
         scripts=scripts,
-        hashes=Markup(" ".join([*map(_hash, scripts), *([_hash(_plotly())] if page.has_charts else [])])),
-        plotly_js=_packed_plotly() if page.has_charts else "",
+        hashes=Markup(" ".join([*map(_hash, scripts), *([_hash(_plotly()[0])] if page.has_charts else [])])),
+        plotly_js=_plotly()[1] if page.has_charts else "",
     )
 
 
@@ -105,8 +105,6 @@ def _output(output: NotebookNode, page: Page) -> Mapping[str, Any]:
         return {"kind": "html", "html": clean(data["text/html"], page)}
     if "text/markdown" in data:
         return {"kind": "html", "html": from_markdown(data["text/markdown"], page)}
-    if "text/latex" in data:
-        return {"kind": "html", "html": from_tex(data["text/latex"].strip().strip("$"), display="block")}
     return {"kind": "plain", "text": strip_ansi(data.get("text/plain", ""))}
 
 
@@ -175,10 +173,7 @@ def _hash(script: str) -> str:
 
 
 @cache
-def _plotly() -> str:
-    return gzip.decompress((files("clv.report.page") / BUNDLE).read_bytes()).decode()
-
-
-@cache
-def _packed_plotly() -> str:
-    return base64.b64encode((files("clv.report.page") / BUNDLE).read_bytes()).decode()
+def _plotly() -> tuple[str, str]:
+    """Return the drawing library as text, and as a page carries it."""
+    packed = (files("clv.report.page") / BUNDLE).read_bytes()
+    return gzip.decompress(packed).decode(), base64.b64encode(packed).decode()

@@ -24,7 +24,6 @@ SAFE_ATTRIBUTES = {
     "details": ["open"],
     "td": ["colspan", "rowspan"],
 } | {"th": ["colspan", "rowspan", "scope"]}
-_BLANK = r"(?:&nbsp;|\xa0)?"  # pandas' corner above the row numbers
 SAFE_STYLES = ["background-color", "color", "font-weight", "text-align", "white-space", "width"]
 
 
@@ -70,7 +69,7 @@ def in_boxes(content: str, page: Page) -> str:
 
 
 def _table(table: str, page: Page) -> str:
-    head, body_tag, body = _without_row_numbers(table).partition("<tbody")
+    head, body_tag, body = table.partition("<tbody")
     head = re.sub(r"<th(?=[ >])(?![^>]*scope)", '<th scope="col"', head)
     body = re.sub(r"<th(?=[ >])(?![^>]*scope)", '<th scope="row"', body)
     caption = re.search(r"<caption>(.*?)</caption>", head)
@@ -81,15 +80,6 @@ def _table(table: str, page: Page) -> str:
 def plain(markup: str) -> str:
     """Return the text of HTML."""
     return html.unescape(re.sub(r"<[^>]+>", " ", markup))
-
-
-def _without_row_numbers(table: str) -> str:
-    numbers = re.findall(r"<tr[^>]*>\s*<th[^>]*>(\d+|\.\.\.)</th>", table)
-    rows = len(re.findall(r"<tr\b", table.partition("<tbody")[2]))
-    one_blank_corner = len(re.findall(rf"<tr[^>]*>\s*<th[^>]*>{_BLANK}</th>", table)) == 1
-    if not numbers or len(numbers) != rows or numbers[0] != "0" or not one_blank_corner:
-        return table
-    return re.sub(rf"(<tr[^>]*>\s*)<th[^>]*>(\d+|\.\.\.|{_BLANK})</th>", r"\1", table)
 
 
 def from_markdown(source: str, page: Page) -> Markup:
@@ -129,10 +119,6 @@ class _Renderer(IPythonRenderer):
         name = self.page.add_heading(level, html.unescape(re.sub(r"<[^>]+>", "", text)))
         return f'<h{level} id="{name}">{text}</h{level}>\n'
 
-    def block_mermaidjs(self, code: str) -> str:
-        """Show a diagram's source: nothing here can draw it."""
-        return f"<pre>{html.escape(code)}</pre>"
-
     def table(self, text: str) -> str:
         """Treat a table as those of the outputs."""
         return in_boxes(f"<table>{text}</table>\n", self.page)
@@ -140,10 +126,6 @@ class _Renderer(IPythonRenderer):
     def block_math(self, body: str) -> str:
         """Set a displayed formula."""
         return from_tex(body, display="block")
-
-    def latex_environment(self, name: str, body: str) -> str:
-        """Set an environment such as align."""
-        return from_tex(f"\\begin{{{name}}}{body}\\end{{{name}}}", display="block")
 
     def inline_math(self, body: str) -> str:
         """Set a formula in a line; what stands between two prices (`$5 to $6`) is none."""

@@ -20,15 +20,14 @@ def rolling_table(rolling: pd.DataFrame) -> Words:
         repeat=("frequency", lambda frequency: (frequency > 0).sum()),
         came=("actual_purchases", "sum"),
     )
-    return worded(
-        {
-            "Ahead": [f"{weeks}{NBSP}weeks" for weeks in windows["horizon_weeks"]],
-            "Forecast from": windows["origin"].dt.strftime("%Y-%m-%d"),
-            "Customers known": windows["customers"].map(count),
-            "With repeat purchases": windows["repeat"].map(count),
-            "Purchases in the window": windows["came"].map(count),
-        }
-    )
+    shown = {
+        "Ahead": [f"{weeks}{NBSP}weeks" for weeks in windows["horizon_weeks"]],
+        "Forecast from": windows["origin"].dt.strftime("%Y-%m-%d"),
+        "Customers known": windows["customers"].map(count),
+        "With repeat purchases": windows["repeat"].map(count),
+        "Purchases in the window": windows["came"].map(count),
+    }
+    return worded(shown)
 
 
 def windows_table(windows: pd.DataFrame, outcome: str) -> Words:
@@ -37,20 +36,19 @@ def windows_table(windows: pd.DataFrame, outcome: str) -> Words:
     unit = "Purchases" if outcome == "purchases" else f"Value ({currency_of(windows)})"
     written, level = count if outcome == "purchases" else amount, percent(interval_of(windows))
     names = [f"from {row.origin:%d %b %Y}, {row.horizon_weeks} weeks".replace(" ", NBSP) for row in rows.itertuples()]
-    return worded(
-        {
-            "Window": names,
-            "Customers": rows["customers"].map(count),
-            f"{unit} forecast": rows["forecast"].map(written),
-            f"Total: {level}, allowing for errors known by then": ranges(
-                rows["lower_with_misfit"], rows["upper_with_misfit"], written
-            ),
-            f"Total: {level} if the model is right": ranges(rows["lower"], rows["upper"], written),
-            "Came": rows["actual"].map(written),
-            "Off": (rows["actual"] / rows["forecast"] - 1).map(_signed),
-            "Single customers inside": rows["coverage"].map(percent),
-        }
-    )
+    shown = {
+        "Window": names,
+        "Customers": rows["customers"].map(count),
+        f"{unit} forecast": rows["forecast"].map(written),
+        f"Total: {level}, allowing for errors known by then": ranges(
+            rows["lower_with_misfit"], rows["upper_with_misfit"], written
+        ),
+        f"Total: {level} if the model is right": ranges(rows["lower"], rows["upper"], written),
+        "Came": rows["actual"].map(written),
+        "Off": (rows["actual"] / rows["forecast"] - 1).map(_signed),
+        "Single customers inside": rows["coverage"].map(percent),
+    }
+    return worded(shown)
 
 
 def choice_table(choice: pd.DataFrame) -> Words:
@@ -60,18 +58,17 @@ def choice_table(choice: pd.DataFrame) -> Words:
     rows = choice.assign(off=np.exp(choice["log_error"]) - 1, better=100 * (1 - np.exp(choice["log_ratio"])))
     names = {key: purchase_model(key).name for key in rows["model"].unique()}
     window = rows["horizon_weeks"].astype(str) + f"{NBSP}weeks from " + rows["origin"].dt.strftime("%Y-%m-%d")
-    return worded(
-        {
-            "Model": rows["model"].map(names),
-            "Window": window,
-            "Single customers: CRPS": rows["crps"].map("{:.3f}".format),
-            "Better than the default (%)": rows["better"].map("{:+.1f}".format),
-            "Total off": rows["off"].map(_signed),
-            "Single customers inside": rows["coverage"].map(percent),
-            "Seconds": rows["seconds"].map("{:.0f}".format),
-            "Chosen then": (rows["model"] == rows["chosen_then"]).map({True: "yes", False: ""}),
-        }
-    )
+    shown = {
+        "Model": rows["model"].map(names),
+        "Window": window,
+        "Single customers: CRPS": rows["crps"].map("{:.3f}".format),
+        "Better than the default (%)": rows["better"].map("{:+.1f}".format),
+        "Total off": rows["off"].map(_signed),
+        "Single customers inside": rows["coverage"].map(percent),
+        "Seconds": rows["seconds"].map("{:.0f}".format),
+        "Chosen then": (rows["model"] == rows["chosen_then"]).map({True: "yes", False: ""}),
+    }
+    return worded(shown)
 
 
 def tested_segments_table(groups: pd.DataFrame) -> Words:
@@ -80,18 +77,15 @@ def tested_segments_table(groups: pd.DataFrame) -> Words:
     lower, upper = rows["value_lower_with_misfit"], rows["value_upper_with_misfit"]
     inside = rows["value_actual"].between(lower, upper)
     level = percent(interval_of(groups))
-    return worded(
-        {
-            "Segment": rows["group"],
-            "Customers": rows["customers"].map(count),
-            f"Value forecast ({currency_of(groups)})": rows["value_forecast_with_misfit"].map(amount),
-            f"{level} range": ranges(lower, upper),
-            "Came": rows["value_actual"].map(amount),
-            "Inside": inside.map({True: "yes", False: "no"}),
-        },
-        "Segments in the backtest",
-        by=1,
-    )
+    shown = {
+        "Segment": rows["group"],
+        "Customers": rows["customers"].map(count),
+        f"Value forecast ({currency_of(groups)})": rows["value_forecast_with_misfit"].map(amount),
+        f"{level} range": ranges(lower, upper),
+        "Came": rows["value_actual"].map(amount),
+        "Inside": inside.map({True: "yes", False: "no"}),
+    }
+    return worded(shown, "Segments in the backtest", by=1)
 
 
 def history_table(outcome: dict[str, Any] | None) -> Words:
@@ -138,15 +132,14 @@ def spend_table(spend: pd.DataFrame, currency: str) -> Words:
 def checks_table(checks: pd.DataFrame | list[dict[str, Any]]) -> Words:
     """Return the checks of the posteriors, one row each."""
     found = pd.DataFrame(checks)
-    return worded(
-        {
-            "Part": found["part"],
-            "Check": found["name"],
-            "Found": found["figure"].map("{:.4g}".format),
-            "Limit": found["limit"],
-            "Verdict": found["verdict"],
-        }
-    )
+    shown = {
+        "Part": found["part"],
+        "Check": found["name"],
+        "Found": found["figure"].map("{:.4g}".format),
+        "Limit": found["limit"],
+        "Verdict": found["verdict"],
+    }
+    return worded(shown)
 
 
 def answers_table(answers: list[tuple[str, str, str]]) -> Words:

@@ -10,32 +10,29 @@ from clv.words import count, percent
 
 def ledger_table(ledger: pd.DataFrame, currency: str) -> Words:
     """Return the ledger as people read it."""
-    return worded(
-        {
-            "Line": ledger["line"],
-            "Rows": ledger["rows"].map(count),
-            f"Amount ({currency})": _amounts(ledger["amount"], ledger["line"]),
-            "Meaning": ledger["meaning"],
-        }
-    )
+    shown = {
+        "Line": ledger["line"],
+        "Rows": ledger["rows"].map(count),
+        f"Amount ({currency})": _amounts(ledger["amount"], ledger["line"]),
+        "Meaning": ledger["meaning"],
+    }
+    return worded(shown)
 
 
 def findings_table(quality: pd.DataFrame, currency: str) -> Words:
     """Return the rules of table QUALITY that found faults or warn, and what to do about them."""
     found = quality[(quality["rows"] > 0) & (quality["severity"] != LEAVE_OUT)]
-    return worded(
-        {
-            "Found": found["meaning"],
-            "Done": found["severity"].map({QUARANTINE: "left out", WARN: "kept"}),
-            "Column": found["column"],
-            "Rows": found["rows"].map(count),
-            "Share": found["share"].map(percent),
-            f"Amount ({currency})": _amounts(found["amount"], found["rule"]),
-            "First records": found["records"],
-            "What to do": found["advice"],
-        },
-        "What to look at in the data",
-    )
+    shown = {
+        "Found": found["meaning"],
+        "Done": found["severity"].map({QUARANTINE: "left out", WARN: "kept"}),
+        "Column": found["column"],
+        "Rows": found["rows"].map(count),
+        "Share": found["share"].map(percent),
+        f"Amount ({currency})": _amounts(found["amount"], found["rule"]),
+        "First records": found["records"],
+        "What to do": found["advice"],
+    }
+    return worded(shown, "What to look at in the data")
 
 
 def _amounts(amounts: pd.Series, rules: pd.Series) -> pd.Series:
@@ -44,28 +41,26 @@ def _amounts(amounts: pd.Series, rules: pd.Series) -> pd.Series:
 
 def values_table(values: pd.DataFrame, currency: str) -> Words:
     """Return rows and money by value of the columns that tell rows apart."""
-    return worded(
-        {
-            "Value": values["value"].replace("", "(blank)"),
-            "Column": values["column"],
-            "Rows": values["rows"].map(count),
-            f"Amount ({currency})": values["amount"].map("{:,.2f}".format),
-            "Rows left out": values["left_out"].map(count),
-        }
-    )
+    shown = {
+        "Value": values["value"].replace("", "(blank)"),
+        "Column": values["column"],
+        "Rows": values["rows"].map(count),
+        f"Amount ({currency})": values["amount"].map("{:,.2f}".format),
+        "Rows left out": values["left_out"].map(count),
+    }
+    return worded(shown)
 
 
 def rules_table(quality: pd.DataFrame) -> Words:
     """Return every rule of table QUALITY with its condition and what it found."""
-    return worded(
-        {
-            "Rule": quality["rule"],
-            "Does": quality["severity"],
-            "Rows": quality["rows"].map(count),
-            "First records": quality["records"],
-            "When": quality["condition"],
-        }
-    )
+    shown = {
+        "Rule": quality["rule"],
+        "Does": quality["severity"],
+        "Rows": quality["rows"].map(count),
+        "First records": quality["records"],
+        "When": quality["condition"],
+    }
+    return worded(shown)
 
 
 def quality_table(customers: pd.DataFrame) -> Words:

@@ -36,15 +36,13 @@ def scored_table(scored: pd.DataFrame) -> Words:
     """Return the forecasts whose time is over, the newest first."""
     rows = scored.sort_values(["ends", "as_of"], ascending=False)
     inside = rows["actual_value"].between(rows["value_lower"], rows["value_upper"])
-    return worded(
-        {
-            "Period": rows["starts"].dt.strftime("%Y-%m-%d") + " to " + rows["ends"].dt.strftime("%Y-%m-%d"),
-            "Made on": rows["as_of"].dt.strftime("%Y-%m-%d"),
-            "Forecast": rows["value"].map(amount),
-            "Range": ranges(rows["value_lower"], rows["value_upper"]),
-            "Came": rows["actual_value"].map(amount),
-            "Off": [more_or_less(row.actual_value, row.value) if row.value else "" for row in rows.itertuples()],
-            "Inside": inside.map({True: "yes", False: "no"}),
-        },
-        "Earlier forecasts, and what came of the same customers",
-    )
+    shown = {
+        "Period": rows["starts"].dt.strftime("%Y-%m-%d") + " to " + rows["ends"].dt.strftime("%Y-%m-%d"),
+        "Made on": rows["as_of"].dt.strftime("%Y-%m-%d"),
+        "Forecast": rows["value"].map(amount),
+        "Range": ranges(rows["value_lower"], rows["value_upper"]),
+        "Came": rows["actual_value"].map(amount),
+        "Off": [more_or_less(row.actual_value, row.value) if row.value else "" for row in rows.itertuples()],
+        "Inside": inside.map({True: "yes", False: "no"}),
+    }
+    return worded(shown, "Earlier forecasts, and what came of the same customers")

@@ -21,19 +21,16 @@ _MUCH, _LITTLE = 0.1, 0.01  # of all value
 def groups_table(groups: pd.DataFrame) -> Words:
     """Return groups as people read them: formatted text, one row per group."""
     currency, interval = currency_of(groups), interval_of(groups)
-    return worded(
-        {
-            "Group": groups["group"],
-            "Customers": groups["customers"].map(count),
-            f"Expected value ({currency})": groups["clv_mean"].map(amount),
-            f"{percent(interval)} range": _ranges(groups),
-            "Share of value": groups["share_of_value"].map(percent),
-            f"Per customer ({currency})": groups["clv_per_customer"].map(amount),
-            "Will buy": groups["mean_p_purchase"].map(percent),
-        },
-        "Segments: what each will bring",
-        by=1,
-    )
+    shown = {
+        "Group": groups["group"],
+        "Customers": groups["customers"].map(count),
+        f"Expected value ({currency})": groups["clv_mean"].map(amount),
+        f"{percent(interval)} range": _ranges(groups),
+        "Share of value": groups["share_of_value"].map(percent),
+        f"Per customer ({currency})": groups["clv_per_customer"].map(amount),
+        "Will buy": groups["mean_p_purchase"].map(percent),
+    }
+    return worded(shown, "Segments: what each will bring", by=1)
 
 
 def _ranges(groups: pd.DataFrame, lower: str = "clv_lower", upper: str = "clv_upper") -> list[str]:
@@ -88,10 +85,7 @@ def _follows(row: pd.Series) -> str:
 
 
 def tiers_table(groups: pd.DataFrame, customers: pd.DataFrame) -> Words:
-    """Return the value tiers as people read them, with how surely their customers belong to them.
-
-    `groups` are rows of table SEGMENTS, `customers` is table CUSTOMERS.
-    """
+    """Return the tiers of table SEGMENTS as people read them, with how surely customers (CUSTOMERS) belong to them."""
     table = groups_table(of_grouping(groups, "value_tier")).drop(columns="Will buy")
     table["Belong there"] = tier_certainty(customers).map(percent)
     return table.captioned("Value tiers: customers by rank of expected value")
@@ -101,17 +95,14 @@ def ranks_table(ranked: pd.DataFrame, grouping: str) -> Words:
     """Return groups of one kind of table RANKS as people read them, the best first."""
     rows = ranked[ranked["grouping"] == grouping]
     name = GROUPINGS.get(grouping, f"{grouping.removeprefix('by ')}s")[:-1].capitalize()
-    return worded(
-        {
-            name: rows["group"],
-            "Customers": rows["customers"].map(count),
-            f"Will bring, each ({currency_of(ranked)})": rows["clv_per_customer"].map(amount),
-            f"{percent(interval_of(ranked))} range": _ranges(rows, "lower", "upper"),
-            "Better than the next": ["" if pd.isna(p) else probability(p) for p in rows["p_above_next"]],
-        },
-        f"{name}: what a customer will bring",
-        by=1,
-    )
+    shown = {
+        name: rows["group"],
+        "Customers": rows["customers"].map(count),
+        f"Will bring, each ({currency_of(ranked)})": rows["clv_per_customer"].map(amount),
+        f"{percent(interval_of(ranked))} range": _ranges(rows, "lower", "upper"),
+        "Better than the next": ["" if pd.isna(p) else probability(p) for p in rows["p_above_next"]],
+    }
+    return worded(shown, f"{name}: what a customer will bring", by=1)
 
 
 def asked_tables(ranked: pd.DataFrame) -> list[Words]:
@@ -124,15 +115,14 @@ def migration_table(migration: pd.DataFrame) -> Words:
     """Return table MIGRATION as people read it: how many customers went where, the largest moves first."""
     moved = migration[migration["segment_before"] != migration["segment_now"]]
     largest = moved.sort_values("customers", ascending=False)
+    shown = {
+        "Before": largest["segment_before"],
+        "Now": largest["segment_now"],
+        "Customers": largest["customers"].map(count),
+        "Share of those before": largest["share"].map(percent),
+    }
     return worded(
-        {
-            "Before": largest["segment_before"],
-            "Now": largest["segment_now"],
-            "Customers": largest["customers"].map(count),
-            "Share of those before": largest["share"].map(percent),
-        },
-        "Moves between segments" if len(migration) else "No earlier day to compare segments with",
-        by=2,
+        shown, "Moves between segments" if len(migration) else "No earlier day to compare segments with", by=2
     )
 
 
@@ -141,55 +131,47 @@ def best_customers_table(customers: pd.DataFrame, *, show_customer_ids: bool, at
     currency, interval = currency_of(customers), interval_of(customers)
     best = customers.sort_values(["clv_mean", "customer_id"], ascending=[False, True]).head(at_most)
     names = best["customer_id"] if show_customer_ids else [f"No.{NBSP}{place}" for place in range(1, len(best) + 1)]
-    return worded(
-        {
-            "Customer": names,
-            "Repeat purchases": best["frequency"].map(count),
-            "Weeks since the last": (best["T"] - best["recency"]).map(count),
-            "Still a customer": best["p_alive"].map(percent),
-            f"Expected value ({currency})": best["clv_mean"].map(amount),
-            f"Realised value: {percent(interval)} interval": [
-                f"{amount(row.clv_lower)} to {amount(row.clv_upper)}".replace(" ", NBSP) for row in best.itertuples()
-            ],
-            "Among the best tenth": best["p_top_decile"].map(percent),
-        },
-        "The customers expected to bring most",
-    )
+    shown = {
+        "Customer": names,
+        "Repeat purchases": best["frequency"].map(count),
+        "Weeks since the last": (best["T"] - best["recency"]).map(count),
+        "Still a customer": best["p_alive"].map(percent),
+        f"Expected value ({currency})": best["clv_mean"].map(amount),
+        f"Realised value: {percent(interval)} interval": ranges(best["clv_lower"], best["clv_upper"]),
+        "Among the best tenth": best["p_top_decile"].map(percent),
+    }
+    return worded(shown, "The customers expected to bring most")
 
 
 def watch_table(watch_list: pd.DataFrame, *, show_customer_ids: bool, at_most: int = 10) -> Words:
     """Return the first customers of table WATCH_LIST, by rank of their value or by id."""
     first = watch_list.head(at_most)
     ranks = [f"No.{NBSP}{rank:,}" for rank in first["value_rank"]]
-    return worded(
-        {
-            "Customer": first["customer_id"] if show_customer_ids else ranks,
-            "Repeat purchases": first["frequency"].map(count),
-            "Weeks silent": first["weeks_silent"].map(count),
-            "Still a customer": first["p_alive"].map(percent),
-            f"Expected value ({currency_of(watch_list)})": first["clv_mean"].map(amount),
-            "Silence is a sign from": first["silence_is_a_sign_from"].dt.strftime("%Y-%m-%d"),
-        }
-    )
+    shown = {
+        "Customer": first["customer_id"] if show_customer_ids else ranks,
+        "Repeat purchases": first["frequency"].map(count),
+        "Weeks silent": first["weeks_silent"].map(count),
+        "Still a customer": first["p_alive"].map(percent),
+        f"Expected value ({currency_of(watch_list)})": first["clv_mean"].map(amount),
+        "Silence is a sign from": first["silence_is_a_sign_from"].dt.strftime("%Y-%m-%d"),
+    }
+    return worded(shown)
 
 
 def acquisition_table(acquisition: pd.DataFrame) -> Words:
     """Return table ACQUISITION as people read it."""
     currency, interval = currency_of(acquisition), interval_of(acquisition)
     limits = ranges(acquisition["lifetime_lower"], acquisition["lifetime_upper"])
-    return worded(
-        {
-            "Cohort": acquisition["cohort"],
-            "Customers": acquisition["customers"].map(count),
-            f"Brought so far, each ({currency})": acquisition["margin_to_date"].map(amount),
-            f"With what is to come ({currency})": acquisition["lifetime_mean"].map(amount),
-            f"{percent(interval)} interval": limits,
-            "Earns its cost": acquisition["p_above_cost"].map(probability),
-            f"Highest cost at {percent(CONFIDENCE)} ({currency})": acquisition["highest_cost"].map(amount),
-            "Months to pay back": acquisition["payback_months"].map(
-                lambda months: "" if pd.isna(months) else count(months)
-            ),
-        },
-        "Acquisition cohorts",
-        by=1,
-    )
+    shown = {
+        "Cohort": acquisition["cohort"],
+        "Customers": acquisition["customers"].map(count),
+        f"Brought so far, each ({currency})": acquisition["margin_to_date"].map(amount),
+        f"With what is to come ({currency})": acquisition["lifetime_mean"].map(amount),
+        f"{percent(interval)} interval": limits,
+        "Earns its cost": acquisition["p_above_cost"].map(probability),
+        f"Highest cost at {percent(CONFIDENCE)} ({currency})": acquisition["highest_cost"].map(amount),
+        "Months to pay back": acquisition["payback_months"].map(
+            lambda months: "" if pd.isna(months) else count(months)
+        ),
+    }
+    return worded(shown, "Acquisition cohorts", by=1)
