@@ -15,6 +15,7 @@ from clv.run.execute import NotebookError, nobody_else, run_notebook
 from clv.run.folder import Run
 from clv.run.terminal import say
 
+CONTAINERS_LIMIT = Path("/sys/fs/cgroup/memory.max")
 # The two models learn from the same customers and do not know each other.
 STEPS = (NOTEBOOKS[:1], NOTEBOOKS[1:2], NOTEBOOKS[2:4], NOTEBOOKS[4:5], NOTEBOOKS[5:])
 
@@ -79,9 +80,17 @@ def _run(notebook: Path, run: Run, asked: dict[str, Any]) -> None:
 
 def _is_room_for_two(settings: dict[str, Any]) -> bool:
     """Tell whether the machine has a core and `memory_gib` for each of two notebooks."""
-    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     cores = min(settings["workers"], os.process_cpu_count() or 1)
-    return cores >= 2 and memory_gib >= 2 * settings["memory_gib"]
+    return cores >= 2 and _memory_gib() >= 2 * settings["memory_gib"]
+
+
+def _memory_gib() -> float:
+    """Return the memory of the machine, or of the container we are in if that may use less."""
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        return min(machine, float(CONTAINERS_LIMIT.read_text())) / 2**30
+    except (OSError, ValueError):  # no container, or one without a limit: "max"
+        return machine / 2**30
 
 
 def _make_side_by_side(notebook: Path, other: Path, run: Run, asked: dict[str, Any]) -> None:

@@ -131,9 +131,14 @@ def test_who_stops_one_process_stops_both_and_is_told_once(two, outputs, number,
     assert not [line for line in living(process.pid) if "resource_tracker" not in line]
 
 
-def test_two_run_side_by_side_where_each_has_a_core_and_its_memory(monkeypatch):
+def test_two_run_side_by_side_where_each_has_a_core_and_its_memory(monkeypatch, tmp_path):
     monkeypatch.setattr(os, "process_cpu_count", lambda: 2)
+    monkeypatch.setattr(pipeline, "CONTAINERS_LIMIT", tmp_path / "none")
     monkeypatch.setattr(os, "sysconf", lambda name: {"SC_PAGE_SIZE": 2**12, "SC_PHYS_PAGES": 2**21}[name])  # 8 GiB
     assert pipeline._is_room_for_two({"workers": 2, "memory_gib": 4})
     assert not pipeline._is_room_for_two({"workers": 2, "memory_gib": 4.1})
     assert not pipeline._is_room_for_two({"workers": 1, "memory_gib": 1})
+    for limit, room in ((str(2**33), True), (str(2**33 - 1), False), ("max", True)):  # of a container
+        (tmp_path / "memory.max").write_text(f"{limit}\n")
+        monkeypatch.setattr(pipeline, "CONTAINERS_LIMIT", tmp_path / "memory.max")
+        assert pipeline._is_room_for_two({"workers": 2, "memory_gib": 4}) == room
