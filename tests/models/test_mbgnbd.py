@@ -162,7 +162,7 @@ def test_both_samplers_agree_and_pass_the_gate_on_cdnow():
     base = rfm_customers.summarise(cdnow(), "transactions", period_end=date(1997, 9, 30))
     compiled, medians = sampling.Compiled(MODEL.build(base)), []
     for method in ("nuts", "laplace"):
-        settings = sampling.Settings(chains=4, draws=1000, tune=1000, seed=3, method=method)
+        settings = sampling.Settings(chains=4, draws=1000, tune=500, seed=3, method=method)
         fitted = sampling.sample(compiled, base, settings)
         assert sampling.method_of(fitted) == method
         checks = posterior.judge_purchases({"bgnbd": fitted}, {"bgnbd": base}, settings, horizon_weeks=39.0)
@@ -190,8 +190,8 @@ def test_posteriors_are_calibrated_on_shops_drawn_from_the_prior_and_a_mistaken_
     truths = np.column_stack([prior[name].to_numpy() for name in names])
     ranks: dict[str, list[np.ndarray]] = {key: [] for key in compiled}
     for number, truth in enumerate(truths):
-        ages = np.random.default_rng([number, 1]).uniform(0, 60, 300)
-        base = lives(300, *truth, age=ages, weeks=0.0, seed=number)
+        ages = np.random.default_rng([number, 1]).uniform(0, 60, 200)
+        base = lives(200, *truth, age=ages, weeks=0.0, seed=number)
         for key, model in compiled.items():
             settings = sampling.Settings(chains=4, draws=250, tune=500, seed=number, method="laplace")
             drawn = sampling.sample(model, base, settings)["posterior"].to_dataset()

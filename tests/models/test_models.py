@@ -14,7 +14,6 @@ from forecasts import (
     posterior,
     probability_purchase,
 )
-from scipy.optimize import minimize
 from scipy.special import logit
 from scipy.stats import beta
 
@@ -180,71 +179,6 @@ def test_cents_and_dollars_have_one_posterior(shop):
     dollars, cents = gamma_gamma_pymc.model(shop), gamma_gamma_pymc.model(times(shop, 100))
     points = [spend_point(dollars, *point) for point in SPENDS]
     np.testing.assert_allclose(constant_gap(dollars, cents, points), 0, atol=1e-7)
-
-
-# --- negative control: upstream's own priors
-
-
-def best(model) -> dict[str, float]:
-    """Return the parameters at the highest posterior density."""
-    density, slope = model.model.compile_logp(), model.model.compile_dlogp()
-    names = [value.name for value in model.model.value_vars]
-
-    def point(values: np.ndarray) -> dict[str, np.ndarray]:
-        return dict(zip(names, values, strict=True))
-
-    found = minimize(
-        lambda v: -density(point(v)),
-        np.zeros(len(names)),
-        jac=lambda v: -slope(point(v)),
-        method="L-BFGS-B",
-        bounds=[(-30.0, 30.0)] * len(names),  # a first step beyond them overflows
-        options={"ftol": 1e-14, "gtol": 1e-8},
-    )
-    return reported(model, point(found.x))
-
-
-def mean_spend(model) -> float:
-    found = best(model)
-    phi = np.array([found["p"], found["q"], found["v"], 1.0, 1.0])
-    return float(gamma_gamma.expected_spend(Amounts(2.0, 0.0, 0.0), phi))
-
-
-def test_upstreams_priors_turn_dollars_and_cents_into_different_customers(shop, repeat_buyers):
-    from pymc_marketing.clv import GammaGammaModel
-
-    from clv.models import gamma_gamma_pymc
-
-    in_cents = times(shop, 100)
-
-    def upstream(frame: pd.DataFrame) -> float:
-        model = GammaGammaModel()
-        model.build_model(gamma_gamma.usable(frame))
-        return mean_spend(model)
-
-    assert mean_spend(gamma_gamma_pymc.model(in_cents)) == pytest.approx(
-        100 * mean_spend(gamma_gamma_pymc.model(shop)), rel=1e-4
-    )
-    assert upstream(in_cents) != pytest.approx(100 * upstream(shop), rel=0.1)
-
-
-def test_upstreams_priors_turn_days_and_weeks_into_different_customers(shop):
-    from pymc_marketing.clv import BetaGeoModel
-
-    def expected(model, factor: float) -> float:
-        found = best(model)
-        parameters = (found["r"], found["alpha"] / factor, found["a"], found["b"])
-        return float(expected_purchases(52, *(shop[name] for name in HISTORY), *parameters).sum())
-
-    def upstream(frame: pd.DataFrame) -> BetaGeoModel:
-        model = BetaGeoModel()
-        model.build_model(frame)
-        return model
-
-    in_days = shop.assign(recency=7 * shop["recency"], T=7 * shop["T"])
-    weeks, days = PLAIN.build(shop), PLAIN.build(in_days, periods_per_year=365.25)
-    assert expected(days, 7) == pytest.approx(expected(weeks, 1), rel=1e-4)
-    assert expected(upstream(in_days), 7) != pytest.approx(expected(upstream(shop), 1), rel=0.01)
 
 
 # --- what a pymc-marketing user expects to work

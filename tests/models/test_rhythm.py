@@ -191,8 +191,8 @@ def test_posteriors_are_calibrated_on_shops_drawn_from_the_prior_and_a_mistaken_
     truths = np.column_stack([prior[name].to_numpy() for name in names])
     ranks: dict[str, list[np.ndarray]] = {"right": [], "mistaken": []}
     for number, truth in enumerate(truths):
-        ages = np.random.default_rng([number, 1]).uniform(0, 60, 300)
-        base = lives(300, truth, age=ages, weeks=0.0, seed=number)
+        ages = np.random.default_rng([number, 1]).uniform(0, 60, 150)
+        base = lives(150, truth, age=ages, weeks=0.0, seed=number)
         random = base.assign(log_gaps=base["log_gaps"] - 0.3 * base["frequency"])
         for kind, shop in (("right", base), ("mistaken", random)):
             settings = sampling.Settings(chains=4, draws=250, tune=500, seed=number, method="laplace")

@@ -7,12 +7,12 @@ import pytest
 from decisions import CAMPAIGNS, RULES, judged, passed
 from forecasts import by_name, changed, typed_draws
 
-from clv.decisions.tables import RANDOM
+from clv.decisions.tables import RANDOM, RATE
 
 WORLDS = 12
 
 
-def outcomes(mistake=lambda draws: draws) -> pd.DataFrame:
+def outcomes(mistake=lambda draws: draws, campaigns=CAMPAIGNS) -> pd.DataFrame:
     """Return what came of every campaign in worlds whose parameters are known: nothing is fitted."""
     rows = []
     for number in range(WORLDS):
@@ -23,7 +23,7 @@ def outcomes(mistake=lambda draws: draws) -> pd.DataFrame:
         known = true.customers.assign(p_alive=alive, clv_mean=0.0, rfm_segment="all")
         rows += [
             {"world": number, "campaign": name} | simulation.outcome(true, known, draws, given, number, generator)
-            for name, given in CAMPAIGNS.items()
+            for name, given in campaigns.items()
         ]
     return pd.DataFrame(rows)
 
@@ -55,7 +55,8 @@ def test_profits_come_as_often_as_forecast_and_exceed_those_of_rules(right):
 
 @pytest.mark.slow
 def test_customers_who_are_taken_to_stay_for_ever_are_noticed():
-    assert ks(outcomes(lambda draws: changed(draws, a=0.02 * by_name(draws)["a"]))) < 0.001
+    faster = {name: given for name, given in CAMPAIGNS.items() if given.effect.kind == RATE and given.effect.mean > 0}
+    assert ks(outcomes(lambda draws: changed(draws, a=0.02 * by_name(draws)["a"]), faster)) < 0.001
 
 
 @pytest.mark.slow
