@@ -74,17 +74,19 @@ def choose(
 
 
 def judge_calendar(
-    windows: pd.DataFrame, compiled: Compiled, rolling: pd.DataFrame, settings: Settings, clock: Clock | None,
-    **options: Any,
-) -> list[Check]:  # fmt: skip
-    """Return whether totals of table WINDOWS were forecast as well without the calendar they were forecast on.
+    past: Fits, compiled: Compiled, rolling: pd.DataFrame, settings: Settings, clock: Clock | None, **options: Any
+) -> list[Check]:
+    """Return whether totals of purchases in past windows, fitted on a calendar, are forecast as well without it.
 
-    `options` are those of `score_windows`; no check where there is no calendar or no window was tested.
+    `options` are those of `score_windows`; no check where there is no calendar or no window can be tested.
     """
-    if clock is None or windows.empty:
+    if clock is None:
+        return []
+    on_it = score_windows(rolling, past.draws, None, clock=clock, **options).totals
+    if on_it.empty:
         return []
     flat = score_windows(rolling, fit_windows(compiled, rolling, settings).draws, None, **options).totals
-    pairs = windows.merge(flat, on=["horizon_weeks", "origin", "outcome"])
+    pairs = on_it.merge(flat, on=["horizon_weeks", "origin", "outcome"])
     stated, none = (
         float(np.log((pairs[f"actual{of}"] + 0.5) / (pairs[f"forecast{of}"] + 0.5)).abs().mean()) for of in ("_x", "_y")
     )

@@ -43,6 +43,7 @@ def simulate(
     n = len(customers)
     groups = groups or Groups(np.zeros((n, 1), np.int64), 1)
     calendar = calendar or Calendar(np.array([0.0, np.inf]), np.zeros(n, np.int64), 1, np.zeros(n, bool))
+    cohorts = np.ascontiguousarray(np.atleast_2d(calendar.cohorts.T).T)
     future = np.array([horizon.discount_weekly, horizon.gross_margin])
     starts = range(0, max(n, 1), CHUNK_CUSTOMERS)  # nobody is one empty chunk
     seeds = np.random.SeedSequence(seed).spawn(len(starts))
@@ -61,11 +62,12 @@ def simulate(
                 spend_rng,
                 amounts[own],
                 draws.phi,
+                draws.pays,
                 future,
                 times,
                 groups.codes[rows],
                 calendar.edges,
-                calendar.cohorts[rows],
+                cohorts[rows],
                 calendar.seen[rows],
                 purchases,
                 value,
@@ -91,7 +93,7 @@ def _no_totals(draws: int, groups: int, calendar: Calendar) -> Totals:
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def _pay(  # type: ignore[no-untyped-def]
-    rng, amounts, phi, future, times, codes, edges, cohorts, seen,
+    rng, amounts, phi, pays, future, times, codes, edges, cohorts, seen,
     purchases, value, group_purchases, group_value, active, revenue, period_purchases,
 ):  # fmt: skip
     """Fill `value` and add to the totals what the purchases of one block cost; arguments as in `simulate`, draws last.
@@ -105,18 +107,18 @@ def _pay(  # type: ignore[no-untyped-def]
             count = purchases[i, d]
             if count == 0:
                 continue
-            nu = draw_nu(rng, amounts[i], phi[d])
+            nu = draw_nu(rng, amounts[i], phi[d]) if pays else 0.0
             period, last_active, worth = 0, 0 if seen[i] else -1, 0.0
             for time in times[n : n + count]:
-                amount = draw_amount(rng, nu, phi[d])
-                worth += amount * np.exp(-discount * time)
+                amount = draw_amount(rng, nu, phi[d]) if pays else 0.0
+                worth += amount * np.exp(-discount * time) if pays else 0.0
                 while period + 2 < edges.size and time > edges[period + 1]:
                     period += 1
-                revenue[cohorts[i], period, d] += amount
-                period_purchases[cohorts[i], period, d] += 1
-                if period > last_active:
-                    active[cohorts[i], period, d] += 1
-                    last_active = period
+                for c in cohorts[i]:
+                    revenue[c, period, d] += amount
+                    period_purchases[c, period, d] += 1
+                    active[c, period, d] += period > last_active
+                last_active = max(last_active, period)
             n += count
             value[i, d] = margin * worth
             for g in range(codes.shape[1]):

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -43,14 +43,19 @@ class Groups:
 class Calendar:
     """Periods of the future kept per cohort and draw.
 
-    `edges` (periods + 1,) in weeks from now, rising from 0; `cohorts` (customers,) numbers below `count`;
-    `seen` (customers,) true for those already counted as active in the period that is still open.
+    `edges` (periods + 1,) in weeks from now, rising from 0; `cohorts` (customers,), or (customers, groupings), numbers
+    below `count`; `seen` (customers,) true for those already counted as active in the period that is still open.
     """
 
     edges: Floats
     cohorts: Integers
     count: int
     seen: NDArray[np.bool_]
+
+    def beside(self, other: "Calendar") -> "Calendar":
+        """Return the calendar of two groupings at once: the cohorts of the other one stand behind."""
+        cohorts = np.column_stack([self.cohorts, other.cohorts + self.count])
+        return replace(self, cohorts=cohorts, count=self.count + other.count)
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,12 @@ class Totals:
     def plus(self, other: "Totals") -> "Totals":
         """Return the sums of both."""
         return Totals(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
+
+    def of_cohorts(self, those: slice) -> "Totals":
+        """Return the totals by draw with some of the cohorts of their calendar alone."""
+        return replace(
+            self, **{name: getattr(self, name)[:, those] for name in ("active", "revenue", "period_purchases")}
+        )
 
     def by_draw(self) -> "Totals":
         """Return the totals with their last dimension, the draws, first."""

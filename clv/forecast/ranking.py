@@ -86,7 +86,7 @@ def _bins_at(counts, above):  # type: ignore[no-untyped-def]
 
 
 def keep_membership(tier: pd.Series, ranking: Ranking, shares: Floats) -> Keep:
-    """Return what a second pass does: fill `shares` with every customer's P(top decile) and P(own tier)."""
+    """Return what a pass over all futures does: fill `shares` with every customer's P(top decile) and P(own tier)."""
     names = list(TIERS)
     own = tier.map({name: code for code, name in enumerate(names)}).to_numpy(np.int8)
     # What a draw's value must exceed, and must not, for each tier; the last tier holds what is left.

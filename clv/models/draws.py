@@ -21,12 +21,13 @@ class Draws:
     """Joint posterior draws of a purchase model and of the spend model; time in weeks, money in the log's currency.
 
     theta: (draws, parameters of the model), in their order, and the luck of its calendar if it has one.
-    phi: (draws, 6), columns as `spend_draws`.
+    phi: (draws, 6), columns as `spend_draws`. pays: whether these mean anything: else nothing is simulated of spend.
     """
 
     model: PurchaseModel
     theta: Floats
     phi: Floats
+    pays: bool = True
 
     def __len__(self) -> int:
         return len(self.theta)
@@ -69,14 +70,14 @@ def pair(
     """Return at most `n` joint draws of both models, evenly spaced over all chains, on the clock of a stated calendar.
 
     The two posteriors are independent, so any pairing is a joint draw. Without a spend posterior the
-    values of a simulation mean nothing (purchases do not depend on them).
+    simulated values are 0 and expected ones mean nothing (purchases do not depend on them).
     """
     model = model_of(purchase_posterior)
     theta = flat(purchase_posterior, [parameter.name for parameter in model.parameters], n)
     if clock:
         model, theta = _on(model, clock), np.hstack([theta, clock.luck(len(theta))])
     if spend_posterior is None:
-        return Draws(model, theta, np.tile([1.0, 2.0, 1.0, 1.0, 1.0, 1.0], (len(theta), 1)))
+        return Draws(model, theta, np.tile([1.0, 2.0, 1.0, 1.0, 1.0, 1.0], (len(theta), 1)), pays=False)
     return Draws(model, theta, spend_draws(spend_posterior, n))
 
 

@@ -147,14 +147,19 @@ def test_a_calendar_that_past_windows_do_not_bear_out_is_warned_of(monkeypatch, 
     windows = pd.DataFrame({"horizon_weeks": 13, "origin": [FIRST, SECOND], "outcome": "purchases", "actual": 100.0})
     on_it, without = windows.assign(forecast=[110.0, 90.0]), windows.assign(forecast=flat)
     monkeypatch.setattr(choice, "fit_windows", lambda *_: Fits(xr.DataTree(), {}))
-    monkeypatch.setattr(choice, "score_windows", lambda *_, **__: Windows(without, pd.DataFrame()))
+    by_clock = {True: on_it, False: without}
+    monkeypatch.setattr(
+        choice, "score_windows", lambda *_, clock=None: Windows(by_clock[clock is not None], pd.DataFrame())
+    )
     given, of_the_log = Clock((1.0,) * 12, (), 0.15, FIRST.date()), (("2020-01", 1),)
-    (check,) = judge_calendar(on_it, None, None, None, given)
+    past = Fits(xr.DataTree(), {})
+    (check,) = judge_calendar(past, None, None, None, given)
     assert check.verdict == verdict
     assert check.sentence.startswith("In 2 past windows totals of purchases were off by 10\u00a0% on the stated cal")
     assert check.sentence.endswith("look again at its months and spans.") == (verdict == WARN)
-    (check,) = judge_calendar(on_it, None, None, None, replace(given, history=of_the_log))
+    (check,) = judge_calendar(past, None, None, None, replace(given, history=of_the_log))
     assert "on the learnt calendar" in check.sentence
     assert check.sentence.endswith("`calendar: {months: {}}` leaves it out.") == (verdict == WARN)
-    assert judge_calendar(on_it, None, None, None, None) == []
-    assert judge_calendar(on_it.head(0), None, None, None, given) == []
+    assert judge_calendar(past, None, None, None, None) == []
+    by_clock[True] = on_it.head(0)
+    assert judge_calendar(past, None, None, None, given) == []

@@ -1,5 +1,7 @@
 """What predict promises: futures drawn exactly, the same for any number of workers, totals that are sums."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -189,6 +191,20 @@ def test_periods_add_up_to_the_totals():
     assert (totals.active <= totals.period_purchases).all()
     buyers = np.column_stack([(counts[cohorts == cohort] > 0).sum(axis=0) for cohort in range(3)])
     assert (totals.active.sum(axis=2) >= buyers).all()
+
+
+def test_months_of_cohorts_are_kept_beside_those_of_segments():
+    histories, draws, edges, nobody = many(200), posterior_draws(60), np.array([0.0, 8.0, YEAR]), np.zeros(200, bool)
+    cohorts, segments = (
+        Calendar(edges, np.arange(200) % 3, 3, nobody),
+        Calendar(edges, np.arange(200) // 150, 2, nobody),
+    )
+    ask = partial(futures, histories, draws, Horizon(YEAR), seed=7)
+    both = ask(calendar=cohorts.beside(segments))[2]
+    for calendar, those in ((cohorts, slice(3)), (segments, slice(3, None))):
+        alone, part = ask(calendar=calendar)[2], both.of_cohorts(those)
+        for name in ("value", "active", "revenue", "period_purchases"):
+            np.testing.assert_array_equal(getattr(alone, name), getattr(part, name))
 
 
 def test_period_purchases_follow_the_expected_rate():

@@ -1,5 +1,7 @@
 """What value promises: means from closed forms, three kinds of interval, ranks by draw, totals from joint draws."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -155,7 +157,13 @@ def test_pairing_takes_every_chain_from_its_first_draw_to_its_last():
 
 def test_purchases_can_be_forecast_without_a_spend_model():
     draws = models_draws.pair(chains([*CDNOW_PURCHASES], 2, 50), None, 40)
-    assert np.isfinite(draws.phi).all()
+    assert np.isfinite(draws.phi).all() and not draws.pays
+
+
+def test_nothing_is_spent_where_there_is_no_spend_model_and_purchases_are_the_same(base):
+    counts, _, totals = futures(base, replace(DRAWS, pays=False), YEAR, seed=1)
+    np.testing.assert_array_equal(counts, futures(base, DRAWS, YEAR, seed=1)[0])
+    assert counts.any() and not totals.value.any() and not totals.revenue.any()
 
 
 def spend_posterior(*infinite: int):
@@ -268,6 +276,16 @@ def test_the_threshold_of_a_rank_is_the_quantile_of_the_whole_matrix(base, share
 
 def test_a_tenth_of_the_customers_stands_in_the_top_tenth(forecast):
     assert forecast.customers["p_top_decile"].sum() == pytest.approx(60, rel=0.01)
+
+
+def test_a_sample_of_the_customers_tells_who_is_among_the_best(base, forecast, monkeypatch):
+    monkeypatch.setattr(forecast_value, "MOST_RANKED", 400)
+    sampled = forecast_value.forecast_values(base, DRAWS, YEAR, interval=0.9, seed=1, workers=2, groupings=[])
+    for column in ("p_top_decile", "value_tier_probability"):
+        off = (sampled.customers[column] - forecast.customers[column]).abs()
+        assert 0 < off.mean() < 0.015
+    assert sampled.customers["p_top_decile"].sum() == pytest.approx(60, rel=0.1)
+    pd.testing.assert_series_equal(sampled.customers["clv_median"], forecast.customers["clv_median"])
 
 
 def test_with_fewer_buyers_than_a_tenth_only_buyers_stand_in_it():
