@@ -346,6 +346,7 @@ def test_a_reader_chooses_what_the_calendar_shows(opened):
     page = opened()
     calendar = chart_with(page, "Purchases by quarter")
     assert "Revenue (EUR)" in calendar.locator(".ytitle").text_content()
+    assert calendar.locator(".textpoint text").all_text_contents() == ["210", "180"]  # of every quarter ahead
     before = calendar.locator(".plot").inner_text()
     calendar.locator("select").select_option(label="Purchases by quarter")
     calendar.locator(".ytitle", has_text="Purchases").wait_for()

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from clv import words as words_module
 from clv.models.operational_time import Clock
-from clv.report.figures import backtest, canvas, customers, log, purchases, spend, story, year
+from clv.report.figures import canvas, log, purchases, spend, story, year
 from clv.report.figures.canvas import DescribedFigure
 from clv.report.figures.style import MODEL, OBSERVED, QUIET, REFERENCE
 
@@ -68,8 +68,8 @@ DECEMBER = Clock((*[11 / 12] * 11, 23 / 12), (), 0.1, date(2025, 6, 30), (("2020
 FIGURES = {
     "weekly_activity": lambda: log.plot_weekly_activity(WEEKLY, currency="EUR"),
     "order_amounts": lambda: log.plot_order_amounts(pd.Series([5.0, 20.0, 300.0]), currency="EUR"),
-    "recency_frequency": lambda: customers.plot_recency_frequency(CUSTOMERS),
-    "frequency_distribution": lambda: customers.plot_frequency_distribution(CUSTOMERS),
+    "recency_frequency": lambda: log.plot_recency_frequency(CUSTOMERS),
+    "frequency_distribution": lambda: log.plot_frequency_distribution(CUSTOMERS),
     "prior_predictive": lambda: purchases.plot_predictive(CHECK, fitted=False, interval=0.9),
     "posterior_predictive": lambda: purchases.plot_predictive(CHECK, fitted=True, interval=0.9),
     "story": lambda: story.plot_story(leaves_at_once=False),
@@ -77,7 +77,7 @@ FIGURES = {
     "draws": lambda: purchases.plot_draws(WEIGHED),
     "alive_plane": lambda: purchases.plot_plane(PLANE),
     "expected_plane": lambda: purchases.plot_plane(PLANE, horizon_weeks=52),
-    "pit": lambda: backtest.plot_pit(np.linspace(0.005, 0.995, 100)),
+    "pit": lambda: purchases.plot_pit(np.linspace(0.005, 0.995, 100)),
     "spend_and_frequency": lambda: spend.plot_spend_and_frequency(CUSTOMERS, currency="EUR"),
     "spend_check": lambda: spend.plot_spend_check(SPEND, fitted=True, currency="EUR", interval=0.9),
     "spend_prior": lambda: spend.plot_spend_check(SPEND, fitted=False, currency="EUR", interval=0.9),
@@ -104,7 +104,7 @@ def test_every_figure_names_its_axes_and_describes_itself_and_no_customer(name):
 
 
 def test_every_public_function_is_tried():
-    everywhere = [name for module in (backtest, customers, log, purchases, spend, story, year) for name in vars(module)]
+    everywhere = [name for module in (log, purchases, spend, story, year) for name in vars(module)]
     public = {name.removeprefix("plot_") for name in everywhere if name.startswith("plot_")}
     drawn_twice = {"alive_plane": "plane", "expected_plane": "plane", "spend_prior": "spend_check"} | dict.fromkeys(
         ("prior_predictive", "posterior_predictive"), "predictive"
@@ -171,8 +171,8 @@ def test_without_references_no_reference_is_named():
 
 def test_a_base_without_repeat_customers_still_has_its_pictures():
     once = CUSTOMERS.assign(frequency=0, recency=0.0)
-    assert "Not shown: 5 one-time buyers" in words(customers.plot_recency_frequency(once))
-    assert customers.plot_frequency_distribution(once).axes[0].patches[0].get_height() == 100
+    assert "Not shown: 5 one-time buyers" in words(log.plot_recency_frequency(once))
+    assert log.plot_frequency_distribution(once).axes[0].patches[0].get_height() == 100
 
 
 def test_text_and_roles_can_be_read_on_white_and_on_near_black():

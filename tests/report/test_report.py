@@ -14,10 +14,11 @@ from clv import tables
 from clv.checks.gate import PASS, Check
 from clv.forecast.tables import COHORTS, CUSTOMERS, FORECAST, SEGMENTS, as_shown
 from clv.report import display, key_figures
-from clv.report.charts import tested, total, tracking, windows
+from clv.report.charts.backtest import against_actual, chart_tracking, chart_windows
+from clv.report.charts.value import chart_total
 from clv.report.labels import label
 from clv.report.markup import Words, markup
-from clv.report.tables import backtest, since, value
+from clv.report.tables import backtest, value
 from clv.report.text import cover, log, markdown, notebooks, trust
 
 BACKTEST = TESTED | {
@@ -144,15 +145,16 @@ def untested() -> tuple[dict, pd.DataFrame]:
 
 def test_the_title_of_the_total_has_the_limits_that_the_chart_shades():
     draws = pd.DataFrame({"value": [6e4, 7e4], "value_with_misfit": [5e4, 8e4]})
-    assert said(total.chart_total(draws, untested()[1]).layout.title.text) == (
+    assert said(chart_total(draws, untested()[1]).layout.title.text) == (
         "All customers together will bring 63,100 to 74,800 USD with 90 % probability"
     )
-    assert "52,300 to 91,500 USD" in said(total.chart_total(draws, GROUPS).layout.title.text)
+    assert "52,300 to 91,500 USD" in said(chart_total(draws, GROUPS).layout.title.text)
 
 
 def test_a_run_without_a_backtest_says_so():
-    drawn = tracking.chart_tracking(pd.DataFrame(), untested()[0]["backtest"])
-    assert drawn.layout.title.text == tested.title(pd.DataFrame(), "USD") == "No backtest in this run"
+    drawn = chart_tracking(pd.DataFrame(), untested()[0]["backtest"])
+    assert drawn.layout.title.text == "No backtest in this run"
+    assert against_actual(pd.DataFrame(), x="", unit="", title="").layout.title.text == "No backtest in this run"
 
 
 def test_what_was_left_out_is_said_with_its_reason():
@@ -182,7 +184,7 @@ def test_a_holdout_without_purchases_is_still_reported():
     weeks = pd.DataFrame({"week": [0.0], "period": "calibration", "actual": 0.0, "expected": 0.0})
     weeks = weeks.assign(lower=np.nan, upper=np.nan)
     label(weeks, interval=0.9)
-    drawn = tracking.chart_tracking(weeks, nobody["backtest"]["purchases"])
+    drawn = chart_tracking(weeks, nobody["backtest"]["purchases"])
     assert drawn.layout.title.text == "1,653 purchases were forecast, 0 came"
 
 
@@ -382,7 +384,7 @@ def test_past_windows_are_shown_with_their_error_and_their_interval():
 def test_the_title_of_the_past_counts_totals_inside():
     past = past_windows()
     label(past, interval=0.9)
-    titles = [windows.chart_windows(rows).layout.title.text for rows in (past, past.head(1))]
+    titles = [chart_windows(rows).layout.title.text for rows in (past, past.head(1))]
     assert titles == [
         "Past totals inside their range: 1 of 1 (13 weeks), 1 of 1 (26 weeks)",
         "No past window to test on",  # purchases are not value
@@ -487,7 +489,7 @@ def test_what_changed_since_last_time_adds_up_and_earlier_forecasts_stand_beside
     days = {"as_of": ["1998-03-31"] * 2, "starts": ["1998-04-01"] * 2, "ends": ["1998-06-30", "1999-03-30"]}
     made = pd.DataFrame(days).apply(pd.to_datetime)
     made = made.assign(value=[20_000.0, 80_000.0], value_lower=15_000.0, value_upper=99_000.0)
-    heading, bridge, scored = since.since_last_time(figures, made.assign(actual_value=[18_000.0, np.nan]))
+    heading, bridge, scored = value.since_last_time(figures, made.assign(actual_value=[18_000.0, np.nan]))
     assert heading.data == "## Since last time"
     assert {said(name): said(step) for name, step in bridge["Value"].items()} == {
         "Forecast of 31 March 1998": "80,000 USD",
@@ -499,7 +501,7 @@ def test_what_changed_since_last_time_adds_up_and_earlier_forecasts_stand_beside
     assert scored.map(said).loc["1998-04-01 to 1998-06-30"].tolist() == [
         "1998-03-31", "20,000", "15,000 to 99,000", "18,000", "10 % less", "yes",
     ]  # fmt: skip
-    assert since.since_last_time(FIGURES | {"since_last": None}, made.assign(actual_value=np.nan)) == []
+    assert value.since_last_time(FIGURES | {"since_last": None}, made.assign(actual_value=np.nan)) == []
 
 
 def test_groups_are_ranked_with_a_probability_and_columns_that_were_asked_for_have_a_table_of_their_own():

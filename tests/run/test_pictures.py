@@ -8,7 +8,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from test_browser import CHROMIUM
 from test_charts import CHARTS, WINDOWS
 
-from clv.report.charts.windows import chart_windows
+from clv.report.charts.backtest import chart_windows
 from clv.report.page.mime import PLOTLY
 from clv.run import pictures
 from clv.run.folder import Run

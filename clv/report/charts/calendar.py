@@ -69,20 +69,19 @@ def _add_view(figure: go.Figure, rows: pd.DataFrame, kind: str, name: str, inter
             visible=shown,
             hovertemplate=f"%{{y:,.0f}} {said}<extra></extra>",
         )
-    above = rest[name].map(short_number) if kind == "quarter" else pd.Series("", rest.index)
-    figure.add_scatter(
-        x=np.repeat([_label(row, kind) for row in rest.itertuples()], 3),
-        y=np.column_stack([rest[f"{name}_lower"], rest[f"{name}_upper"], np.full(len(rest), np.nan)]).ravel(),
-        mode="lines+text",
-        line={"color": MODEL, "width": 3},
-        text=[words for text in above for words in ("", text, "")],
-        textposition="top center",
-        textfont={"color": MODEL, "size": 13},
-        cliponaxis=False,
-        name=f"{level(interval)} range",
-        visible=shown,
-        hovertemplate=f"%{{y:,.0f}} {level(interval)} limit<extra></extra>",
-    )
+    places = [_label(row, kind) for row in rest.itertuples()]
+    ends = np.column_stack([rest[f"{name}_lower"], rest[f"{name}_upper"], np.full(len(rest), np.nan)]).ravel()
+    told = {"name": f"{level(interval)} range", "hovertemplate": f"%{{y:,.0f}} {level(interval)} limit<extra></extra>"}
+    look = {"mode": "lines", "line": {"color": MODEL, "width": 3}, "visible": shown}
+    figure.add_scatter(x=np.repeat(places, 3), y=ends, **told, **look)
+    # A trace of its own: of lines with gaps plotly loses every other label.
+    words = {
+        "text": rest[name].map(short_number) if kind == "quarter" else "",
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+    look = {"mode": "text", "textposition": "top center", "textfont": {"color": MODEL, "size": 13}, "visible": shown}
+    figure.add_scatter(x=places, y=rest[f"{name}_upper"], cliponaxis=False, **words, **look)
 
 
 _HATCHED = {"shape": "/", "fgcolor": fade(MODEL, 0.5), "size": 7, "solidity": 0.2}

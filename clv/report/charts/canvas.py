@@ -1,8 +1,6 @@
 """Charts for readers: one plotly function per chart, finished table in, chart out, titled by its finding.
 
-A chart neither shows nor saves itself. It is as wide as its page, on a light or a dark ground, and a finger that
-scrolls the page does not drag it; a page puts its numbers as a table below it. Colours are the roles of
-`clv.report.figures.style`.
+It is as wide as its page, on a light or a dark ground, in the colours of `clv.report.figures.style`.
 """
 
 from collections.abc import Sequence

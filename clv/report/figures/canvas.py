@@ -1,8 +1,6 @@
 """Figures for analysts: one matplotlib function per figure, finished table in, figure out.
 
-A figure neither shows nor saves itself; its label is its alternative text, title and caption, and it takes both texts
-into the notebook: pages write the caption, one sentence, below the picture.
-Colours are the roles of `clv.report.figures.style`.
+Its label is its alternative text, title and caption; both go into the notebook, and pages write the caption below.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""Figures for analysts of the purchase model: prior, posterior, chains, what it says of a history."""
+"""Figures for analysts of the purchase model: prior, posterior, chains, what it says of a history, what came of it."""
 
 from typing import TYPE_CHECKING
 
@@ -7,17 +7,30 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
 
 from clv.report.figures.canvas import (
     DescribedFigure,
     add_legend,
+    blank_figure,
     colour_bar,
     new_figure,
     new_panels,
     ramp,
     share_inside,
 )
-from clv.report.figures.style import FITTED, MODEL, MODEL_RAMP, OBSERVED_TINT, PRIOR, REFERENCE, UNFITTED
+from clv.report.figures.style import (
+    FITTED,
+    MODEL,
+    MODEL_RAMP,
+    OBSERVED,
+    OBSERVED_RAMP,
+    OBSERVED_TINT,
+    PRIOR,
+    REFERENCE,
+    UNFITTED,
+    WITHOUT_BACKTEST,
+)
 from clv.words import level
 
 if TYPE_CHECKING:
@@ -49,8 +62,7 @@ def plot_predictive(table: pd.DataFrame, *, fitted: bool, interval: float) -> Fi
 def plot_prior_posterior(draws: pd.DataFrame, references: pd.DataFrame) -> Figure:
     """Show what the data taught about each parameter, one panel each; the posterior decides what is in view.
 
-    `draws` has parameter, unit, source ("prior" or "posterior"), value; `references` parameter, value, name (for
-    instance "truth"), and may be empty.
+    `draws` has parameter, unit, source ("prior" or "posterior"), value; `references`, if any, parameter, value, name.
     """
     names = list(draws["parameter"].unique())
     columns = -(-len(names) // 2) if len(names) > 3 else len(names)
@@ -154,3 +166,30 @@ def _densities(axes: Axes, draws: pd.DataFrame, known: pd.DataFrame) -> None:
         axes.stairs(density, edges, color=colour, linewidth=1.4)
     for row in known.itertuples():
         axes.axvline(row.value, color=REFERENCE, linestyle="--", linewidth=1.6, label=row.name)
+
+
+PIT_BINS = 20
+
+
+def plot_pit(pit: ArrayLike) -> Figure:
+    """Show whether outcomes fall everywhere in their forecasts; `pit` are randomised PIT values in [0, 1]."""
+    values = np.asarray(pit, dtype=float)
+    if not values.size:
+        return blank_figure(WITHOUT_BACKTEST)
+    edges, even = np.linspace(0, 1, PIT_BINS + 1), 100 / PIT_BINS
+    shares = 100 * np.histogram(values, edges)[0] / values.size
+    figure, axes = new_figure(
+        "Where outcomes fall in their forecasts",
+        x="Place of the outcome in its forecast (randomised PIT, 0 = lowest)",
+        y="Customers (%)",
+        alt=f"Bars of {shares.min():.1f} to {shares.max():.1f} % of the customers; all would be {even:.0f} % in a "
+        "calibrated forecast.",
+    )
+    # Binomial scatter of one bin if the forecast is right, two standard errors.
+    scatter = 200 * np.sqrt((1 / PIT_BINS) * (1 - 1 / PIT_BINS) / values.size)
+    axes.stairs(shares, edges, fill=True, color=OBSERVED_RAMP[0], edgecolor=OBSERVED, label="what happened")
+    axes.axhspan(even - scatter, even + scatter, color=REFERENCE, alpha=0.25, linewidth=0)
+    axes.axhline(even, color=REFERENCE, linestyle="--", label="calibrated forecast, ± 2 standard errors")
+    axes.set_xlim(0, 1)
+    add_legend(figure, axes)
+    return figure

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import nbformat
 import pandas as pd
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from clv.report.figures.log import plot_order_amounts, plot_weekly_activity
 from clv.report.markup import markup
@@ -40,57 +40,52 @@ class Inspection:
 
 def notebook(found: Inspection) -> NotebookNode:
     """Return the page's content."""
-    return nbformat.v4.new_notebook(cells=list(_cells(found)))
+    return new_notebook(cells=list(_cells(found)))
 
 
 def _cells(found: Inspection) -> Iterator[NotebookNode]:
-    yield _text(f"# The log of {found.run}: can it be used?\n\n{log.verdict(found.refusal, found.supports)}")
+    yield new_markdown_cell(
+        f"# The log of {found.run}: can it be used?\n\n{log.verdict(found.refusal, found.supports)}"
+    )
     if found.customers is not None and found.quality is not None:
-        yield _text(log.kept(found.customers, found.currency))
+        yield new_markdown_cell(log.kept(found.customers, found.currency))
     if found.quality is not None:
         asked = "".join("\n- " + re.sub(r"([\\`*_\[\]<>&#])", r"\\\1", question) for question in found.questions)
-        yield _text(f"## What to look at\n\n{log.findings_in_words(found.quality)}\n{asked}")
+        yield new_markdown_cell(f"## What to look at\n\n{log.findings_in_words(found.quality)}\n{asked}")
         needs_eyes = findings_table(found.quality, found.currency)
         if len(needs_eyes):
             yield _table(needs_eyes)
     if found.ledger is not None:
-        yield _text(
+        yield new_markdown_cell(
             "## Where every row went\n\nEach row of the source is in exactly one line, and so is its money: "
             f"source = kept + all other lines.\n\n{log.left_out(found.ledger, found.currency)}"
         )
         yield _table(ledger_table(found.ledger, found.currency))
     if found.values is not None and len(found.values):
-        yield _text("## Rows by value\n\n" + log.values_in_words(found.values))
+        yield new_markdown_cell("## Rows by value\n\n" + log.values_in_words(found.values))
         yield _table(values_table(found.values, found.currency))
     if found.supports:
-        yield _text("## What these data can carry\n\n" + log.support_in_words(found.supports))
+        yield new_markdown_cell("## What these data can carry\n\n" + log.support_in_words(found.supports))
     if found.weekly is not None and found.amounts is not None and len(found.amounts):
-        yield _text(
+        yield new_markdown_cell(
             "## Pictures\n\nLook for a fall at the end (an incomplete export), gaps (days that were not exported), and "
             "two hills of amounts (two kinds of customer, or two currencies)."
         )
-        yield _figure(plot_weekly_activity(found.weekly, currency=found.currency))
-        yield _figure(plot_order_amounts(found.amounts, currency=found.currency))
+        weekly: Any = plot_weekly_activity(found.weekly, currency=found.currency)
+        amounts: Any = plot_order_amounts(found.amounts, currency=found.currency)
+        yield from (_shown(*picture._repr_mimebundle_()) for picture in (weekly, amounts))
     if found.mapping is not None:
-        yield _text("## How the columns were read")
+        yield new_markdown_cell("## How the columns were read")
         yield _table(found.mapping)
     if found.quality is not None:
-        yield _text("## All rules\n\nThe first rule that holds takes a row; a warning takes none.")
+        yield new_markdown_cell("## All rules\n\nThe first rule that holds takes a row; a warning takes none.")
         yield _table(rules_table(found.quality))
-
-
-def _text(markdown: str) -> NotebookNode:
-    return nbformat.v4.new_markdown_cell(markdown)
 
 
 def _table(table: pd.DataFrame) -> NotebookNode:
     return _shown({"text/html": markup(table)})
 
 
-def _figure(figure: Any) -> NotebookNode:
-    return _shown(*figure._repr_mimebundle_())
-
-
 def _shown(data: dict[str, str], metadata: dict[str, Any] | None = None) -> NotebookNode:
-    output = nbformat.v4.new_output("display_data", data=data, metadata=metadata or {})
-    return nbformat.v4.new_code_cell("# made by make check-data", outputs=[output])
+    output = new_output("display_data", data=data, metadata=metadata or {})
+    return new_code_cell("# made by make check-data", outputs=[output])

@@ -1,9 +1,10 @@
-"""Tables of value: groups, tiers, moves, the best customers, whom to watch, what was paid to win them."""
+"""Tables of value: groups, tiers, moves, best customers, whom to watch, what was paid to win them, since last time."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
+from IPython.display import Markdown
 
 from clv.backtest.misfit import FEWEST_CUSTOMERS
 from clv.decisions.tables import CONFIDENCE
@@ -13,7 +14,7 @@ from clv.report.labels import currency_of, interval_of
 from clv.report.markup import Words, ranges, worded
 from clv.report.text.trust import GROUPINGS
 from clv.rfm.segments import typical
-from clv.words import NBSP, amount, count, money, percent, probability, weeks
+from clv.words import NBSP, amount, count, day, money, more_or_less, percent, probability, weeks
 
 _MUCH, _LITTLE = 0.1, 0.01  # of all value
 
@@ -40,10 +41,7 @@ def _ranges(groups: pd.DataFrame, lower: str = "clv_lower", upper: str = "clv_up
 
 
 def segments_table(groups: pd.DataFrame, customers: pd.DataFrame, figures: Figures) -> Words:
-    """Return the segments as people read them: who they are, what they will bring, and what follows from that.
-
-    `groups` are the segments' rows of table SEGMENTS, in the order of the rows; `customers` is table CUSTOMERS.
-    """
+    """Return the segments of table SEGMENTS in words: who they are (table CUSTOMERS), what comes and what follows."""
     table = groups_table(groups).drop(columns=[f"Per customer ({currency_of(groups)})", "Will buy"])
     table = table.captioned("Segments: who they are, what they will bring")
     behaviour, campaign = typical(customers), figures["campaign"]
@@ -175,3 +173,41 @@ def acquisition_table(acquisition: pd.DataFrame) -> Words:
         ),
     }
     return worded(shown, "Acquisition cohorts", by=1)
+
+
+def since_last_time(figures: Figures, forecasts: pd.DataFrame) -> list[Any]:
+    """Return what the report shows of earlier forecasts, table FORECASTS; nothing where there were none."""
+    scored = forecasts[forecasts["actual_value"].notna()]
+    found = figures["since_last"]
+    heading = [Markdown("## Since last time")] if found or len(scored) else []
+    return [*heading, *([bridge_table(figures)] if found else []), *([scored_table(scored)] if len(scored) else [])]
+
+
+def bridge_table(figures: Figures) -> Words:
+    """Return what led from the value of the last forecast to today's."""
+    found, currency = figures["since_last"], figures["currency"]
+    sign = "+" if found["others"] >= 0 else ""
+    steps = {
+        f"Forecast of {day(found['as_of'])}": money(found["then"], currency),
+        "what these customers brought since": f"-{amount(found['came'])}",
+        f"{count(found['n_new'])} new customers, still to bring": f"+{amount(found['new'])}",
+        "the others, seen anew and to a later end": f"{sign}{amount(found['others'])}",
+        f"Forecast of {day(figures['as_of'])}": money(found["now"], currency),
+    }
+    return worded({"": list(steps), "Value": list(steps.values())}, "What changed in value")
+
+
+def scored_table(scored: pd.DataFrame) -> Words:
+    """Return the forecasts whose time is over, the newest first."""
+    rows = scored.sort_values(["ends", "as_of"], ascending=False)
+    inside = rows["actual_value"].between(rows["value_lower"], rows["value_upper"])
+    shown = {
+        "Period": rows["starts"].dt.strftime("%Y-%m-%d") + " to " + rows["ends"].dt.strftime("%Y-%m-%d"),
+        "Made on": rows["as_of"].dt.strftime("%Y-%m-%d"),
+        "Forecast": rows["value"].map(amount),
+        "Range": ranges(rows["value_lower"], rows["value_upper"]),
+        "Came": rows["actual_value"].map(amount),
+        "Off": [more_or_less(row.actual_value, row.value) if row.value else "" for row in rows.itertuples()],
+        "Inside": inside.map({True: "yes", False: "no"}),
+    }
+    return worded(shown, "Earlier forecasts, and what came of the same customers")

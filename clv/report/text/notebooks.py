@@ -47,15 +47,8 @@ def memory_in_words(needed_gib: float, memory_gib: float) -> str:
 
 
 def draws_in_words(posterior: "xr.DataTree", checks: list[Check]) -> str:
-    """Return what to look for in `plots.plot_draws` and `gate.summary`, by the method that gave the draws.
-
-    Where NUTS took over from importance sampling, that comes first, in the sentences of `checks`.
-    """
-    from clv.models.sampling import (  # what two notebooks have and the others need not wait for
-        CERTAIN,
-        LAPLACE,
-        method_of,
-    )
+    """Return what to look for in the draws' figure and table, by their method; first why NUTS took over, if it did."""
+    from clv.models.sampling import CERTAIN, LAPLACE, method_of  # two notebooks have it; others need not wait for it
 
     instead = " ".join(check.sentence for check in checks if check.name == TAKEN_OVER)
     if method_of(posterior) == CERTAIN:
