@@ -3,7 +3,6 @@ from .ahead import monthly_errors as monthly_errors
 from .ahead import months_ahead as months_ahead
 from .choice import choose as choose
 from .choice import judge_calendar as judge_calendar
-from .holdout import holdout_weeks as holdout_weeks
 from .holdout import score as score
 from .kept import keep as keep
 from .kept import since_last as since_last

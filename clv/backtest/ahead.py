@@ -30,16 +30,9 @@ _PROBABILITIES = np.arange(0.5, 100) / 100
 
 
 def months_ahead(
-    con: DuckDBPyConnection,
-    transactions: str,
-    result: Forecast,
-    months: Calendar,
-    observation_end: date,
-    past: pd.DataFrame | None,
-    *,
-    interval: float,
-    seed: int,
-) -> pd.DataFrame:
+    con: DuckDBPyConnection, transactions: str, result: Forecast, months: Calendar, observation_end: date,
+    past: pd.DataFrame | None, *, interval: float, seed: int,
+) -> pd.DataFrame:  # fmt: skip
     """Return table FORECAST.
 
     `months`: the calendar that `result` was simulated over. `past`: past forecasts, from `rolling.evidence`; None
@@ -105,13 +98,9 @@ def _quarters(rows: pd.DataFrame, end: pd.Timestamp) -> list[pd.DataFrame]:
 
 
 def _row(
-    kind: str,
-    part: pd.DataFrame,
-    by_cohort: pd.DataFrame,
-    drawn: dict[str, Floats],
-    widths: list[dict[str, Floats]],
+    kind: str, part: pd.DataFrame, by_cohort: pd.DataFrame, drawn: dict[str, Floats], widths: list[dict[str, Floats]],
     interval: float,
-) -> dict[str, Any]:
+) -> dict[str, Any]:  # fmt: skip
     """Return a row of table FORECAST: what was seen in the months of `part`, plus what is simulated of them."""
     first, last = part.iloc[0], part.iloc[-1]
     names = [f"{month:%Y-%m}" for month in part["month"].iloc[[0, -1]]]

@@ -23,7 +23,7 @@ from clv.forecast.tiers import value_tier
 from clv.models.base import Floats, Integers
 from clv.models.draws import Draws
 from clv.models.gamma_gamma import SPEND_COLUMNS
-from clv.units import DAYS_PER_WEEK, tails
+from clv.units import tails
 
 # The central share from which a total's spread is read, and so many standard deviations of a normal one.
 _SPREAD, _SPREAD_SDS = 0.9, 3.29
@@ -44,19 +44,10 @@ class Scored:
 
 
 def score(
-    customers: pd.DataFrame,
-    holdout: pd.DataFrame,
-    draws: Draws,
-    horizon: Horizon,
-    *,
-    origin: date,
-    interval: float,
-    seed: int,
-    workers: int,
-    groupings: pd.DataFrame | None = None,
-    past: pd.DataFrame | None = None,
+    customers: pd.DataFrame, holdout: pd.DataFrame, draws: Draws, horizon: Horizon, *, origin: date, interval: float,
+    seed: int, workers: int, groupings: pd.DataFrame | None = None, past: pd.DataFrame | None = None,
     calendar: Calendar | None = None,
-) -> Scored:
+) -> Scored:  # fmt: skip
     """Hold a forecast against what came.
 
     `customers`: Table CALIBRATION, summarised at `origin`. `holdout`: Table HOLDOUT: what the same customers did within
@@ -133,12 +124,3 @@ def by_outcome(groups: pd.DataFrame) -> pd.DataFrame:
         rows = groups[["grouping", "group", "customers", *own]].rename(columns=own)
         parts.append(rows.assign(outcome=pd.Series(outcome, rows.index, dtype="str")))
     return pd.concat(parts, ignore_index=True)
-
-
-def holdout_weeks(customers: pd.DataFrame, calibration: pd.DataFrame) -> float:
-    """Return the weeks between the calibration end and the observation end, 0 without a backtest."""
-    ends = [
-        (known["first_purchase"] + pd.to_timedelta((known["T"] * DAYS_PER_WEEK).round(), unit="D")).max()
-        for known in (customers, calibration)
-    ]
-    return (ends[0] - ends[1]).days / DAYS_PER_WEEK if len(calibration) else 0.0

@@ -16,18 +16,9 @@ HORIZON, QUARTER = "horizon", "quarter"
 
 
 def keep(
-    con: DuckDBPyConnection,
-    transactions: str,
-    earlier: pd.DataFrame | None,
-    base: pd.Series,
-    ahead: pd.DataFrame,
-    last_day: date,
-    horizon_weeks: float,
-    *,
-    run_id: str | None,
-    refunds: str,
-    **finance: float,
-) -> pd.DataFrame:
+    con: DuckDBPyConnection, transactions: str, earlier: pd.DataFrame | None, base: pd.Series, ahead: pd.DataFrame,
+    last_day: date, horizon_weeks: float, *, run_id: str | None, refunds: str, **finance: float,
+) -> pd.DataFrame:  # fmt: skip
     """Return table FORECASTS: the `earlier` ones, scored where their time is over, and those of this run.
 
     Made again on the same day, a forecast replaces the earlier one, so that a run made again keeps the same table.
@@ -46,15 +37,9 @@ def keep(
 
 
 def since_last(
-    con: DuckDBPyConnection,
-    transactions: str,
-    kept: pd.DataFrame,
-    customers: pd.DataFrame,
-    last_day: date,
-    *,
-    refunds: str,
-    **finance: float,
-) -> dict[str, Any] | None:
+    con: DuckDBPyConnection, transactions: str, kept: pd.DataFrame, customers: pd.DataFrame, last_day: date, *,
+    refunds: str, **finance: float,
+) -> dict[str, Any] | None:  # fmt: skip
     """Return what led from the last forecast's value to today's; None where there is no earlier one as far ahead.
 
     Value then, less what those customers brought since, plus what new customers will bring, plus what is thought of the
@@ -96,14 +81,9 @@ def _made(base: pd.Series, ahead: pd.DataFrame, last_day: date, horizon_weeks: f
 
 
 def _came(
-    con: DuckDBPyConnection,
-    transactions: str,
-    cut: date,
-    first: date,
-    last: date,
-    refunds: str,
+    con: DuckDBPyConnection, transactions: str, cut: date, first: date, last: date, refunds: str,
     terms: dict[str, float],
-) -> list[float]:
+) -> list[float]:  # fmt: skip
     """Return purchases and value from `first` to `last` of the customers known on day `cut`."""
     ends = [last] if first <= cut + timedelta(days=1) else [last, first - timedelta(days=1)]
     upto = [

@@ -143,15 +143,9 @@ def residual(rows: pd.DataFrame, groups: Sequence[str], *, weeks: float) -> Resi
 
 
 def widened(
-    groups: pd.DataFrame,
-    totals: Totals,
-    past: pd.DataFrame | None,
-    *,
-    weeks: float,
-    interval: float,
-    seed: int,
+    groups: pd.DataFrame, totals: Totals, past: pd.DataFrame | None, *, weeks: float, interval: float, seed: int,
     columns: Mapping[str, tuple[str, str]] = VALUED,
-) -> pd.DataFrame:
+) -> pd.DataFrame:  # fmt: skip
     """Return `groups` with what allows for misfit: the limits of every total, and the means that belong to them.
 
     `groups`: grouping, group and the columns that `columns` name; the index is the group's place in `totals`. `past`:

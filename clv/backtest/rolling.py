@@ -11,11 +11,12 @@ import xarray as xr
 from clv import progress, tables
 from clv.backtest import holdout, summary
 from clv.backtest.holdout import Scored, by_outcome
+from clv.backtest.scoring_rules import gini
 from clv.backtest.tables import OUTCOMES, WINDOW_GROUPS, WINDOWS
 from clv.checks import convergence
 from clv.checks.gate import FAIL
 from clv.checks.posterior import infinite_mean
-from clv.forecast.horizon import yearly_horizon
+from clv.forecast.horizon import Horizon, yearly_horizon
 from clv.models import sampling
 from clv.models.base import Built
 from clv.models.calendar_model import on_clock
@@ -26,6 +27,8 @@ from clv.models.sampling import AUTO, LAPLACE, Compiled, Settings
 from clv.rfm.scoring import scores
 from clv.rfm.segments import groupings
 from clv.units import DAYS_PER_WEEK
+
+RANKED_BY = {"": "clv_mean", "_past_spend": "revenue"}
 
 
 @dataclass(frozen=True)
@@ -98,18 +101,10 @@ def _stacked(posteriors: dict[str, xr.DataTree], model: Built, settings: Setting
 
 
 def score_windows(
-    rolling: pd.DataFrame,
-    purchases: xr.DataTree,
-    spend: xr.DataTree | None,
-    *,
-    draws: int,
-    discount_rate_annual: float = 0.0,
-    gross_margin: float = 1.0,
-    interval: float,
-    seed: int,
-    workers: int,
+    rolling: pd.DataFrame, purchases: xr.DataTree, spend: xr.DataTree | None, *, draws: int,
+    discount_rate_annual: float = 0.0, gross_margin: float = 1.0, interval: float, seed: int, workers: int,
     clock: Clock | None = None,
-) -> Windows:
+) -> Windows:  # fmt: skip
     """Return every window's forecast from its origin, held against what came.
 
     A window without a posterior at its origin is left out; without a spend model only purchases are tested. What a
@@ -141,9 +136,8 @@ def score_windows(
             )
             found = _long(scored, weeks, origin, len(windows_of(ended_by(groups, origin))))
             found = found[found["outcome"].isin(OUTCOMES if spend else ["purchases"])]
-            figures = summary.figures(scored, horizon=horizon, **options) or {}
             groups = pd.concat([groups, found], ignore_index=True)
-            rows = pd.concat([rows, _totals(found, figures)], ignore_index=True)
+            rows = pd.concat([rows, _totals(found, scored.customers, horizon, **options)], ignore_index=True)
     rows = rows.sort_values(["horizon_weeks", "origin", "outcome"], ignore_index=True)
     return Windows(tables.check(WINDOWS, rows), tables.check(WINDOW_GROUPS, groups))
 
@@ -185,25 +179,19 @@ def _groupings(customers: pd.DataFrame) -> pd.DataFrame:
     return groupings(scores(scored))
 
 
-def _totals(found: pd.DataFrame, figures: dict[str, Any]) -> pd.DataFrame:
+def _totals(found: pd.DataFrame, table: pd.DataFrame, horizon: Horizon, *, interval: float, seed: int) -> pd.DataFrame:
     """Return the rows of table WINDOWS: what `found` says of everybody, and how single customers were forecast."""
     everybody = found[found["grouping"] == "base"].set_index("outcome", drop=False)
-    single = pd.DataFrame({outcome: _single(outcome, figures) for outcome in everybody.index}).T.astype(float)
-    return everybody.join(single.astype({"repeat_customers": "int64"}))[list(WINDOWS.columns)]
-
-
-def _single(outcome: str, figures: dict[str, Any]) -> dict[str, float]:
-    found, naive = figures[outcome], "past_rate_mae" if outcome == "purchases" else "past_rate_value_mae"
-    return {
-        "repeat_customers": figures["n_repeat_customers"],
-        "coverage": found["coverage_of_interval"],
-        "pit_distance": found["pit_distance"],
-        "crps": found["crps"],
-        "mae": found["mae"],
-        "naive_mae": figures["naive"][naive],
-        "gini": figures["ranking"]["gini"]["forecast"],
-        "gini_past_spend": figures["ranking"]["gini"]["past_spend"],
+    going_on = summary.going_on_as_before(table, horizon)
+    ranking = {f"gini{of}": gini(table[by], table["actual_value"]) for of, by in RANKED_BY.items()}
+    single = {
+        outcome: summary.single(table, outcome, interval, seed)
+        | {"naive_mae": (going_on[outcome] - table[f"actual_{outcome}"]).abs().mean(), **ranking}
+        for outcome in everybody.index
     }
+    rows = everybody.join(pd.DataFrame.from_dict(single, orient="index").drop(columns="coverage"))
+    rows = rows.rename(columns={"coverage_of_interval": "coverage"})
+    return rows.assign(repeat_customers=int((table["frequency"] > 0).sum()))[list(WINDOWS.columns)]
 
 
 def _days(fits: xr.DataTree) -> list[pd.Timestamp]:

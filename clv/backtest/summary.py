@@ -115,11 +115,11 @@ def _outcome(scored: "Scored", name: str, interval: float, seed: int) -> dict[st
     rows = {BACK: table["frequency"] > 0, ONCE: table["frequency"] == 0}
     return {
         **_total(scored.total, name),
-        **_single(table, name, interval, seed),
+        **single(table, name, interval, seed),
         "slope": slope(forecast, actual),
         "slope_error": slope_error(forecast, actual),
         "by_history": {
-            history: _total(row, name) | _single(table[rows[history]], name, interval, seed)
+            history: _total(row, name) | single(table[rows[history]], name, interval, seed)
             for history, row in scored.groups[scored.groups["grouping"] == "history"].set_index("group").iterrows()
         },
     }
@@ -138,7 +138,7 @@ def _total(group: pd.Series, name: str) -> dict[str, Any]:
     }
 
 
-def _single(table: pd.DataFrame, name: str, interval: float, seed: int) -> dict[str, Any]:
+def single(table: pd.DataFrame, name: str, interval: float, seed: int) -> dict[str, Any]:
     """Return how well the outcomes of single customers were forecast."""
     below, at_most = table[f"{name}_cdf_below"], table[f"{name}_cdf"]
     miss = table[OUTCOMES[name]] - table[f"actual_{name}"]

@@ -5,7 +5,6 @@ from .cohorts import matrix as matrix
 from .groups import concentration as concentration
 from .groups import total_draws as total_draws
 from .groups import value_rank as value_rank
-from .horizon import Horizon as Horizon
 from .horizon import yearly_horizon as yearly_horizon
 from .memory import require_memory as require_memory
 from .tables import COHORTS as COHORTS

@@ -20,18 +20,10 @@ from clv.models.gamma_gamma import Amounts, draw_amount, draw_nu
 
 
 def simulate(
-    customers: pd.DataFrame,
-    draws: Draws,
-    horizon: Horizon,
-    *,
-    seed: int,
-    keep: Keep | None = None,
-    workers: int = 1,
-    groups: Groups | None = None,
-    calendar: Calendar | None = None,
-    block_bytes: int = BLOCK_BYTES,
+    customers: pd.DataFrame, draws: Draws, horizon: Horizon, *, seed: int, keep: Keep | None = None, workers: int = 1,
+    groups: Groups | None = None, calendar: Calendar | None = None, block_bytes: int = BLOCK_BYTES,
     stage: str = "simulating futures",
-) -> Totals:
+) -> Totals:  # fmt: skip
     """Simulate one future per customer and posterior draw, show each block of them to `keep`, and return the totals.
 
     The same seed gives the same numbers for any number of workers and any size of the blocks, and the same purchases

@@ -21,17 +21,9 @@ MOST_RANKED = 50_000
 
 
 def forecast_values(
-    customers: pd.DataFrame,
-    draws: Draws,
-    horizon: Horizon,
-    *,
-    interval: float,
-    seed: int,
-    workers: int,
-    groupings: list[str],
-    calendar: Calendar | None = None,
-    of_segments: Calendar | None = None,
-) -> Forecast:
+    customers: pd.DataFrame, draws: Draws, horizon: Horizon, *, interval: float, seed: int, workers: int,
+    groupings: list[str], calendar: Calendar | None = None, of_segments: Calendar | None = None,
+) -> Forecast:  # fmt: skip
     """Simulate every customer and return realised limits, membership probabilities and joint group totals.
 
     `customers`: RFM columns, `expectations` columns, value_tier and the columns named in `groupings`. `groupings`:

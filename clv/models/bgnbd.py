@@ -64,15 +64,9 @@ def _log_odds_left_at_last(x: Floats, a: Floats, b: Floats, first: int) -> Float
 
 
 def alive_integrals(
-    horizon: ArrayLike,
-    shape: ArrayLike,
-    rate: ArrayLike,
-    a: ArrayLike,
-    stay: ArrayLike,
-    *,
-    discount: ArrayLike,
+    horizon: ArrayLike, shape: ArrayLike, rate: ArrayLike, a: ArrayLike, stay: ArrayLike, *, discount: ArrayLike,
     nodes: int = FAST_NODES,
-) -> tuple[Floats, Floats]:
+) -> tuple[Floats, Floats]:  # fmt: skip
     """Return the expected purchases and the expected discounted purchases in the next `horizon` of somebody alive now.
 
     With lambda ~ Gamma(shape, rate) and p ~ Beta(a, stay) as they are believed today (r + x, alpha + T, a and b + x),
@@ -112,6 +106,7 @@ class BGNBD:
     name: ClassVar[str] = "BG/NBD"
     key: ClassVar[str] = "bgnbd"
     first: ClassVar[int] = 0
+    lives: ClassVar[Any] = bgnbd_futures  # the module that simulates them
     days: float = DAYS_PER_WEEK
     parameters: ClassVar[tuple[Parameter, ...]] = (
         Parameter("r", "no unit", 0.2426),
@@ -127,24 +122,20 @@ class BGNBD:
     if_back_needs: ClassVar[list[str]] = ["frequency", "recency"]
 
     def log_likelihood(self, history: History, theta: Floats) -> Floats:
-        """Return each history's log-likelihood."""
         history = self._effective(history)
         return log_likelihood(*history[:3], *columns(theta, *history), first=self.first)
 
     def p_alive(self, history: History, theta: Floats, *, later: Any = 0.0) -> Floats:
-        """Return P(still a customer at T), or after `later` further weeks of silence."""
         history = self._effective(history._replace(T=history.T + later))
         return probability_alive(*history[:3], *columns(theta, *history), first=self.first)
 
     def p_silent(self, horizon: Any, history: History, theta: Floats) -> Floats:
-        """Return P(no purchase in the next `horizon`) of customers alive at T."""
         r, alpha, _, _ = columns(theta, horizon, *history)
         return np.exp(-(r + history.x) * np.log1p(horizon / (alpha + self._effective(history).T)))
 
     def if_alive(
         self, horizon: Any, history: History, theta: Floats, *, discount: float, speed: float = 1, leaving: float = 1
     ) -> tuple[Floats, Floats]:
-        """Return the purchases expected in the next `horizon` of customers alive at T, plain and discounted."""
         r, alpha, a, b = columns(theta, horizon, *history)
         rate = (alpha + self._effective(history).T) / speed
         return self._ahead(horizon, r + history.x, rate, a, b + history.x + self.first, discount, leaving)
@@ -165,18 +156,16 @@ class BGNBD:
     def futures(
         self, generator: Any, history: Floats, theta: Floats, weeks: Floats, *, clock: Floats = STEADY
     ) -> tuple[Integers, Floats]:
-        """Return purchases within `weeks` (customers,): counts (customers, draws), and times one after the other."""
         told = owned(self._columns(history), theta, weeks, clock)
-        return bgnbd_futures.futures(generator, *told, self.first, float(self.days))
+        return self.lives.futures(generator, *told, self.first, float(self.days))
 
     def contacted(
         self, generator: Any, history: Floats, theta: Floats, weeks: float, share: float, effects: Floats,
         *, clock: Floats = STEADY,
     ) -> tuple[Integers, Floats, Floats]:  # fmt: skip
-        """Return two lives of one luck, with a contact and without it (base.PurchaseModel)."""
         history, theta, effects, clock = owned(self._columns(history), theta, effects, clock)
         options = float(weeks), share, effects, clock, self.first, float(self.days)
-        return bgnbd_futures.contacted(generator, history, theta, *options)
+        return self.lives.contacted(generator, history, theta, *options)
 
     def _effective(self, history: History) -> History:
         """Return the history with half a day per repeat purchase taken off its times, which leaves half of them."""
@@ -199,7 +188,6 @@ class BGNBD:
         return plain / leaving, discounted / leaving
 
     def build(self, customers: pd.DataFrame, *, periods_per_year: float = WEEKS_PER_YEAR) -> Built:
-        """Return the PyMC model of one row per customer, with T in units of which a year has `periods_per_year`."""
         from clv.models import bgnbd_pymc  # seconds that only fitting costs
 
         options: dict[str, Any] = {"key": self.key, "first": self.first, "days": self.days}

@@ -56,7 +56,6 @@ class OnDistinctHistories:
             pm.Potential("likelihood", _log_likelihood(tables, r, alpha, a, b, self.first))
 
     def data_for(self, customers: pd.DataFrame) -> dict[str, np.ndarray]:
-        """Return the arrays that one row per customer puts into the model's data containers, by container name."""
         return _containers(distinct_histories(customers), self.first, self._half_day)
 
     @property
@@ -65,11 +64,9 @@ class OnDistinctHistories:
         return self.model_config["periods_per_year"] / WEEKS_PER_YEAR / self.days / 2 if self.days else 0.0
 
     def exact_draws(self, customers: pd.DataFrame, shape: tuple[int, int], generator: Generator) -> dict[str, Any]:
-        """Return draws of what needs no sampler: here everything does."""
-        return {}
+        return {}  # everything needs the sampler
 
     def log_prior(self, draws: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return the prior's log-density of draws of r, alpha, a, b; `data` do not matter."""
         r, alpha, a, b = (draws[name] for name in PARAMETERS)
         yearly_rate = r / alpha * self.model_config["periods_per_year"]
         values = {"yearly_rate": yearly_rate, "r": r, "phi_dropout": a / (a + b), "kappa_dropout": a + b}

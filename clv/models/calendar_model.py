@@ -36,11 +36,9 @@ class OnClock:
         return getattr(object.__getattribute__(self, "plain"), name)
 
     def log_likelihood(self, history: History, theta: Floats) -> Floats:
-        """Return each history's log-likelihood."""
         return self.plain.log_likelihood(self._seen(history), self._split(theta)[0])
 
     def p_alive(self, history: History, theta: Floats, *, later: Any = 0.0) -> Floats:
-        """Return P(still a customer at T), or after further weeks of silence."""
         silence = self.clock.to_come(later, CERTAIN)[0][0]
         return self.plain.p_alive(self._seen(history), self._split(theta)[0], later=silence)
 

@@ -47,7 +47,6 @@ class AmountsGammaGammaModel(GammaGammaModel):
             pm.Potential("likelihood", _log_likelihood(tables, p, q, spend, p_first, ratio))
 
     def data_for(self, customers: pd.DataFrame) -> dict[str, np.ndarray]:
-        """Return the arrays that one row per customer puts into the model's data containers, by container name."""
         typical = self.typical or typical_order_value(customers)
         n, total, first = Amounts.of(customers)
         paid = (first > 0).astype(float)
@@ -76,7 +75,6 @@ class AmountsGammaGammaModel(GammaGammaModel):
         return share | {name: np.full(shape, at) for name, at in (of_one_price(price) if price else {}).items()}
 
     def log_prior(self, draws: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return the prior's log-density of draws of the parameters for these `data`."""
         p, q, v, p_first, _ = (draws[name] for name in self.parameters)
         relative = {"relative_spend": p * v / (q * data["typical_order_value"]), "relative_shape": p_first / p}
         return log_density(self.priors, {**draws, **relative})

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from clv.models import rhythm_futures
-from clv.models.base import HISTORY, LOG_GAPS, STEADY, Built, Floats, History, Integers, Parameter
+from clv.models.base import HISTORY, LOG_GAPS, Built, Floats, History, Parameter
 from clv.models.bgnbd import owned
 from clv.models.mbgnbd import MBGNBD
 from clv.units import WEEKS_PER_YEAR
@@ -40,51 +40,34 @@ class Rhythm(MBGNBD):
         Parameter("share_4", "no unit", np.nan),
     )
     likelihood = staticmethod(rhythm_futures.states)
+    lives: ClassVar[Any] = rhythm_futures
     history: ClassVar[list[str]] = [*HISTORY, LOG_GAPS]
     if_alive_needs: ClassVar[list[str]] = history
     if_back_needs: ClassVar[list[str]] = history
 
     def log_likelihood(self, history: History, theta: Floats) -> Floats:
-        """Return each history's log-likelihood."""
         return self._told(0.0, history, theta)[0]
 
     def p_alive(self, history: History, theta: Floats, *, later: Any = 0.0) -> Floats:
-        """Return P(still a customer at T), or after `later` further weeks of silence."""
         return self._told(0.0, history._replace(T=history.T + later), theta)[1]
 
     def p_silent(self, horizon: Any, history: History, theta: Floats) -> Floats:
-        """Return P(no purchase in the next `horizon`) of customers alive at T."""
         return self._told(horizon, history, theta)[2]
 
     def if_alive(
         self, horizon: Any, history: History, theta: Floats, *, discount: float, speed: float = 1, leaving: float = 1
     ) -> tuple[Floats, Floats]:
-        """Return the purchases expected in the next `horizon` of customers alive at T, plain and discounted."""
         return self._expected(horizon, history, theta, discount, (speed, leaving, 0.0))
 
     def if_back(
         self, horizon: Any, history: History, theta: Floats, *, discount: float, fresh: bool = False, leaving: float = 1
     ) -> tuple[Floats, Floats]:
-        """Return the same of customers who left with their last purchase and are there again."""
         return self._expected(horizon, history, theta, discount, (1.0, leaving, 2.0 if fresh else 1.0))
 
-    def futures(
-        self, generator: Any, history: Floats, theta: Floats, weeks: Floats, *, clock: Floats = STEADY
-    ) -> tuple[Integers, Floats]:
-        """Return purchases within `weeks` (customers,): counts (customers, draws), and times one after the other."""
-        return rhythm_futures.futures(generator, *owned(history, theta, weeks, clock), float(self.days))
-
-    def contacted(
-        self, generator: Any, history: Floats, theta: Floats, weeks: float, share: float, effects: Floats,
-        *, clock: Floats = STEADY,
-    ) -> tuple[Integers, Floats, Floats]:  # fmt: skip
-        """Return two lives of one luck, with a contact and without it (base.PurchaseModel)."""
-        history, theta, effects, clock = owned(history, theta, effects, clock)
-        options = float(weeks), share, effects, clock, float(self.days)
-        return rhythm_futures.contacted(generator, history, theta, *options)
+    def _columns(self, history: Floats) -> Floats:
+        return history
 
     def build(self, customers: pd.DataFrame, *, periods_per_year: float = WEEKS_PER_YEAR) -> Built:
-        """Return the PyMC model of one row per customer, with T in units of which a year has `periods_per_year`."""
         from clv.models.rhythm_pymc import RhythmModel  # seconds that only fitting costs
 
         return RhythmModel(customers, periods_per_year=periods_per_year, days=self.days)

@@ -140,7 +140,7 @@ def _purchases(share, k, j, shape, leave, stay, leaving):  # type: ignore[no-unt
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def futures(rng, history, theta, weeks, clock, days):  # type: ignore[no-untyped-def]
+def futures(rng, history, theta, weeks, clock, first, days):  # type: ignore[no-untyped-def]
     """Return counts (customers, draws) of purchases within `weeks` (customers,), and their times in that order."""
     counts = np.zeros((history.shape[0], theta.shape[0]), np.int32)
     times, n, found = np.empty(1024 + counts.size // 4), 0, np.empty(len(K))
@@ -154,13 +154,13 @@ def futures(rng, history, theta, weeks, clock, days):  # type: ignore[no-untyped
             k, grid, (a, b) = K[state], days if K[state] == 1 else 0.0, theta[d, 2:4]
             rate, gap = _first_gap(rng, history[i], theta[d], state, days)
             within = on_the_clock(weeks[i], clock, d)
-            times, counts[i, d] = life(rng, gap, k, rate, a, a + b + x + 1, within, grid, clock, d, times, n)
+            times, counts[i, d] = life(rng, gap, k, rate, a, a + b + x + first, within, grid, clock, d, times, n)
             n += counts[i, d]
     return counts, times[:n]
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def contacted(rng, history, theta, weeks, share, effects, clock, days):  # type: ignore[no-untyped-def]
+def contacted(rng, history, theta, weeks, share, effects, clock, first, days):  # type: ignore[no-untyped-def]
     """Return counts as `futures`, and of each purchase its time with the contact and without; infinite: it is not."""
     counts = np.zeros((history.shape[0], theta.shape[0]), np.int32)
     times, n, found = np.empty((2, 1024 + counts.size)), 0, np.empty(len(K))
@@ -173,7 +173,7 @@ def contacted(rng, history, theta, weeks, share, effects, clock, days):  # type:
                 continue
             states(history[i], theta[d], days, found)
             state = _drawn(rng, found)
-            here, leave, stay = state < ALIVE, a, b + x + 1
+            here, leave, stay = state < ALIVE, a, b + x + first
             if not here:
                 if rng.random() >= undone + returns:
                     continue

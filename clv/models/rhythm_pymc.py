@@ -37,7 +37,6 @@ class RhythmModel:
             pm.Potential("likelihood", _log_likelihood(tables, drawn["r"], alpha, a, b, shares))
 
     def data_for(self, customers: pd.DataFrame) -> dict[str, np.ndarray]:
-        """Return the arrays that one row per customer puts into the model's data containers, by container name."""
         histories = distinct_histories(customers, [*HISTORY, LOG_GAPS])
         x, t_x, T, log_gaps = (histories[name].to_numpy(float) for name in (*HISTORY, LOG_GAPS))
         short_t_x, short_T = (np.maximum(time - self._half_day * x, time / 2) for time in (t_x, T))
@@ -48,11 +47,9 @@ class RhythmModel:
         }  # fmt: skip
 
     def exact_draws(self, customers: pd.DataFrame, shape: tuple[int, int], generator: Any) -> dict[str, Any]:
-        """Return draws of what needs no sampler: here everything does."""
-        return {}
+        return {}  # everything needs the sampler
 
     def log_prior(self, draws: Mapping[str, np.ndarray], data: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return the prior's log-density of draws of the parameters; `data` do not matter."""
         r, alpha, a, b, share_2, share_4 = (draws[name] for name in self.parameters)
         rest = 1 - share_2 - share_4
         values = {"yearly_rate": r / alpha * self._periods_per_year, "r": r, "phi_dropout": a / (a + b)}

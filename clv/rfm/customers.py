@@ -51,13 +51,9 @@ def known_days(transactions: str, refunds: str | None, day: str) -> str:
 
 
 def summarise(
-    con: DuckDBPyConnection,
-    transactions: str,
-    *,
-    period_end: date,
-    refunds: str | None = None,
+    con: DuckDBPyConnection, transactions: str, *, period_end: date, refunds: str | None = None,
     calendar: Mapping[str, Any] | None = None,
-) -> pd.DataFrame:
+) -> pd.DataFrame:  # fmt: skip
     """Return one row per customer: how often, how recently, for how long, how much.
 
     The first purchase starts the clock and is not counted as frequency.
@@ -110,15 +106,9 @@ def _passed(con: DuckDBPyConnection, known: str, values: dict[str, Any], seen: C
 
 
 def holdout(
-    con: DuckDBPyConnection,
-    transactions: str,
-    *,
-    calibration_end: date,
-    observation_end: date,
-    discount_weekly: float = 0.0,
-    gross_margin: float = 1.0,
-    refunds: str | None = None,
-) -> pd.DataFrame:
+    con: DuckDBPyConnection, transactions: str, *, calibration_end: date, observation_end: date,
+    discount_weekly: float = 0.0, gross_margin: float = 1.0, refunds: str | None = None,
+) -> pd.DataFrame:  # fmt: skip
     """Return what every customer known at `calibration_end` did after it, up to `observation_end` (both included).
 
     Customers who did nothing are there with zeros. `actual_value` is discounted to the calibration end at
@@ -141,13 +131,9 @@ def holdout(
 
 
 def weekly_repeat_purchases(
-    con: DuckDBPyConnection,
-    transactions: str,
-    *,
-    calibration_end: date,
-    observation_end: date,
+    con: DuckDBPyConnection, transactions: str, *, calibration_end: date, observation_end: date,
     refunds: str | None = None,
-) -> pd.DataFrame:
+) -> pd.DataFrame:  # fmt: skip
     """Return table `WEEKLY_PURCHASES`: repeat purchases per week of the customers known at `calibration_end`.
 
     Week w holds the days 7w to 7w + 6 after the first purchase of all. Weeks without a purchase are there with zero;

@@ -49,15 +49,9 @@ def plan(first_day: date, last_day: date, *, horizon_weeks: int) -> list[Window]
 
 
 def window_histories(
-    con: DuckDBPyConnection,
-    transactions: str,
-    *,
-    calibration_end: date | None,
-    last_day: date,
-    horizon_weeks: int,
-    refunds: str | None = None,
-    calendar: Mapping[str, Any] | None = None,
-) -> pd.DataFrame:
+    con: DuckDBPyConnection, transactions: str, *, calibration_end: date | None, last_day: date, horizon_weeks: int,
+    refunds: str | None = None, calendar: Mapping[str, Any] | None = None,
+) -> pd.DataFrame:  # fmt: skip
     """Return table ROLLING: the customers of every window as they stood at its origin, and what they did in it.
 
     A window with fewer than 300 repeat customers at its origin is left out; without `calibration_end` all are.
@@ -80,14 +74,9 @@ def window_histories(
 
 
 def value_windows(
-    con: DuckDBPyConnection,
-    transactions: str,
-    rolling: pd.DataFrame,
-    *,
-    discount_weekly: float,
-    gross_margin: float,
+    con: DuckDBPyConnection, transactions: str, rolling: pd.DataFrame, *, discount_weekly: float, gross_margin: float,
     refunds: str | None = None,
-) -> pd.DataFrame:
+) -> pd.DataFrame:  # fmt: skip
     """Return table ROLLING with every `actual_value` discounted to its window's origin, times gross margin."""
     terms: dict[str, Any] = {"discount_weekly": discount_weekly, "gross_margin": gross_margin, "refunds": refunds}
     parts = [tables.empty(ROLLING)] if rolling.empty else []

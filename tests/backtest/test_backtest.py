@@ -28,6 +28,7 @@ from clv.forecast.groups import grouped
 from clv.forecast.horizon import Horizon, Totals
 from clv.models import bgnbd
 from clv.models.base import LOG_GAPS, History
+from clv.models.calendar_model import seen_from
 from clv.models.draws import Draws
 from clv.models.registry import PURCHASE_MODELS, purchase_model
 from clv.transactions.generate import Truth
@@ -596,10 +597,6 @@ def test_amounts_are_scored_in_blocks_and_the_blocks_do_not_show(monkeypatch):
     pd.testing.assert_frame_equal(spent(), whole, rtol=1e-12)
 
 
-def test_the_holdout_lasts_from_one_end_to_the_other_whoever_came_first():
-    """Who came first of all gave everything back after the cut, and is no customer any more."""
-    days = pd.to_datetime(["2024-01-01", "2024-01-08"])
-    calibration = pd.DataFrame({"first_purchase": days, "T": [21.0, 20.0]})
-    customers = pd.DataFrame({"first_purchase": days[1:], "T": [30.0]})
-    assert holdout.holdout_weeks(customers, calibration) == 10
-    assert holdout.holdout_weeks(customers, calibration.iloc[:0]) == 0
+def test_the_holdout_lasts_from_one_end_to_the_other():
+    customers = pd.DataFrame({"first_purchase": pd.to_datetime(["2024-01-08"]), "T": [30.0]})
+    assert origin.holdout_horizon(date(2024, 5, 27), seen_from(customers)).weeks == 10

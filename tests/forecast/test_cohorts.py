@@ -108,18 +108,6 @@ def test_a_forecast_from_the_next_month_on_leaves_the_observed_months_alone(seen
     assert frame.groupby("cohort")["cumulative"].last().tolist() == [(46 + 1) / 2, 6 + 1]
 
 
-def test_draws_of_another_shape_are_refused(seen):
-    with pytest.raises(ValueError, match="draws must have shape"):
-        cohorts.continue_with(
-            seen,
-            months=["2024-04"],
-            active_draws=np.ones((3, 1, 1)),
-            revenue_draws=np.ones((3, 1, 1)),
-            observation_end=END,
-            interval=0.9,
-        )
-
-
 def test_the_matrix_has_a_row_per_cohort_and_a_column_per_month_of_age(seen):
     wide = cohorts.matrix(forecast(seen), "revenue")
     assert wide.index.tolist() == ["2024-01", "2024-02"]
