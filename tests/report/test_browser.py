@@ -369,6 +369,10 @@ def test_a_reader_chooses_a_cohort_by_keyboard_and_all_come_back(opened):
         before,
         curves.count(),
     ) == (8, 3)
+    with page.expect_download() as downloading:
+        lines.locator(".save").click()
+    assert downloading.value.suggested_filename == "a-customer-won-in-2024-01-will-have-brought-25-0-eur.png"
+    lines.locator("select").focus()
     page.keyboard.press("ArrowUp")
     assert curves.count() == before and title.inner_text() == finding
 

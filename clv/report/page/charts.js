@@ -35,10 +35,13 @@
     if (layout.meta?.views?.length > 1) place.before(choice(layout.meta.views, place, title));
     drawn.push({ place, named: layout.yaxis?.type === "category" });
     save.hidden = data.length === 0;
-    save.addEventListener("click", () => Plotly.downloadImage(
-      { data, layout: { ...layout, width: 1000, paper_bgcolor: "#fff" } },
-      { format: "png", scale: 2, width: 1000, height: layout.height + 40,
-        filename: title.textContent.trim().toLowerCase().replace(/[^a-z0-9]+/g, "-") }));
+    // The picture shows what its reader chose.
+    save.addEventListener("click", () => {
+      const said = title.textContent.trim(), shown = { ...place.layout, title: { ...layout.title, text: said } };
+      Plotly.downloadImage({ data: place.data, layout: { ...shown, width: 1000, paper_bgcolor: "#fff" } },
+        { format: "png", scale: 2, width: 1000, height: place.layout.height + 40,
+          filename: said.toLowerCase().replace(/[^a-z0-9]+/g, "-") });
+    });
   }
 
   // Browsers that print do not tell a chart how wide the paper is.
