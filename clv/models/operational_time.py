@@ -19,7 +19,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from clv.models.base import Floats
-from clv.models.learnt_year import MONTHS, learnt
+from clv.models.learnt_year import MONTHS, History, learnt
 from clv.units import DAYS_PER_WEEK
 
 MONTH_DAYS = (31, 28.25, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
@@ -38,7 +38,7 @@ class Clock:
     spans: tuple[tuple[date, date, float], ...]
     sd: float
     origin: date
-    history: tuple[tuple[str, int], ...] = ()
+    history: History = ()
 
     def at(self, origin: date) -> "Clock":
         """Return the same calendar, seen from another day; what is learnt is learnt anew from what was known then."""
@@ -121,7 +121,7 @@ def clock(calendar: Mapping[str, Any] | None, origin: date) -> Clock | None:
     """
     if calendar is None:
         return None
-    history = tuple(calendar.get("history", {}).items())
+    history = tuple(map(tuple, calendar.get("history", ())))
     index = [1.0] * MONTHS if history else calendar["months"] or [1.0] * MONTHS
     spans = [
         (date.fromisoformat(span["from"]), date.fromisoformat(span["to"]), span["factor"]) for span in calendar["spans"]

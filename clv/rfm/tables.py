@@ -92,6 +92,7 @@ MONTHLY_PURCHASES = Table(
     {
         "month": Column(TEXT, "year and month"),
         "repeat_purchases": Column(INTEGER, "repeat purchases in that month, of all customers"),
+        "if_alike": Column(NUMBER, "repeat purchases of as many customers, as long with us, in a month like any other"),
     },
     key=("month",),
 )

@@ -151,7 +151,7 @@ def test_a_calendar_that_past_windows_do_not_bear_out_is_warned_of(monkeypatch, 
     monkeypatch.setattr(
         choice, "score_windows", lambda *_, clock=None: Windows(by_clock[clock is not None], pd.DataFrame())
     )
-    given, of_the_log = Clock((1.0,) * 12, (), 0.15, FIRST.date()), (("2020-01", 1),)
+    given, of_the_log = Clock((1.0,) * 12, (), 0.15, FIRST.date()), (("2020-01", 1, 1.0),)
     past = Fits(xr.DataTree(), {})
     (check,) = judge_calendar(past, None, None, None, given)
     assert check.verdict == verdict

@@ -411,12 +411,14 @@ def test_years_that_come_otherwise_than_stated_by_as_much_as_stated_lie_inside_t
 
 # --- a year that the log shows
 
+MONTHS_TABLE = ["month", "repeat_purchases", "if_alike"]
 
-def months_of(*years: list[float], first: int = 2021) -> list[tuple[str, int]]:
-    """Return repeat purchases of months after one that is cut."""
+
+def months_of(*years: list[float], first: int = 2021) -> list[tuple[str, int, float]]:
+    """Return repeat purchases of months after one that is cut, of customers who make 30 on a day like any other."""
     counts = [round(value) for year in years for value in year]
-    names = pd.period_range(f"{first}-01", periods=len(counts), freq="M").astype(str)
-    return [(f"{first - 1}-12", 3), *zip(names, counts, strict=True)]
+    names = pd.period_range(f"{first}-01", periods=len(counts), freq="M")
+    return [(f"{first - 1}-12", 3, 3.0), *zip(names.astype(str), counts, 30.0 * names.days_in_month, strict=True)]
 
 
 def test_a_december_that_comes_back_is_learnt_however_the_shop_grows():
@@ -461,13 +463,13 @@ def test_one_year_tells_nothing_two_little_and_nothing_after_the_day_is_looked_a
 
 
 def test_a_log_in_which_nobody_came_back_shows_no_year():
-    index, _ = learnt(months_of([0.0] * 48), date(2024, 12, 31))
+    index, _ = learnt([(month, 0, 0.0) for month, *_ in months_of([0.0] * 48)], date(2024, 12, 31))
     assert index == [1.0] * 12
 
 
 def test_a_clock_that_learns_learns_anew_from_what_was_known_at_each_origin():
     steep = months_of(*[[*[1000.0] * 11, 3000.0]] * 3)
-    table = pd.DataFrame(steep, columns=["month", "repeat_purchases"])
+    table = pd.DataFrame(steep, columns=MONTHS_TABLE)
     timed = seen(with_history(None, table), date(2023, 12, 31))
     assert timed.months[11] > 2 * timed.months[5]
     assert len(set(timed.at(date(2021, 12, 31)).months)) == 1
@@ -484,7 +486,7 @@ def test_a_year_of_twelve_different_months_is_told_by_its_ends():
 
 def test_stated_months_stay_and_a_log_that_shows_no_year_has_none():
     steep, even = (
-        pd.DataFrame(months_of(*[[*[1000.0] * 11, december]] * 3), columns=["month", "repeat_purchases"])
+        pd.DataFrame(months_of(*[[*[1000.0] * 11, december]] * 3), columns=MONTHS_TABLE)
         for december in (3000.0, 1000.0)
     )
     assert with_history(YEAR, steep) is YEAR
@@ -500,3 +502,19 @@ def test_repeat_purchases_are_counted_by_whole_months_and_empty_ones_are_there()
     for until, counts in (("2024-03-31", [1, 0, 1]), ("2024-03-30", [1, 0]), ("2024-01-30", [])):
         found = monthly_purchases(view(log), "transactions", last_day=date.fromisoformat(until))
         assert found["repeat_purchases"].tolist() == counts
+        assert found["if_alike"].sum() == pytest.approx(sum(counts))
+
+
+def test_many_who_came_in_december_and_buy_again_in_january_are_no_season():
+    """Six times as many customers come in December; each buys again at once as often, whenever that is."""
+    rng, days = np.random.default_rng(3), pd.date_range("2020-01-01", "2024-12-31")
+    came = rng.choice(days, 12_000, p=(weights := np.where(days.month == 12, 6.0, 1.0)) / weights.sum())
+    again = came.repeat(3) + rng.exponential([20, 60, 300], (12_000, 3)).ravel().astype("timedelta64[D]")
+    bought = {"customer_id": [*np.arange(12_000).astype(str), *np.arange(12_000).repeat(3).astype(str)]}
+    log = pd.DataFrame(bought | {"date": [*came, *again], "amount": 1.0}).drop_duplicates(["customer_id", "date"])
+    found = monthly_purchases(view(log), "transactions", last_day=date(2024, 12, 31))
+    rush = found[found["month"].str.endswith("-01")].iloc[1:]
+    assert rush["repeat_purchases"].mean() > 1.5 * found["repeat_purchases"].mean()  # as of a season
+    np.testing.assert_allclose(rush["if_alike"], rush["repeat_purchases"], rtol=0.1)
+    index, _ = learnt(found.to_numpy().tolist(), date(2024, 12, 31))
+    assert np.ptp(np.log(index)) < 0.05

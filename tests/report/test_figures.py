@@ -63,7 +63,7 @@ SPEND = pd.DataFrame(
 WEIGHTS = np.random.default_rng(1).lognormal(0, 0.3, 400)
 WEIGHED = xr.DataTree.from_dict({"sample_stats": xr.Dataset({"weight": ("proposal", WEIGHTS)})})
 SHRINKAGE = pd.DataFrame({"monetary_value": [10.0, 50], "expected_spend": [20.0, 45], "frequency": [1, 8]})
-DECEMBER = Clock((*[11 / 12] * 11, 23 / 12), (), 0.1, date(2025, 6, 30), (("2020-01", 1),))
+DECEMBER = Clock((*[11 / 12] * 11, 23 / 12), (), 0.1, date(2025, 6, 30), (("2020-01", 1, 1.0),))
 
 FIGURES = {
     "weekly_activity": lambda: log.plot_weekly_activity(WEEKLY, currency="EUR"),
