@@ -220,6 +220,15 @@ def test_money_carries_its_currency(name):
     )
 
 
+def test_a_notebook_is_handed_what_plotly_would_hand_it_and_nothing_else(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
+    chart = canvas.new_chart("Title", x="", y="").add_scatter(x=np.arange(3.5), y=[2, 1, 3, np.nan])
+    chart._ipython_display_()
+    monkeypatch.setattr("plotly.io.renderers.default", "plotly_mimetype")
+    assert shown == [go.Figure(chart)._repr_mimebundle_()]
+
+
 def test_every_chart_is_tried():
     assert {name for name in report.__all__ if name.startswith("chart_")} == {f"chart_{name}" for name in CHARTS}
 
