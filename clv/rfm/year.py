@@ -2,7 +2,8 @@
 
 Repeat purchases of a month are held against those that as many customers, as long after their first purchase, make in
 a month like any other: many who come in December buy again in January, and that is no season. How many repeat purchases
-a customer makes by months since the first one, and how months differ, are told apart by turns, each given the other.
+a customer makes by months since the first one, and how months differ, are told apart by turns, each given the other;
+once for the whole log, so past windows know what is usual at which age, never what came in a month.
 """
 
 from collections.abc import Mapping
@@ -56,11 +57,8 @@ def _if_alike(came: Floats, customers: Floats, months: pd.PeriodIndex) -> Floats
     """Return the repeat purchases of each month, were all months alike; `came` is (cohorts, months)."""
     age = np.arange(len(months)) - np.arange(len(months))[:, None]
     old = age >= 0
-    by_age, of_year, exposed = (
-        age[old],
-        months.month.to_numpy() - 1,
-        customers[:, None] * months.days_in_month.to_numpy(),
-    )
+    by_age, of_year = age[old], months.month.to_numpy() - 1
+    exposed = customers[:, None] * months.days_in_month.to_numpy()
     index, expected = np.ones(MONTHS), np.zeros_like(came)
     for _ in range(_TURNS):
         seen = np.bincount(by_age, (exposed * index[of_year])[old])
