@@ -116,8 +116,12 @@ def test_a_rule_without_a_model_that_beats_the_forecast_is_named_for_purchases_t
     rule = {"rule": "nobody buying again", "measure": "total", "naive": 120.0, "forecast": 1_229.0}
     better = [rule | {"outcome": "purchases"}, rule | {"outcome": "value", "measure": "customer"}]
     assert told(backtest=FINE["backtest"] | {"better_without_a_model": better}) == [
-        "In the test, the plain guess of nobody buying again missed the number of purchases by 120, this forecast by "
-        "1,229."
+        "In the test, the plain guess of nobody buying again missed purchases by 120, this forecast by 1,229."
+    ]
+    both = [rule | {"outcome": "value", "naive": 3_000.0, "forecast": 4_000.0}, better[0]]
+    assert told(backtest=FINE["backtest"] | {"better_without_a_model": both}) == [
+        "In the test, the plain guess of nobody buying again missed the total value by 3,000 USD and purchases by 120, "
+        "this forecast by 4,000 USD and 1,229."
     ]
 
 

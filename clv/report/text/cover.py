@@ -96,17 +96,26 @@ def _cautions(figures: Figures) -> Iterator[Caution]:
             f"In the {weeks(test['horizon_weeks'])} tested, {money(value['actual'], currency)} came where "
             f"{money(value['forecast']['mean'], currency)} were forecast, outside the range that was shown.",
         )
-    better = [rule for rule in test["better_without_a_model"] if rule["measure"] == "total"]
-    for rule in better:
-        what, unit, each = "total value", f"{NBSP}{currency}", 1.0
-        if rule["outcome"] != "value":
-            what, unit, each = "number of purchases", "", value["actual"] / max(test["purchases"]["actual"], 1)
-        yield Caution(
-            each * (rule["forecast"] - rule["naive"]),
-            f"In the test, the plain guess of {rule['rule']} missed the {what} by {rule['naive']:,.0f}{unit}, "
-            f"this forecast by {rule['forecast']:,.0f}{unit}.",
-        )
+    yield from _guessed_better(test, currency)
     yield from _of_checks(figures)
+
+
+def _guessed_better(test: Figures, currency: str) -> Iterator[Caution]:
+    """Name each rule without a model that missed less of a total."""
+    better: dict[str, list[Any]] = {}
+    for rule in test["better_without_a_model"]:
+        if rule["measure"] == "total":
+            better.setdefault(rule["rule"], []).append(rule)
+    of_purchase = test["value"]["actual"] / max(test["purchases"]["actual"], 1)
+    named = {"value": ("the total value", f"{NBSP}{currency}", 1.0), "purchases": ("purchases", "", of_purchase)}
+    for guess, found in better.items():
+        told = [(*named[rule["outcome"]], rule["naive"], rule["forecast"]) for rule in found]
+        missed = " and ".join(f"{what} by {naive:,.0f}{unit}" for what, unit, _, naive, _ in told)
+        own = " and ".join(f"{forecast:,.0f}{unit}" for _, unit, _, _, forecast in told)
+        yield Caution(
+            max(each * (forecast - naive) for _, _, each, naive, forecast in told),
+            f"In the test, the plain guess of {guess} missed {missed}, this forecast by {own}.",
+        )
 
 
 def _starts_higher(figures: Figures) -> Iterator[Caution]:
