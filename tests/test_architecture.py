@@ -244,7 +244,10 @@ def test_preparing_a_run_brings_nothing_heavier_than_pydantic():
 @pytest.mark.slow  # all that these notebooks load
 @pytest.mark.parametrize(
     ("notebook", "never"),
-    [("01_generate", "numba"), ("02_rfm", "numba"), ("05_segments", "pymc_marketing"), ("06_report", "numba")],
+    [
+        *(("01_generate", "numba"), ("02_rfm", "numba"), ("06_report", "numba")),
+        *(("05_segments", "pymc_marketing"), ("05_segments", "nbformat"), ("06_report", "nbformat")),
+    ],
 )
 def test_no_notebook_waits_for_what_it_does_not_use(notebook, never):
     opened = "; ".join(f"from clv.{at} import {door}" for at, door in sorted(doors(notebook)))

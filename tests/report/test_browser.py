@@ -24,8 +24,8 @@ from clv.report import display
 from clv.report.cards import headline
 from clv.report.labels import label
 from clv.report.markup import Words, markup, worded
-from clv.report.page.html import Downloads, render
-from clv.report.page.mime import PLOTLY
+from clv.report.page.html import render
+from clv.report.page.mime import PLOTLY, Downloads
 from clv.report.tables.value import segments_table
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

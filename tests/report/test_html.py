@@ -14,7 +14,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from test_charts import CHARTS
 
 from clv.report.page.chart_table import as_csv, chart_table
-from clv.report.page.html import Downloads, _plotly, render
+from clv.report.page.html import _plotly, render
+from clv.report.page.mime import Downloads
 from clv.run.artefacts import root
 
 PAYLOADS = [

@@ -5,7 +5,6 @@ import gzip
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -16,26 +15,14 @@ from nbconvert.filters import Highlight2HTML, strip_ansi
 from nbformat import NotebookNode
 
 from clv.report.page.chart_table import as_csv, as_html, chart_table
-from clv.report.page.mime import PLOTLY, WHAT_IF
+from clv.report.page.mime import DOWNLOADS, PLOTLY, WHAT_IF
 from clv.report.page.prose import Page, clean, from_markdown, in_boxes, is_simple, plain, reachable
 
-DOWNLOADS = "application/vnd.clv.downloads+json"  # name and text of each file
 MEDIA_TYPES = {"csv": "text/csv", "json": "application/json"}
 FOR_AUTHORS = "for-authors"  # tag of text that a page without code leaves out
 FOLDED = "folded: "  # begins the tag of a cell that a page without code hides behind a line, the rest of the tag
 BUNDLE = "plotly-cartesian.min.js.gz"  # of the release that plotly.py carries whole: bars, lines, heat maps
 IMAGES = ("image/svg+xml", "image/png", "image/jpeg")
-
-
-@dataclass(frozen=True)
-class Downloads:
-    """Files that a page carries within itself and offers as links: file name to text."""
-
-    files: Mapping[str, str]
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        files = [{"name": name, "text": text} for name, text in self.files.items()]
-        return {DOWNLOADS: files, "text/plain": ", ".join(self.files)}
 
 
 def render(
