@@ -12,7 +12,9 @@ from .charts.value import chart_segment_grid as chart_segment_grid
 from .charts.value import chart_total as chart_total
 from .display import data_dictionary as data_dictionary
 from .display import folded_checks as folded_checks
+from .display import priors_table as priors_table
 from .display import readable as readable
+from .display import source as source
 from .figures.log import plot_frequency_distribution as plot_frequency_distribution
 from .figures.log import plot_order_amounts as plot_order_amounts
 from .figures.log import plot_recency_frequency as plot_recency_frequency
@@ -44,8 +46,6 @@ from .tables.backtest import windows_table as windows_table
 from .tables.log import findings_table as findings_table
 from .tables.log import ledger_table as ledger_table
 from .tables.log import quality_table as quality_table
-from .tables.model import priors_table as priors_table
-from .tables.model import source as source
 from .tables.value import acquisition_table as acquisition_table
 from .tables.value import asked_tables as asked_tables
 from .tables.value import best_customers_table as best_customers_table

@@ -1,16 +1,19 @@
-"""Tables as people see them in notebooks and pages: cells in words, numbers aligned, long ones folded."""
+"""What people see in notebooks and pages: cells in words, numbers aligned, long tables folded, priors, code."""
 
+import inspect
+from collections.abc import Callable, Iterable
 from html import escape
 from typing import Any
 
 import pandas as pd
-from IPython.display import HTML
+from IPython.display import HTML, Markdown
 
 from clv import tables
 from clv.backtest.tables import RANKS, WINDOWS
 from clv.checks.gate import PASS
 from clv.decisions.tables import ACQUISITION, CONTACTS, WATCH_LIST
 from clv.forecast.tables import COHORTS, CUSTOMERS, FORECAST, MIGRATION, SEGMENTS
+from clv.models.priors import LOG, LOGIT, Prior
 from clv.report.markup import Words, markup
 from clv.report.tables.backtest import checks_table
 from clv.words import count
@@ -50,3 +53,24 @@ def data_dictionary() -> pd.DataFrame:
     exported = CUSTOMERS, SEGMENTS, FORECAST, MIGRATION, COHORTS, RANKS, WINDOWS, CONTACTS, WATCH_LIST, ACQUISITION
     parts = [tables.dictionary(table).assign(table=table.name) for table in exported]
     return pd.concat(parts, ignore_index=True)[["table", "column", "kind", "meaning"]]
+
+
+def priors_table(priors: Iterable[Prior]) -> Words:
+    """Return the priors as they are used: the tuple that the sampler was built from."""
+    scale = {LOG: "ln", LOGIT: "logit"}
+    rows = {
+        one.name: {
+            "Prior": f"{one.distribution}({scale[one.distribution]} {one.median:g}, {one.sigma:g})",
+            "95 % from": f"{one.low:g}",
+            "95 % to": f"{one.high:g}",
+            "What it is": one.meaning,
+        }
+        for one in priors
+    }
+    table = Words.from_dict(rows, orient="index")
+    return Words(table.rename_axis("Parameter")).captioned("What is held possible before any data")
+
+
+def source(function: Callable[..., Any]) -> Markdown:
+    """Return a function as the package runs it: shown, never copied."""
+    return Markdown(f"```python\n{inspect.getsource(function).rstrip()}\n```")

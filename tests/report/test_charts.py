@@ -339,10 +339,17 @@ def test_one_large_group_does_not_hide_the_others():
     header, rows = chart_table(json.loads(figure.to_json()))
     assert dict(zip(header, rows[1], strict=True)) == {  # the numbers themselves, not the places on the axis
         "": "Lost",
-        "90 % range of its total": "0.1 to 9",
+        "90 % range of its total; \u25c2 starts off the axis": "0.1 to 9",
         "expected": "",
         "expected, off the axis": "0.4",
     }
+
+
+def test_a_range_that_starts_off_the_axis_ends_in_an_arrow_and_the_legend_says_so():
+    assert "off the axis" not in chart_groups(GROUPS).to_json()
+    drawn = chart_groups(labelled(GROUPS.assign(clv_lower=[4_000.0, 0.0]))).data[0]
+    assert drawn.name == "90 % range of its total; \u25c2 starts off the axis"
+    assert list(drawn.marker.opacity) == [0, 0, 0, 1, 0, 0] and drawn.x[3] == 5
 
 
 def test_so_few_customers_as_no_test_speaks_of_have_no_range_and_the_legend_says_so():

@@ -13,6 +13,7 @@ from clv.words import level, money, short_number
 
 _LONGEST = {"quarter": 8, "month": 18}  # of what came
 _LEFT_OUT = "At most 8 quarters or 18 months back; ahead, those that end within the horizon"
+_HATCHED = {"shape": "/", "fgcolor": fade(MODEL, 0.5), "size": 7, "solidity": 0.2}
 _VIEWS = (
     ("Revenue by quarter", "quarter", "revenue", "Revenue ({})"),
     ("Revenue by month", "month", "revenue", "Revenue ({})"),
@@ -82,9 +83,6 @@ def _add_view(figure: go.Figure, rows: pd.DataFrame, kind: str, name: str, inter
     }
     look = {"mode": "text", "textposition": "top center", "textfont": {"color": MODEL, "size": 13}, "visible": shown}
     figure.add_scatter(x=places, y=rest[f"{name}_upper"], cliponaxis=False, **words, **look)
-
-
-_HATCHED = {"shape": "/", "fgcolor": fade(MODEL, 0.5), "size": 7, "solidity": 0.2}
 
 
 def _label(row: tuple, kind: str) -> str:  # type: ignore[type-arg]

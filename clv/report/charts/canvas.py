@@ -18,6 +18,11 @@ from clv.report.page.mime import PLOTLY
 
 MOST_POINTS = 300  # of one line
 AXIS_CHARACTERS = 40  # what fits into a line on a phone
+# Nothing to drag, and nothing that offers to send the data away: what is left saves a picture.
+_BUTTONS_REMOVED = [
+    *("zoom", "pan", "select", "lasso", "zoomIn", "zoomOut"),
+    *("autoScale", "resetScale", "sendChartToCloud"),
+]
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif'
 
 
@@ -69,13 +74,6 @@ def blank_chart(title: str, why: str = WITHOUT_BACKTEST) -> go.Figure:
     return figure.update_xaxes(visible=False).update_yaxes(visible=False)
 
 
-# Nothing to drag, and nothing that offers to send the data away: what is left saves a picture.
-_BUTTONS_REMOVED = [
-    *("zoom", "pan", "select", "lasso", "zoomIn", "zoomOut"),
-    *("autoScale", "resetScale", "sendChartToCloud"),
-]
-
-
 def thinned(table: pd.DataFrame) -> pd.DataFrame:
     kept = np.unique(np.linspace(0, len(table) - 1, MOST_POINTS).round().astype(int))
     return table.iloc[kept] if len(table) > MOST_POINTS else table
@@ -106,14 +104,15 @@ def add_line(figure: go.Figure, x: ArrayLike, y: ArrayLike, name: str, *, hover:
 def add_ranges(
     figure: go.Figure, names: pd.Series, limits: pd.DataFrame, name: str, *, floor: float = -np.inf, **more: Any
 ) -> None:
-    """Draw a bar from the first to the second column of `limits` beside each name; none where they are missing."""
+    """Draw a bar from the first to the second column of `limits` beside each name; an arrow where one is cut."""
     ends = limits.assign(end=np.nan).to_numpy().ravel()
     figure.add_scatter(
         x=np.maximum(ends, floor),
         y=np.repeat(names, 3),
         mode="lines+markers",
         line={"color": BAND, "width": 9},
-        marker={"size": 12, "opacity": 0},  # what keeps the ends off the edges of the panel
+        # Unseen markers keep the other ends off the edges of the panel.
+        marker={"size": 14, "symbol": "triangle-left", "color": BAND, "opacity": np.where(ends < floor, 1.0, 0.0)},
         meta={"values": ends.tolist()},
         name=name,
         hoverinfo="skip",

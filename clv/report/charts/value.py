@@ -127,6 +127,9 @@ def _add_groups(figure: go.Figure, groups: pd.DataFrame, *, shown: bool) -> dict
     floor = _LEAST * max(groups["clv_mean"].max(), 1e-9)
     few, off = groups["customers"] < FEWEST_CUSTOMERS, groups["clv_mean"] < floor
     limits = groups[["clv_lower", "clv_upper"]].mask(few)
+    range_of += (
+        "; \N{BLACK LEFT-POINTING SMALL TRIANGLE} starts off the axis" if limits["clv_lower"].lt(floor).any() else ""
+    )
     add_ranges(figure, groups["group"], limits, range_of, floor=floor, visible=shown)
     for (is_few, is_off), (symbol, name) in _MARKS.items():
         rows = groups[(few == is_few) & (off == is_off)]

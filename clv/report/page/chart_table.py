@@ -10,8 +10,6 @@ import numpy as np
 
 MOST_ROWS = 60  # of a table that a page shows; of longer ones only the CSV holds every row
 
-Cells = dict[str, dict[str, Any]]  # row name -> column name -> cell
-
 
 def chart_table(figure: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Return header and rows of the numbers that a plotly figure draws; no rows where it draws none."""
@@ -19,7 +17,7 @@ def chart_table(figure: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     key = "y" if layout.get("yaxis", {}).get("type") == "category" else "x"
     views = layout.get("meta", {}).get("views", [])
     shown_in = {at: f"{view['name']}: " for view in views for at in view.get("traces", []) if len(views) > 1}
-    cells: Cells = {}
+    cells: dict[str, dict[str, str]] = {}  # row name -> column name -> cell
     columns: dict[str, None] = {}
     for place, trace in enumerate(figure.get("data", [])):
         own = (trace.get("meta") or {}).get("name")
