@@ -4,16 +4,18 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from clv import tables
+from clv import progress, tables
 from clv.backtest.scoring_rules import coverage, pit_distance
 from clv.backtest.tables import BACK, LEVELS, ONCE, SPEND_TEST
-from clv.forecast.blocks import BLOCK_CUSTOMERS, blocks
+from clv.forecast.blocks import BLOCK_CUSTOMERS, blocks, in_order
 from clv.forecast.closed_forms import EXPECTATION_DRAWS
 from clv.models.draws import spend_draws
 from clv.models.gamma_gamma import Amounts, expected_spend, total_cdf
 
 
-def spend(calibration: pd.DataFrame, holdout: pd.DataFrame, posterior: xr.DataTree) -> pd.DataFrame:
+def spend(
+    calibration: pd.DataFrame, holdout: pd.DataFrame, posterior: xr.DataTree, *, workers: int = 1
+) -> pd.DataFrame:
     """Return how much those who bought after the origin spent, beside what the spend model said of so many purchases.
 
     Needs no purchase model: the number of purchases is taken as it came. Exact, nothing is simulated.
@@ -26,10 +28,16 @@ def spend(calibration: pd.DataFrame, holdout: pd.DataFrame, posterior: xr.DataTr
     n, total = (known[name].to_numpy(float) for name in ("actual_paid", "actual_revenue"))
     amounts, phi = np.column_stack(Amounts.of(known)), spend_draws(posterior, EXPECTATION_DRAWS)
     expected, cdf = np.empty(len(known)), np.empty(len(known))
-    for rows in blocks(0, len(known), BLOCK_CUSTOMERS):  # draws x customers of all would not fit
+
+    def block(rows: slice) -> None:
         own = Amounts(*amounts[rows].T)
         expected[rows] = expected_spend(own, phi).mean(axis=0)
         cdf[rows] = total_cdf(total[rows], n[rows], own, phi).mean(axis=0)
+
+    parts = list(blocks(0, len(known), BLOCK_CUSTOMERS))  # draws x customers of all would not fit
+    with progress.stage("testing amounts", of=len(parts)) as advance:
+        for _ in in_order(block, [(part,) for part in parts], workers):
+            advance()
     return pd.DataFrame(
         {
             "history": pd.Series(np.where(known["frequency"] > 0, BACK, ONCE), dtype="str"),
