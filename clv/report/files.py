@@ -18,12 +18,9 @@ def exports(*, run_id: str | None, **tables: pd.DataFrame) -> dict[str, pd.DataF
 
 
 def exported(table: pd.DataFrame, *, run_id: str | None) -> pd.DataFrame:
-    """Return a labelled table with six significant digits and what it belongs to.
-
-    A P(alive) of exactly 1 is what BG/NBD says of everybody who bought once, because it cannot tell: left empty.
-    """
+    """Return a labelled table with six significant digits and what it belongs to."""
     numbers = table.select_dtypes("float").apply(_rounded)
-    if "p_alive" in numbers:
+    if "p_alive" in numbers:  # 1 is what BG/NBD says of everybody who bought once, because it cannot tell
         numbers["p_alive"] = numbers["p_alive"].where(table["p_alive"] < 1)
     known = {name: table.attrs[name] for name in _LABELS if name in table.attrs and name not in table}
     if "as_of" in known:

@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 MOST_ROWS = 60  # of a table that a page shows; of longer ones only the CSV holds every row
 
@@ -60,7 +61,7 @@ def _points(trace: Mapping[str, Any], key: str, name: str) -> Iterator[tuple[str
         grid = np.asarray(_array(trace["z"]), dtype=object).reshape(len(_array(trace["y"])), -1)
         for row, cells in zip(_array(trace["y"]), grid, strict=True):
             for column, value in zip(_array(trace["x"]), cells, strict=True):
-                if _is_there(value):
+                if pd.notna(value):
                     yield str(row), _written(column), value
         return
     if trace.get("fill") == "toself":  # a band: its upper line, then its lower one backwards
@@ -71,7 +72,7 @@ def _points(trace: Mapping[str, Any], key: str, name: str) -> Iterator[tuple[str
             )
         return
     for at, value in zip(keys, values, strict=False):
-        if _is_there(value):
+        if pd.notna(value):
             yield _written(at), name, value
 
 
@@ -80,10 +81,6 @@ def _array(values: Any) -> list[Any]:
         packed = np.frombuffer(base64.b64decode(values["bdata"]), dtype=values["dtype"])
         return packed.tolist()
     return [] if values is None else list(values)
-
-
-def _is_there(value: Any) -> bool:
-    return value is not None and not (isinstance(value, float) and math.isnan(value))
 
 
 def _written(value: Any) -> str:

@@ -12,6 +12,8 @@ from clv.report.markup import Words, ranges, worded
 from clv.report.text.trust import beyond_luck
 from clv.words import NBSP, amount, count, percent
 
+_LUCK = {-1: "too few held: amounts vary more than the model says", 0: "yes", 1: "more held than promised"}
+
 
 def rolling_table(rolling: pd.DataFrame) -> Words:
     """Return the windows of table ROLLING as people read them."""
@@ -120,10 +122,7 @@ def spend_table(spend: pd.DataFrame, currency: str) -> Words:
             **{f"{percent(float(level))} held": spend[level].map(percent) for level in levels},
             "PIT distance": spend["pit_distance"].map("{:.3f}".format),
             "Within luck": [
-                {-1: "too few held: amounts vary more than the model says", 0: "yes", 1: "more held than promised"}[
-                    beyond_luck(share, 0.9, customers)
-                ]
-                for share, customers in zip(spend["0.90"], spend["customers"], strict=True)
+                _LUCK[beyond_luck(share, 0.9, n)] for share, n in zip(spend["0.90"], spend["customers"], strict=True)
             ],
         }
     )

@@ -73,14 +73,9 @@ def campaign_in_words(figures: Figures) -> str:
             "what a contact costs, what an experiment said it changes, and how sure that is: the keys that begin with "
             "`campaign_`."
         )
-    if not found["contacts"]:
-        return _listed(_nobody(figures, found), _assumption(figures, found))
-    parts = (_whom, _profit, _other_rules, _assumption, _worth_of_knowing)
-    return _listed(*(part(figures, found) for part in parts))
-
-
-def _listed(*sentences: str) -> str:
-    return "\n".join(f"- {sentence}" for sentence in sentences)
+    planned = (_whom, _profit, _other_rules, _assumption, _worth_of_knowing)
+    parts = planned if found["contacts"] else (_nobody, _assumption)
+    return "\n".join(f"- {part(figures, found)}" for part in parts)
 
 
 def _nobody(figures: Figures, found: Figures) -> str:
