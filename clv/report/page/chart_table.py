@@ -7,7 +7,6 @@ from html import escape
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 MOST_ROWS = 60  # of a table that a page shows; of longer ones only the CSV holds every row
 
@@ -61,7 +60,7 @@ def _points(trace: Mapping[str, Any], key: str, name: str) -> Iterator[tuple[str
         grid = np.asarray(_array(trace["z"]), dtype=object).reshape(len(_array(trace["y"])), -1)
         for row, cells in zip(_array(trace["y"]), grid, strict=True):
             for column, value in zip(_array(trace["x"]), cells, strict=True):
-                if pd.notna(value):
+                if value is not None and value == value:  # NaN is not
                     yield str(row), _written(column), value
         return
     if trace.get("fill") == "toself":  # a band: its upper line, then its lower one backwards
@@ -72,7 +71,7 @@ def _points(trace: Mapping[str, Any], key: str, name: str) -> Iterator[tuple[str
             )
         return
     for at, value in zip(keys, values, strict=False):
-        if pd.notna(value):
+        if value is not None and value == value:  # NaN is not
             yield _written(at), name, value
 
 
