@@ -20,7 +20,7 @@ import pandas as pd
 import xarray as xr
 
 from clv import tables
-from clv.backtest.rolling import Fits, ended_by, fit_windows, posterior_at, score_windows
+from clv.backtest.rolling import Fits, ended_by, fit_windows, posterior_at
 from clv.backtest.scoring_rules import against, coverage
 from clv.backtest.tables import CHOICE, deciding
 from clv.checks.gate import PASS, WARN, Check
@@ -78,25 +78,27 @@ def judge_calendar(
 ) -> list[Check]:
     """Return whether totals of purchases in past windows, fitted on a calendar, are forecast as well without it.
 
-    `options` are those of `score_windows`; no check where there is no calendar or no window can be tested.
+    `options`: draws, interval. No check where there is no calendar or no window can be tested.
     """
-    if clock is None:
+    if clock is None or rolling.empty:
         return []
-    on_it = score_windows(rolling, past.draws, None, clock=clock, **options).totals
-    if on_it.empty:
-        return []
-    flat = score_windows(rolling, fit_windows(compiled, rolling, settings).draws, None, **options).totals
-    pairs = on_it.merge(flat, on=["horizon_weeks", "origin", "outcome"])
-    stated, none = (
-        float(np.log((pairs[f"actual{of}"] + 0.5) / (pairs[f"forecast{of}"] + 0.5)).abs().mean()) for of in ("_x", "_y")
+    on_it, flat = (
+        {
+            (row["horizon_weeks"], row["origin"]): abs(row["log_error"])
+            for row in _scored(rolling, fits, settings, on, **options)
+        }
+        for fits, on in ((past, clock), (fit_windows(compiled, rolling, settings), None))
     )
+    if not (both := sorted(on_it.keys() & flat.keys())):
+        return []
+    stated, none = (float(np.mean([errors[window] for window in both])) for errors in (on_it, flat))
     whose, advice = (
         ("learnt", "`calendar: {months: {}}` leaves it out")
         if clock.history
         else ("stated", "look again at its months and spans")
     )
     sentence = (
-        f"In {len(pairs)} past windows totals of purchases were off by {percent(np.expm1(stated))} on the {whose} "
+        f"In {len(both)} past windows totals of purchases were off by {percent(np.expm1(stated))} on the {whose} "
         f"calendar and by {percent(np.expm1(none))} without it."
     )
     worse = stated > none + BETWEEN_WINDOWS
@@ -135,7 +137,7 @@ def _window(customers: pd.DataFrame, joint: Draws, weeks: float, settings: Setti
     def keep(rows: slice, purchases: Integers, value: Floats) -> None:
         found[rows] = np.column_stack(against(purchases, actual[rows], interval))
 
-    options: dict[str, Any] = {"seed": settings.seed, "workers": settings.workers, "stage": "comparing models"}
+    options: dict[str, Any] = {"seed": settings.seed, "workers": settings.workers, "stage": "past windows"}
     totals = simulate(customers, joint, Horizon(weeks), keep=keep, **options)
     _, _, below, at_most, crps = found.T
     return {

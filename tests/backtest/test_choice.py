@@ -9,7 +9,7 @@ import xarray as xr
 
 from clv.backtest import choice
 from clv.backtest.choice import judge_calendar, preferred
-from clv.backtest.rolling import Fits, Windows, ended_by, posterior_at
+from clv.backtest.rolling import Fits, ended_by, posterior_at
 from clv.backtest.tables import deciding
 from clv.checks.gate import PASS, WARN
 from clv.models.operational_time import Clock
@@ -144,22 +144,24 @@ def test_the_table_shows_each_model_at_each_window():
 @pytest.mark.parametrize(("flat", "verdict"), [((150.0, 80.0), PASS), ((101.0, 99.0), WARN)])
 def test_a_calendar_that_past_windows_do_not_bear_out_is_warned_of(monkeypatch, flat, verdict):
     """On the calendar 110 and 90 were forecast where 100 came: off by a tenth."""
-    windows = pd.DataFrame({"horizon_weeks": 13, "origin": [FIRST, SECOND], "outcome": "purchases", "actual": 100.0})
-    on_it, without = windows.assign(forecast=[110.0, 90.0]), windows.assign(forecast=flat)
+    errors = {True: np.log([100 / 110, 100 / 90]), False: np.log(100 / np.array(flat))}
+
+    def scored(*given, **_):
+        of_both = zip((FIRST, SECOND), errors[given[3] is not None], strict=False)
+        return [{"horizon_weeks": 13, "origin": day, "log_error": error} for day, error in of_both]
+
     monkeypatch.setattr(choice, "fit_windows", lambda *_: Fits(xr.DataTree(), {}))
-    by_clock = {True: on_it, False: without}
-    monkeypatch.setattr(
-        choice, "score_windows", lambda *_, clock=None: Windows(by_clock[clock is not None], pd.DataFrame())
-    )
+    monkeypatch.setattr(choice, "_scored", scored)
     given, of_the_log = Clock((1.0,) * 12, (), 0.15, FIRST.date()), (("2020-01", 1, 1.0),)
-    past = Fits(xr.DataTree(), {})
-    (check,) = judge_calendar(past, None, None, None, given)
+    past, rolling = Fits(xr.DataTree(), {}), pd.DataFrame({"origin": [FIRST, SECOND]})
+    (check,) = judge_calendar(past, None, rolling, None, given)
     assert check.verdict == verdict
-    assert check.sentence.startswith("In 2 past windows totals of purchases were off by 10\u00a0% on the stated cal")
+    assert check.sentence.startswith("In 2 past windows totals of purchases were off by 11\u00a0% on the stated cal")
     assert check.sentence.endswith("look again at its months and spans.") == (verdict == WARN)
-    (check,) = judge_calendar(past, None, None, None, replace(given, history=of_the_log))
+    (check,) = judge_calendar(past, None, rolling, None, replace(given, history=of_the_log))
     assert "on the learnt calendar" in check.sentence
     assert check.sentence.endswith("`calendar: {months: {}}` leaves it out.") == (verdict == WARN)
-    assert judge_calendar(past, None, None, None, None) == []
-    by_clock[True] = on_it.head(0)
-    assert judge_calendar(past, None, None, None, given) == []
+    assert judge_calendar(past, None, rolling, None, None) == []
+    assert judge_calendar(past, None, rolling.head(0), None, given) == []
+    errors[True] = []
+    assert judge_calendar(past, None, rolling, None, given) == []
