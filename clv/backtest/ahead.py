@@ -1,8 +1,8 @@
 """Months and quarters on one calendar: what came, then what is expected, as wrong as past forecasts were.
 
 Quarters are three whole months, counted from the observation end both ways, so the last one that came and the first
-one ahead can be held side by side. A month that lacks a few days at the observation end counts with what came of it;
-one that is cut earlier belongs to no quarter.
+one ahead can be held side by side. A month that lacks a few days at the observation end or at that of the horizon
+counts with the others; one that is cut earlier belongs to no quarter.
 """
 
 from datetime import date, timedelta
@@ -23,7 +23,7 @@ from clv.models.base import Floats
 from clv.units import tails
 
 MONTHS_OF_QUARTER = 3
-_NEARLY_OVER = pd.Timedelta(days=3)  # left of a month that counts as one that came
+_NEARLY_OVER = pd.Timedelta(days=3)  # left of a month that counts as a whole one
 # What is counted, and which outcome's past errors widen it.
 _COUNTED = {"revenue": "value", "purchases": "purchases", "active": "purchases"}
 _PROBABILITIES = np.arange(0.5, 100) / 100
@@ -82,7 +82,7 @@ def _months(seen: pd.DataFrame, names: list[str], observation_end: date, edges: 
     last = rows["month"] + pd.offsets.MonthEnd(0)
     horizon_end = pd.Timestamp(observation_end + timedelta(days=round(edges[-1] * 7)))
     future = rows["place"] >= 0
-    status = np.where(~future, OBSERVED, np.where(last > horizon_end, CUT, FORECAST))
+    status = np.where(~future, OBSERVED, np.where(last - horizon_end > _NEARLY_OVER, CUT, FORECAST))
     status[(future & (rows["month"] <= pd.Timestamp(observation_end))).to_numpy()] = SPLIT
     return rows.assign(status=status, ends=last.clip(upper=horizon_end), place=rows["place"].astype(int))
 

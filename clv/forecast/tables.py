@@ -162,7 +162,10 @@ FORECAST = Table(
         "period": Column(TEXT, "its months, YYYY-MM"),
         "starts": Column(DATE, "first day of the period"),
         "ends": Column(DATE, "last day that is counted"),
-        "status": Column(TEXT, "observed, split (observed part plus expected rest), forecast, or cut by the horizon"),
+        "status": Column(
+            TEXT,
+            "observed, split (observed part plus expected rest), forecast, or cut by the horizon (by over three days)",
+        ),
     }
     | {
         f"{name}_of_new": Column(NUMBER, f"{name} of customers whose first purchase fell into the period; ahead 0")

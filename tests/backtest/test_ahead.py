@@ -45,11 +45,16 @@ def test_quarters_are_whole_months_counted_from_the_observation_end_both_ways():
     table = months_ahead(date(2024, 6, 30), weeks=26)
     quarters = table[table["kind"] == "quarter"].set_index("period")
     assert quarters["status"].to_dict() == {
-        "2024-01 to 2024-03": "observed", "2024-04 to 2024-06": "observed", "2024-07 to 2024-09": "forecast",
+        "2024-01 to 2024-03": "observed", "2024-04 to 2024-06": "observed",
+        "2024-07 to 2024-09": "forecast", "2024-10 to 2024-12": "forecast",
     }  # fmt: skip
     assert quarters.loc["2024-04 to 2024-06", ["revenue", "revenue_lower", "revenue_of_new"]].tolist() == [5, 5, 1]
     months = table[table["kind"] == "month"].set_index("period")
-    assert months.loc[["2024-04", "2024-12"], "status"].tolist() == ["observed", "cut"]
+    assert months.loc[["2024-04", "2024-12"], "status"].tolist() == ["observed", "forecast"]
+    assert quarters.loc["2024-10 to 2024-12", "ends"] == pd.Timestamp("2024-12-29")
+    earlier = months_ahead(date(2024, 6, 30), weeks=25).set_index("period")
+    assert earlier.loc["2024-12", "status"] == "cut"
+    assert "2024-10 to 2024-12" not in earlier.index
     assert months.loc["2024-04", "active"] == 2  # one of them bought twice
 
 

@@ -87,7 +87,7 @@ def _add_view(figure: go.Figure, rows: pd.DataFrame, kind: str, name: str, inter
 
 def _label(row: tuple, kind: str) -> str:  # type: ignore[type-arg]
     last = f"{row.ends:%b %y}" if row.ends.is_month_end else f"{row.ends:%-d %b %y}"  # type: ignore[attr-defined]
-    months = f"{row.starts:%b %y}" if kind == "month" else f"{row.starts:%b}\N{EN DASH}{last}"  # type: ignore[attr-defined]
+    months = last if kind == "month" else f"{row.starts:%b}\N{EN DASH}{last}"  # type: ignore[attr-defined]
     return months + (" (begun)" if row.status == SPLIT else "")  # type: ignore[attr-defined]
 
 

@@ -21,7 +21,7 @@ def plot_year(clock: Clock | None, *, interval: float) -> Figure:
     figure, axes = new_figure(
         "The year as the log shows it" if clock.history else "The year as it was stated",
         x="Month",
-        y="Purchases a day, year's average = 1",
+        y="Purchases a day (1: average)",
         alt=f"{ENGLISH[months.argmax()]} brings most, {percent(months.max())} of an average day's purchases, "
         f"{ENGLISH[months.argmin()]} least, {percent(months.min())}.",
         note=f"Whiskers: where a month to come lies with {percent(interval)}.",
