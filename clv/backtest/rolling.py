@@ -189,7 +189,7 @@ def _totals(found: pd.DataFrame, table: pd.DataFrame, horizon: Horizon, *, inter
         | {"naive_mae": (going_on[outcome] - table[f"actual_{outcome}"]).abs().mean(), **ranking}
         for outcome in everybody.index
     }
-    rows = everybody.join(pd.DataFrame.from_dict(single, orient="index").drop(columns="coverage"))
+    rows = everybody.join(pd.DataFrame.from_dict(single, orient="index").drop(columns="coverage").astype(float))
     rows = rows.rename(columns={"coverage_of_interval": "coverage"})
     return rows.assign(repeat_customers=int((table["frequency"] > 0).sum()))[list(WINDOWS.columns)]
 

@@ -627,7 +627,7 @@ def test_make_runs_all_six_and_then_says_that_all_is_up_to_date(project):
     third = in_project(project, "report")
     made = re.findall(r"^(\d\d_\w+) \.\.\. ", third.stderr, flags=re.MULTILINE)
     assert made == ["02_rfm"], third.stderr  # which wrote what it had written: what was made from that still holds
-    assert third.stderr.startswith("cdnow: data/rfm.parquet does not belong: it carries no mark and is not what 02_rfm")
+    assert third.stderr.startswith("cdnow: data/rfm.parquet does not belong: it is not what 02_rfm of cdnow")
     assert in_project(project, "verify", "RUN=cdnow").returncode == 0
     fourth = in_project(project, "report")
     assert (fourth.returncode, fourth.stderr) == (0, "outputs/cdnow/report.html is up to date\n")
