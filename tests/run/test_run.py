@@ -149,6 +149,7 @@ def test_a_kernel_takes_no_port_that_another_may_have_taken_and_leaves_no_socket
     assert not list(tmp_path.glob("clv-*"))
 
 
+@pytest.mark.slow
 def test_a_kernel_that_does_not_start_is_one_sentence(make, toy):
     toy("ipykernel_launcher").with_suffix(".py").write_text("raise SystemExit('no kernel today')\n")
     code, printed = make(writes(NAME))
