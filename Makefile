@@ -113,7 +113,7 @@ lock: | $(UV) ## Choose the newest allowed packages anew and write requirements.
 
 clean: ## Remove the outputs of RUN=name, or of all runs; earlier forecasts, too, with FORECASTS=1
 	@case "$(RUN)" in (*[!A-Za-z0-9_-]*) echo "RUN must be a run's name" >&2; exit 2;; esac
-	@for run in $(OUTPUTS)/$(or $(RUN),*); do [ ! -d "$$run" ] || { \
+	@for run in $(OUTPUTS)/$(or $(RUN),$(if $(PARAMS_GIVEN),$(NAME)),*); do [ ! -d "$$run" ] || { \
 	find "$$run" -mindepth 1 -depth $(if $(FORECASTS),,! -path "$$run/forecasts.parquet") -delete; rmdir "$$run" 2>/dev/null || true; }; done
 
 # -- the run that is meant ----------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from clv.transactions.source import SourceSettings
 from clv.transactions.synonyms import ASKED, NAMES, Recognised, shown
 
 SAMPLED_ROWS = 5000
+SHORTEST_TESTED, FEWEST_ROWS_TESTED = timedelta(weeks=26), 1000  # of a log that is split without asking
 _BYTES_TRIED = 64 << 20  # of a text file whose encoding is not known
 _ENCODINGS = ("utf-8", "cp1252", "latin-1")  # the last one reads everything
 
@@ -76,7 +77,7 @@ source: {source}
 {shape}columns:
 {columns}
 {formats}observation_end: null               # null: the last date in the data
-# calibration_end: "{split}"     # two thirds of the way through the sample; only if you know the last day
+{split}
 horizon_weeks: 52                   # weeks ahead that are valued
 # calendar: {{months: {{december: 2}}}} # if you know more of its year than the log; params/default.yaml
 discount_rate_annual: 0.10          # cost of capital per year; finance changes it
@@ -101,7 +102,6 @@ def params_text(found: Recognised, *, source: str, encoding: str | None = None) 
     formats = [*_format_lines(found), *(f"{key}: {_quoted(value)}" for key, value in settings.items() if value)]
     if encoding:
         formats.append(_noted(f"encoding: {_quoted(encoding)}", "no UTF-8; if letters look wrong, state another one"))
-    first, last = found.first_day, found.last_day
     return TEMPLATE.format(
         file=shown(file),
         run=run_of(source) or "yours",
@@ -110,9 +110,20 @@ def params_text(found: Recognised, *, source: str, encoding: str | None = None) 
         shape=_noted("shape: line_items", "a row is one line of an order\n") if found.shape == "line_items" else "",
         columns="\n".join(_column_lines(found)),
         formats="".join(f"{line}\n" for line in formats),
-        split=first + timedelta((last - first).days * 2 // 3) if first and last else "2025-06-30",
+        split=_split_line(found),
         currency=f"currency: {found.currency}" if found.currency else _noted("# currency: EUR", "or else it is USD"),
     )
+
+
+def _split_line(found: Recognised) -> str:
+    """Return the line that holds the last third of the log out, where it is long and large enough to tell something."""
+    first, last = found.first_day, found.last_day
+    if first is None or last is None or last - first < SHORTEST_TESTED or found.rows < FEWEST_ROWS_TESTED:
+        return _noted(
+            '# calibration_end: "2025-06-30"', "what comes after it tests the forecast; without it nothing does"
+        )
+    day = first + timedelta((last - first).days * 2 // 3)
+    return _noted(f'calibration_end: "{day}"', "what came after it tests the forecast; null: no test")
 
 
 def run_of(source: str) -> str:

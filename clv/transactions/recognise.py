@@ -73,6 +73,7 @@ def recognise(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Recogni
         number_formats=tuple(how.stated) if len(how.stated) > 1 else (),
         date_language=dates.languages[0] if len(dates.languages) == 1 else None,
         price_in_doubt=price_in_doubt,
+        rows=len(rows),
     )
 
 

@@ -85,6 +85,7 @@ class Recognised:
     date_language: str | None = None  # of the months' names; None: English, numbers, or in doubt
     price_in_doubt: bool = False  # of one piece, or of the line
     row_lines: tuple[tuple[str, str, tuple[str, ...]], ...] = ()  # key, column, values: which rows may be no purchases
+    rows: int = 0  # that were looked at
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import date
 
 import pytest
 import yaml
@@ -52,7 +53,11 @@ def test_a_log_that_leaves_nothing_open_gives_a_file_without_questions(tmp_path)
     accepted = params.load(tmp_path / "orders.yaml")
     assert (accepted.source, accepted.currency, accepted.calibration_end) == ("data/orders.csv", "EUR", None)
     assert "PARAMS=params/orders.yaml" in text
-    assert '# calibration_end: "2024-08-27"' in text  # two thirds of the way from 3 January to 24 December
+    assert "\n# calibration_end: " in text  # so few rows say little of how wrong a forecast is
+    large = params_text(replace(found, rows=1000), source="data/orders.csv")
+    assert '\ncalibration_end: "2024-08-27"' in large  # two thirds of the way from 3 January to 24 December
+    short = replace(found, rows=1000, last_day=date(2024, 7, 2))
+    assert "\n# calibration_end: " in params_text(short, source="data/orders.csv")
     assert "?" not in text
 
 
@@ -122,7 +127,7 @@ def test_the_file_reads_like_one_that_a_person_wrote():
         'decimal: ","',
         "encoding: latin-1                   # no UTF-8; if letters look wrong, state another one",
         "observation_end: null               # null: the last date in the data",
-        '# calibration_end: "2025-06-30"     # two thirds of the way through the sample; only if you know the last day',
+        '# calibration_end: "2025-06-30"     # what comes after it tests the forecast; without it nothing does',
         "horizon_weeks: 52                   # weeks ahead that are valued",
         "# calendar: {months: {december: 2}} # if you know more of its year than the log; params/default.yaml",
         "discount_rate_annual: 0.10          # cost of capital per year; finance changes it",

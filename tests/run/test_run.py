@@ -555,7 +555,7 @@ def in_project(project: Path, *arguments: str, params: str = "params/cdnow.yaml"
     """Call make in the project's copy, with this Python."""
     hidden = ("CLV_OUTPUTS", "PYTHONPATH", "MAKE", "MFLAGS")  # the last two: these tests may run under make themselves
     environment = {key: value for key, value in os.environ.items() if not key.startswith(hidden)}
-    command = ["make", *arguments, f"PYTHON={sys.executable}", f"PARAMS={params}"]
+    command = ["make", *arguments, f"PYTHON={sys.executable}", *([f"PARAMS={params}"] if params else [])]
     return subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, timeout=300)
 
 
@@ -601,12 +601,14 @@ def test_cleaning_one_run_keeps_the_others_and_cannot_leave_outputs(project):
     for name in ("one", "two"):
         (project / "outputs" / name).mkdir(parents=True)
     assert in_project(project, "clean", "RUN=../params").returncode != 0
+    assert in_project(project, "clean", "PARAMS=params/three.yaml").returncode == 0  # no run of that name: none goes
+    assert (project / "outputs" / "one").exists()
     assert in_project(project, "clean", "RUN=one").returncode == 0
     assert [folder.name for folder in (project / "outputs").iterdir()] == ["two"]
     for file in ("forecasts.parquet", "data/rfm.parquet"):
         (project / "outputs" / "two" / file).parent.mkdir(exist_ok=True)
         (project / "outputs" / "two" / file).touch()
-    assert in_project(project, "clean").returncode == 0
+    assert in_project(project, "clean", params="").returncode == 0
     assert [file.name for file in (project / "outputs" / "two").iterdir()] == ["forecasts.parquet"]
     assert in_project(project, "clean", "RUN=two", "FORECASTS=1").returncode == 0
     assert not list((project / "outputs").iterdir())
