@@ -107,3 +107,9 @@ def test_without_a_backtest_or_a_quarter_ahead_the_first_screen_claims_neither()
     assert found["Next 12 months"][1] == "likely 63,100 to 74,800 USD if the model is right"
     assert found["Trust"][0] == "Not tested"
     assert found["Purchases"] == ("1,971", "likely 1,822 to 2,118")
+
+
+def test_a_best_tenth_that_holds_hardly_more_than_a_tenth_is_explained():
+    found = headline(FIGURES | {"share_of_value_top_decile": 0.093})["The best tenth"]
+    assert found[0] == "9.3 %"
+    assert found[1].startswith("their share of the value: hardly anybody stands out; 34 valuable")

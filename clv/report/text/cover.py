@@ -20,6 +20,7 @@ _SOURCES = {"generate": "generated customers", "cdnow": "CDNOW"}
 # Texts are written for money; this says once what they mean without it.
 VALUE_COUNTS = "\n\nThe log holds no amounts: value and revenue stand for a number of purchases."
 _QUARTER_WEEKS = 13
+_HARDLY_BETTER = 0.12  # of the value, where a tenth by lot would hold .1
 _ALIKE = 0.03  # two quarters closer than that need no word
 _IN_MONTHS = {13: "3 months", 26: "6 months", 39: "9 months", 52: "12 months", 104: "24 months"}
 
@@ -231,7 +232,9 @@ def _sits_with(figures: Figures) -> tuple[str, str, str]:
         if watched["customers"]
         else ""
     )
-    return "The best tenth", percent(figures["share_of_value_top_decile"]), f"their share of the value{slipping}"
+    share = figures["share_of_value_top_decile"]
+    alike = ": hardly anybody stands out" if share < _HARDLY_BETTER else ""
+    return "The best tenth", percent(share), f"their share of the value{alike}{slipping}"
 
 
 def verdict(figures: Figures) -> tuple[str, str]:
