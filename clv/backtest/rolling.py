@@ -11,7 +11,6 @@ import xarray as xr
 from clv import progress, tables
 from clv.backtest import holdout, summary
 from clv.backtest.holdout import Scored, by_outcome
-from clv.backtest.scoring_rules import gini
 from clv.backtest.tables import OUTCOMES, WINDOW_GROUPS, WINDOWS
 from clv.checks import convergence
 from clv.checks.gate import FAIL
@@ -27,8 +26,6 @@ from clv.models.sampling import AUTO, LAPLACE, Compiled, Settings
 from clv.rfm.scoring import scores
 from clv.rfm.segments import groupings
 from clv.units import DAYS_PER_WEEK
-
-RANKED_BY = {"": "clv_mean", "_past_spend": "revenue"}
 
 
 @dataclass(frozen=True)
@@ -51,7 +48,7 @@ class Fits:
 
 
 def fit_windows(compiled: Compiled, rolling: pd.DataFrame, settings: Settings, clock: Clock | None = None) -> Fits:
-    """Fit the model to what was known at every origin of table ROLLING, on the clock of a stated calendar.
+    """Fit the model to what was known at every origin of table ROLLING, on the clock of a calendar.
 
     Where the method is left to the project (auto) importance sampling is taken, which is ready in no time.
     """
@@ -109,7 +106,7 @@ def score_windows(
 
     A window without a posterior at its origin is left out; without a spend model only purchases are tested. What a
     window's intervals allow for is learnt from those windows alone that were over at its origin. `purchases` and
-    `spend` are `Fits.draws` of either model, fitted on the `clock` of a stated calendar.
+    `spend` are `Fits.draws` of either model, fitted on the `clock` of a calendar.
     """
     known = set(_days(purchases)) & set(_days(spend or purchases))
     rows, groups = tables.empty(WINDOWS), tables.empty(WINDOW_GROUPS)
@@ -183,7 +180,8 @@ def _totals(found: pd.DataFrame, table: pd.DataFrame, horizon: Horizon, *, inter
     """Return the rows of table WINDOWS: what `found` says of everybody, and how single customers were forecast."""
     everybody = found[found["grouping"] == "base"].set_index("outcome", drop=False)
     going_on = summary.going_on_as_before(table, horizon)
-    ranking = {f"gini{of}": gini(table[by], table["actual_value"]) for of, by in RANKED_BY.items()}
+    gini = summary.ranking(table)["gini"]
+    ranking = {"gini": gini["forecast"], "gini_past_spend": gini["past_spend"]}
     single = {
         outcome: summary.single(table, outcome, interval, seed)
         | {"naive_mae": (going_on[outcome] - table[f"actual_{outcome}"]).abs().mean(), **ranking}

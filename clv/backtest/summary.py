@@ -35,7 +35,7 @@ def figures(scored: "Scored", *, horizon: Horizon, interval: float, seed: int) -
         "purchases": purchase_figures(scored, interval=interval, seed=seed),
         "value": _outcome(scored, "value", interval, seed)
         | {"expectation_interval_coverage": share_inside(table, "expected_clv_lower", "expected_clv_upper")},
-        "ranking": _ranking(table),
+        "ranking": ranking(table),
         "slipping": _slipping(table),
         "worst_tenth": worst_tenth(by_predicted_value(table)),
         "naive": _naive(table, horizon),
@@ -155,7 +155,7 @@ def single(table: pd.DataFrame, name: str, interval: float, seed: int) -> dict[s
     }
 
 
-def _ranking(table: pd.DataFrame) -> dict[str, Any]:
+def ranking(table: pd.DataFrame) -> dict[str, Any]:
     """Return how well the forecast found the best customers, beside past spend and beside hindsight."""
     actual = table["actual_value"]
     by = {"forecast": table["clv_mean"], "past_spend": table["revenue"], "hindsight": actual}
@@ -216,7 +216,7 @@ def better_without_a_model(scored: "Scored", horizon: Horizon) -> list[dict[str,
         for rule, naive in ((GOING_ON, rules[outcome]), (NOBODY, 0 * actual))
         for measure, missed in _errors(naive, actual).items()
     ]
-    gini_of = _ranking(table)["gini"]
+    gini_of = ranking(table)["gini"]
     if gini_of["forecast"] is not None:
         tried.append(("value", PAST_SPEND, "ranking", 1 - gini_of["past_spend"], 1 - gini_of["forecast"]))
     names = ("outcome", "rule", "measure", "naive", "forecast")

@@ -1,4 +1,4 @@
-"""A purchase model on a stated calendar: histories and horizons come in weeks and are read on its clock, here alone.
+"""A purchase model on a calendar: histories and horizons come in weeks and are read on its clock, here alone.
 
 Everybody else asks a model on a calendar as any other (base.PurchaseModel): frequency, recency, T, horizons and the
 times of purchases stay weeks. theta has columns behind the parameters, the luck of the draw's calendar (Clock.luck).

@@ -67,7 +67,7 @@ def spaced(size: int, n: int) -> Integers:
 def pair(
     purchase_posterior: "xr.DataTree", spend_posterior: "xr.DataTree | None", n: int, clock: Clock | None = None
 ) -> Draws:
-    """Return at most `n` joint draws of both models, evenly spaced over all chains, on the clock of a stated calendar.
+    """Return at most `n` joint draws of both models, evenly spaced over all chains, on the clock of a calendar.
 
     The two posteriors are independent, so any pairing is a joint draw. Without a spend posterior the
     simulated values are 0 and expected ones mean nothing (purchases do not depend on them).

@@ -1,12 +1,13 @@
-"""A stated calendar: how much faster or slower all customers buy on a day, and the operational time that makes of it.
+"""A calendar: how much faster or slower all customers buy on a day, and the operational time that makes of it.
 
 While a customer is there, purchases come at the rate lambda s(t), and Lambda(t) is the integral of s: in Lambda,
 purchases know no calendar, so every formula of the models holds in it. s is the index of the day's month, of mean 1
 over a year, times the factors of the spans the day lies in. A day is (t - 1, t]: Lambda at its end holds it.
 
-The past is taken as stated. What is uncertain of the factors concerns the future alone: each month's and each span's is
-log-normal with its stated value for a mean, one per posterior draw, the same for all customers and all years. Uncertain
-factors of the past would only blur the level that the log itself tells.
+It is stated, or its months are learnt from the log. The past is taken as it stands there. What is uncertain of the
+factors concerns the future alone: each month's and each span's is log-normal with that value for a mean, one per
+posterior draw, the same for all customers and all years. Uncertain factors of the past would only blur the level that
+the log itself tells.
 """
 
 from collections.abc import Mapping
@@ -115,7 +116,7 @@ class Clock:
 
 
 def clock(calendar: Mapping[str, Any] | None, origin: date) -> Clock | None:
-    """Return the clock of a run's setting `calendar`, seen from the end of a day; None where nothing is stated.
+    """Return the clock of a run's setting `calendar`, seen from the end of a day; None without one.
 
     Where the months are to be learnt, the calendar has a history (rfm.with_history).
     """

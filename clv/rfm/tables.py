@@ -16,7 +16,9 @@ AMOUNTS = {
     "log_amounts": Column(NUMBER, "sum of the natural logarithms of these amounts"),
 }
 # What single gaps tell, beside how many they were.
-GAPS = {"log_gaps": Column(NUMBER, "sum of ln(weeks between one purchase and the next), on a stated calendar if any")}
+GAPS = {
+    "log_gaps": Column(NUMBER, "sum of ln(weeks between one purchase and the next), on the calendar, if there is one")
+}
 HISTORY_RULES = (
     below_zero("frequency"),
     below_zero("recency"),

@@ -484,6 +484,12 @@ def test_a_year_of_twelve_different_months_is_told_by_its_ends():
     assert words.endswith("of an average day's purchases 184 % in December, the most, 15 % in January, the least.")
 
 
+def test_a_year_of_months_that_are_all_alike_is_told_as_one():
+    alike = {"months": [1.0] * 12, "spans": [], "uncertainty": 0.15}  # as {months: {}} is read
+    words = choice_in_words(pd.DataFrame(columns=["chosen"]), "BG/NBD", alike)
+    assert words.endswith("on past windows. All months count alike: no other year was stated.")
+
+
 def test_stated_months_stay_and_a_log_that_shows_no_year_has_none():
     steep, even = (
         pd.DataFrame(months_of(*[[*[1000.0] * 11, december]] * 3), columns=MONTHS_TABLE)

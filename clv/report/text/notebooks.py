@@ -109,6 +109,8 @@ def _calendar(stated: Clock | None) -> list[str]:
     year = [f"of an average day's purchases {', '.join(months)}"] if others else []
     unsure = f" In the future, each is uncertain by about {percent(stated.sd)}." if stated.sd else ""
     whose = "this log itself shows" if stated.history else "was stated"
+    if not year + spans:
+        return [f"All months count alike: no other year {whose}."]
     return [f"The year is the one that {whose}: {'; '.join(year + spans)}.{unsure}"]
 
 
