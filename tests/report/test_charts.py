@@ -418,6 +418,14 @@ def test_the_calendar_tells_what_came_from_what_is_expected_in_each_of_its_views
     assert expected.marker.pattern.shape  # told apart without colour
 
 
+def test_a_quarter_that_the_horizon_cuts_says_its_last_day_and_its_year_stands_below():
+    """In one line such a name is too long, and all names under the bars tilt."""
+    cut = labelled(AHEAD.assign(starts=pd.Timestamp("2026-10-01"), ends=pd.Timestamp("2026-12-30")))
+    assert set(chart_calendar(cut).data[2].x) == {"Oct\N{EN DASH}30 Dec<br>2026"}
+    _, rows = chart_table(json.loads(chart_calendar(cut).to_json()))
+    assert rows[0][0] == "Oct\N{EN DASH}30 Dec 2026"
+
+
 def test_without_money_the_calendar_counts_purchases():
     visits = ahead()
     label(visits, currency="purchases")

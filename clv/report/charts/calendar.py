@@ -86,9 +86,10 @@ def _add_view(figure: go.Figure, rows: pd.DataFrame, kind: str, name: str, inter
 
 
 def _label(row: tuple, kind: str) -> str:  # type: ignore[type-arg]
-    last = f"{row.ends:%b %y}" if row.ends.is_month_end else f"{row.ends:%-d %b %y}"  # type: ignore[attr-defined]
-    months = last if kind == "month" else f"{row.starts:%b}\N{EN DASH}{last}"  # type: ignore[attr-defined]
-    return months + (" (begun)" if row.status == SPLIT else "")  # type: ignore[attr-defined]
+    last = f"{row.ends:%b}" if row.ends.is_month_end else f"{row.ends:%-d %b}"  # type: ignore[attr-defined]
+    first = "" if kind == "month" else f"{row.starts:%b}\N{EN DASH}"  # type: ignore[attr-defined]
+    begun = " (begun)" if row.status == SPLIT else ""  # type: ignore[attr-defined]
+    return f"{first}{last}<br>{row.ends:%Y}{begun}"  # type: ignore[attr-defined]
 
 
 def title(ahead: pd.DataFrame) -> str:

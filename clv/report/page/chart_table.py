@@ -84,5 +84,5 @@ def _array(values: Any) -> list[Any]:
 
 def _written(value: Any) -> str:
     if not isinstance(value, int | float) or isinstance(value, bool):
-        return str(value).replace("T00:00:00", "")
+        return str(value).replace("T00:00:00", "").replace("<br>", " ")
     return f"{value:,.0f}" if abs(value) >= 100 or float(value).is_integer() else f"{value:,.3g}"
