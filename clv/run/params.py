@@ -150,6 +150,8 @@ def _sentence(fault: "ErrorDetails") -> str:
     key, value = ".".join(str(part) for part in fault["loc"]), fault["input"]
     if fault["type"] in _OF_A_MAPPING:
         return f"{key} {_OF_A_MAPPING[fault['type']]}."
+    if isinstance(value, dict):  # too long to be shown, and cut it would mislead
+        return f"{key} {rule}."
     shown = "the given text" if "://" in str(value) else repr(value)[:60]
     return f"{key} is {shown}, but {rule}{_hint(value, fault['type'])}."
 

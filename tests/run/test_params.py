@@ -70,7 +70,7 @@ def test_a_calendar_names_its_months_or_numbers_them(tmp_path):
         ("{months: [1, 1]}", "calendar.months is [1, 1], but must hold twelve numbers, from January to December, or"),
         ("{months: {dezember: 2}}", "names dezember, but months are january, february, march,"),
         ("{months: {may: -1}}", "calendar.months.4 is -1, but must be greater than or equal to 0."),
-        ("{}", "calendar is {}, but must state months or spans; without any leave it out."),
+        ("{}", "calendar must state months or spans; without any leave it out."),
         ("3", "calendar is 3, but must be a valid dictionary"),
         (
             "{spans: [{from: '2025-02-03', to: '2025-02-01', factor: 0}]}",
@@ -149,7 +149,7 @@ def test_a_misspelt_key_is_answered_with_the_right_one(refused):
         ("table: a\nquery: SELECT 1", "either table or query can be given, not both."),
         (
             "columns: {customer_id: a, date: a, amount: b}",
-            "columns is {'customer_id': 'a', 'date': 'a', 'amount': 'b'}, but uses one column of the log twice.",
+            "columns uses one column of the log twice.",
         ),
         (
             "observation_end: '2025-06-30'\ncalibration_end: '2025-06-30'",
@@ -313,8 +313,7 @@ def test_a_log_without_money_is_forecast_in_purchases_or_at_a_stated_value_of_ea
 def test_what_costs_money_needs_a_value_of_a_purchase(refused):
     assert refused(NO_MONEY + "acquisition_cost: 20.0").startswith("a campaign and new customers cost money")
     assert refused(NO_MONEY.replace("date: day", "date: null")) == (
-        "columns is {'customer_id': 'id', 'date': None, 'amount': None}, but must say which column of the log holds"
-        " date, or leave it out."
+        "columns must say which column of the log holds date, or leave it out."
     )
 
 
