@@ -95,12 +95,14 @@ def _limits(base: pd.Series, name: str, mean: float) -> dict[str, Any]:
 
 
 def _next_quarter(ahead: pd.DataFrame) -> dict[str, Any] | None:
-    """Return the first whole quarter ahead beside the last one seen; None where the horizon holds none."""
+    """Return the first whole quarter ahead beside the last one seen and the same a year before; None if none is."""
     quarters = ahead[ahead["kind"] == "quarter"]
-    expected, seen = quarters[quarters["status"] == FORECAST].head(1), quarters[quarters["status"] == OBSERVED].tail(1)
+    expected, seen_before = quarters[quarters["status"] == FORECAST].head(1), quarters[quarters["status"] == OBSERVED]
+    seen = seen_before.tail(1)
     if expected.empty:
         return None
     row = expected.iloc[0]
+    year_before = seen_before[seen_before["starts"] == row["starts"] - pd.DateOffset(years=1)]
     return {
         "starts": row["starts"].date().isoformat(),
         "ends": row["ends"].date().isoformat(),
@@ -109,6 +111,7 @@ def _next_quarter(ahead: pd.DataFrame) -> dict[str, Any] | None:
         "upper": float(row["revenue_upper"]),
         "last_revenue": float(seen["revenue"].sum()),
         "last_revenue_of_new": float(seen["revenue_of_new"].sum()),
+        "year_before": float(year_before["revenue"].iloc[0]) if len(year_before) else None,
     }
 
 

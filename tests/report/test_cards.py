@@ -102,6 +102,13 @@ def test_new_customers_of_the_last_quarter_are_told_apart_from_a_base_that_gets_
     )
 
 
+def test_a_quarter_stands_beside_that_of_a_year_before_where_the_log_knows_it():
+    quarter = FIGURES["next_quarter"] | {"year_before": 21_300.0}
+    assert headline(FIGURES | {"next_quarter": quarter})["Revenue, Jul\u2013Sep 1998"][1] == (
+        "18,000 USD came in the last quarter, 21,300 USD a year before"
+    )
+
+
 def test_without_a_backtest_or_a_quarter_ahead_the_first_screen_claims_neither():
     found = headline(untested()[0] | {"next_quarter": None})
     assert found["Next 12 months"][1] == "likely 63,100 to 74,800 USD if the model is right"

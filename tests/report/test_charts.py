@@ -10,6 +10,7 @@ import pytest
 
 from clv import report
 from clv.errors import ClvError
+from clv.report import key_figures
 from clv.report.charts import backtest, canvas, value
 from clv.report.charts.backtest import chart_tracking, chart_windows
 from clv.report.charts.calendar import chart_calendar
@@ -424,6 +425,13 @@ def test_a_quarter_that_the_horizon_cuts_says_its_last_day_and_its_year_stands_b
     assert set(chart_calendar(cut).data[2].x) == {"Oct\N{EN DASH}30 Dec<br>2026"}
     _, rows = chart_table(json.loads(chart_calendar(cut).to_json()))
     assert rows[0][0] == "Oct\N{EN DASH}30 Dec 2026"
+
+
+def test_the_next_quarter_stands_beside_the_last_one_and_the_same_a_year_before():
+    months = ahead(seen=(90.0, 100.0, 110.0, 120.0, 130.0), expected=(105.0,))
+    found = key_figures._next_quarter(months)
+    assert (found["starts"], found["last_revenue"], found["year_before"]) == ("2025-04-01", 130.0, 100.0)
+    assert key_figures._next_quarter(ahead())["year_before"] is None  # the log is half a year old
 
 
 def test_without_money_the_calendar_counts_purchases():

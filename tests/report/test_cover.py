@@ -60,6 +60,23 @@ def test_a_forecast_that_starts_above_what_came_last_says_so_first():
     assert told(next_quarter=FINE["next_quarter"] | {"last_revenue": 0.0}) == []  # nothing to hold it against
 
 
+def test_a_season_that_past_windows_bear_out_may_start_above_the_last_quarter_but_not_above_that_of_a_year_before():
+    quarter = FINE["next_quarter"] | {"revenue": 20_000.0, "year_before": 21_000.0}
+    borne_out, refuted = (
+        {"name": "calendar", "verdict": verdict, "figure": 0.1, "sentence": ""} for verdict in ("PASS", "WARN")
+    )
+
+    def starts_above(check, **changed) -> bool:
+        return any(
+            "starts 11 %" in caution for caution in told(next_quarter=quarter | changed, gate={"checks": [check]})
+        )
+
+    assert not starts_above(borne_out)
+    assert starts_above(borne_out, year_before=18_500.0)
+    assert starts_above(borne_out, year_before=None)
+    assert starts_above(refuted) and starts_above(WARNED)  # no season: what came a year before came of more customers
+
+
 def test_warnings_are_in_money_the_largest_first_and_the_same_once():
     once = {"name": "one-time buyers", "figure": 0.6, "verdict": "WARN", "sentence": "60 % of the value ..."}
     found = told(gate={"checks": [WARNED, once, WARNED]}, share_of_value_one_time_buyers=0.6)

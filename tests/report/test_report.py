@@ -40,6 +40,7 @@ FIGURES = {
         "upper": 23_000.0,
         "last_revenue": 18_000.0,
         "last_revenue_of_new": 0.0,
+        "year_before": None,
     },
     "latest_windows": [],
     "new_customer": {

@@ -120,9 +120,13 @@ def _guessed_better(test: Figures, currency: str) -> Iterator[Caution]:
 
 
 def _starts_higher(figures: Figures) -> Iterator[Caution]:
-    """Warn of a base that can only shrink and yet is expected to bring more than it did."""
+    """Warn of a base that can only shrink and yet is expected to bring more than it did; of seasons, a year before."""
     quarter, currency = figures["next_quarter"], figures["currency"]
-    if quarter and quarter["revenue"] > (1 + _ALIKE) * quarter["last_revenue"] > 0:
+    if not quarter or not quarter["last_revenue"]:
+        return
+    seasons = {(check["name"], check["verdict"]) for check in figures["gate"]["checks"]} >= {("calendar", PASS)}
+    before = max(quarter["last_revenue"], (quarter["year_before"] or 0.0) if seasons else 0.0)
+    if quarter["revenue"] > (1 + _ALIKE) * before:
         yield Caution(
             quarter["revenue"] - quarter["last_revenue"],
             f"The forecast starts {percent(quarter['revenue'] / quarter['last_revenue'] - 1)} above the last quarter: "
@@ -213,6 +217,8 @@ def _next_quarter(figures: Figures) -> tuple[str, str, str]:
     before = f"{money(quarter['last_revenue'], currency)} came in the last quarter" if quarter["last_revenue"] else ""
     if quarter["last_revenue_of_new"]:
         before += f", {percent(quarter['last_revenue_of_new'] / quarter['last_revenue'])} of it from new customers"
+    if quarter["year_before"]:
+        before += f"{', ' if before else ''}{money(quarter['year_before'], currency)} a year before"
     row = next((row for row in _horizons(figures) if row["horizon_weeks"] == _QUARTER_WEEKS), None)
     past = ""
     if row:
