@@ -21,6 +21,7 @@ from clv.transactions.source import SourceSettings
 from clv.transactions.synonyms import ASKED, NAMES, Recognised, shown
 
 SAMPLED_ROWS = 5000
+SHAPES = {"line_items": "a row is one line of an order", "order_totals": "a line that repeats its order's total"}
 SHORTEST_TESTED, FEWEST_ROWS_TESTED = timedelta(weeks=26), 1000  # of a log that is split without asking
 _BYTES_TRIED = 64 << 20  # of a text file whose encoding is not known
 _ENCODINGS = ("utf-8", "cp1252", "latin-1")  # the last one reads everything
@@ -107,7 +108,7 @@ def params_text(found: Recognised, *, source: str, encoding: str | None = None) 
         run=run_of(source) or "yours",
         questions="".join(f"{line}\n" for line in _question_lines(found.questions)),
         source=_quoted(source),
-        shape=_noted("shape: line_items", "a row is one line of an order\n") if found.shape == "line_items" else "",
+        shape=_noted(f"shape: {found.shape}", f"{SHAPES[found.shape]}\n") if found.shape in SHAPES else "",
         columns="\n".join(_column_lines(found)),
         formats="".join(f"{line}\n" for line in formats),
         split=_split_line(found),

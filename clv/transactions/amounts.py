@@ -11,11 +11,26 @@ from statistics import median
 
 from clv.transactions.currencies import CODE, code_of, minor_units, split_off, words
 from clv.transactions.notation import MOST, STYLES, Style, number_styles, read_number
-from clv.transactions.synonyms import ASKED, FEW, MONEY, REFUSED_ABOVE, Chosen, ColumnLook, whole_percent
+from clv.transactions.synonyms import (
+    ASKED,
+    FEW,
+    MONEY,
+    REFUSED_ABOVE,
+    Chosen,
+    ColumnLook,
+    is_blank,
+    rank_of,
+    whole_percent,
+)
 
 Stated = tuple[str | dict[str, str], str | dict[str, str] | None]  # decimal and thousands, for all or by column
 _OF_ONE_PIECE = re.compile(r"unit|each|per|einzel|stuck|stueck|unitaire|unitario", re.IGNORECASE)
 _ONLY_PRICE = re.compile(r"price|preis|prix|precio", re.IGNORECASE)
+_OF_LINES = ("order_id", "product")  # what says which order and line a row is
+ONCE = (
+    "All lines of an order say the same {}: it is taken for the order's total, which counts once. Is it? If it is the"
+    " money of a line, state shape: line_items."
+)
 _MOST_NOTATIONS = 4  # offered where several columns are in doubt
 
 
@@ -72,6 +87,19 @@ def settle(named: Chosen) -> tuple[dict[str, ColumnLook], list[str], bool]:
     blank = f", blank in {whole_percent(amount.blank_share)} of the rows" if amount.blank_share else ""
     asked = [f"{quantity} times {price} is taken for the money; {amount} differs{blank}: which of them came in?"]
     return lines, asked, False
+
+
+def is_total(amount: ColumnLook, columns: list[ColumnLook]) -> bool:
+    """Return whether lines of an order with several products say the same amount, in nearly all such orders."""
+    ranks = [{column: rank for column in columns if (rank := rank_of(role, column.name))} for role in _OF_LINES]
+    keys = [min(rank, key=rank.__getitem__).values for rank in ranks if rank]
+    lines: dict[str, set[tuple[str, str]]] = defaultdict(set)
+    for order, sold, money in zip(*keys, amount.values, strict=True) if len(keys) == len(_OF_LINES) else ():
+        if not is_blank(order) and not is_blank(money):
+            lines[str(order)].add((str(sold), str(money)))
+    several = [pairs for pairs in lines.values() if len({sold for sold, _ in pairs}) > 1]
+    same = sum(len({money for _, money in pairs}) == 1 for pairs in several)
+    return 2 * len(several) >= FEW and same >= MOST * len(several)
 
 
 def questions(chosen: Chosen, how: Notation, money: list[Decimal | None]) -> Iterator[str]:

@@ -84,6 +84,12 @@ LONG_ORDERS = Rule("order_over_days", WARN, "order_id",
     "rows of orders that began on an earlier day: one purchase, of its first day",
     f"an earlier day has the same customer and order_id, at most {LONGEST_PAUSE} days before",
     "Instalments and partial deliveries may stay so. If each is a purchase, as in a subscription, leave order_id out.")
+SAME_TOTAL = Rule("total_on_every_row", WARN, "amount", "orders of several rows that all have one amount, added up",
+    f"a further row, where {FEW // 2} orders have several and 90 % of these one amount",
+    "If it is the order's total, it counts once for each row: state shape: order_totals, or keep one row of each.")
+SEVERAL = Rule("several_rows", WARN, "order_id", "further rows of an order with other amounts, added up",
+    "shape: transactions, and an earlier row has the same customer, order_id and day",
+    "Lines or payments may stay so. If a later row replaces an earlier one, as in an edited order, keep the last.")
 # fmt: on
 
 
@@ -93,7 +99,7 @@ def inspect(con: DuckDBPyConnection, settings: SourceSettings, *, calibration_en
     if one(con, "SELECT count(*) FROM transactions"):
         _profile(con, settings)
         lines += _rows(con, {rule: rule.condition for rule in CUSTOMER_RULES}, "profile", count="sum(rows)")
-        lines += [*_amounts(con, settings), _drift(con), _repeats(con, settings)]
+        lines += [*_amounts(con, settings), _drift(con), _repeats(con, settings), *_several(con, settings)]
         lines += [_first(con, rule, rows) for rule, rows in of_days(con, settings, calibration_end)]
         con.execute("DROP TABLE profile")
     lines += [_unused_filters(con, settings), _unused_values(con, settings)]
@@ -227,6 +233,19 @@ def _repeats(con: DuckDBPyConnection, settings: SourceSettings) -> Found:
     pieces = "SELECT record, money FROM decided SEMI JOIN repeated USING (record) WHERE rule IS NULL"
     nameless = repeats(con, "decided", "moment::DATE", "rule IS NULL AND order_id IS NULL")
     return _first(con, REPEATS, f"{pieces} UNION ALL {nameless}")
+
+
+def _several(con: DuckDBPyConnection, settings: SourceSettings) -> list[Found]:
+    """Return the kept rows that follow another of their order on its day: of one amount, and of others."""
+    if not settings.has("order_id") or settings.shape == "order_totals":
+        return [(rule, 0, 0, []) for rule in (SAME_TOTAL, SEVERAL)]
+    alike = one(con, f"SELECT count(*) >= {FEW // 2} AND avg(differ::INT) <= 0.1 FROM several")
+    rows = """
+        SELECT record, money FROM decided WHERE rule IS NULL AND money > 0
+               AND hash(customer, order_id) IN (SELECT key FROM several WHERE {})
+        QUALIFY row_number() OVER (PARTITION BY customer, order_id, day ORDER BY record) > 1"""
+    added = "differ" if settings.shape == "transactions" else "false"
+    return [_first(con, SAME_TOTAL, rows.format(f"NOT differ AND {alike}")), _first(con, SEVERAL, rows.format(added))]
 
 
 def _unused_values(con: DuckDBPyConnection, settings: SourceSettings) -> Found:

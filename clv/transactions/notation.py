@@ -15,7 +15,19 @@ from clv.transactions.months import languages_of
 Style = tuple[str, str | None]  # decimal and thousands
 
 MOST = 0.9  # a column holds dates, numbers or ids if this share of its values does
-ORDERS = ("%Y-%m-%d", "%d-%m-%Y", "%m-%d-%Y", "%d-%m-%y", "%m-%d-%y", "%y-%m-%d", "%d-%b-%Y", "%d-%B-%Y", "%d-%b-%y")
+ORDERS = (
+    "%Y-%m-%d",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%d-%m-%y",
+    "%m-%d-%y",
+    "%y-%m-%d",
+    "%d-%b-%Y",
+    "%d-%B-%Y",
+    "%d-%b-%y",
+    "%b-%d-%Y",
+    "%b-%d-%y",
+)
 DAY_FORMATS = (
     *(order.replace("-", mark) for mark in "-/. " for order in ORDERS),
     *("%d. %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y", "%d de %B de %Y"),

@@ -100,8 +100,13 @@ def find_copies(con: DuckDBPyConnection, settings: SourceSettings) -> None:
     known = "rule IS NULL AND order_id IS NOT NULL"
     if settings.has("order_id"):  # one pass for all that is asked of orders of several rows
         con.execute(f"""
-            CREATE OR REPLACE TEMP TABLE several AS SELECT {_KEY} AS key, min(moment) < max(moment) AS spans
+            CREATE OR REPLACE TEMP TABLE several AS SELECT {_KEY} AS key, min(moment) < max(moment) AS spans,
+                   min(money) < max(money) AS differ
             FROM judged WHERE {known} GROUP BY key HAVING count(*) > 1""")
+    if settings.shape == "order_totals":
+        con.execute(f"""
+            INSERT INTO changes SELECT record, 'further_line', money FROM judged WHERE {known}
+            QUALIFY row_number() OVER (PARTITION BY customer, order_id, money ORDER BY record) > 1""")
     several = f"{known} AND record NOT IN (SELECT record FROM changes) AND {_KEY} IN (SELECT key FROM several)"
     chosen = several if tells_rows_apart(settings) else "false"
     con.execute(f"CREATE OR REPLACE TABLE repeated AS {repeats(con, 'judged', 'moment', chosen)}")

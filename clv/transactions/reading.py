@@ -143,8 +143,9 @@ def _read(
     if kind == PARQUET:
         return _create(con, "VIEW", scan_parquet(con, files, set(settings.wanted.values())), settings, wanted)
     encodings = {encoding(file, settings.encoding) for file in files} if kind == CSV else set()
-    # Below a name of two lines DuckDB silently finds no rows, if all other lines end in another way.
-    rewrite = rewrite or (kind == CSV and any("\n" in header_of(file, settings)[1] for file in files))
+    # Below titles, or a name of two lines, DuckDB silently finds no rows, if all other lines end in another way.
+    headers = [header_of(file, settings) for file in files] if kind == CSV else []
+    rewrite = rewrite or any(above or "\n" in names for above, names in headers)
     if not rewrite and encodings and encodings <= {"utf-8", "utf-8-sig"}:
         return _create(con, "VIEW", scan_csv(files, settings, parallel=parallel), settings, wanted)
     sheets = kind == SPREADSHEET

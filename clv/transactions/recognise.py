@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from clv.errors import InputError
-from clv.transactions.amounts import Notation, amounts, currency, notation, questions, settle
+from clv.transactions.amounts import ONCE, Notation, amounts, currency, is_total, notation, questions, settle
 from clv.transactions.currencies import words
 from clv.transactions.history import history
 from clv.transactions.notation import MOST, NAMED_UTC, SEVERAL_ZONES, Dates, number_styles, read_number, unknown_zone
@@ -31,6 +31,9 @@ from clv.transactions.synonyms import (
     words_in,
 )
 
+STRAY_LINES = 0.01  # share of rows that are a total or a footer, not dates written otherwise
+_FINE = re.compile(r"\d+\.\d{5,}")  # 1000.1690000000, as web analytics number visitors, is no money
+
 
 def recognise(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Recognised:
     """Return how a log with these columns is to be read, from a sample of its rows: texts, or typed values.
@@ -46,16 +49,17 @@ def recognise(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Recogni
     named, about_names = _choose(columns)
     chosen, about_money, price_in_doubt = settle(named)
     dates = (chosen["date"].dates if "date" in chosen else None) or Dates()
-    sure = Dates() if len(dates.formats) > 1 or dates.unread else dates
+    sure = Dates() if len(dates.formats) > 1 or dates.unread > STRAY_LINES * len(rows) else dates
     first, last = history(sorted(Counter(sure.days).items()))
     how = notation(chosen)
     decimal, thousands = how.stated[0]
     money = amounts(how.columns, how.styles)
     code, about_currency = currency(chosen)
     states = tuple(find_states(columns, chosen, money))
+    total = "amount" in chosen and {"order_id", "product"} <= set(chosen) and is_total(chosen["amount"], columns)
     return Recognised(
         columns={role: chosen[role].name for role in NAMES if role in chosen},
-        shape="line_items" if _orders_have_lines(named) else "transactions",
+        shape="order_totals" if total else "line_items" if _orders_have_lines(named) else "transactions",
         date_format=next(iter(sure.formats), None),
         date_formats=() if sure is dates else dates.formats,
         decimal=decimal if len(how.stated) == 1 and decimal != "." else None,
@@ -66,7 +70,8 @@ def recognise(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Recogni
         first_day=first,
         last_day=last,
         questions=(
-            *(*about_names, *about_money, *_observations(chosen, how, money)),
+            *(*about_names, *about_money, *([ONCE.format(chosen["amount"])] if total else [])),
+            *_observations(chosen, how, money),
             *(*(state.question for state in states), *about_currency),
         ),
         row_lines=tuple(line for state in states for line in state.lines),
@@ -96,7 +101,7 @@ def _choose(columns: list[ColumnLook]) -> tuple[dict[str, ColumnLook], list[str]
         ranks = {column: rank for column in free if (rank := rank_of(role, column.name))}
         # Of two columns named like the customer, the customer is the one in which somebody comes back.
         # Of two dates it is the one whose days can be told; the other is asked about.
-        order = {column: (_is_worse(role, column), rank) for column, rank in ranks.items()}
+        order = {column: (_is_worse(role, column, columns), rank) for column, rank in ranks.items()}
         named = [column for column, _ in sorted(order.items(), key=lambda item: item[1])]
         fitting = [column for column in named if _fits(role, column)]
         fitting = fitting or _by_content(role, free)
@@ -120,7 +125,9 @@ def _by_content(role: str, free: list[ColumnLook]) -> list[ColumnLook]:
     return found if len(found) == 1 else []
 
 
-def _is_worse(role: str, column: ColumnLook) -> bool:
+def _is_worse(role: str, column: ColumnLook, columns: list[ColumnLook]) -> bool:
+    if role == "amount":
+        return is_total(column, columns)
     dates = column.dates if role == "date" else None
     unclear = bool(dates and (len(dates.formats) > 1 or dates.unread))
     return unclear or (role == "customer_id" and not column.repeats)
@@ -142,7 +149,11 @@ def _fits(role: str, column: ColumnLook) -> bool:
         return all(re.fullmatch(r"[A-Za-z]{3}", text) or text in words() for text in texts)
     if role in ("product", "country"):
         return role == "product" or not is_numeric
-    if column.blank_share > 0.5 or any(number != number.to_integral_value() for number in numbers if number):
+    if (column.blank_share > 0.5 and role != "order_id") or any(
+        number != number.to_integral_value() and not _FINE.fullmatch(str(value))
+        for number, value in zip(numbers, filled, strict=True)
+        if number
+    ):
         return False
     if role == "order_id":
         return sum(any(map(str.isdigit, text)) for text in texts) >= MOST * len(texts)

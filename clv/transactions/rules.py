@@ -54,7 +54,7 @@ ROW_RULES = (
         "date lies in the future, is a placeholder, or lies before 1990 far from all others",
         f"moment < DATE '1900-01-02' OR moment::DATE > latest_possible OR moment::DATE IN ({_PLACEHOLDERS})",
         "Correct the dates; a wrong date_format can also put them there."),
-    Rule("further_line", LEAVE_OUT, "amount", "further lines of orders whose total stands on their first line",
+    Rule("further_line", LEAVE_OUT, "amount", "further lines of orders whose total stands on their first line, or each",
         "further_line"),
     Rule("unparsable_amount", QUARANTINE, "amount", "amount is missing or not a finite number", "money IS NULL",
         "Correct the amounts, or state decimal and thousands."),

@@ -13,7 +13,7 @@ from clv.transactions.files import SHEETS
 
 @contextmanager
 def as_csv(files: Sequence[Path], sheet: str | None) -> Iterator[list[Path]]:
-    """Write a sheet of each file (the first one that holds something) to a temporary folder, which vanishes."""
+    """Write a sheet of each file to a temporary folder, which vanishes: the largest, and those with its first line."""
     with tempfile.TemporaryDirectory(prefix="clv-") as folder:
         copies = []
         for number, file in enumerate(files):
@@ -32,8 +32,9 @@ def _rows(file: Path, sheet: str | None) -> list[list[str]]:
         book = CalamineWorkbook.from_path(file)
         if sheet and sheet not in book.sheet_names:
             raise InputError(f"{file.name} has no sheet {sheet} (found: {', '.join(book.sheet_names)}): correct table.")
-        sheets = (book.get_sheet_by_name(name).to_python() for name in ([sheet] if sheet else book.sheet_names))
-        cells = next((rows for rows in sheets if len(rows) > 1), [])
+        sheets = [book.get_sheet_by_name(name).to_python() for name in ([sheet] if sheet else book.sheet_names)]
+        most = max(sheets, key=len)
+        cells = most[:1] + [row for rows in sheets if rows[:1] == most[:1] for row in rows[1:]] if most[1:] else []
     except (CalamineError, OSError, ValueError) as error:
         with file.open("rb") as begin:
             what = SHEETS[begin.read(4)]

@@ -15,13 +15,29 @@ from clv.transactions.synonyms import Chosen, ColumnLook, is_blank, rank_of, sho
 
 FEW_VALUES, FEW_EVENTS = 12, 100  # a column with more is no state, and no stream of events
 SHOWN_VALUES = 6
+OFTEN = 0.05  # share of the rows above which values with one sum of money hardly have it by chance
 _NAMED = re.compile(
-    r"(status|state|type|event|action|kind|cancel\w*|void\w*|test\w*|deleted|returned|refunded|failed|paid|zustand|vorgang"
-    r"|storn\w*|belegart|art|statut|etat|estado|tipo)"
+    r"(status|state|stage|type|event|action|kind|cancel\w*|void\w*|test\w*|deleted|returned|refunded|failed|paid|captured"
+    r"|zustand|vorgang|storn\w*|belegart|art|statut|etat|estado|tipo|stato|situacao|tipologia)"
 )
 _MARKS = re.compile(r"(cancel\w*|void\w*|test\w*|deleted|returned|refunded|failed|storn\w*)")  # filled: no purchase
+_GOOD_MARKS = re.compile(r"(paid|captured)")  # no: no purchase
+_DELIVERY = re.compile(
+    r"(fulfil\w*|ship\w*|deliver\w*|liefer\w*|versand\w*|livraison)"
+)  # not yet: a purchase all the same
 _NO = re.compile(r"(|0|n|no|false|f|none|nein|non)", re.IGNORECASE)
 _NO_PURCHASE = re.compile(
+    r"^(?!part).*refunded|cancel|void|fail|declin|denied|refuse|reject|charge.?back|\btest\b|view|(?<![a-z])cart(?!on)"
+    r"|abandon|expired|returned|delet|\blost\b|withdraw|conversion|payout|\bfees?\b|^verify|missing"
+    r"|storniert|abgebrochen|fehlgeschlagen|an+ul|rembours[ée]|erreur|devuelt|fallid|rechazad|mislukt|avbrut|iptal"
+    r"|отмен|возврат|キャンセル|取消|返品|返金",
+    re.IGNORECASE,
+)
+_NOT_YET = re.compile(
+    r"pending|unpaid|not.paid|payment.due|requires.payment|overdue|^open$|incomplete|draft|on.hold|^pledged?$|^closed$",
+    re.IGNORECASE,
+)
+_PURCHASE = re.compile(
     r"^(?!part).*refunded|cancel|void|fail|declin|pending|reject|charge.?back|\btest\b|view|(?<![a-z])cart(?!on)|abandon|expired|unpaid|draft"
     r"|on.hold|returned|closed|delet|storniert|abgebrochen|fehlgeschlagen|annul|rembours[ée]|devuelt",
     re.IGNORECASE,
@@ -67,37 +83,47 @@ def find_states(columns: Sequence[ColumnLook], chosen: Chosen, money: Sequence[D
             continue
         texts = _of_order(column, orders)
         counts = Counter(texts)
-        named, mark = (any(map(names.fullmatch, words_in(column.name))) for names in (_NAMED, _MARKS))
-        if mark and "" in counts and len(counts) > FEW_VALUES and column.dates:
+        words = words_in(column.name)
+        named, mark, delivery = (any(map(names.fullmatch, words)) for names in (_NAMED, _MARKS, _DELIVERY))
+        if mark and "" in counts and column.dates:
             texts = ["filled" if text else "" for text in texts]
             counts = Counter(texts)
         stream = named and any(map(_PURCHASE.fullmatch, counts))
         if not 2 <= len(counts) <= (FEW_EVENTS if stream else FEW_VALUES) or _counts_something(counts):
             continue
-        if named or any(_NO_PURCHASE.search(text) or _REFUND.search(text) for text in counts):
-            yield _asked(column, texts, counts, mark, money)
+        refunds = {text for text in counts if _REFUND.search(text)}
+        bad = {text for text in counts if (mark and not _NO.fullmatch(text)) or _NO_PURCHASE.search(text)} - refunds
+        if any(map(_GOOD_MARKS.fullmatch, words)):
+            bad |= {text for text in counts if text and _NO.fullmatch(text)}
+        if not delivery:
+            bad |= {text for text in counts if _NOT_YET.search(text) and 2 * counts[text] < len(texts)}
+        if (named and not delivery) or bad or refunds:
+            yield _asked(column, texts, (bad, refunds), money)
 
 
 def _asked(
-    column: ColumnLook, texts: list[str], counts: Counter[str], mark: bool, money: Sequence[Decimal | None]
+    column: ColumnLook, texts: list[str], what: tuple[set[str], set[str]], money: Sequence[Decimal | None]
 ) -> States:
+    (bad, refunds), counts = what, Counter(texts)
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for text, amount in zip(texts, money, strict=False):
         sums[text] += amount or 0
-    bought = tuple(text for text in counts if _PURCHASE.fullmatch(text))
+    bought = [text for text in counts if _PURCHASE.fullmatch(text)]
     held = [
         f"{shown(text) or '(blank)'} {whole_percent(counts[text] / len(texts))} of the rows ({sums[text]:,.2f})"
         for text in sorted(counts, key=lambda text: (text not in bought, -counts[text]))[:SHOWN_VALUES]
     ]
     more = f" and {len(counts) - SHOWN_VALUES} more" if len(counts) > SHOWN_VALUES else ""
-    refunds = tuple(text for text in counts if _REFUND.search(text))
-    bad = {text for text in counts if (mark and not _NO.fullmatch(text)) or _NO_PURCHASE.search(text)} - set(refunds)
-    kept = bought or tuple(text for text in counts if text not in bad)
-    lines = [("keep_rows", column.name, kept)] if bad or bought or not refunds else []
-    lines += [("refund_rows", column.name, refunds)] if refunds else []
+    kept = [text for text in counts if text in refunds or (text in bought if bought else text not in bad)]
+    again = [text for text in kept if sums[text] and counts[text] > OFTEN * len(texts)]
+    again = [text for text in again if [sums[other] for other in again].count(sums[text]) > 1]
+    kept = [text for text in kept if text not in again[1:]]
+    lines = [("keep_rows", column.name, tuple(kept))] if bad or bought or again or not refunds else []
+    lines += [("refund_rows", column.name, tuple(text for text in counts if text in refunds))] if refunds else []
+    told = f" {' and '.join(map(shown, again))} hold the same money: is each purchase told more than once?"
     return States(
-        f"{column} holds {', '.join(held)}{more}: are all purchases? If not, state keep_rows, drop_rows or"
-        " refund_rows.",
+        f"{column} holds {', '.join(held)}{more}: are all purchases?{told if again else ''} If not, state keep_rows,"
+        " drop_rows or refund_rows.",
         tuple(lines),
     )
 

@@ -13,26 +13,27 @@ from clv.transactions.notation import Dates, read_dates
 # What shops call our columns, best first: small letters without accents, punctuation or a word for "number" at the end.
 # The last words of a name are enough ("Billing country"); NUMBER_WORD, ONLY_ALONE and MISLEADING say what else counts.
 NAMES = {
-    "customer_id": """customerunique customer cust client user buyer member household shopper consumer account card
-        loyalty customerreference visitor guest donor contact kunden kunde kd cliente cid uid userpseudo
-        emailaddress email mail id""",
+    "customer_id": """customerunique customer cust client user buyer member household shopper consumer
+        account card loyalty customerreference shopperreference visitor guest donor constituent contact kunden kunde
+        kund kd debitor klant klient cliente cid uid userpseudo emailaddress email mail id""",
     "date": """orderdate invoicedate purchasedate transactiondate saledate dateofpurchase datepurchased
         purchasetimestamp orderedat purchasedat createdat processedat placedat paidat datecreated createdutc created
-        timestamp datetime ordertime date day bestelldatum kaufdatum rechnungsdatum belegdatum buchungsdatum datum
-        fecha time""",
-    "amount": """amount orderamount totalamount transactionamount amountpaid ordertotal totalprice totaldue grandtotal
-        linetotal total money gross grossamount revenue sales turnover ordervalue value spend spent subtotal payment
-        paid sale gesamtbetrag rechnungsbetrag betrag umsatz gesamtpreis summe gesamt bestellwert montanttotal montant
-        chiffredaffaires importe monto ventas venta valor""",
-    "quantity": """quantity qty quantitypurchased quantityordered qtyordered quantitysold unitssold units pieces items
-        itemcount cds menge anzahl stuckzahl stueckzahl stuck quantite qte cantidad unidades""",
-    "unit_price": """unitprice priceperunit priceeach price einzelpreis stuckpreis stueckpreis preis prixunitaire prix
-        preciounitario precio""",
-    "order_id": """order invoice transaction trans receipt basket ticket booking checkout cart saleid salesid purchaseid
-        documentno increment bestell bestellung rechnungs rechnung auftrags auftrag beleg bon commande facture pedido
-        factura name id""",
-    "product": """stock sku product item article variant ean gtin upc asin lineitemname productname itemname artikel
-        produkt produit producto articulo description bezeichnung""",
+        timestamp datetime ordertime date day invoicecreated bestelldatum besteldatum kaufdatum rechnungsdatum
+        fakturadatum belegdatum buchungsdatum datum fecha time""",
+    "amount": """amount orderamount totalamount transactionamount amountpaid ordertotal totalprice totaldue
+        grandtotal linetotal lineamount total money gross grossamount revenue sales turnover ordervalue value spend
+        spent subtotal payment paid sale gesamtbetrag rechnungsbetrag betrag umsatz gesamtpreis summe gesamt
+        bestellwert montanttotal montant chiffredaffaires importe importo importototale monto ventas venta valor
+        bedrag kwota belopp netto brutto nettowert nettobetrag bruttobetrag net collected""",
+    "quantity": """quantity qty quantitypurchased quantityordered qtyordered quantitysold unitssold units
+        pieces items itemcount cds menge anzahl stuckzahl stueckzahl stuck quantite qte cantidad unidades""",
+    "unit_price": """unitprice unitamount priceperunit priceeach price einzelpreis stuckpreis stueckpreis
+        preis prixunitaire prix preciounitario precio""",
+    "order_id": """order invoice transaction trans receipt basket ticket booking checkout cart saleid salesid
+        purchaseid documentno increment bestell bestellung rechnungs rechnung auftrags auftrag beleg bon commande
+        facture pedido factura faktura ordine bestelnummer zamowienia merchantreference name id""",
+    "product": """stock sku product item article variant ean gtin upc asin lineitemname productname itemname
+        artikel produkt produit producto articulo description bezeichnung""",
     "currency": "currency isocurrency wahrung waehrung devise monnaie moneda divisa",
     "country": "country land pays pais",
     "refunded_amount": "refundedamount totalrefunded amountrefunded refundamount",
@@ -70,7 +71,7 @@ class Recognised:
     """What names and a sample tell of a log, and the questions they leave open."""
 
     columns: dict[str, str]  # ours -> the file's
-    shape: str  # transactions or line_items
+    shape: str  # transactions, line_items or order_totals
     date_format: str | None  # None: typed, or in doubt
     date_formats: tuple[str, ...]  # those in doubt
     decimal: str | dict[str, str] | None  # for all numbers or by column; None: a point, or in doubt
@@ -122,8 +123,9 @@ def is_blank(value: object) -> bool:
 
 
 def words_in(name: str) -> list[str]:
-    """Return the words and numbers of a name like "customerID" or "Order_date", in small letters."""
-    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", name)]
+    """Return the words and numbers of a name like "customerID" or "Order_date", in small letters without accents."""
+    plain = "".join(char for char in unicodedata.normalize("NFKD", name) if not unicodedata.combining(char))
+    return [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+", plain)]
 
 
 Chosen = Mapping[str, ColumnLook]  # our column -> the file's
@@ -137,9 +139,7 @@ def shown(name: str) -> str:
 def rank_of(role: str, name: str) -> tuple[int, int, bool] | None:
     """Return how many first words of a name are ignored and the rank of the others; None if it is named otherwise."""
     bare = re.sub(r"[(\[].*?[)\]]", " ", name)  # "Grand Total (Base)"
-    letters = unicodedata.normalize("NFKD", bare if bare.strip() else name)
-    plain = "".join(char for char in letters if not unicodedata.combining(char))
-    words = [word for word in words_in(plain) if not CODE.fullmatch(word.upper())]
+    words = [word for word in words_in(bare if bare.strip() else name) if not CODE.fullmatch(word.upper())]
     if misleads(role, words):
         return None
     for ignored in range(len(words)):

@@ -17,6 +17,8 @@ from clv.transactions.findings import (
     FRACTIONS,
     LONG_ORDERS,
     REPEATS,
+    SAME_TOTAL,
+    SEVERAL,
     THOUSANDS,
     UNUSED_FILTER,
     UNUSED_VALUE,
@@ -336,10 +338,43 @@ def test_a_filter_that_meets_nobody_is_asked_about(tmp_path, options, found):
 # --- the table ------------------------------------------------------------------------------------------------------
 
 
+def orders_of_two(second, orders=10):
+    """Return orders of 5.00 with a second row of this amount, each by another customer on another day."""
+    rows = [f"c{at},{day(at)},{money},o{at},{at}{money}\n" for at in range(orders) for money in ("5.00", second)]
+    return "id,date,amount,order,sku\n" + "".join(rows)
+
+
+@pytest.mark.parametrize(
+    ("second", "orders", "shape", "rules"),
+    [
+        ("5.000", 10, "line_items", {"total_on_every_row": (10, 50.0, "2, 4, 6, 8, 10")}),
+        ("5.000", 9, "line_items", {}),
+        ("5.000", 10, "order_totals", {}),
+        ("6.00", 10, "line_items", {}),
+        ("6.00", 10, "transactions", {"several_rows": (10, 60.0, "2, 4, 6, 8, 10")}),
+    ],
+)
+def test_rows_of_an_order_that_may_not_add_up_are_told(tmp_path, second, orders, shape, rules):
+    columns = WITH_ORDERS | {"product": "sku"}
+    found = warnings(tmp_path, orders_of_two(second, orders), shape=shape, columns=columns)
+    assert {rule: row for rule, row in found.items() if rule in ("total_on_every_row", "several_rows")} == rules
+
+
 def test_every_rule_stands_in_the_table_also_if_it_found_nothing(tmp_path):
     quality = inspected(tmp_path, log())
     assert quality.index[: len(RULES)].tolist() == [rule.name for rule in RULES]
-    others = (*CUSTOMER_RULES, ZERO_AMOUNT, FRACTIONS, THOUSANDS, EXCESS, LONG_ORDERS, DRIFT, REPEATS)
+    others = (
+        *CUSTOMER_RULES,
+        ZERO_AMOUNT,
+        FRACTIONS,
+        THOUSANDS,
+        EXCESS,
+        LONG_ORDERS,
+        DRIFT,
+        REPEATS,
+        SAME_TOTAL,
+        SEVERAL,
+    )
     others += (GAP, CLOSED_SPLIT, QUIET_END, CROWD, COARSE, SEAM, UNUSED_FILTER, UNUSED_VALUE)
     assert quality.index[len(RULES) :].tolist() == [rule.name for rule in others]
     assert (quality["rows"] == 0).all()

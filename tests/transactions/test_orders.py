@@ -51,6 +51,13 @@ def test_a_total_on_the_first_line_is_the_money_of_the_order(tmp_path):
     assert ledger(con)[1:] == [("further_line", 2, 0.0), ("kept", 1, 30.0)]
 
 
+def test_a_total_that_every_line_repeats_counts_once_an_order(tmp_path):
+    rows = "ada,2024-01-01,30,o1\nada,2024-01-01,30,o1\nada,2024-01-02,30,o2\nbob,2024-01-02,30,o2\n"
+    con = with_orders(tmp_path, rows, columns=WITH_ORDERS, shape="order_totals")
+    assert kept(con) == [("ada", "01-01", 30), ("ada", "01-02", 30), ("bob", "01-02", 30)]
+    assert ledger(con)[1:] == [("further_line", 1, 30.0), ("kept", 3, 90.0)]
+
+
 @pytest.mark.parametrize("rows", ["5,o1 7,o1 ,o1", ",o1 5,o1", ",o1"])
 def test_a_price_that_is_missing_among_others_is_a_fault(tmp_path, rows):
     con = with_orders(tmp_path, "zoe,2024-01-01,1,o9\n" + "".join(f"ada,2024-01-01,{row}\n" for row in rows.split()))

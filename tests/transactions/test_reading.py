@@ -37,8 +37,9 @@ def test_the_delimiter_is_found_from_the_header(tmp_path, delimiter):
 
 
 @pytest.mark.parametrize("titles", ["\n", "Orders of 2024; all shops\n", "Orders\nby Ada,,all days\n\n", "sep=,\n"])
-def test_titles_above_the_header_are_passed_over(tmp_path, titles):
-    text = titles + "id,date,amount\nada,2024-01-01,1.5\nbob,2024-01-02,2\n"
+@pytest.mark.parametrize("end", ["\n", "\r\n"])  # below a title, rows may end in another way
+def test_titles_above_the_header_are_passed_over(tmp_path, titles, end):
+    text = titles + "id,date,amount\nada,2024-01-01,1.5\nbob,2024-01-02,2\n".replace("\n", end)
     settings = source(tmp_path, text)
     assert kept(cleaned(settings)) == [("ada", "01-01", 1.5), ("bob", "01-02", 2)]
     names, rows = reading.sample(connect(), settings, rows=10)
@@ -169,10 +170,10 @@ def cell(value):
     return f"<c><v>{value}</v></c>"
 
 
-def workbook(file, rows, title="Sheet1"):
-    """Write a spreadsheet whose first sheet is empty."""
+def workbook(file, rows, title="Sheet1", first=()):
+    """Write a spreadsheet of two sheets, the first with few rows or none."""
     formats = '<xf numFmtId="0"/><xf numFmtId="22"/>'
-    lines = "".join(f"<row>{''.join(map(cell, row))}</row>" for row in rows)
+    sheets = ["".join(f"<row>{''.join(map(cell, row))}</row>" for row in sheet) for sheet in (first, rows)]
     names = "".join(f'<sheet name="{name}" sheetId="{at}" r:id="r{at}"/>' for at, name in ((1, "Empty"), (2, title)))
     targets = [("worksheet", "worksheets/1.xml"), ("worksheet", "worksheets/2.xml"), ("styles", "styles.xml")]
     links = "".join(
@@ -184,8 +185,8 @@ def workbook(file, rows, title="Sheet1"):
         "_rels/.rels": f"<Relationships {PACKAGE}>{main}</Relationships>",
         "xl/_rels/workbook.xml.rels": f"<Relationships {PACKAGE}>{links}</Relationships>",
         "xl/workbook.xml": f'<workbook {MAIN} xmlns:r="{OFFICE}"><sheets>{names}</sheets></workbook>',
-        "xl/worksheets/1.xml": f"<worksheet {MAIN}><sheetData/></worksheet>",
-        "xl/worksheets/2.xml": f"<worksheet {MAIN}><sheetData>{lines}</sheetData></worksheet>",
+        "xl/worksheets/1.xml": f"<worksheet {MAIN}><sheetData>{sheets[0]}</sheetData></worksheet>",
+        "xl/worksheets/2.xml": f"<worksheet {MAIN}><sheetData>{sheets[1]}</sheetData></worksheet>",
         "xl/styles.xml": f"<styleSheet {MAIN}><cellXfs>{formats}</cellXfs></styleSheet>",
     }
     with zipfile.ZipFile(file, "w") as archive:
@@ -202,6 +203,20 @@ def test_a_spreadsheet_is_read_as_the_csv_it_would_be_saved_as(tmp_path):
     assert found == [("12", "2024-01-31", "4.5"), ("007", "2024-02-01", "1000")]
     assert kept(con) == [("007", "02-01", 1000), ("12", "01-31", 4.5)]
     assert reading.sample(con, settings, rows=9) == (["id", "date", "amount"], found)
+
+
+@pytest.mark.parametrize(
+    ("first", "customers"),
+    [
+        ([["Our shop"], ["printed in May"]], ["ada", "bob"]),
+        ([["id", "date", "amount"], ["eve", datetime(2023, 1, 1), 7]], ["ada", "bob", "eve"]),
+    ],
+)
+def test_the_largest_sheet_is_read_with_all_that_have_its_header(tmp_path, first, customers):
+    rows = [["id", "date", "amount"], ["ada", datetime(2024, 1, 31), 4.5], ["bob", datetime(2024, 2, 1), 1]]
+    workbook(tmp_path / "log.xlsx", rows, first=first)
+    con = cleaned(SourceSettings(tmp_path / "log.xlsx", columns=COLUMNS, date_format="%Y-%m-%d"))
+    assert [name for name, _, _ in kept(con)] == customers
 
 
 def test_a_sheet_is_named_as_table_and_moments_keep_their_time(tmp_path):

@@ -720,3 +720,37 @@ def test_what_a_file_cannot_answer_is_asked_in_one_sentence(columns, question):
 
 def test_a_few_blank_customers_are_no_question():
     assert seen({**PLAIN, "customer_id": lambda row: None if row == 7 else customer(row)}).questions == ()
+
+
+def test_a_total_that_all_lines_of_an_order_say_counts_once_unless_lines_say_their_own():
+    lines = {
+        "customer": lambda row: f"c{row // 2 % 9}",
+        "date": day("%Y-%m-%d"),
+        "order": lambda row: f"o{row // 2}",
+        "sku": lambda row: f"p{row % 7}",
+        "order_total": lambda row: f"{10 + row // 2}.50",
+    }
+    found = seen(lines)
+    assert (found.shape, found.columns["amount"]) == ("order_totals", "order_total")
+    assert "All lines of an order say the same `order_total`" in found.questions[0]
+    own = seen(lines | {"item_total": lambda row: f"{1 + row}.25"})
+    assert (own.shape, own.columns["amount"]) == ("line_items", "item_total")
+
+
+def test_visitors_of_web_analytics_are_customers_and_most_events_have_no_order():
+    found = seen(
+        {
+            "user_pseudo_id": lambda row: f"{1000 + row % 9}.1690000{row % 9:03d}",
+            "event_date": day("%Y%m%d"),
+            "event_name": ["purchase", "page_view", "page_view"],
+            "transaction_id": lambda row: "" if row % 3 else f"T{row}",
+            "purchase_revenue": lambda row: "" if row % 3 else f"{row}.50",
+        }
+    )
+    assert (found.columns["customer_id"], found.columns["order_id"]) == ("user_pseudo_id", "transaction_id")
+
+
+def test_a_line_of_totals_leaves_the_format_of_the_dates_in_no_doubt():
+    days = [[f"c{row % 9}", day("%b-%d-%y")(row % 50)] for row in range(99)]
+    assert recognise(["customer", "date"], [*days, ["", "Total"]]).date_format == "%b-%d-%y"
+    assert recognise(["customer", "date"], [*days, ["", "Total"], ["", "printed"]]).date_format is None

@@ -44,11 +44,30 @@ def test_the_params_file_holds_the_lines_to_correct():
         ("Cancelled", ["no", "no", "yes"], ("no",)),
         ("Cancelled at", ["", "", *(f"2024-02-{day}" for day in range(10, 28))], ("",)),
         ("Payment result", ["ok", "declined"], ("ok",)),
+        ("Stage", ["Closed Won", "Closed Won", "Closed Lost", "Pledged"], ("Closed Won",)),
+        ("Status", ["CLOSED", "CLOSED", "OPEN"], ("CLOSED",)),
+        ("captured", ["true", "true", "false"], ("true",)),
+        ("Fulfillment Status", ["shipped", "pending", "cancelled"], ("shipped", "pending")),
+        ("Stato", ["pagato", "pagato", "annullato"], ("pagato",)),
         ("event_name", [*(f"page {number}" for number in range(30)), "purchase"], ("purchase",)),
     ],
 )
 def test_what_looks_like_no_purchase_is_left_out_of_the_line(name, values, lines):
     assert recognised(values, name=name).row_lines == (("keep_rows", name, lines),)
+
+
+def test_refunds_stay_among_the_rows_that_are_kept():
+    found = recognised(["purchase", "purchase", "purchase", "verify", "refund"], name="type")
+    assert dict((key, values) for key, _, values in found.row_lines) == {
+        "keep_rows": ("purchase", "refund"),
+        "refund_rows": ("refund",),
+    }
+
+
+def test_purchases_told_again_in_each_state_are_noticed_by_their_money():
+    found = recognised(["ordered", "paid", "shipped", "failed"], orders=lambda number: f"o{number // 4}")
+    assert "ordered and paid and shipped hold the same money: is each purchase told more than once?" in asked(found)[0]
+    assert found.row_lines == (("keep_rows", "Status", ("ordered",)),)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +78,7 @@ def test_what_looks_like_no_purchase_is_left_out_of_the_line(name, values, lines
         ("Type", [f"kind {number}" for number in range(20)]),
         ("State", [f"Land {number}" for number in range(20)]),
         ("Test score", ["1", "2", "3"]),
+        ("Fulfillment Status", ["shipped", "pending"]),  # paid all the same
         ("Note", ["", "please ring twice"]),
     ],
 )

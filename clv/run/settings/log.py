@@ -44,10 +44,10 @@ class Log(Section):
         description="Name of the environment variable that holds the address of the PostgreSQL database; the address "
         "itself, with its password, stands nowhere. Changed with the source.",
     )
-    shape: Literal["transactions", "line_items"] = Field(
+    shape: Literal["transactions", "line_items", "order_totals"] = Field(
         default="transactions",
         description="What a row of the log is: a transaction, or a line of an order (needs order_id), whose lines are "
-        "summed. Changed with the source.",
+        "summed; order_totals: a line that repeats its order's total. Changed with the source.",
     )
     columns: dict[str, str | None] = Field(
         default={},
@@ -243,7 +243,7 @@ class Log(Section):
         if "amount" in columns and priced:
             raise ValueError(f"columns must map either amount or quantity and unit_price, not amount and {min(priced)}")
         needs = {
-            "shape line_items": ("order_id", self.shape == "line_items"),
+            f"shape {self.shape}": ("order_id", self.shape != "transactions"),
             "cancellation_pattern": ("order_id", self.cancellation_pattern is not None),
             "countries and exclude_countries": ("country", bool(self.countries or self.exclude_countries)),
         }
