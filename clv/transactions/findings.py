@@ -237,7 +237,7 @@ def _repeats(con: DuckDBPyConnection, settings: SourceSettings) -> Found:
 
 def _several(con: DuckDBPyConnection, settings: SourceSettings) -> list[Found]:
     """Return the kept rows that follow another of their order on its day: of one amount, and of others."""
-    if not settings.has("order_id") or settings.shape == "order_totals":
+    if not settings.has("order_id") or not settings.has("amount") or settings.shape == "order_totals":
         return [(rule, 0, 0, []) for rule in (SAME_TOTAL, SEVERAL)]
     alike = one(con, f"SELECT count(*) >= {FEW // 2} AND avg(differ::INT) <= 0.1 FROM several")
     rows = """
