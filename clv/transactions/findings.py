@@ -243,7 +243,7 @@ def _several(con: DuckDBPyConnection, settings: SourceSettings) -> list[Found]:
     rows = """
         SELECT record, money FROM decided WHERE rule IS NULL AND money > 0
                AND hash(customer, order_id) IN (SELECT key FROM several WHERE {})
-        QUALIFY row_number() OVER (PARTITION BY customer, order_id, day ORDER BY record) > 1"""
+        QUALIFY row_number() OVER (PARTITION BY customer, order_id, moment::DATE ORDER BY record) > 1"""
     added = "differ" if settings.shape == "transactions" else "false"
     return [_first(con, SAME_TOTAL, rows.format(f"NOT differ AND {alike}")), _first(con, SEVERAL, rows.format(added))]
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 from itertools import accumulate
 from typing import Any
 
+from clv.transactions.notation import number_styles, read_number
 from clv.transactions.synonyms import Chosen, ColumnLook, is_blank, rank_of, shown, whole_percent, words_in
 
 FEW_VALUES, FEW_EVENTS = 12, 100  # a column with more is no state, and no stream of events
@@ -20,6 +21,10 @@ _NAMED = re.compile(
     r"(status|state|stage|type|event|action|kind|cancel\w*|void\w*|test\w*|deleted|returned|refunded|failed|paid|captured"
     r"|zustand|vorgang|storn\w*|belegart|art|statut|etat|estado|tipo|stato|situacao|tipologia)"
 )
+_CODED = re.compile(r"(status|state|zustand|statut|etat|estado|stato)")  # also where its values are codes: 2, 5, 6
+_SIDES = ({"S", "H"}, {"D", "C"}, {"DR", "CR"}, {"DEBIT", "CREDIT"})  # of a ledger: one of them is a refund
+_TAKEN = re.compile(r"(refund\w*|return(s|ed)?|chargeback\w*|storn\w*|retour\w*|credited|cancel\w*)")
+_DISCOUNT = re.compile(r"(discount\w*|rabatt\w*|remise|descuento|desconto|sconto|korting)")
 _MARKS = re.compile(r"(cancel\w*|void\w*|test\w*|deleted|returned|refunded|failed|storn\w*)")  # filled: no purchase
 _GOOD_MARKS = re.compile(r"(paid|captured)")  # no: no purchase
 _DELIVERY = re.compile(
@@ -34,7 +39,7 @@ _NO_PURCHASE = re.compile(
     re.IGNORECASE,
 )
 _NOT_YET = re.compile(
-    r"pending|unpaid|not.paid|payment.due|requires.payment|overdue|^open$|incomplete|draft|on.hold|^pledged?$|^closed$",
+    r"pending|unpaid|not.paid|payment.due|requires.payment|overdue|^open$|incomplete|draft|on.hold|^pledged?$|^closed$|queued|skipped",
     re.IGNORECASE,
 )
 _PURCHASE = re.compile(
@@ -76,29 +81,33 @@ def carried(columns: list[ColumnLook]) -> list[ColumnLook]:
 
 
 def find_states(columns: Sequence[ColumnLook], chosen: Chosen, money: Sequence[Decimal | None]) -> Iterator[States]:
-    """Return what to ask of the columns that no role has taken and that look like a state."""
+    """Return what to ask of the columns that no role has taken: of states, and of numbers that lower what was paid."""
     orders = chosen["order_id"].values if "order_id" in chosen else []
     for column in columns:
         if column in chosen.values():
             continue
-        texts = _of_order(column, orders)
-        counts = Counter(texts)
-        words = words_in(column.name)
-        named, mark, delivery = (any(map(names.fullmatch, words)) for names in (_NAMED, _MARKS, _DELIVERY))
-        if mark and "" in counts and column.dates:
+        words, texts = words_in(column.name), _of_order(column, orders)
+        if any(map(_MARKS.fullmatch, words)) and "" in texts and column.dates:
             texts = ["filled" if text else "" for text in texts]
-            counts = Counter(texts)
+        counts = Counter(texts)
+        named = any(map(_NAMED.fullmatch, words)) and not any(map(_DELIVERY.fullmatch, words))
         stream = named and any(map(_PURCHASE.fullmatch, counts))
-        if not 2 <= len(counts) <= (FEW_EVENTS if stream else FEW_VALUES) or _counts_something(counts):
+        few = 2 <= len(counts) <= (FEW_EVENTS if stream else FEW_VALUES)
+        if not few or _counts_something(counts, words):
+            yield from _numbers_beside(column, words, chosen, money)
             continue
         refunds = {text for text in counts if _REFUND.search(text)}
-        bad = {text for text in counts if (mark and not _NO.fullmatch(text)) or _NO_PURCHASE.search(text)} - refunds
-        if any(map(_GOOD_MARKS.fullmatch, words)):
-            bad |= {text for text in counts if text and _NO.fullmatch(text)}
-        if not delivery:
-            bad |= {text for text in counts if _NOT_YET.search(text) and 2 * counts[text] < len(texts)}
-        if (named and not delivery) or bad or refunds:
+        bad = {text for text in counts if _is_bad(text, words, 2 * counts[text] > len(texts))} - refunds
+        if named or bad or refunds or {text.upper() for text in counts} in _SIDES:
             yield _asked(column, texts, (bad, refunds), money)
+
+
+def _is_bad(text: str, words: Sequence[str], most: bool) -> bool:
+    """Return whether a value says that a row is no purchase; what most rows say is never that they wait for one."""
+    marked, good, delivery = (any(map(names.fullmatch, words)) for names in (_MARKS, _GOOD_MARKS, _DELIVERY))
+    no = bool(_NO.fullmatch(text))
+    waits = _NOT_YET.search(text) and not most and not delivery
+    return bool((marked and not no) or (good and no and text) or _NO_PURCHASE.search(text) or waits)
 
 
 def _asked(
@@ -128,6 +137,37 @@ def _asked(
     )
 
 
+def _numbers_beside(
+    column: ColumnLook, words: list[str], chosen: Chosen, money: Sequence[Decimal | None]
+) -> Iterator[States]:
+    """Ask of numbers that may lower what was paid, and that nothing takes off."""
+    style = number_styles(column.filled or ["0"])[0]
+    read = [read_number(value, style) for value in column.values]
+    back = {
+        str(value).strip()
+        for value, number, paid in zip(column.values, read, money, strict=False)
+        if number and paid and number < 0 < paid
+    }
+    share = whole_percent(sum(bool(number) for number in read) / len(read))
+    if back and rank_of("quantity", column.name):
+        lines = (("refund_rows", column.name, tuple(sorted(back))),) if len(back) <= FEW_VALUES else ()
+        yield States(
+            f"{column} is below zero where the money is above: are these rows returns? State refund_rows.", lines
+        )
+    elif any(read) and any(map(_TAKEN.fullmatch, words)):
+        yield States(
+            f"{column} is not 0 in {share} of the rows, and nothing takes it off: map it as refunded_amount if it is"
+            " money given back; if it counts pieces, give what was kept of each row.",
+            (),
+        )
+    elif any(read) and "unit_price" in chosen and any(map(_DISCOUNT.fullmatch, words)):
+        yield States(
+            f"{column} is not 0 in {share} of the rows: is it taken off {chosen['unit_price']} already? If not, map the"
+            " money of the line as amount, and neither quantity nor unit_price.",
+            (),
+        )
+
+
 def _of_order(column: ColumnLook, orders: Sequence[object]) -> list[str]:
     """Return a column's texts; a blank has what another line of its order says."""
     texts = ["" if is_blank(value) else str(value).strip() for value in column.values]
@@ -135,9 +175,10 @@ def _of_order(column: ColumnLook, orders: Sequence[object]) -> list[str]:
     return [text or said.get(order, "") for text, order in zip(texts, orders, strict=False)] if orders else texts
 
 
-def _counts_something(counts: Counter[str]) -> bool:
+def _counts_something(counts: Counter[str], words: Sequence[str]) -> bool:
     numbers = [text for text in counts if re.fullmatch(r"[-+]?[\d.,]+", text)]
-    return len(numbers) == len(counts.keys() - {""}) and not {*numbers} <= {"0", "1"}
+    coded = any(map(_CODED.fullmatch, words)) and all(re.fullmatch(r"\d{1,3}", text) for text in numbers)
+    return len(numbers) == len(counts.keys() - {""}) and not coded and not {*numbers} <= {"0", "1"}
 
 
 def _down(column: ColumnLook) -> list[object]:

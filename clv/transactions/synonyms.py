@@ -31,7 +31,8 @@ NAMES = {
         preis prixunitaire prix preciounitario precio""",
     "order_id": """order invoice transaction trans receipt basket ticket booking checkout cart saleid salesid
         purchaseid documentno increment bestell bestellung rechnungs rechnung auftrags auftrag beleg bon commande
-        facture pedido factura faktura ordine bestelnummer zamowienia merchantreference name id""",
+        facture pedido factura faktura ordine bestelnummer zamowienia orderreference
+        merchantreference charge vch num name id""",
     "product": """stock sku product item article variant ean gtin upc asin lineitemname productname itemname
         artikel produkt produit producto articulo description bezeichnung""",
     "currency": "currency isocurrency wahrung waehrung devise monnaie moneda divisa",

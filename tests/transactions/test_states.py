@@ -48,6 +48,9 @@ def test_the_params_file_holds_the_lines_to_correct():
         ("Status", ["CLOSED", "CLOSED", "OPEN"], ("CLOSED",)),
         ("captured", ["true", "true", "false"], ("true",)),
         ("Fulfillment Status", ["shipped", "pending", "cancelled"], ("shipped", "pending")),
+        ("charge_status", ["SUCCESS", "SUCCESS", "QUEUED"], ("SUCCESS",)),
+        ("current_state", ["2", "2", "6"], ("2", "6")),  # what codes mean, nobody can know
+        ("S/H", ["S", "S", "H"], ("S", "H")),
         ("Stato", ["pagato", "pagato", "annullato"], ("pagato",)),
         ("event_name", [*(f"page {number}" for number in range(30)), "purchase"], ("purchase",)),
     ],
@@ -106,3 +109,32 @@ def test_order_customer_and_date_on_first_lines_only_are_recognised():
 
 def test_a_refunded_amount_is_recognised():
     assert recognised(["0.00", "2.50", ""], name="Refunded Amount").columns["refunded_amount"] == "Refunded Amount"
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "said"),
+    [
+        ("qty_refunded", ["0.0000", "0.0000", "2.0000", ""], "is not 0 in 25 % of the rows, and nothing takes it off"),
+        ("qty_refunded", ["0.0000", "0"], ""),
+        ("Discount", ["0", "0.15", "0.2", "0.05"], "is taken off `Price` already? If not, map the money of the line"),
+        ("Discount", ["0.00"], ""),
+        ("Points", ["1", "7", "25"], ""),
+    ],
+)
+def test_numbers_that_lower_what_was_paid_are_asked_about_where_nothing_takes_them_off(name, values, said):
+    rows = [
+        (f"c{number % 9}", f"2024-01-{1 + number % 28:02d}", "1", "10.00", f"o{number}", values[number % len(values)])
+        for number in range(40)
+    ]
+    found = recognise(["customer", "date", "Quantity", "Price", "order", name], rows)
+    about = [question for question in found.questions if f"`{name}`" in question]
+    assert [said.replace("is taken", "is it taken") in question for question in about] == ([True] if said else [])
+
+
+def test_pieces_below_zero_whose_money_is_above_are_returns():
+    found = recognised(["1", "2", "3", "-1"], name="Quantity")
+    assert "`Quantity` is below zero where the money is above: are these rows returns? State refund_rows." in (
+        found.questions
+    )
+    assert found.row_lines == (("refund_rows", "Quantity", ("-1",)),)
+    assert recognised(["1", "2", "3"], name="Quantity").row_lines == ()
