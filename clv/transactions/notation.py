@@ -5,12 +5,13 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 
 from clv.transactions.currencies import split_off
 from clv.transactions.months import languages_of
+from clv.transactions.source import SPREADSHEET_DAYS
 
 Style = tuple[str, str | None]  # decimal and thousands
 
@@ -39,6 +40,7 @@ STYLES: tuple[Style, ...] = tuple(
     (decimal, thousands) for thousands in (None, ",", ".", "'", " ") for decimal in ".," if decimal != thousands
 )
 
+_EPOCH, _COUNTED = date(1899, 12, 30), r"[2-5]\d{4}(\.\d+)?"  # the years 1954 to 2064
 _INSTANTS = {"unix_seconds": r"1\d{9}", "unix_milliseconds": r"1\d{12}", "unix_microseconds": r"1\d{15}"}
 # Abbreviations that are one offset in most logs; IST and the like are several.
 _OFFSETS = (
@@ -49,7 +51,8 @@ ZONES = {pair[:-5]: pair[-5:] for pair in _OFFSETS.split()}
 NAMED_UTC = re.compile(r"(^|[^a-z])(utc|gmt)([^a-z]|$)|[a-z](UTC|GMT)$", re.IGNORECASE)
 SEVERAL_ZONES = "which several zones are called: write an offset in its place, like +05:30, or leave it out."
 _TIME = re.compile(
-    r"(?P<gap>T|,? )\s*\d{1,2}:\d\d(?P<second>:\d\d)?(?P<part>\.\d{1,6})?(?P<half>\s?[AaPp][Mm])?"
+    r"(?P<gap>T|,? (?:at )?)\s*\d{1,2}(?P<mark>[:.])\d\d(?P<second>(?P=mark)\d\d)?"
+    r"(?P<part>\.\d{1,6})?(?P<half>\s?[AaPp][Mm])?"
     rf"(?P<zone>\s?(?:Z|UTC|(?:GMT)?[+-]\d\d(?::?\d\d)?|{'|'.join(ZONES)}))?$"
 )
 _PARTS = {
@@ -73,14 +76,20 @@ class Dates:
     languages: tuple[str, ...] = ()  # in which they name their months, one for each meaning; none: English or numbers
 
 
-def read_dates(values: Sequence[object]) -> Dates | None:
-    """Return how dates are written; None if fewer than most of the values are dates."""
+def read_dates(values: Sequence[object], *, named: bool = True) -> Dates | None:
+    """Return how dates are written; None if fewer than most of the values are dates.
+
+    Numbers like 45292 are days as spreadsheets count them only where the column is `named` like a date.
+    """
     typed = [value.date() if isinstance(value, datetime) else value for value in values if isinstance(value, date)]
     if typed and len(typed) == len(values):
         return Dates(tuple(typed), offset=any(isinstance(value, datetime) and value.tzinfo for value in values))
     texts = [str(value).strip() for value in values if isinstance(value, str) or type(value) is int]
     if len(texts) < len(values) or not texts:
         return None
+    counted = [_EPOCH + timedelta(int(text[:5])) for text in texts if named and re.fullmatch(_COUNTED, text)]
+    if len(counted) >= MOST * len(texts):
+        return Dates(tuple(counted), (SPREADSHEET_DAYS,), len(texts) - len(counted))
     found = _read_texts(texts)
     named = not found and any(char.isalpha() for char in texts[0])
     others = {name: _read_texts(english) for name, english in (languages_of(texts, most=MOST) if named else {}).items()}
@@ -93,7 +102,9 @@ def read_dates(values: Sequence[object]) -> Dates | None:
 
 
 def _read_texts(texts: Sequence[str]) -> Dates | None:
-    time = Counter(map(_time_format, texts)).most_common(1)[0][0]
+    times = Counter(map(_time_format, texts))
+    time = times.most_common(1)[0][0]
+    time = next((long for long in times if time in shorter(long) or (time[-1:], time[:-1] + "%z") == ("Z", long)), time)
     forms = [day + time for day in _days_before(time) if any(_day(text, day + time) for text in texts[:_TRIED_FIRST])]
     days = {form: [day for text in texts if (day := _day(text, form))] for form in forms}
     unread = len(texts) - max(map(len, days.values()), default=0)
@@ -133,9 +144,9 @@ def number_styles(values: Sequence[object]) -> tuple[Style, ...]:
     return tuple(style for style in STYLES if style in meanings.values())
 
 
-def without_seconds(form: str) -> str:
-    """Return the format of a moment whose seconds are zero, as programs write it that leave them out then."""
-    return re.sub(r":%S(\.%f)?", "", form)
+def shorter(form: str) -> list[str]:
+    """Return the formats of moments of which programs leave out fractions, or seconds, that are zero."""
+    return sorted({re.sub(r"\.%f", "", form), re.sub(r"[:.]%S(\.%f)?", "", form)} - {form})
 
 
 def read_number(value: object, style: Style) -> Decimal | None:
@@ -166,8 +177,9 @@ def _time_format(text: str) -> str:
         rf"[+-].*|(?:{'|'.join(ZONES)})$", lambda part: "%Z" if part[0] in ZONES else "%z", time["zone"] or ""
     )
     half = re.sub(r"[AaPp][Mm]", "%p", time["half"] or "")
-    second, part = ":%S" if time["second"] else "", ".%f" if time["part"] else ""
-    return f"{time['gap']}{'%I' if half else '%H'}:%M{second}{part}{half}{zone}"
+    mark = time["mark"]
+    second, part = f"{mark}%S" if time["second"] else "", ".%f" if time["part"] else ""
+    return f"{time['gap']}{'%I' if half else '%H'}{mark}%M{second}{part}{half}{zone}"
 
 
 def _day(text: str, form: str) -> date | None:
@@ -176,8 +188,9 @@ def _day(text: str, form: str) -> date | None:
         return datetime.fromtimestamp(int(text[:10]), UTC).date() if re.fullmatch(_INSTANTS[form], text) else None
     if form.endswith("%Z") and text[-4:].strip().isalpha():
         form, text = form.removesuffix("%Z").rstrip(), re.sub(r"\s*[A-Z]+$", "", text)
+    text = re.sub("Z$", "+00", text) if form.endswith("%z") else text
     if not _layout(form).fullmatch(text):  # strptime would need a hundred times as long to see it
-        return _day(text, short) if (short := without_seconds(form)) != form else None
+        return next((day for short in shorter(form) if (day := _day(text, short))), None)
     whole_offset = re.sub(r"(:\d\d(?:\.\d+)? ?[+-]\d\d)$", r"\g<1>00", text)  # Python's %z reads no +01
     try:
         return datetime.strptime(whole_offset, form).date()

@@ -17,8 +17,8 @@ from clv.transactions.complaints import reason
 from clv.transactions.connection import literal
 from clv.transactions.currencies import minor_units, words_of
 from clv.transactions.months import ENGLISH, pattern
-from clv.transactions.notation import NAMED_UTC, ZONES, without_seconds
-from clv.transactions.source import INSTANTS, SourceSettings
+from clv.transactions.notation import NAMED_UTC, ZONES, shorter
+from clv.transactions.source import INSTANTS, SPREADSHEET_DAYS, SourceSettings
 
 MONEY = "DECIMAL(18, 6)"
 TEXT = {"VARCHAR"}
@@ -69,14 +69,15 @@ def moment(con: DuckDBPyConnection, kind: str, settings: SourceSettings) -> str:
     if written is None:
         example = '"%Y-%m-%d" for 2024-01-31'
         if kind in WHOLE:
-            example = (
-                "unix_seconds, or %Y%m%d for 20240131 (numbers like 45000 are a spreadsheet's: save them as dates)"
-            )
+            example = "unix_seconds, or %Y%m%d for 20240131, or spreadsheet_days for 45322"
         what = "text" if kind in TEXT else "a whole number"
         raise InputError(f"column {name} is {what}: state how its dates are written as date_format, like {example}.")
     if written in INSTANTS:
         count = f"try_cast(date AS DOUBLE) / {INSTANTS[written]}"
         return _local(f"CASE WHEN abs({count}) < {_LATEST} THEN to_timestamp({count}) END", settings)
+    if written == SPREADSHEET_DAYS:
+        days = "try_cast(date AS DOUBLE)"
+        return f"CASE WHEN {days} BETWEEN 1 AND 99999 THEN TIMESTAMP '1899-12-30' + {days} * INTERVAL 1 DAY END"
     text = "trim(date::VARCHAR)"
     if settings.date_language:
         written = written.replace("%b.", "%b").replace("%B.", "%B")
@@ -84,8 +85,10 @@ def moment(con: DuckDBPyConnection, kind: str, settings: SourceSettings) -> str:
     read = f"try_strptime({text}, {literal(written)})"
     if text == "trim(date::VARCHAR)":  # which takes long, and matters where stranger spaces stand around a date
         read = f"coalesce(try_strptime(date::VARCHAR, {literal(written)}), {read})"
-    if (short := without_seconds(written)) != written:  # Java writes no seconds where they are zero
+    for short in shorter(written):  # Java writes no seconds where they are zero, BigQuery no fractions
         read = f"coalesce({read}, try_strptime({text}, {literal(short)}))"
+    if written.endswith("%z"):
+        read = f"coalesce({read}, try_strptime(regexp_replace({text}, 'Z$', '+00'), {literal(written)}))"
     if written.endswith("%Z"):
         known = " ".join(f"WHEN '{name}' THEN '{offset}'" for name, offset in ZONES.items())
         offset = f"regexp_replace({text}, '[A-Z]+$', CASE regexp_extract({text}, '[A-Z]+$') {known} END)"

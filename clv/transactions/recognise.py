@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
-from clv.errors import InputError
+from clv.errors import InputError, listed
 from clv.transactions.amounts import ONCE, Notation, amounts, currency, is_total, notation, questions, settle
 from clv.transactions.currencies import words
 from clv.transactions.history import history
@@ -27,6 +27,7 @@ from clv.transactions.synonyms import (
     Recognised,
     misleads,
     rank_of,
+    shown,
     whole_percent,
     words_in,
 )
@@ -47,6 +48,11 @@ def recognise(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Recogni
     looks = [ColumnLook(name, [row[at] if at < len(row) else None for row in rows]) for at, name in enumerate(names)]
     columns = carried(looks)
     named, about_names = _choose(columns)
+    if not {"customer_id", "date", "amount", "unit_price"} & set(named):
+        raise InputError(
+            f"no column looks like a customer, a date or an amount (found: {listed(sorted(map(shown, names)))}):"
+            " put a line on top that names every column, and below it a row for each purchase."
+        )
     chosen, about_money, price_in_doubt = settle(named)
     dates = (chosen["date"].dates if "date" in chosen else None) or Dates()
     sure = Dates() if len(dates.formats) > 1 or dates.unread > STRAY_LINES * len(rows) else dates

@@ -14,6 +14,7 @@ DATABASE = "postgresql"
 
 # Date formats that count time instead of writing it: how many make a second.
 INSTANTS = {"unix_seconds": 1, "unix_milliseconds": 1000, "unix_microseconds": 1_000_000}
+SPREADSHEET_DAYS = "spreadsheet_days"  # 45292 or 45292.5: days since 1899-12-30
 CDNOW = Path(__file__).parent / "data" / "cdnow.csv"
 CDNOW_COLUMNS = {"customer_id": "id", "date": "date", "amount": "amount"}
 ISO_DATE = "%Y-%m-%d"

@@ -19,7 +19,7 @@ SHOWN_VALUES = 6
 OFTEN = 0.05  # share of the rows above which values with one sum of money hardly have it by chance
 _NAMED = re.compile(
     r"(status|state|stage|type|event|action|kind|cancel\w*|void\w*|test\w*|deleted|returned|refunded|failed|paid|captured"
-    r"|zustand|vorgang|storn\w*|belegart|art|statut|etat|estado|tipo|stato|situacao|tipologia)"
+    r"|zustand|vorgang|storn\w*|belegart|art|statut|etat|estado|tipo|typ|stato|situacao|tipologia)"
 )
 _CODED = re.compile(r"(status|state|zustand|statut|etat|estado|stato)")  # also where its values are codes: 2, 5, 6
 _SIDES = ({"S", "H"}, {"D", "C"}, {"DR", "CR"}, {"DEBIT", "CREDIT"})  # of a ledger: one of them is a refund
@@ -33,7 +33,7 @@ _DELIVERY = re.compile(
 _NO = re.compile(r"(|0|n|no|false|f|none|nein|non)", re.IGNORECASE)
 _NO_PURCHASE = re.compile(
     r"^(?!part).*refunded|cancel|void|fail|declin|denied|refuse|reject|charge.?back|\btest\b|view|(?<![a-z])cart(?!on)"
-    r"|abandon|expired|returned|delet|\blost\b|withdraw|conversion|payout|\bfees?\b|^verify|missing"
+    r"|abandon|expired|uncollectible|returned|delet|\blost\b|withdraw|conversion|payout|\bfees?\b|^verify|missing"
     r"|storniert|abgebrochen|fehlgeschlagen|an+ul|rembours[ée]|erreur|devuelt|fallid|rechazad|mislukt|avbrut|iptal"
     r"|отмен|возврат|キャンセル|取消|返品|返金",
     re.IGNORECASE,
@@ -52,7 +52,7 @@ _PURCHASE = re.compile(
     re.IGNORECASE,
 )
 _REFUND = re.compile(
-    r"\b(refund|return|credit.?note|gutschrift|retoure|erstattung|storno|avoir|remboursement|devoluci[oó]n|reembolso)s?\b",
+    r"\b(refund|return|credit.?note|gutschrift|retoure|erstattung|rückzahlung|storno|avoir|remboursement|devoluci[oó]n|reembolso)s?\b",
     re.IGNORECASE,
 )
 _FIRST_LINES = (0.1, 0.9)  # share of rows that are further lines of an order, where its fields stand on the first only

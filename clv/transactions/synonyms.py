@@ -15,7 +15,7 @@ from clv.transactions.notation import Dates, read_dates
 NAMES = {
     "customer_id": """customerunique customer cust client user buyer member household shopper consumer
         account card loyalty customerreference shopperreference visitor guest donor constituent contact kunden kunde
-        kund kd debitor klant klient cliente cid uid userpseudo emailaddress email mail id""",
+        kund kd debitor klant klient cliente cid uid userpseudo emailaddress email mailadresse mail id""",
     "date": """orderdate invoicedate purchasedate transactiondate saledate dateofpurchase datepurchased
         purchasetimestamp orderedat purchasedat createdat processedat placedat paidat datecreated createdutc created
         timestamp datetime ordertime date day invoicecreated bestelldatum besteldatum kaufdatum rechnungsdatum
@@ -24,7 +24,7 @@ NAMES = {
         grandtotal linetotal lineamount total money gross grossamount revenue sales turnover ordervalue value spend
         spent subtotal payment paid sale gesamtbetrag rechnungsbetrag betrag umsatz gesamtpreis summe gesamt
         bestellwert montanttotal montant chiffredaffaires importe importo importototale monto ventas venta valor
-        bedrag kwota belopp netto brutto nettowert nettobetrag bruttobetrag net collected""",
+        bedrag kwota belopp brutto netto nettowert nettobetrag bruttobetrag net collected""",
     "quantity": """quantity qty quantitypurchased quantityordered qtyordered quantitysold unitssold units
         pieces items itemcount cds menge anzahl stuckzahl stueckzahl stuck quantite qte cantidad unidades""",
     "unit_price": """unitprice unitamount priceperunit priceeach price einzelpreis stuckpreis stueckpreis
@@ -105,7 +105,7 @@ class ColumnLook:
 
     @cached_property
     def dates(self) -> Dates | None:
-        return read_dates(self.filled)
+        return read_dates(self.filled, named=rank_of("date", self.name) is not None)
 
     @cached_property
     def repeats(self) -> bool:

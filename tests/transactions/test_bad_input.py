@@ -1426,22 +1426,22 @@ SETTINGS = [
     (
         "a format that means nothing",
         "date_format: '%Q'",
-        "date_format is '%Q', but must tell day, month and year, like %d/%m/%Y, or be unix_seconds or",
+        "date_format is '%Q', but must tell day, month and year, like %d/%m/%Y, or be unix_seconds, or",
     ),
     (
         "a format without a day",
         "date_format: '%Y-%m'",
-        "date_format is '%Y-%m', but must tell day, month and year, like %d/%m/%Y, or be unix_seconds or",
+        "date_format is '%Y-%m', but must tell day, month and year, like %d/%m/%Y, or be unix_seconds, or",
     ),
     (
         "a format without a year",
         "date_format: '%d.%m.'",
-        "date_format is '%d.%m.', but must tell day, month and year, like %d/%m/%Y, or be unix_seconds or",
+        "date_format is '%d.%m.', but must tell day, month and year, like %d/%m/%Y, or be unix_seconds, or",
     ),
     (
         "a format in a spreadsheet's letters",
         "date_format: YYYY-MM-DD",
-        "date_format is 'YYYY-MM-DD', but must tell day, month and year, like %d/%m/%Y, or be unix_seconds or",
+        "date_format is 'YYYY-MM-DD', but must tell day, month and year, like %d/%m/%Y, or be unix_seconds, or",
     ),
     ("a bracket that never closes", "exclude_ids: [a", "line 4: expected ',' or ']', but got '<stream end>'."),
     ("a program", "seed: !!python/object/apply:os.getcwd []", "line 3: could not determine a constructor for the tag"),

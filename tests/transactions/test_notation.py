@@ -359,3 +359,17 @@ def test_numbers_are_read_as_the_world_writes_them(text, style, number):
 )
 def test_an_abbreviation_that_several_zones_share_is_named(texts, zone):
     assert unknown_zone(texts) == zone
+
+
+@pytest.mark.parametrize(
+    ("texts", "form"),
+    [
+        (["2024-01-05 10:11:12 UTC", "2024-02-25 10:11:12 UTC", "2024-01-05 10:11:12.345678 UTC"], "%H:%M:%S.%f UTC"),
+        (["2024-01-05T10:11:12Z", "2024-02-25T10:11:12Z", "2024-01-05T10:11:12+02:00"], "%H:%M:%S%z"),
+        (["05-03-2024 10.15.00 PM", "25-03-2024 01.15.00 AM"], "%I.%M.%S %p"),
+        (["March 5, 2024 at 3:04PM", "March 25, 2024 at 11:04AM"], "%I:%M%p"),
+    ],
+)
+def test_moments_of_one_column_that_programs_write_in_two_ways_have_one_format(texts, form):
+    dates = read_dates(texts)
+    assert (dates.unread, [each.endswith(form) for each in dates.formats]) == (0, [True])

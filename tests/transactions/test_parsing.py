@@ -310,7 +310,6 @@ def test_a_date_is_read_by_the_stated_format_or_not_at_all(con, text, form, foun
         ("2024-10-27T01:30:00Z", "%Y-%m-%dT%H:%M:%SZ", BERLIN, at(2024, 10, 27, 2, 30)),
         ("2024-03-31T01:30:00Z", "%Y-%m-%dT%H:%M:%SZ", BERLIN, at(2024, 3, 31, 3, 30)),
         ("2024-01-31T23:30:00", "%Y-%m-%dT%H:%M:%S%z", "UTC", None),
-        ("2024-01-31T23:30:00Z", "%Y-%m-%dT%H:%M:%S%z", "UTC", None),
         ("2024-01-31T23:30:00+01:00", "%Y-%m-%dT%H:%M:%SZ", "UTC", None),
     ],
 )
@@ -368,6 +367,24 @@ def test_a_column_named_utc_follows_the_stated_clock(con, name):
 
 def test_microseconds_are_counted_too(con):
     assert moment(con, "1704067200000000", date_format="unix_microseconds", timezone="UTC") == at(2024, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("2024-01-31T22:30:00Z", "%Y-%m-%dT%H:%M:%S%z"),
+        ("2024-01-31 22:30:00 UTC", "%Y-%m-%d %H:%M:%S.%f UTC"),
+        ("2024-01-31 22:30:00.25 UTC", "%Y-%m-%d %H:%M:%S.%f UTC"),
+    ],
+)
+def test_a_fraction_or_an_offset_may_be_missing_where_it_is_zero(con, text, form):
+    assert moment(con, text, date_format=form, timezone=BERLIN).replace(microsecond=0) == at(2024, 1, 31, 23, 30)
+
+
+def test_days_as_a_spreadsheet_counts_them_are_dates(con):
+    assert moment(con, "45292", date_format="spreadsheet_days") == at(2024, 1, 1)
+    assert moment(con, "45292.75", date_format="spreadsheet_days") == at(2024, 1, 1, 18)
+    assert moment(con, "2024-01-01", date_format="spreadsheet_days") is None
 
 
 @pytest.mark.parametrize(

@@ -323,7 +323,7 @@ def test_parquet_keeps_its_types(tmp_path):
         (
             {"date": [20240101]},
             "column date is a whole number: state how its dates are written as date_format, like unix_seconds, or"
-            " %Y%m%d for 20240131 (numbers like 45000 are a spreadsheet's: save them as dates).",
+            " %Y%m%d for 20240131, or spreadsheet_days for 45322.",
         ),
         ({"amount": [True]}, "column amount holds BOOLEAN: write amounts as numbers."),
     ],

@@ -754,3 +754,16 @@ def test_a_line_of_totals_leaves_the_format_of_the_dates_in_no_doubt():
     days = [[f"c{row % 9}", day("%b-%d-%y")(row % 50)] for row in range(99)]
     assert recognise(["customer", "date"], [*days, ["", "Total"]]).date_format == "%b-%d-%y"
     assert recognise(["customer", "date"], [*days, ["", "Total"], ["", "printed"]]).date_format is None
+
+
+def test_numbers_are_days_of_a_spreadsheet_only_where_a_column_is_named_so():
+    found = seen({"customer": customer, "Date": lambda row: f"{45292 + row}", "zip": lambda row: f"{20000 + row}"})
+    assert (found.columns["date"], found.date_format) == ("Date", "spreadsheet_days")
+    assert "date" not in seen({"customer": customer, "zip": lambda row: f"{20000 + row}"}).columns
+
+
+def test_a_table_in_which_nothing_looks_like_a_log_is_refused_saying_what_is_needed():
+    with pytest.raises(
+        InputError, match=r"no column looks like a customer, .* \(found: , Qty, Shop\): put a line on top"
+    ):
+        recognise(["", "Shop", "Qty"], [["Total for Ada", "", "1"], ["", "Lyon", "2"]])

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationInfo, field_validator, model_validator
 from clv.run.settings.kinds import Day, Section, Values
 from clv.transactions.source import CDNOW_COLUMNS, DATABASE, INSTANTS, ISO_DATE, KNOWN_COLUMNS, NUMBERS, sign_of
 
-_TELLS_THE_DAY = re.compile(r"^(?=.*%(-?d|-?j|c|x|D|F|e))(?=.*%(Y|y|-y|c|x|D|F|G))", re.DOTALL)
+_TELLS_THE_DAY = re.compile(r"^spreadsheet_days$|^(?=.*%(-?d|-?j|c|x|D|F|e))(?=.*%(Y|y|-y|c|x|D|F|G))", re.DOTALL)
 
 # What the two sources that come with the project look like; a file of one's own is described in the YAML.
 BUILT_IN_SOURCES: dict[str, dict[str, Any]] = {
@@ -57,8 +57,8 @@ class Log(Section):
     )
     date_format: str | None = Field(
         default=None,
-        description="How text dates are written, like %d/%m/%Y, or unix_seconds or unix_milliseconds; never guessed. "
-        "Changed with the source.",
+        description="How text dates are written, like %d/%m/%Y, or unix_seconds, unix_milliseconds or "
+        "spreadsheet_days; never guessed. Changed with the source.",
     )
     date_language: str | None = Field(
         default=None,
@@ -179,7 +179,7 @@ class Log(Section):
     @classmethod
     def _tells_the_day(cls, value: str | None) -> str | None:
         if value is not None and value not in INSTANTS and not _TELLS_THE_DAY.search(value):
-            raise ValueError("must tell day, month and year, like %d/%m/%Y, or be unix_seconds or unix_milliseconds")
+            raise ValueError("must tell day, month and year, like %d/%m/%Y, or be unix_seconds, or spreadsheet_days")
         return value
 
     @field_validator("decimal", "thousands", mode="before")
