@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.special import gammaincinv
 
 from clv.checks.predictive import CHECK_CUSTOMERS, few_draws, simulate_frequency
 from clv.models import gamma_gamma
-from clv.models.base import new_customers
+from clv.models.base import Floats, new_customers
 from clv.models.draws import spaced
 from clv.models.gamma_gamma import Amounts
 from clv.models.registry import model_of
@@ -61,13 +62,28 @@ def mean_spend(customers: pd.DataFrame, posterior: xr.DataTree, *, seed: int = 0
 
     The modelled one is the posterior median: a draw with q <= 1 has an infinite mean.
     """
-    n, total, _ = Amounts.of(gamma_gamma.usable(customers))
-    z_mean = total / n
+    z_mean, (p, q, v) = _spent(customers), _spend_draws(posterior)
     generator, error = np.random.default_rng(seed), z_mean.std() / np.sqrt(max(len(z_mean), 1))
-    draws = few_draws(posterior["posterior"], ["p", "q", "v"])
-    means = np.array([p * v / (q - 1) if q > 1 else np.inf for p, q, v in draws])
+    means = np.divide(p * v, q - 1, where=q > 1, out=np.full_like(q, np.inf))
     totals = means + error * generator.standard_normal(len(means))
     return Reproduced(float(z_mean.mean()), float(np.median(means)), *_limits(totals))
+
+
+def typical_spend(customers: pd.DataFrame, posterior: xr.DataTree) -> Reproduced:
+    """Return the median of the repeat buyers' mean amounts beside that of the population, which always exists."""
+    p, q, v = _spend_draws(posterior)
+    medians = p * v / gammaincinv(q, 0.5)
+    return Reproduced(float(np.median(_spent(customers))), float(np.median(medians)), *_limits(medians))
+
+
+def _spent(customers: pd.DataFrame) -> Floats:
+    """Return the mean amounts of those who came back and paid."""
+    n, total, _ = Amounts.of(gamma_gamma.usable(customers))
+    return np.asarray(total / n)
+
+
+def _spend_draws(posterior: xr.DataTree) -> Floats:
+    return few_draws(posterior["posterior"], ["p", "q", "v"]).T
 
 
 def _limits(totals: list[float] | NDArray[np.float64]) -> tuple[float, float]:

@@ -3,8 +3,9 @@
 A new customer brings a first order and then the future of the history x = 0, T = 0 (base.new_customers). First orders
 differ from later ones (CDNOW: 33 on average, later 39), so they follow the observed first orders: a Bayesian bootstrap
 (Rubin 1981), one reweighting per posterior draw, carries what is uncertain about them. What somebody pays first tells
-what comes later: in the value of a single new customer both are of one person. In totals they are drawn apart, which
-leaves their means as they are and their spread a little narrow. In limits and probabilities what the model says of the
+what comes later: later orders are those of people whose first ones were observed, also where a few spend so much that
+the population's mean is beyond all of them. In totals first and later orders are drawn apart, which leaves their means
+as they are and their spread a little narrow. In limits and probabilities what the model says of the
 future, not the first order, is multiplied by the misfit factor of the draw; means, and with them the week of payback,
 are those without it: the factor's own mean is above 1.
 """
@@ -24,7 +25,7 @@ from clv.forecast.groups import Forecast
 from clv.forecast.horizon import Horizon
 from clv.models.base import HISTORY, LOG_GAPS, Floats, new_customers
 from clv.models.draws import Draws, spaced
-from clv.models.gamma_gamma import NOTHING_PAID, SPEND_COLUMNS, expected_per_visit
+from clv.models.gamma_gamma import SPEND_COLUMNS, Amounts, expected_per_visit
 from clv.units import DAYS_PER_WEEK, WEEKS_PER_YEAR, tails
 
 _SURE = (0.5, 0.8, 0.95)  # how sure one may want to be that a new customer earns its cost
@@ -70,7 +71,7 @@ def acquisition_figures(
     firsts, factor = first_orders(result.customers), factors.get("value", np.ones(len(draws)))
     weights = _reweighted(firsts.size, len(draws), seed)
     first, average = horizon.gross_margin * weights @ firsts, horizon.gross_margin * firsts.mean()
-    future = expected_future(draws, horizon, np.arange(1, int(horizon.weeks) + 1, dtype=float))
+    future = expected_future(firsts, draws, horizon, np.arange(1, int(horizon.weeks) + 1, dtype=float))
     brought = first + factor * future[:, -1]
     single = _single_customers(firsts, draws, horizon, seed=seed, workers=workers)
     return {
@@ -78,7 +79,7 @@ def acquisition_figures(
         "confidence": CONFIDENCE,
         "allows_for_misfit": "value" in factors,
         "first_order": float(firsts.mean()),
-        "value": _limits(brought, interval) | {"mean": _mean_value(firsts, horizon, _until_the_end(draws, horizon))},
+        "value": _limits(brought, interval) | {"mean": _mean_value(firsts, horizon, future[:, -1])},
         "single": _limits(single, interval) | {"p_above_cost": float((single > given.cost).mean())},
         "p_above_cost": float((brought > given.cost).mean()),
         "highest_cost": float(np.quantile(brought, 1 - CONFIDENCE)),
@@ -96,7 +97,7 @@ def new_customer(
     """
     firsts = first_orders(result.customers)
     first = horizon.gross_margin * _reweighted(firsts.size, len(draws), seed) @ firsts
-    future = _until_the_end(draws, horizon)
+    future = _until_the_end(firsts, draws, horizon)
     brought = first + factors.get("value", np.ones(len(draws))) * future
     may_cost = {f"{sure:.2f}": float(np.quantile(brought, 1 - sure)) for sure in _SURE}
     quantiles = np.quantile(brought, np.arange(0.5, 100) / 100)
@@ -107,10 +108,16 @@ def new_customer(
     }
 
 
-def expected_future(draws: Draws, horizon: Horizon, weeks: Floats) -> Floats:
-    """Return the expected discounted value of a new customer after the first order: (draws, weeks since then)."""
+def expected_future(firsts: Floats, draws: Draws, horizon: Horizon, weeks: Floats) -> Floats:
+    """Return the expected discounted value of a new customer after a first order: (draws, weeks since then).
+
+    Of those who pay something first it is linear in what they pay, so their mean stands for all of them.
+    """
     discounted = new_customers(draws.model, weeks, draws.theta, discount=horizon.discount_weekly)
-    return horizon.gross_margin * expected_per_visit(NOTHING_PAID, draws.phi)[:, None] * discounted
+    paid = firsts > 0
+    typical = Amounts(0.0, 0.0, np.array([firsts.sum() / max(paid.sum(), 1), 0.0]))
+    each = np.average(expected_per_visit(typical, draws.phi), axis=1, weights=[paid.mean(), 1 - paid.mean()])
+    return horizon.gross_margin * each[:, None] * discounted
 
 
 def payback(first: float, brought: Floats, cost: float) -> int | None:
@@ -161,8 +168,8 @@ def cohort_table(
     return tables.check(ACQUISITION, table)
 
 
-def _until_the_end(draws: Draws, horizon: Horizon) -> Floats:
-    return expected_future(draws, horizon, np.array([horizon.weeks]))[:, 0]
+def _until_the_end(firsts: Floats, draws: Draws, horizon: Horizon) -> Floats:
+    return expected_future(firsts, draws, horizon, np.array([horizon.weeks]))[:, 0]
 
 
 def _mean_value(firsts: Floats, horizon: Horizon, future: Floats) -> float:
@@ -177,7 +184,7 @@ def _single_customers(firsts: Floats, draws: Draws, horizon: Horizon, *, seed: i
         values[rows] = value
 
     first = np.random.default_rng([seed, 6]).choice(firsts, _SINGLE_CUSTOMERS)
-    everybody = _new_customers(_SINGLE_CUSTOMERS).assign(first_amount=first)
+    everybody = _new_customers(first)
     simulate(everybody, draws, horizon, keep=keep, seed=_seed(seed, 5), workers=workers, stage="new customers")
     return values + horizon.gross_margin * first[:, None]
 
@@ -201,14 +208,15 @@ def _planned(
     if given.per_month is None or given.months is None:
         return None
     generator, margin = np.random.default_rng([seed, 7]), horizon.gross_margin
-    newcomers, size = _new_customers(given.per_month), given.per_month
+    size = given.per_month
+    newcomers = _new_customers(np.quantile(firsts, (np.arange(size) + 0.5) / size))
     drawn, mean, cost, months = np.zeros(len(draws)), 0.0, 0.0, 0
     for months, (arrival, rest, discounting) in enumerate(_arrivals(given.months, horizon), start=1):
         one, then = _seed(seed, 1000 + months), draws.later(arrival)
         future = simulate(newcomers, then, rest, seed=one, workers=workers, stage=f"customers of week {arrival:.0f}")
         orders = np.array([generator.multinomial(size, row) @ firsts for row in weights])
         drawn += discounting * (margin * orders + factor * future.value[:, 0])
-        mean += discounting * size * _mean_value(firsts, rest, _until_the_end(then, rest))
+        mean += discounting * size * _mean_value(firsts, rest, _until_the_end(firsts, then, rest))
         cost += discounting * size * given.cost
     known = factor * result.total_value
     return {
@@ -230,8 +238,10 @@ def _arrivals(months: int, horizon: Horizon) -> Iterator[tuple[float, Horizon, f
             yield arrival, rest, float(np.exp(-horizon.discount_weekly * arrival))
 
 
-def _new_customers(n: int) -> pd.DataFrame:
-    return pd.DataFrame(0.0, index=range(n), columns=[*HISTORY, LOG_GAPS, *SPEND_COLUMNS[1:]])
+def _new_customers(firsts: Floats) -> pd.DataFrame:
+    """Return one who has just come for each first order."""
+    nothing_else = pd.DataFrame(0.0, index=range(firsts.size), columns=[*HISTORY, LOG_GAPS, *SPEND_COLUMNS[1:]])
+    return nothing_else.assign(first_amount=firsts)
 
 
 def _reweighted(size: int, draws: int, seed: int) -> Floats:

@@ -100,7 +100,7 @@ def log_prior(posterior: "xr.DataTree", n: int) -> Floats:
 def _with_mean(phi: Floats) -> Integers:
     """Return the places of the draws to use: where q <= 1 no mean spend exists, and a value would be infinite.
 
-    The gate lets less than one draw in a hundred be so; others take their places.
+    The gate warns from one draw in a hundred on, and lets less than half of them be so; others take their places.
     """
     exists = has_mean(phi)
     return np.arange(len(phi)) if exists.all() else np.resize(np.flatnonzero(exists), len(phi))

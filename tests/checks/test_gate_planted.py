@@ -10,6 +10,7 @@ import pytest
 import xarray as xr
 from helpers import cdnow
 from scipy.optimize import minimize
+from scipy.special import gammaincinv
 
 from clv.checks import posterior as checks_posterior
 from clv.checks.gate import FAIL, PASS, WARN, Check
@@ -109,10 +110,25 @@ def test_spend_on_the_scale_of_cents_fails(customers, spend):
     assert faults(of_spend(cents, customers)) == {"mean spend"}
 
 
-def test_a_mean_spend_that_may_be_infinite_fails(customers, spend):
+def test_a_mean_spend_that_may_be_infinite_is_warned_about_and_one_that_likely_is_fails(customers, spend):
+    """Each customer of whom an amount is known has a mean all the same, and half of the draws are enough to use."""
     q = spend["posterior"]["q"].to_numpy().copy()
     q.ravel()[:100] = 0.9
-    assert faults(of_spend(changed(spend, q=q), customers)) == {"infinite mean spend"}
+    rare = of_spend(changed(spend, q=q), customers)
+    assert (faults(rare), faults(rare, WARN)) == (set(), {"infinite mean spend"})
+    q.ravel()[:-100] = 0.9
+    assert "infinite mean spend" in faults(of_spend(changed(spend, q=q), customers))
+
+
+def test_a_heavy_tail_is_warned_about_where_most_customers_are_as_they_were(customers, spend):
+    """q = 1.2: the mean of such a population is four times that of CDNOW's, half of its customers spend the same."""
+    q = np.full_like(spend["posterior"]["q"], 1.2)
+    v, old = (spend["posterior"][name].to_numpy() for name in ("v", "q"))
+    same_median = v * gammaincinv(q, 0.5) / gammaincinv(old, 0.5)
+    heavy = of_spend(changed(spend, q=q, v=same_median), customers)
+    assert faults(heavy) == set()
+    assert faults(heavy, WARN) == {"mean spend"}
+    assert heavy["mean spend"].figure > 2
 
 
 def total(posterior: xr.DataTree, customers: pd.DataFrame, weeks: float) -> np.ndarray:

@@ -25,7 +25,8 @@ from clv.models.draws import Draws
 
 YEAR = Horizon(52.0, DISCOUNT, 0.4)
 PURCHASE = list(CDNOW.values())[:4]
-MEAN_SPEND = CDNOW["p"] * CDNOW["v"] / (CDNOW["q"] - 1)  # of later orders
+# Of later orders of those who pay 30 first, whose shape is that of all orders.
+MEAN_SPEND = CDNOW["p"] * (CDNOW["v"] + 30.0) / (CDNOW["q"] + CDNOW["p"] - 1)
 OPTIONS = {"interval": 0.9, "seed": 1, "workers": 1}
 COHORTS = {"weeks": 26.0, "interval": 0.9, "seed": 1}
 
@@ -78,11 +79,26 @@ def test_a_new_customer_brings_the_first_order_and_the_future_of_somebody_new():
     assert found["value"]["lower"] < expected < found["value"]["upper"]  # three first orders are few
 
 
-def test_simulated_new_customers_bring_the_expected_future():
-    draws = fixed_draws(20_000, **CDNOW)
-    _, values, _ = futures(acquisition._new_customers(2), draws, YEAR, seed=3)
-    expected = acquisition.expected_future(draws.thinned(1), YEAR, np.array([52.0]))[0, 0]
-    assert standard_errors(values, expected) < 4
+@pytest.mark.parametrize("firsts", [(30.0, 30.0), (5.0, 90.0), (0.0, 40.0)])
+def test_simulated_new_customers_bring_the_expected_future(firsts):
+    draws, firsts = fixed_draws(20_000, **CDNOW), np.array(firsts)
+    _, values, _ = futures(acquisition._new_customers(firsts), draws, YEAR, seed=3)
+    expected = acquisition.expected_future(firsts, draws.thinned(1), YEAR, np.array([52.0]))[0, 0]
+    assert standard_errors(values.mean(axis=0), expected) < 4
+
+
+def test_first_orders_as_the_model_makes_them_say_no_more_than_the_population():
+    """Then later orders cost p v / (q - 1) on average; a few first orders of a heavy tail cannot say so."""
+    p, q, v = CDNOW["p"], CDNOW["q"], CDNOW["v"]
+    rng = np.random.default_rng(1)
+    firsts = rng.gamma(p, size=2_000_000) / rng.gamma(q, 1 / v, 2_000_000)
+    draws = fixed_draws(1, **CDNOW)
+    each = expected_purchases(52.0, 0, 0, 0, *PURCHASE, discount=DISCOUNT)
+    of_these = acquisition.expected_future(firsts, draws, YEAR, np.array([52.0]))[0, 0] / (0.4 * each)
+    assert of_these == pytest.approx(p * v / (q - 1), rel=0.005)
+    heavy = fixed_draws(1, **CDNOW | {"q": 1.01, "v": 5.0})  # 3,124 on average, 29 in the middle
+    rough = acquisition.expected_future(np.full(100, 30.0), heavy, YEAR, np.array([52.0]))[0, 0] / (0.4 * each)
+    assert 25 < rough < 40
 
 
 def test_the_cost_is_earned_back_in_the_week_in_which_the_mean_reaches_it():

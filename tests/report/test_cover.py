@@ -87,6 +87,14 @@ def test_warnings_are_in_money_the_largest_first_and_the_same_once():
     ]
 
 
+@pytest.mark.parametrize("name", ["mean spend", "infinite mean spend"])
+def test_of_a_heavy_tail_it_says_what_is_rough_and_once(name):
+    check = {"name": name, "figure": 3.5, "verdict": "WARN", "sentence": ""}
+    assert told(gate={"checks": [check, check]}) == [
+        "A few customers spend many times what most do: what a new customer is worth is rough."
+    ]
+
+
 def test_a_suspicion_that_its_own_paragraph_withdraws_is_no_warning():
     withdrawn = WARNED | {"sentence": "5,600 USD may be 1,400 USD too high: ..., which does not bear that out."}
     assert told(gate={"checks": [withdrawn]}) == told(gate={"checks": [WARNED | {"figure": 0.02}]}) == []

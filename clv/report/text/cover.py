@@ -19,6 +19,7 @@ MOST_CAUTIONS = 2  # that stand before everything else; the others are told wher
 _SOURCES = {"generate": "generated customers", "cdnow": "CDNOW"}
 # Texts are written for money; this says once what they mean without it.
 VALUE_COUNTS = "\n\nThe log holds no amounts: value and revenue stand for a number of purchases."
+_FEW_SPEND_MOST = "A few customers spend many times what most do: what a new customer is worth is rough."
 _QUARTER_WEEKS = 13
 _HARDLY_BETTER = 0.12  # of the value, where a tenth by lot would hold .1
 _ALIKE = 0.03  # two quarters closer than that need no word
@@ -185,6 +186,8 @@ def _of_checks(figures: Figures) -> Iterator[Caution]:
                 f"About {money(assumed, currency)} of the total rest on what was assumed before any data: so much "
                 "these data leave open.",
             )
+        elif check["name"] in ("mean spend", "infinite mean spend"):
+            yield Caution(0.0, _FEW_SPEND_MOST)
         elif check["name"] == "calendar":
             yield Caution(total * check["figure"], check["sentence"])
         else:
