@@ -42,7 +42,11 @@ def test_a_headline_test_that_the_latest_window_contradicts_is_said_first():
         "17,800 USD of value for 22,600 USD."
     )
     assert told(latest_windows=[LATELY | {"actual": 25_000.0}]) == []  # the same direction
-    assert told(latest_windows=[LATELY | {"actual": 22_500.0}]) == []  # as good as right
+    value = FINE["backtest"]["value"]
+    as_forecast = FINE["backtest"] | {"value": value | {"actual": 1.02 * value["forecast"]["mean"]}}
+    assert told(latest_windows=[LATELY], backtest=as_forecast)[0].startswith("The 39 weeks tested")
+    nearly = LATELY | {"actual": 0.95 * LATELY["forecast"]}
+    assert told(latest_windows=[nearly], backtest=as_forecast) == []  # both are about right
     missed = LATELY | {"actual": 57_400.0, "inside": False}  # the same direction, and out of its range
     assert told(latest_windows=[missed])[0].endswith(
         "the last 13 weeks 154 % more: 57,400 USD of value for 22,600 USD."

@@ -23,6 +23,7 @@ _FEW_SPEND_MOST = "A few customers spend many times what most do: what a new cus
 _QUARTER_WEEKS = 13
 _HARDLY_BETTER = 0.12  # of the value, where a tenth by lot would hold .1
 _ALIKE = 0.03  # two quarters closer than that need no word
+_APART = 0.1  # two tests, one above and one below: closer they are both about right
 _IN_MONTHS = {13: "3 months", 26: "6 months", 39: "9 months", 52: "12 months", 104: "24 months"}
 
 
@@ -144,7 +145,8 @@ def _turned(figures: Figures, test: Figures) -> Iterator[Caution]:
     if latest is None or not main["forecast"]["mean"] or not latest["forecast"]:
         return
     off = latest["actual"] - latest["forecast"]
-    turned = off * (main["actual"] - main["forecast"]["mean"]) < 0 and abs(off) > _ALIKE * latest["forecast"]
+    lately, before = off / latest["forecast"], main["actual"] / main["forecast"]["mean"] - 1
+    turned = lately * before < 0 and abs(lately - before) > _APART
     if turned or not latest["inside"]:
         yield Caution(
             abs(off),
