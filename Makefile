@@ -45,8 +45,8 @@ check-data: $(ENV) ## Check the log of PARAMS without computing anything from it
 refresh: $(ENV) ## Like report, but read the source again though no file has changed: a database
 	@$(CLV) refresh "$(PARAMS)"
 
-new-params: $(ENV) ## Write a commented params file for a log of your own, DATA=file
-	@$(CLV) new-params "$(DATA)"
+new-params: $(ENV) ## Write a commented params file for a log of your own, DATA=file (and TABLE=name in a database)
+	@$(CLV) new-params "$(DATA)" $(if $(TABLE),--table "$(TABLE)")
 
 lab: $(ENV) ## Open JupyterLab; with PARAMS on copies of that run's notebooks and artefacts
 	@$(if $(PARAMS_GIVEN),$(CLV) lab "$(PARAMS)")

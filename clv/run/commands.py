@@ -81,7 +81,7 @@ def _do_check(options: argparse.Namespace) -> None:
 def _do_new_params(options: argparse.Namespace) -> None:
     from clv.run.new_params import new_params
 
-    name = artefacts.shown(new_params(options.log))
+    name = artefacts.shown(new_params(options.log, table=options.table))
     say(f"{name} is written: answer the questions in it, then make check-data PARAMS={name}")
 
 
@@ -145,4 +145,6 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(do=do)
         if argument:
             command.add_argument(argument, type=Path if argument == "params" else str)
+        if argument == "log":
+            command.add_argument("--table", help="which table of a database, or sheet of a spreadsheet")
     return parser

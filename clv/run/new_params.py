@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path, PurePath
 from textwrap import wrap
@@ -27,8 +28,8 @@ _BYTES_TRIED = 64 << 20  # of a text file whose encoding is not known
 _ENCODINGS = ("utf-8", "cp1252", "latin-1")  # the last one reads everything
 
 
-def new_params(data: str) -> Path:
-    """Write params/<name of the log>.yaml for the log `data` (a path, folder or glob) and return its place."""
+def new_params(data: str, *, table: str | None = None) -> Path:
+    """Write params/<name of the log>.yaml for `data` (a path, folder or glob, or a `table` in it); return its place."""
     files = find(data)
     if not data or not files:
         raise InputError(f"DATA={data} was not found: name a log, like make new-params DATA=data/orders.csv.")
@@ -39,11 +40,10 @@ def new_params(data: str) -> Path:
     if target.exists():
         raise InputError(f"params/{name}.yaml exists already: remove or rename it first.")
     encoding = _encoding(files[0]) if kind(files) == CSV else None
-    settings = SourceSettings(data, encoding=encoding)
+    settings = SourceSettings(data, encoding=encoding, table=table)
     names, rows = reading.sample(connect(), settings, rows=SAMPLED_ROWS)
-    text = params_text(
-        recognise(names, rows), source=artefacts.shown(Path(data).expanduser().absolute()), encoding=encoding
-    )
+    source = artefacts.shown(Path(data).expanduser().absolute())
+    text = params_text(recognise(names, rows), source=source, encoding=encoding, table=table)
     with disk.replacing(target) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
     return target
@@ -55,18 +55,12 @@ def _encoding(file: Path) -> str | None:
         return None
     with opened(file) as stream:
         begin = stream.read(_BYTES_TRIED)
-    # A last character that the limit cuts in two is no fault.
-    begin = begin[: begin.rfind(b"\n") + 1] or begin
-    found = next(name for name in _ENCODINGS if _reads(begin, name))
-    return None if found == "utf-8" else found
-
-
-def _reads(text: bytes, encoding: str) -> bool:
-    try:
-        text.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True
+    begin = begin[: begin.rfind(b"\n") + 1] or begin  # a last character that the limit cuts in two is no fault
+    for name in _ENCODINGS:
+        with suppress(UnicodeDecodeError):
+            begin.decode(name)
+            return None if name == "utf-8" else name
+    return None
 
 
 TEMPLATE = """\
@@ -89,7 +83,7 @@ max_rejected_share: 0.10            # with more faulty rows the log is refused
 """
 
 
-def params_text(found: Recognised, *, source: str, encoding: str | None = None) -> str:
+def params_text(found: Recognised, *, source: str, encoding: str | None = None, table: str | None = None) -> str:
     """Return a params file with the questions on top; what is in doubt is commented out, so that the run waits for it.
 
     It holds names of columns, formats, shares, sums over all rows looked at and a day to split at, never a customer,
@@ -98,7 +92,7 @@ def params_text(found: Recognised, *, source: str, encoding: str | None = None) 
     file = PurePath(source).name
     if re.fullmatch(r"utf[-_]?8([-_]sig)?", encoding or "", re.IGNORECASE):
         encoding = None  # the default
-    settings: dict[str, Any] = {"decimal": found.decimal, "thousands": found.thousands}
+    settings: dict[str, Any] = {"table": table, "decimal": found.decimal, "thousands": found.thousands}
     settings["cancellation_pattern"] = found.cancellation_pattern
     formats = [*_format_lines(found), *(f"{key}: {_quoted(value)}" for key, value in settings.items() if value)]
     if encoding:

@@ -110,10 +110,7 @@ def _first_record(lines: list[str]) -> str:
 def _first_lines(file: Path, name: str) -> list[str]:
     """Return the first lines of a file without their ends; what is no text in them stands as surrogates."""
     # What is no text in the first block may stand below these lines: only they are judged.
-    with (
-        opened(file) as stream,
-        io.TextIOWrapper(stream, name, errors="surrogateescape", newline=None) as text,
-    ):
+    with opened(file) as stream, io.TextIOWrapper(stream, name, errors="surrogateescape", newline=None) as text:
         lines = [text.readline(LONGEST_HEADER).rstrip("\n") for _ in range(_TOP)]
     return [lines[0].removeprefix("\ufeff"), *lines[1:]]
 

@@ -17,16 +17,7 @@ from clv.transactions import files as transactions_files
 from clv.transactions.complaints import FULL, harmless, reason
 from clv.transactions.connection import quoted
 from clv.transactions.databases import COLUMN, everything, read_duckdb, read_postgresql, read_sqlite
-from clv.transactions.files import (
-    CSV,
-    DUCKDB,
-    PARQUET,
-    SPREADSHEET,
-    SQLITE,
-    encoding,
-    find,
-    rewritten,
-)
+from clv.transactions.files import CSV, DUCKDB, PARQUET, SPREADSHEET, SQLITE, encoding, find, rewritten
 from clv.transactions.parsing import INSTANT
 from clv.transactions.scans import FILE, SPARE_FIELDS, Scan, header_of, scan_csv, scan_parquet
 from clv.transactions.source import DATABASE, SourceSettings

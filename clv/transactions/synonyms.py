@@ -40,7 +40,7 @@ NAMES = {
     "refunded_amount": "refundedamount totalrefunded amountrefunded refundamount",
 }
 RANKS = {role: {name: rank for rank, name in enumerate(names.split())} for role, names in NAMES.items()}
-NUMBER_WORD = re.compile(r"(id|no|nr|num|number|nummer|numero|code|key|ref)$")
+NUMBER_WORD = re.compile(r"((in)?cents|id|no|nr|num|number|nummer|numero|code|key|ref)$")
 ONLY_ALONE = ("id", "name")  # "store id" and "first name" are somebody else's
 NOT_THE_MONEY = r"tax|vat|discount|shipping|freight|fee|cost|refund(ed)?|balance|tip|compare"
 MISLEADING = {

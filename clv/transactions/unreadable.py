@@ -34,7 +34,7 @@ def hint(con: DuckDBPyConnection, rule: Rule, settings: SourceSettings) -> str:
 
 def _of_dates(texts: list[str]) -> str:
     if _most(re.fullmatch(r"[2-6]\d{4}(\.\d+)?", text) for text in texts):
-        return "They look like a spreadsheet's day numbers: save the column as dates."
+        return "They look like a spreadsheet's day numbers: state date_format: spreadsheet_days."
     if zone := notation.unknown_zone(texts):
         return f"Their times end in {zone}, {SEVERAL_ZONES}"
     dates = notation.read_dates(texts)

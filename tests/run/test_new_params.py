@@ -155,6 +155,18 @@ def test_the_only_table_of_a_database_is_recognised_like_a_file(project):
     assert "are all purchases?" in check(target).read_text()
 
 
+def test_a_table_of_several_is_named_beside_the_log(project):
+    with closing(sqlite3.connect(project / "data" / "shop.db")) as con, con:
+        con.execute("CREATE TABLE customers (id, name)")
+        con.execute("CREATE TABLE sales (customer_id, date, total_cents)")
+        con.executemany("INSERT INTO sales VALUES (?, ?, 450)", [row.split(",")[:2] for row in ROWS])
+    log = str(project / "data" / "shop.db")
+    assert refused(log) == "shop.db holds 2 tables (it has customers, sales): name one as table, or give a query."
+    assert commands.main(["new-params", log, "--table", "sales"]) == 0
+    stated = params.load(project / "params" / "shop.yaml")
+    assert (stated.table, stated.columns["amount"]) == ("sales", "total_cents")
+
+
 @pytest.mark.parametrize("name", ["é.csv", ".csv", "__.csv", "(.csv"])
 def test_a_log_whose_name_gives_none_for_a_run_is_refused(project, name):
     file = named(project, name)

@@ -604,7 +604,7 @@ DATES = [
         refused(
             "100.0% of 240 rows cannot be used, more than max_rejected_share 10.0%: mostly unparsable_date (date is"
             " missing or not written as date_format says) in 240 rows of column date (first: record 1, '45292')."
-            " They look like a spreadsheet's day numbers: save the column as dates.",
+            " They look like a spreadsheet's day numbers: state date_format: spreadsheet_days.",
             unparsable_date=(240, 1),
         ),
     ),

@@ -59,7 +59,7 @@ def test_a_format_that_would_read_less_than_half_is_not_named(texts):
     [(["45292", "45303.75"], True), (["45292", "soon"], True), (["45292", "soon", "x"], False), (["19999"], False)],
 )
 def test_a_spreadsheets_numbers_of_days_are_seen(texts, is_seen):
-    sentence = "They look like a spreadsheet's day numbers: save the column as dates."
+    sentence = "They look like a spreadsheet's day numbers: state date_format: spreadsheet_days."
     assert hinted("unparsable_date", texts) == (sentence if is_seen else "")
 
 
