@@ -141,31 +141,26 @@ def _numbers_beside(
     column: ColumnLook, words: list[str], chosen: Chosen, money: Sequence[Decimal | None]
 ) -> Iterator[States]:
     """Ask of numbers that may lower what was paid, and that nothing takes off."""
-    style = number_styles(column.filled or ["0"])[0]
+    pieces = rank_of("quantity", column.name) is not None
+    taken, discount = (any(map(names.fullmatch, words)) for names in (_TAKEN, _DISCOUNT))
+    discount = discount and "unit_price" in chosen
+    if not column.filled or not (pieces or taken or discount):
+        return
+    style = number_styles(column.filled)[0]
     read = [read_number(value, style) for value in column.values]
-    back = {
-        str(value).strip()
-        for value, number, paid in zip(column.values, read, money, strict=False)
-        if number and paid and number < 0 < paid
-    }
-    share = whole_percent(sum(bool(number) for number in read) / len(read))
-    if back and rank_of("quantity", column.name):
+    both = zip(column.values, read, money, strict=False)
+    back = {str(value).strip() for value, number, paid in both if number and paid and number < 0 < paid}
+    some = f"{column} is not 0 in {whole_percent(sum(map(bool, read)) / len(read))} of the rows"
+    if back and pieces:
         lines = (("refund_rows", column.name, tuple(sorted(back))),) if len(back) <= FEW_VALUES else ()
-        yield States(
-            f"{column} is below zero where the money is above: are these rows returns? State refund_rows.", lines
-        )
-    elif any(read) and any(map(_TAKEN.fullmatch, words)):
-        yield States(
-            f"{column} is not 0 in {share} of the rows, and nothing takes it off: map it as refunded_amount if it is"
-            " money given back; if it counts pieces, give what was kept of each row.",
-            (),
-        )
-    elif any(read) and "unit_price" in chosen and any(map(_DISCOUNT.fullmatch, words)):
-        yield States(
-            f"{column} is not 0 in {share} of the rows: is it taken off {chosen['unit_price']} already? If not, map the"
-            " money of the line as amount, and neither quantity nor unit_price.",
-            (),
-        )
+        asked = f"{column} is below zero where the money is above: are these rows returns? State refund_rows."
+        yield States(asked, lines)
+    elif any(read) and taken:
+        asked = f"{some}, and nothing takes it off: map it as refunded_amount if it is money given back; if it counts"
+        yield States(f"{asked} pieces, give what was kept of each row.", ())
+    elif any(read) and discount:
+        asked = f"{some}: is it taken off {chosen['unit_price']} already? If not, map the money of the line as amount,"
+        yield States(f"{asked} and neither quantity nor unit_price.", ())
 
 
 def _of_order(column: ColumnLook, orders: Sequence[object]) -> list[str]:

@@ -3,7 +3,8 @@
 import pytest
 
 from clv.run.new_params import params_text
-from clv.transactions.recognise import recognise
+from clv.transactions.recognise import recognise, unasked_states
+from clv.transactions.source import SourceSettings
 
 
 def recognised(values, *, name="Status", orders=None):
@@ -138,3 +139,9 @@ def test_pieces_below_zero_whose_money_is_above_are_returns():
     )
     assert found.row_lines == (("refund_rows", "Quantity", ("-1",)),)
     assert recognised(["1", "2", "3"], name="Quantity").row_lines == ()
+    assert recognised(["1", "2", "3"], name="Discounted quantity").row_lines == ()
+
+
+def test_a_log_without_rows_leaves_nothing_to_ask():
+    settings = SourceSettings("log.csv", columns={"customer_id": "id", "date": "date", "amount": "paid"})
+    assert unasked_states(["id", "date", "paid", "refunds", "Quantity"], [], settings) == ()
