@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numba import njit
 from numpy.typing import NDArray
 
 from clv.forecast.groups import realised_limits
@@ -17,11 +18,9 @@ from clv.units import tails
 
 def against(draws: NDArray[Any], actual: Floats, interval: float) -> list[Floats]:
     """Return lower limit, upper limit, F(y-), F(y) and CRPS of each row's draws against its actual outcome."""
-    draws.sort(axis=1)  # ours to use up, and everything below is quicker on sorted draws
+    draws.sort(axis=1)  # ours to use up
     lower, _, upper = realised_limits(draws, interval)
-    below = (draws < actual[:, None]).mean(axis=1)
-    at_most = (draws <= actual[:, None]).mean(axis=1)
-    return [lower, upper, below, at_most, crps(draws, actual)]
+    return [lower, upper, *_against(draws, actual)]
 
 
 def crps(draws: NDArray[Any], actual: Floats) -> Floats:
@@ -29,10 +28,23 @@ def crps(draws: NDArray[Any], actual: Floats) -> Floats:
 
     Of a single number it is the absolute error, so it can stand beside that of a forecast without a distribution.
     """
-    ranked = np.sort(draws, axis=1)
-    n = ranked.shape[1]
-    spread = ranked @ (2.0 * np.arange(1, n + 1) - n - 1) / n**2
-    return np.abs(ranked - actual[:, None]).mean(axis=1) - spread
+    return _against(np.sort(draws, axis=1), actual)[2]
+
+
+@njit(nogil=True, cache=True)
+def _against(ranked, actual):  # type: ignore[no-untyped-def]
+    """Return F(y-), F(y) and CRPS of each row's ranked draws."""
+    found, n = np.zeros((3, actual.size)), ranked.shape[1]
+    for i in range(actual.size):
+        below, at_most, error, spread = 0, 0, 0.0, 0.0
+        for k in range(n):
+            draw = float(ranked[i, k])
+            below += draw < actual[i]
+            at_most += draw <= actual[i]
+            error += abs(draw - actual[i])
+            spread += (2 * k + 1 - n) * draw
+        found[:, i] = below / n, at_most / n, error / n - spread / n**2
+    return found
 
 
 def coverage(below: pd.Series, at_most: pd.Series, level: float) -> float:
