@@ -172,14 +172,16 @@ def _add_gains(  # type: ignore[no-untyped-def]
     discount, margin = money
     n = 0
     for i in range(counts.shape[0]):
+        paid, total, first = amounts[i]
         for d in range(counts.shape[1]):
             count = counts[i, d]
             if count == 0:
                 continue
-            nu = draw_nu(rng, amounts[i], phi[d])
+            p, q, v, p_first, first_ratio, share = phi[d, 0], phi[d, 1], phi[d, 2], phi[d, 3], phi[d, 4], phi[d, 5]
+            nu = draw_nu(rng, paid, total, first, p, q, v, p_first, first_ratio)
             gain = 0.0
             for k in range(n, n + count):
-                amount = draw_amount(rng, nu, phi[d])
+                amount = draw_amount(rng, nu, p, share)
                 for time, sign in ((with_it[k], 1.0), (without[k], -1.0)):
                     if time < np.inf:
                         gain += sign * amount * np.exp(-discount * time)

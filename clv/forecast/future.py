@@ -78,8 +78,8 @@ def simulate(
 
 
 def _no_totals(draws: int, groups: int, calendar: Calendar) -> Totals:
-    """Return zeros, draws last: what one customer adds to lies together."""
-    by_group, by_period = (groups, draws), (calendar.count, calendar.edges.size - 1, draws)
+    """Return zeros, draws second: what one customer adds to lies together, and so do the periods of a draw."""
+    by_group, by_period = (groups, draws), (calendar.count, draws, calendar.edges.size - 1)
     return Totals(*(np.zeros(shape) for shape in (by_group, by_group, by_period, by_period, by_period)))
 
 
@@ -88,28 +88,34 @@ def _pay(  # type: ignore[no-untyped-def]
     rng, amounts, phi, pays, future, times, codes, edges, cohorts, seen,
     purchases, value, group_purchases, group_value, active, revenue, period_purchases,
 ):  # fmt: skip
-    """Fill `value` and add to the totals what the purchases of one block cost; arguments as in `simulate`, draws last.
+    """Fill `value` and add to the totals what the purchases of one block cost; arguments as in `simulate`.
 
-    amounts (customers, 3): what customers paid so far. times: of the purchases, as PurchaseModel.futures.
+    amounts (customers, 3): what customers paid so far. times: of the purchases, as PurchaseModel.futures. In totals the
+    draws come second. Numbers are read, no rows: compiled code counts who holds a row, which costs more than a number.
     """
     discount, margin = future
     n = 0
     for i in range(purchases.shape[0]):
+        paid, total, first = amounts[i]
         for d in range(purchases.shape[1]):
             count = purchases[i, d]
             if count == 0:
                 continue
-            nu = draw_nu(rng, amounts[i], phi[d]) if pays else 0.0
-            period, last_active, worth = 0, 0 if seen[i] else -1, 0.0
-            for time in times[n : n + count]:
-                amount = draw_amount(rng, nu, phi[d]) if pays else 0.0
-                worth += amount * np.exp(-discount * time) if pays else 0.0
-                while period + 2 < edges.size and time > edges[period + 1]:
+            nu, amount, worth, period, last_active = 0.0, 0.0, 0.0, 0, 0 if seen[i] else -1
+            p, q, v, p_first, first_ratio, share = phi[d, 0], phi[d, 1], phi[d, 2], phi[d, 3], phi[d, 4], phi[d, 5]
+            if pays:
+                nu = draw_nu(rng, paid, total, first, p, q, v, p_first, first_ratio)
+            for k in range(n, n + count):
+                if pays:
+                    amount = draw_amount(rng, nu, p, share)
+                    worth += amount * np.exp(-discount * times[k])
+                while period + 2 < edges.size and times[k] > edges[period + 1]:
                     period += 1
-                for c in cohorts[i]:
-                    revenue[c, period, d] += amount
-                    period_purchases[c, period, d] += 1
-                    active[c, period, d] += period > last_active
+                for g in range(cohorts.shape[1]):
+                    c = cohorts[i, g]
+                    revenue[c, d, period] += amount
+                    period_purchases[c, d, period] += 1
+                    active[c, d, period] += period > last_active
                 last_active = max(last_active, period)
             n += count
             value[i, d] = margin * worth

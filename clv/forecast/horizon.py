@@ -83,8 +83,8 @@ class Totals:
         )
 
     def by_draw(self) -> "Totals":
-        """Return the totals with their last dimension, the draws, first."""
-        return Totals(*(np.moveaxis(getattr(self, name), -1, 0) for name in self.__dataclass_fields__))
+        """Return the totals with their second dimension, the draws, first."""
+        return Totals(*(np.swapaxes(getattr(self, name), 0, 1) for name in self.__dataclass_fields__))
 
 
 # Gets some rows and their simulated (rows, draws) purchases and values, and keeps of them what it wants; it may

@@ -22,14 +22,14 @@ _ROUNDING = 1e-9  # a whole number of days in weeks is none for a computer
 def futures(rng, history, theta, weeks, clock, first, days):  # type: ignore[no-untyped-def]
     """Return counts (customers, draws) of purchases within `weeks` (customers,), and their times in that order."""
     counts = np.zeros((history.shape[0], theta.shape[0]), np.int32)
-    times, n = np.empty(1024 + counts.size // 4), 0
+    times, n, ahead = np.empty(1024 + counts.size // 4), 0, np.empty(theta.shape[0])
     for i in range(history.shape[0]):
         x, t_x, T = history[i]
-        within = weeks[i]
         for d in range(theta.shape[0]):
             r, alpha, a, b = theta[d]
-            if clock.size:
-                within = on_the_clock(weeks[i], clock, d)
+            if i == 0 or weeks[i] != weeks[i - 1]:
+                ahead[d] = on_the_clock(weeks[i], clock, d)
+            within = ahead[d]
             shape, rate = r + x, alpha + T
             patience = rng.standard_exponential()
             # More than the bound: more than the logarithm too. Most customers need no more than this to be told apart.
@@ -138,10 +138,15 @@ def on_day(time, days, clock, draw):  # type: ignore[no-untyped-def]
     if clock.size == 0:
         time = np.ceil(time * days) / days if days > 0 else time
         return time, time
-    ends = clock[draw]
-    day = max(np.searchsorted(ends, time), 1)  # the first that ends no earlier
-    if day == ends.size:  # after the horizon
+    last = clock.shape[1] - 1
+    if not time <= clock[draw, last]:  # after the horizon
         return time, np.inf
+    day = max(int(last * time / clock[draw, last]), 1)  # if days were alike; it lies near that
+    while clock[draw, day] < time:
+        day += 1
+    while day > 1 and clock[draw, day - 1] >= time:  # the first that ends no earlier
+        day -= 1
+    end, begun = clock[draw, day], clock[draw, day - 1]
     if days > 0:
-        return ends[day], day / DAYS_PER_WEEK
-    return time, (day - 1 + (time - ends[day - 1]) / (ends[day] - ends[day - 1])) / DAYS_PER_WEEK
+        return end, day / DAYS_PER_WEEK
+    return time, (day - 1 + (time - begun) / (end - begun)) / DAYS_PER_WEEK

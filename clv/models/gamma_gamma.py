@@ -76,16 +76,16 @@ def _state(n, total, first, p, q, v, p_first, first_ratio):  # type: ignore[no-u
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def draw_nu(rng, amounts, phi):  # type: ignore[no-untyped-def]
-    """Return one nu given a customer's `amounts` (n, S, z_1) and one draw `phi` (6,), for compiled code."""
-    shape, rate = _state(amounts[0], amounts[1], amounts[2], phi[0], phi[1], phi[2], phi[3], phi[4])
+def draw_nu(rng, n, total, first, p, q, v, p_first, first_ratio):  # type: ignore[no-untyped-def]
+    """Return one nu given a customer's amounts n, S and z_1 and one draw of phi, for compiled code."""
+    shape, rate = _state(n, total, first, p, q, v, p_first, first_ratio)
     return rng.standard_gamma(shape) / rate
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def draw_amount(rng, nu, phi):  # type: ignore[no-untyped-def]
+def draw_amount(rng, nu, p, paid_share):  # type: ignore[no-untyped-def]
     """Return what the next purchase costs, which may be nothing."""
-    return 0.0 if phi[5] < 1.0 and rng.random() >= phi[5] else rng.standard_gamma(phi[0]) / nu
+    return 0.0 if paid_share < 1.0 and rng.random() >= paid_share else rng.standard_gamma(p) / nu
 
 
 def expected_spend(amounts: Amounts, phi: Floats) -> Floats:

@@ -143,6 +143,18 @@ def test_from_weeks_to_the_clock_and_back_is_the_same_day(weeks):
     assert on_day(there, 7.0, days, 0)[1] == pytest.approx(np.ceil(weeks * 7 - 1e-9) / 7)
 
 
+def test_the_day_of_a_purchase_is_the_first_that_ends_no_earlier_however_uneven_the_year():
+    """Looked for near the day it would be if all were alike: right where days are far from that, or closed."""
+    uneven = {"months": [0.1] * 6 + [0.01] * 5 + [9.0], "spans": YEAR["spans"], "uncertainty": 0.3}
+    for stated in (ALIKE, YEAR, uneven):
+        days = seen(stated).ends_of_days(52.0, seen(stated).luck(3) if stated is uneven else np.empty((1, 0)))
+        for draw, ends in enumerate(days):
+            for time in [*np.random.default_rng(1).uniform(0, ends[-1], 500), *ends[1:], 1.01 * ends[-1]]:
+                day = max(np.searchsorted(ends, time), 1)
+                expected = (ends[day], day / 7) if day < ends.size else (time, np.inf)
+                assert on_day(time, 7.0, days, draw) == expected
+
+
 def test_the_future_is_uncertain_by_as_much_as_stated_and_its_mean_is_what_was_stated():
     unsure = seen(YEAR | {"uncertainty": 0.15})
     luck = unsure.luck(4000)
