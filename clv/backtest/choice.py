@@ -3,8 +3,8 @@
 Every model is fitted to what was known at every past window and scored by the CRPS of single customers. Another takes
 the place of the default where the mean of ln(CRPS / CRPS of the default) over W windows lies below
 -sqrt(sum(se^2 + .02^2)) / W: se is that of the ratio, paired over customers, .02 what such ratios differ by between
-windows of one shop. Neither likelihood nor totals decide: the one likes what merging by day makes of chance, the others
-are too few.
+windows of one shop. Where a model could not be fitted it counts as no better. Neither likelihood nor totals decide: the
+one likes what merging by day makes of chance, the others are too few.
 
 The windows are those of the longest length that has two, or one: they do not overlap. At the origin of each the choice
 is made anew from those that were over then, so that what past windows say of errors is said of the choice itself. A
@@ -36,6 +36,7 @@ from clv.words import percent
 BETWEEN_WINDOWS = 0.02
 _TEXTS = ("model", "chosen", "chosen_then")
 _DRAWS = 300  # futures of each customer: their CRPS is then right to less than its error over customers
+_MOST_CUSTOMERS = 5_000  # of a window, by lot, the same for every model: what is asked is a mean over customers
 
 
 @dataclass(frozen=True)
@@ -111,19 +112,21 @@ def preferred(over: pd.DataFrame) -> str:
     rows, best, least = deciding(over), DEFAULT, 0.0
     windows = rows["origin"].nunique()
     for name, own in rows[rows["model"] != DEFAULT].groupby("model"):
-        limit = -np.sqrt((own["log_ratio_error"] ** 2 + BETWEEN_WINDOWS**2).sum()) / windows
-        if len(own) == windows and own["log_ratio"].mean() < min(limit, least):
-            best, least = str(name), own["log_ratio"].mean()
+        limit = -np.sqrt((own["log_ratio_error"] ** 2).sum() + windows * BETWEEN_WINDOWS**2) / windows
+        gain = own["log_ratio"].sum() / windows  # none where it could not be fitted
+        if gain < min(limit, least):
+            best, least = str(name), gain
     return best
 
 
 def _scored(
     rolling: pd.DataFrame, fits: Fits, settings: Settings, clock: Clock | None, *, draws: int, interval: float
 ) -> list[dict[str, Any]]:
-    """Return of every window that was fitted how single customers and the total were forecast."""
+    """Return of every window that was fitted how some customers were forecast, singly and in total."""
     found, known = [], set(pd.to_datetime(fits.draws["posterior"]["origin"].to_numpy()))
-    for (weeks, origin), part in rolling.groupby(["horizon_weeks", "origin"]):
+    for (weeks, origin), everybody in rolling.groupby(["horizon_weeks", "origin"]):
         if origin in known:
+            part = everybody.sample(min(len(everybody), _MOST_CUSTOMERS), random_state=settings.seed).sort_index()
             joint = pair(posterior_at(fits.draws, origin), None, draws, clock and clock.at(origin.date()))
             window = {"horizon_weeks": weeks, "origin": origin}
             found.append(window | _window(part, joint, float(weeks), settings, interval))
@@ -131,7 +134,7 @@ def _scored(
 
 
 def _window(customers: pd.DataFrame, joint: Draws, weeks: float, settings: Settings, interval: float) -> dict[str, Any]:
-    """Return the scores of one window; the customers have what came as `actual_purchases`."""
+    """Return the scores of customers of one window, who have what came as `actual_purchases`."""
     actual, found = customers["actual_purchases"].to_numpy(float), np.empty((len(customers), 5))
 
     def keep(rows: slice, purchases: Integers, value: Floats) -> None:

@@ -14,6 +14,7 @@ from clv.backtest.tables import deciding
 from clv.checks.gate import PASS, WARN
 from clv.models.operational_time import Clock
 from clv.models.registry import DEFAULT, model_of
+from clv.models.sampling import Settings
 from clv.report.tables.backtest import choice_table
 from clv.report.text.notebooks import choice_in_words
 
@@ -60,8 +61,10 @@ def test_of_several_that_are_better_the_best_is_taken():
     assert preferred(pd.concat([USUAL, *both])) == "rhythm"
 
 
-def test_a_model_that_could_not_be_fitted_to_every_window_is_not_taken():
-    assert preferred(pd.concat([USUAL, thirteen("rhythm", -0.5, -0.5)])) == DEFAULT
+@pytest.mark.parametrize(("ratio", "chosen"), [(-0.03, DEFAULT), (-0.04, "rhythm")])
+def test_where_a_model_could_not_be_fitted_it_counts_as_no_better(ratio, chosen):
+    """One window of three is a third of the gain, held against the .02 / sqrt(3) of three."""
+    assert preferred(pd.concat([USUAL, thirteen("rhythm", ratio)])) == chosen
 
 
 def test_the_longest_windows_of_which_there_are_two_decide():
@@ -103,6 +106,18 @@ def test_an_origin_whose_model_was_refused_is_left_out_with_its_sentence():
     past = choice._as_chosen(each, {FIRST: DEFAULT, SECOND: "rhythm"})
     assert past.refused == {"2024-05-01": "No."}
     assert list(pd.to_datetime(past.draws["posterior"]["origin"].to_numpy())) == [FIRST]
+
+
+@pytest.mark.parametrize(("most", "asked"), [(50, 50), (1000, 200)])
+def test_of_many_customers_the_same_some_are_asked_of_every_model(monkeypatch, most, asked):
+    windows, seen = pd.DataFrame({"horizon_weeks": 13, "origin": FIRST, "customer": range(200)}), []
+    monkeypatch.setattr(choice, "_MOST_CUSTOMERS", most)
+    monkeypatch.setattr(choice, "_window", lambda part, *_: seen.append(part["customer"]) or {})
+    for name in (DEFAULT, "rhythm"):
+        choice._scored(windows, fits(name, 1.0), Settings(2, 3, 3, seed=1), None, draws=6, interval=0.9)
+    one, other = seen
+    assert one.tolist() == other.tolist() == sorted(set(one))
+    assert len(one) == asked
 
 
 def test_the_ratio_and_its_error_are_those_of_customers_in_pairs():
