@@ -52,6 +52,10 @@ class Parameter:
     published: float
 
 
+# NUTS needs a second per fit and thousand distinct histories (4 x 2,000 draws, two cores): half a minute at most.
+MOST_FOR_NUTS = 20_000
+
+
 class Built(Protocol):
     """A PyMC model with its data as data: what `sampling` and `laplace` ask of it."""
 
@@ -59,6 +63,7 @@ class Built(Protocol):
     model: Any
     parameters: list[str]
     priors: tuple[Any, ...]  # of priors.Prior
+    most_for_nuts: int  # distinct histories; more are left to importance sampling
 
     def data_for(self, customers: pd.DataFrame) -> Mapping[str, NDArray[Any]]:
         """Return what one row per customer puts into the model's data containers, by container name."""

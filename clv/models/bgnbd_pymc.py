@@ -10,7 +10,7 @@ import pytensor.tensor as pt
 from numpy.random import Generator
 from pymc_marketing.clv import BetaGeoModel, ModifiedBetaGeoModel
 
-from clv.models.base import HISTORY, distinct_histories
+from clv.models.base import HISTORY, MOST_FOR_NUTS, distinct_histories
 from clv.models.priors import PURCHASES, for_pymc, log_density
 from clv.units import DAYS_PER_WEEK, WEEKS_PER_YEAR
 
@@ -28,7 +28,7 @@ class OnDistinctHistories:
     first, days = 0, DAYS_PER_WEEK  # as in bgnbd
     model_config: Any  # upstream's, like the next
     _validate_rfm_data: Any
-    parameters, priors = PARAMETERS, PURCHASES
+    parameters, priors, most_for_nuts = PARAMETERS, PURCHASES, MOST_FOR_NUTS
 
     @property
     def default_model_config(self) -> dict:

@@ -11,6 +11,7 @@ import pytensor.tensor as pt
 from numpy.random import Generator
 from pymc_marketing.clv import GammaGammaModel
 
+from clv.models.base import MOST_FOR_NUTS
 from clv.models.gamma_gamma import PAID_SHARE, PARAMETERS, Amounts, of_one_price, one_price, typical_order_value
 from clv.models.priors import SPEND, for_pymc, log_density
 from clv.models.registry import GAMMA_GAMMA
@@ -28,7 +29,7 @@ class AmountsGammaGammaModel(GammaGammaModel):
 
     _model_type = "Gamma-Gamma Model (single amounts)"
     key, parameters = GAMMA_GAMMA, [one.name for one in PARAMETERS]
-    priors = SPEND
+    priors, most_for_nuts = SPEND, MOST_FOR_NUTS
     typical: float | None = None
 
     @property

@@ -9,7 +9,7 @@ import pymc as pm
 import pytensor.tensor as pt
 from scipy.special import gammaln
 
-from clv.models.base import HISTORY, LOG_GAPS, distinct_histories
+from clv.models.base import HISTORY, LOG_GAPS, MOST_FOR_NUTS, distinct_histories
 from clv.models.bgnbd_pymc import PARAMETERS
 from clv.models.priors import RHYTHM, for_pymc, log_density
 from clv.units import WEEKS_PER_YEAR
@@ -21,6 +21,7 @@ class RhythmModel:
     """The model as `base.Built`."""
 
     key, parameters, priors = "rhythm", [*PARAMETERS, "share_2", "share_4"], RHYTHM
+    most_for_nuts = MOST_FOR_NUTS // 20  # a history has seven states, and draws lie farther apart
 
     def __init__(self, customers: pd.DataFrame, *, periods_per_year: float, days: float) -> None:
         self._periods_per_year = periods_per_year

@@ -16,8 +16,6 @@ from clv.models.laplace import K_HAT_LIMIT
 from clv.models.registry import KEY
 
 NUTS, LAPLACE, AUTO, CERTAIN = "nuts", "laplace", "auto", "certain"
-# NUTS needs a second per fit and thousand distinct histories (4 x 2,000 draws, two cores): half a minute at most.
-MOST_HISTORIES_FOR_NUTS = 20_000
 
 
 @dataclass(frozen=True)
@@ -69,7 +67,7 @@ def _nothing_sampled(compiled: Compiled, settings: Settings) -> xr.DataTree:
 
 
 def _sampled(compiled: Compiled, data: Data, settings: Settings) -> xr.DataTree:
-    if _method(settings, data) == NUTS:
+    if _method(compiled, settings, data) == NUTS:
         return _by_nuts(compiled, settings, data)
     found = _by_importance(compiled, settings, data)
     if found["sample_stats"]["k_hat"] <= K_HAT_LIMIT:
@@ -105,10 +103,10 @@ def prior_draws(model: Built, *, draws: int, seed: int) -> xr.Dataset:
     return xr.Dataset(drawn, attrs={KEY: model.key})
 
 
-def _method(settings: Settings, data: Data) -> str:
+def _method(compiled: Compiled, settings: Settings, data: Data) -> str:
     if settings.method != AUTO:
         return settings.method
-    return NUTS if max(column.size for column in data.values()) <= MOST_HISTORIES_FOR_NUTS else LAPLACE
+    return NUTS if max(column.size for column in data.values()) <= compiled.model.most_for_nuts else LAPLACE
 
 
 def _by_nuts(compiled: Compiled, settings: Settings, data: Data) -> xr.DataTree:

@@ -128,7 +128,7 @@ def test_nuts_takes_over_where_importance_sampling_fails(compiled, monkeypatch):
 def test_auto_takes_nuts_for_few_histories_and_importance_sampling_for_many(compiled, monkeypatch):
     model, customers = compiled["clv.models.bgnbd_pymc"], base(800, 4)
     assert sampling.method_of(sampling.sample(model, customers, settings("auto", draws=100, tune=100))) == "nuts"
-    monkeypatch.setattr(sampling, "MOST_HISTORIES_FOR_NUTS", 100)
+    monkeypatch.setattr(model.model, "most_for_nuts", 100)
     assert sampling.method_of(sampling.sample(model, customers, settings("auto"))) == "laplace"
 
 

@@ -35,8 +35,8 @@ class Model(Section):
     method: Literal["nuts", "laplace", "auto"] = Field(
         default="auto",
         description="How the posterior is found: by NUTS, by importance sampling around its mode (laplace), or by NUTS "
-        "up to 20,000 distinct histories of repeat buyers and by the other beyond (auto). Changed by those who compare "
-        "the two.",
+        "up to 20,000 distinct histories of repeat buyers (of rhythm 1,000) and by the other beyond (auto). Changed by "
+        "those who compare the two.",
     )
     acknowledge: list[str] = Field(
         default=[],
