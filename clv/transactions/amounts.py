@@ -1,7 +1,7 @@
 """The money of an unknown log: which columns hold it, how it is written, in which currency, and what is open."""
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -99,7 +99,8 @@ def is_total(amount: ColumnLook, columns: list[ColumnLook]) -> bool:
             lines[str(order)].add((str(sold), str(money)))
     several = [pairs for pairs in lines.values() if len({sold for sold, _ in pairs}) > 1]
     same = sum(len({money for _, money in pairs}) == 1 for pairs in several)
-    return 2 * len(several) >= FEW and same >= MOST * len(several)
+    one_price = 2 * Counter(amount.texts).most_common(1)[0][1] > len(amount.texts) if several else False
+    return 2 * len(several) >= FEW and same >= MOST * len(several) and not one_price
 
 
 def questions(chosen: Chosen, how: Notation, money: list[Decimal | None]) -> Iterator[str]:

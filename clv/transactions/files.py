@@ -72,7 +72,7 @@ def encoding(file: Path, stated: str | None) -> str:
     except LookupError as error:
         raise InputError(f"encoding {stated} is not known: state one like latin-1 or cp1252.") from error
     except OSError as error:
-        raise _unopened(file) from error
+        raise InputError(f"{file.name} cannot be opened: check that it is complete and may be read.") from error
     marked = next((name for mark, name in _MARKS.items() if begin.startswith(mark)), None)
     return marked or ("utf-8" if known == "utf-8" else stated or known)
 
@@ -218,10 +218,6 @@ def _refuse_damaged(file: Path) -> None:
         raise InputError(
             f"{file.name} ends before its end or is damaged: it was not packed or copied completely."
         ) from error
-
-
-def _unopened(file: Path) -> InputError:
-    return InputError(f"{file.name} cannot be opened: check that it is complete and may be read.")
 
 
 def _begin(file: Path) -> bytes:

@@ -239,7 +239,8 @@ def _several(con: DuckDBPyConnection, settings: SourceSettings) -> list[Found]:
     """Return the kept rows that follow another of their order on its day: of one amount, and of others."""
     if not settings.has("order_id") or not settings.has("amount") or settings.shape == "order_totals":
         return [(rule, 0, 0, []) for rule in (SAME_TOTAL, SEVERAL)]
-    alike = one(con, f"SELECT count(*) >= {FEW // 2} AND avg(differ::INT) <= 0.1 FROM several")
+    prices = "(SELECT min(money) < max(money) FROM decided WHERE rule IS NULL)"  # else each row has the only one
+    alike = one(con, f"SELECT count(*) >= {FEW // 2} AND avg(differ::INT) <= 0.1 AND {prices} FROM several")
     rows = """
         SELECT record, money FROM decided WHERE rule IS NULL AND money > 0
                AND hash(customer, order_id) IN (SELECT key FROM several WHERE {})

@@ -338,9 +338,10 @@ def test_a_filter_that_meets_nobody_is_asked_about(tmp_path, options, found):
 # --- the table ------------------------------------------------------------------------------------------------------
 
 
-def orders_of_two(second, orders=10):
-    """Return orders of 5.00 with a second row of this amount, each by another customer on another day."""
+def orders_of_two(second, orders=10, other="7.00"):
+    """Return orders of 5.00 with a second row of this amount, each by another customer, and one of another amount."""
     rows = [f"c{at},{day(at)},{money},o{at},{at}{money}\n" for at in range(orders) for money in ("5.00", second)]
+    rows.append(f"eve,{day(1)},{other},o99,z\n")
     return "id,date,amount,order,sku\n" + "".join(rows)
 
 
@@ -358,6 +359,12 @@ def test_rows_of_an_order_that_may_not_add_up_are_told(tmp_path, second, orders,
     columns = WITH_ORDERS | {"product": "sku"}
     found = warnings(tmp_path, orders_of_two(second, orders), shape=shape, columns=columns)
     assert {rule: row for rule, row in found.items() if rule in ("total_on_every_row", "several_rows")} == rules
+
+
+def test_rows_of_an_order_have_one_amount_where_all_that_is_sold_has_one_price(tmp_path):
+    columns = WITH_ORDERS | {"product": "sku"}
+    found = warnings(tmp_path, orders_of_two("5.000", other="5.00"), shape="line_items", columns=columns)
+    assert "total_on_every_row" not in found
 
 
 def test_every_rule_stands_in_the_table_also_if_it_found_nothing(tmp_path):

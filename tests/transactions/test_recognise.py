@@ -733,6 +733,7 @@ def test_a_total_that_all_lines_of_an_order_say_counts_once_unless_lines_say_the
     found = seen(lines)
     assert (found.shape, found.columns["amount"]) == ("order_totals", "order_total")
     assert "All lines of an order say the same `order_total`" in found.questions[0]
+    assert seen(lines | {"order_total": ["9.90"]}).shape == "line_items"  # all that is sold has one price
     own = seen(lines | {"item_total": lambda row: f"{1 + row}.25"})
     assert (own.shape, own.columns["amount"]) == ("line_items", "item_total")
 
