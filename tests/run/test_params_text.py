@@ -130,6 +130,7 @@ def test_the_file_reads_like_one_that_a_person_wrote():
         '# calibration_end: "2025-06-30"     # what comes after it tests the forecast; without it nothing does',
         "horizon_weeks: 52                   # weeks ahead that are valued",
         "# calendar: {months: {december: 2}} # if you know more of its year than the log; params/default.yaml",
+        "purchase_model: auto                # how customers buy, as past windows tell; bgnbd alone takes less time",
         "discount_rate_annual: 0.10          # cost of capital per year; finance changes it",
         "gross_margin: 1.0                   # 1.0: value is revenue; finance changes it",
         "# currency: EUR                     # or else it is USD",
