@@ -63,8 +63,9 @@ def typed_draws(
 
 def by_name(draws: Draws) -> dict[str, np.ndarray]:
     """Return the draws of each parameter by its name."""
-    names = [*(one.name for one in draws.model.parameters), *(one.name for one in SPEND_PARAMETERS), PAID_SHARE]
-    return dict(zip(names, np.column_stack([draws.theta, draws.phi]).T, strict=True))
+    purchases = [one.name for one in draws.model.parameters]  # on a calendar theta has its luck behind them
+    names = [*purchases, *(one.name for one in SPEND_PARAMETERS), PAID_SHARE]
+    return dict(zip(names, np.column_stack([draws.theta[:, : len(purchases)], draws.phi]).T, strict=True))
 
 
 def changed(draws: Draws, **parameters: np.ndarray) -> Draws:

@@ -12,6 +12,7 @@ band that holds the whole curve at once (Säilynoja, Bürkner & Vehtari 2022, St
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 from functools import cache
 from typing import Any
 
@@ -25,8 +26,10 @@ from clv.forecast.future import simulate as simulate_futures
 from clv.forecast.horizon import Horizon
 from clv.models import sampling
 from clv.models.base import History
+from clv.models.calendar_model import OnClock
 from clv.models.draws import Draws, Floats, Integers
 from clv.models.gamma_gamma import PAID_SHARE, PARAMETERS, Amounts, has_mean, log_likelihood
+from clv.models.operational_time import Clock
 from clv.models.registry import model_of
 from clv.rfm import support
 from clv.rfm.support import TOO_LITTLE
@@ -45,6 +48,7 @@ QUANTITIES = {
 FALSE_ALARMS = 0.01
 # First purchases are spread evenly over two years, so histories are of every length up to that.
 ACQUISITION_WEEKS = 104.0
+SEEN_FROM = date(2025, 6, 30)
 _HALVINGS = 40
 
 
@@ -77,16 +81,22 @@ def only(draws: Draws, number: int) -> Draws:
     return replace(draws, theta=draws.theta[[number]], phi=draws.phi[[number]])
 
 
+def on_calendar(truth: Draws, clock: Clock, *, seed: Any) -> Draws:
+    """Return the truth on a calendar, with months and spans to come that are as uncertain as it says."""
+    size = clock.luck(2).shape[1]
+    luck = np.random.default_rng(seed).standard_normal((len(truth.theta), size))
+    return replace(truth, model=OnClock(truth.model, clock), theta=np.hstack([truth.theta, luck]))
+
+
 def data_set(truth: Draws, *, customers: int, horizon: Horizon, seed: Any) -> pd.DataFrame:
     """Return customers drawn from the first draw of `truth`: history, and the future that comes.
 
     A life is a future of somebody new, by the model's own simulation: what is judged is that histories, in the fit and
-    in forecasts, mean what they mean there. Ages are whole days.
+    in forecasts, mean what they mean there. Ages are whole days. All are seen from the end of `SEEN_FROM`.
     """
     generator = np.random.default_rng(seed)
     ages = np.ceil(generator.uniform(0, ACQUISITION_WEEKS, customers) * DAYS_PER_WEEK) / DAYS_PER_WEEK
-    nobody = np.zeros((customers, len(truth.model.history)))
-    counts, weeks = truth.model.futures(generator, nobody, truth.theta[:1], ages + horizon.weeks)
+    counts, weeks = _lives(truth, ages, horizon.weeks, generator)
     events = pd.DataFrame(
         {
             "customer": np.concatenate([np.arange(customers), np.repeat(np.arange(customers), counts[:, 0])]),
@@ -96,7 +106,25 @@ def data_set(truth: Draws, *, customers: int, horizon: Horizon, seed: Any) -> pd
     p, q, v, p_first, first_ratio, _ = truth.phi[0]
     nu, first = generator.gamma(q, 1 / v, customers)[events["customer"]], (events["week"] == 0).to_numpy()
     amount = generator.gamma(np.where(first, p_first, p)) * np.where(first, first_ratio * p / p_first, 1.0) / nu
-    return as_seen(events.assign(amount=amount), ages, horizon.discount_weekly)
+    return as_seen(events.assign(amount=amount), ages, horizon.discount_weekly).assign(origin=pd.Timestamp(SEEN_FROM))
+
+
+def _lives(truth: Draws, ages: Floats, ahead: float, generator: Generator) -> tuple[Integers, Floats]:
+    """Return how often each customer buys until `ahead` weeks from now, and when since the first purchase.
+
+    On a calendar each life has days of its own: those that were, as stated, and those to come, as the truth has them.
+    """
+    model, nobody = truth.model, np.zeros((len(ages), len(truth.model.history)))
+    if not isinstance(model, OnClock):
+        return model.futures(generator, nobody, truth.theta[:1], ages + ahead)
+    theta, luck = np.split(truth.theta[:1], [len(model.parameters)], axis=1)
+    to_come, found = np.diff(model.clock.ends_of_days(ahead, luck)[0]), []
+    for age in ages:
+        past = model.clock.factors(-np.arange(round(age * DAYS_PER_WEEK))[::-1]) / DAYS_PER_WEEK
+        days = np.concatenate([[0.0], past, to_come]).cumsum()[None]
+        found.append(model.plain.futures(generator, nobody[:1], theta, np.array([age + ahead]), clock=days))
+    counts, weeks = zip(*found, strict=True)
+    return np.concatenate(counts), np.concatenate(weeks)
 
 
 def refused(customers: pd.DataFrame, *, horizon_weeks: float) -> bool:

@@ -182,6 +182,22 @@ def test_the_models_are_calibrated_and_planted_mistakes_are_noticed(small):
     pd.testing.assert_frame_equal(ranks["swapped"][["r", "p", "q"]], ranks["nothing"][["r", "p", "q"]])
 
 
+def test_a_life_on_a_calendar_knows_the_days_that_were_and_those_to_come():
+    """Nobody buys in the two weeks that are closed, twice as many in December, and its luck is the truth's own."""
+    often = fixed_draws(1, key="bgnbd", **CDNOW | {"r": 50.0, "alpha": 100.0, "a": 0.01, "b": 50.0})
+    on_it = calibrate.on_calendar(often, script.RUNS["calendar"].clock, seed=1)
+    on_it.theta[0, 4 + 11] = np.log(1.5) / 0.15 + 0.15 / 2  # the December to come holds half as much again
+    ages, ahead = np.full(4_000, 700 / 7), 52.0
+    counts, weeks = calibrate._lives(on_it, ages, ahead, np.random.default_rng(1))
+    born = np.datetime64(calibrate.SEEN_FROM) - 700
+    day = pd.Series(born + np.rint(weeks * 7).astype(int))
+    assert counts.sum() == len(day)
+    by_month = day.dt.to_period("M").value_counts()
+    assert not day.between("2024-08-04", "2024-08-17").any() and day.between("2025-08-18", "2025-08-31").any()
+    assert by_month["2024-12"] / by_month["2024-10"] == pytest.approx(2, abs=0.1)
+    assert by_month["2025-12"] / by_month["2024-12"] == pytest.approx(1.5, abs=0.1)
+
+
 @pytest.mark.slow
 def test_a_fit_that_breaks_down_is_counted_and_fails_the_run(small, monkeypatch):
     from clv.models import sampling
