@@ -27,9 +27,8 @@ _TAKEN = re.compile(r"(refund\w*|return(s|ed)?|chargeback\w*|storn\w*|retour\w*|
 _DISCOUNT = re.compile(r"(discount\w*|rabatt\w*|remise|descuento|desconto|sconto|korting)")
 _MARKS = re.compile(r"(cancel\w*|void\w*|test\w*|deleted|returned|refunded|failed|storn\w*)")  # filled: no purchase
 _GOOD_MARKS = re.compile(r"(paid|captured)")  # no: no purchase
-_DELIVERY = re.compile(
-    r"(fulfil\w*|ship\w*|deliver\w*|liefer\w*|versand\w*|livraison)"
-)  # not yet: a purchase all the same
+# Of these a "not yet" is a purchase all the same.
+_DELIVERY = re.compile(r"(fulfil\w*|ship\w*|deliver\w*|liefer\w*|versand\w*|livraison)")
 _NO = re.compile(r"(|0|n|no|false|f|none|nein|non)", re.IGNORECASE)
 _NO_PURCHASE = re.compile(
     r"^(?!part).*refunded|cancel|void|fail|declin|denied|refuse|reject|charge.?back|\btest\b|view|(?<![a-z])cart(?!on)"
@@ -40,11 +39,6 @@ _NO_PURCHASE = re.compile(
 )
 _NOT_YET = re.compile(
     r"pending|unpaid|not.paid|payment.due|requires.payment|overdue|^open$|incomplete|draft|on.hold|^pledged?$|^closed$|queued|skipped",
-    re.IGNORECASE,
-)
-_PURCHASE = re.compile(
-    r"^(?!part).*refunded|cancel|void|fail|declin|pending|reject|charge.?back|\btest\b|view|(?<![a-z])cart(?!on)|abandon|expired|unpaid|draft"
-    r"|on.hold|returned|closed|delet|storniert|abgebrochen|fehlgeschlagen|annul|rembours[ée]|devuelt",
     re.IGNORECASE,
 )
 _PURCHASE = re.compile(
