@@ -7,8 +7,9 @@ windows of one shop. Where a model could not be fitted it counts as no better. N
 one likes what merging by day makes of chance, the others are too few.
 
 The windows are those of the longest length that has two, or one: they do not overlap. At the origin of each the choice
-is made anew from those that were over then, so that what past windows say of errors is said of the choice itself. A
-calendar, stated or learnt, is no candidate: what past windows say of it is a check of the gate.
+is made anew from those that were over then, so that what past windows say of errors is said of the choice itself. Of
+many customers some are asked. A calendar, stated or learnt, is no candidate: what past windows say of it is a check of
+the gate.
 """
 
 import time
@@ -21,7 +22,8 @@ import xarray as xr
 
 from clv import tables
 from clv.backtest.rolling import Fits, ended_by, fit_windows, posterior_at
-from clv.backtest.scoring_rules import against, coverage
+from clv.backtest.scored_draws import against
+from clv.backtest.scoring_rules import coverage
 from clv.backtest.tables import CHOICE, deciding
 from clv.checks.gate import PASS, WARN, Check
 from clv.forecast.future import simulate
@@ -36,7 +38,7 @@ from clv.words import percent
 BETWEEN_WINDOWS = 0.02
 _TEXTS = ("model", "chosen", "chosen_then")
 _DRAWS = 300  # futures of each customer: their CRPS is then right to less than its error over customers
-_MOST_CUSTOMERS = 5_000  # of a window, by lot, the same for every model: what is asked is a mean over customers
+_MOST_CUSTOMERS = 5_000  # by lot, the same for every model: what is asked is a mean over customers
 
 
 @dataclass(frozen=True)
@@ -60,16 +62,20 @@ def choose(
         named = purchase_model(DEFAULT if key == AUTO else key)
         return Choice(Compiled(named.build(customers)), tables.empty(CHOICE), None)
     quick, scored, compiled, fits = replace(settings, method=LAPLACE), [], {}, {}
+    asked = _some(rolling, settings.seed)
     for name in PURCHASE_MODELS:
         start = time.perf_counter()
         compiled[name] = Compiled(purchase_model(name).build(customers))
-        fits[name] = fit_windows(compiled[name], rolling, quick, clock)
-        found = _scored(rolling, fits[name], settings, clock, draws=min(draws, _DRAWS), interval=interval)
+        fits[name] = fit_windows(compiled[name], asked, quick, clock)
+        found = _scored(asked, fits[name], settings, clock, draws=min(draws, _DRAWS), interval=interval)
         each = (time.perf_counter() - start) / max(len(found), 1)
         scored += [row | {"model": name, "seconds": each} for row in found]
     table = _against_default(scored)
     then = {origin: preferred(ended_by(table, origin)) for origin in sorted(set(rolling["origin"]))}
     chosen = preferred(table)
+    if len(asked) < len(rolling):  # what was off in past windows is asked of fits to everybody
+        own = rolling["origin"].map(then)
+        fits = {name: fit_windows(compiled[name], rolling[own == name], quick, clock) for name in set(then.values())}
     table = table.assign(chosen=chosen, chosen_then=table["origin"].map(then)).astype(dict.fromkeys(_TEXTS, "str"))
     return Choice(compiled[chosen], tables.check(CHOICE, table[list(CHOICE.columns)]), _as_chosen(fits, then))
 
@@ -83,10 +89,11 @@ def judge_calendar(
     """
     if clock is None or rolling.empty:
         return []
+    asked = _some(rolling, settings.seed)
     on_it, flat = (
         {
             (row["horizon_weeks"], row["origin"]): abs(row["log_error"])
-            for row in _scored(rolling, fits, settings, on, **options)
+            for row in _scored(asked, fits, settings, on, **options)
         }
         for fits, on in ((past, clock), (fit_windows(compiled, rolling, settings), None))
     )
@@ -119,14 +126,21 @@ def preferred(over: pd.DataFrame) -> str:
     return best
 
 
+def _some(rolling: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Return the rows of some customers by lot, if there are more than are needed."""
+    customers = pd.Series(rolling["customer_id"].unique())
+    if len(customers) <= _MOST_CUSTOMERS:
+        return rolling
+    return rolling[rolling["customer_id"].isin(customers.sample(_MOST_CUSTOMERS, random_state=seed))]
+
+
 def _scored(
     rolling: pd.DataFrame, fits: Fits, settings: Settings, clock: Clock | None, *, draws: int, interval: float
 ) -> list[dict[str, Any]]:
-    """Return of every window that was fitted how some customers were forecast, singly and in total."""
+    """Return of every window that was fitted how these customers were forecast, singly and in total."""
     found, known = [], set(pd.to_datetime(fits.draws["posterior"]["origin"].to_numpy()))
-    for (weeks, origin), everybody in rolling.groupby(["horizon_weeks", "origin"]):
+    for (weeks, origin), part in rolling.groupby(["horizon_weeks", "origin"]):
         if origin in known:
-            part = everybody.sample(min(len(everybody), _MOST_CUSTOMERS), random_state=settings.seed).sort_index()
             joint = pair(posterior_at(fits.draws, origin), None, draws, clock and clock.at(origin.date()))
             window = {"horizon_weeks": weeks, "origin": origin}
             found.append(window | _window(part, joint, float(weeks), settings, interval))
@@ -178,7 +192,7 @@ def _as_chosen(fits: dict[str, Fits], then: dict[Any, str]) -> Fits:
         else:
             parts.append((name, fits[name].draws, origin))
     if not parts:
-        return fits[DEFAULT]
+        return next(iter(fits.values()))
     joined = {
         group: xr.concat([tree[group].to_dataset().drop_attrs().sel(origin=[at]) for _, tree, at in parts], "origin")
         for group in ("posterior", "sample_stats")

@@ -13,7 +13,7 @@ import pandas as pd
 
 from clv import tables
 from clv.backtest import misfit
-from clv.backtest.scoring_rules import against
+from clv.backtest.scored_draws import against
 from clv.backtest.tables import BACK, BACKTEST, BACKTEST_GROUPS, ONCE, OUTCOMES
 from clv.forecast.closed_forms import expectations
 from clv.forecast.future import simulate

@@ -1,50 +1,14 @@
-"""Scores of predictive distributions against what happened: coverage, PIT, CRPS, slope, ranking.
+"""Scores of predictive distributions against what happened: coverage, PIT, slope, ranking.
 
-A customer's outcome y enters through F(y-) (`below`: share of draws below y) and F(y) (`at_most`: share at or below y);
-coverage and the randomised PIT follow from these two numbers.
+A customer's outcome y enters through F(y-) (`below`: share of draws below y) and F(y) (`at_most`: share at or below y),
+from clv.backtest.scored_draws; coverage and the randomised PIT follow from these two numbers.
 """
-
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numba import njit
-from numpy.typing import NDArray
 
-from clv.forecast.groups import realised_limits
 from clv.models.base import Floats
 from clv.units import tails
-
-
-def against(draws: NDArray[Any], actual: Floats, interval: float) -> list[Floats]:
-    """Return lower limit, upper limit, F(y-), F(y) and CRPS of each row's draws against its actual outcome."""
-    draws.sort(axis=1)  # ours to use up
-    lower, _, upper = realised_limits(draws, interval)
-    return [lower, upper, *_against(draws, actual)]
-
-
-def crps(draws: NDArray[Any], actual: Floats) -> Floats:
-    """Return the continuous ranked probability score of each row's draws, E|X - y| - E|X - X'| / 2, in y's unit.
-
-    Of a single number it is the absolute error, so it can stand beside that of a forecast without a distribution.
-    """
-    return _against(np.sort(draws, axis=1), actual)[2]
-
-
-@njit(nogil=True, cache=True)
-def _against(ranked, actual):  # type: ignore[no-untyped-def]
-    """Return F(y-), F(y) and CRPS of each row's ranked draws."""
-    found, n = np.zeros((3, actual.size)), ranked.shape[1]
-    for i in range(actual.size):
-        below, at_most, error, spread = 0, 0, 0.0, 0.0
-        for k in range(n):
-            draw = float(ranked[i, k])
-            below += draw < actual[i]
-            at_most += draw <= actual[i]
-            error += abs(draw - actual[i])
-            spread += (2 * k + 1 - n) * draw
-        found[:, i] = below / n, at_most / n, error / n - spread / n**2
-    return found
 
 
 def coverage(below: pd.Series, at_most: pd.Series, level: float) -> float:

@@ -6,15 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from forecasts import customers
 
 from clv.backtest import choice
 from clv.backtest.choice import judge_calendar, preferred
-from clv.backtest.rolling import Fits, ended_by, posterior_at
+from clv.backtest.rolling import Fits, ended_by, fit_windows, posterior_at
 from clv.backtest.tables import deciding
 from clv.checks.gate import PASS, WARN
 from clv.models.operational_time import Clock
-from clv.models.registry import DEFAULT, model_of
-from clv.models.sampling import Settings
+from clv.models.registry import DEFAULT, model_of, purchase_model
+from clv.models.sampling import Compiled, Settings
 from clv.report.tables.backtest import choice_table
 from clv.report.text.notebooks import choice_in_words
 
@@ -108,16 +109,30 @@ def test_an_origin_whose_model_was_refused_is_left_out_with_its_sentence():
     assert list(pd.to_datetime(past.draws["posterior"]["origin"].to_numpy())) == [FIRST]
 
 
-@pytest.mark.parametrize(("most", "asked"), [(50, 50), (1000, 200)])
-def test_of_many_customers_the_same_some_are_asked_of_every_model(monkeypatch, most, asked):
-    windows, seen = pd.DataFrame({"horizon_weeks": 13, "origin": FIRST, "customer": range(200)}), []
-    monkeypatch.setattr(choice, "_MOST_CUSTOMERS", most)
-    monkeypatch.setattr(choice, "_window", lambda part, *_: seen.append(part["customer"]) or {})
-    for name in (DEFAULT, "rhythm"):
-        choice._scored(windows, fits(name, 1.0), Settings(2, 3, 3, seed=1), None, draws=6, interval=0.9)
-    one, other = seen
-    assert one.tolist() == other.tolist() == sorted(set(one))
-    assert len(one) == asked
+def test_of_many_customers_some_are_asked_at_every_window(monkeypatch):
+    windows = pd.DataFrame({"origin": [FIRST] * 150 + [SECOND] * 200, "customer_id": [*range(150), *range(200)]})
+    pd.testing.assert_frame_equal(choice._some(windows, 1), windows)
+    monkeypatch.setattr(choice, "_MOST_CUSTOMERS", 50)
+    asked = choice._some(windows, 1)
+    first, second = (set(rows["customer_id"]) for _, rows in asked.groupby("origin"))
+    assert len(second) == 50
+    assert first == {one for one in second if one < 150}
+    assert list(asked.index) == sorted(asked.index)
+
+
+@pytest.mark.slow
+def test_who_was_not_asked_still_counts_in_the_fits_that_past_errors_are_learnt_from(monkeypatch):
+    rng, n = np.random.default_rng(1), 300
+    shop = customers(*((int(x), 20.0 * (x > 0), 40.0, 10.0) for x in rng.poisson(1.0, n)))
+    shop = shop.assign(customer_id=range(n), actual_purchases=rng.poisson(0.5, n), horizon_weeks=13)
+    windows = pd.concat([shop.assign(origin=day) for day in (FIRST, SECOND)], ignore_index=True)
+    monkeypatch.setattr(choice, "_MOST_CUSTOMERS", 100)
+    monkeypatch.setattr(choice, "PURCHASE_MODELS", {DEFAULT: None})
+    settings = Settings(4, 250, 250, seed=1, method="laplace")
+    found = choice.choose("auto", shop, windows, settings, draws=100, interval=0.9)
+    every = fit_windows(Compiled(purchase_model(DEFAULT).build(shop)), windows, settings)
+    for name in ("r", "alpha"):
+        np.testing.assert_allclose(found.past.draws["posterior"][name], every.draws["posterior"][name], rtol=1e-8)
 
 
 def test_the_ratio_and_its_error_are_those_of_customers_in_pairs():
@@ -168,15 +183,16 @@ def test_a_calendar_that_past_windows_do_not_bear_out_is_warned_of(monkeypatch, 
     monkeypatch.setattr(choice, "fit_windows", lambda *_: Fits(xr.DataTree(), {}))
     monkeypatch.setattr(choice, "_scored", scored)
     given, of_the_log = Clock((1.0,) * 12, (), 0.15, FIRST.date()), (("2020-01", 1, 1.0),)
-    past, rolling = Fits(xr.DataTree(), {}), pd.DataFrame({"origin": [FIRST, SECOND]})
-    (check,) = judge_calendar(past, None, rolling, None, given)
+    past, rolling = Fits(xr.DataTree(), {}), pd.DataFrame({"origin": [FIRST, SECOND], "customer_id": [1, 1]})
+    settings = Settings(2, 3, 3, seed=1)
+    (check,) = judge_calendar(past, None, rolling, settings, given)
     assert check.verdict == verdict
     assert check.sentence.startswith("In 2 past windows totals of purchases were off by 11\u00a0% on the stated cal")
     assert check.sentence.endswith("look again at its months and spans.") == (verdict == WARN)
-    (check,) = judge_calendar(past, None, rolling, None, replace(given, history=of_the_log))
+    (check,) = judge_calendar(past, None, rolling, settings, replace(given, history=of_the_log))
     assert "on the learnt calendar" in check.sentence
     assert check.sentence.endswith("`calendar: {months: {}}` leaves it out.") == (verdict == WARN)
-    assert judge_calendar(past, None, rolling, None, None) == []
-    assert judge_calendar(past, None, rolling.head(0), None, given) == []
+    assert judge_calendar(past, None, rolling, settings, None) == []
+    assert judge_calendar(past, None, rolling.head(0), settings, given) == []
     errors[True] = []
-    assert judge_calendar(past, None, rolling, None, given) == []
+    assert judge_calendar(past, None, rolling, settings, given) == []

@@ -8,15 +8,20 @@ import pytest
 from scipy.integrate import quad
 
 from clv.backtest import scoring_rules
+from clv.backtest.scored_draws import against
+
+
+def crps(draws: np.ndarray, actual: np.ndarray) -> np.ndarray:
+    return against(draws.copy(), actual, 0.9)[-1]
 
 
 def test_crps_of_two_draws_by_hand():
     # Draws 0 and 2, outcome 1: E|X - y| = 1, E|X - X'| = (0 + 2 + 2 + 0) / 4 = 1, so 1 - 1/2.
-    assert scoring_rules.crps(np.array([[2, 0]]), np.array([1.0])).tolist() == [0.5]
+    assert crps(np.array([[2, 0]]), np.array([1.0])).tolist() == [0.5]
 
 
 def test_crps_of_a_single_draw_is_the_absolute_error():
-    assert scoring_rules.crps(np.array([[3.0], [3.0]]), np.array([5.0, 3.0])).tolist() == [2.0, 0.0]
+    assert crps(np.array([[3.0], [3.0]]), np.array([5.0, 3.0])).tolist() == [2.0, 0.0]
 
 
 @pytest.mark.parametrize("actual", [0.0, 2.7, 40.0])
@@ -28,12 +33,12 @@ def test_crps_is_the_integral_of_the_squared_distance_of_distribution_functions(
 
     corners = np.unique([*draws, actual])
     pieces = [quad(squared, low, high)[0] for low, high in pairwise(corners)]
-    assert scoring_rules.crps(draws[None, :], np.array([actual]))[0] == pytest.approx(sum(pieces), rel=1e-9)
+    assert crps(draws[None, :], np.array([actual]))[0] == pytest.approx(sum(pieces), rel=1e-9)
 
 
 def test_each_customer_is_scored_against_his_own_draws():
     draws = np.array([[0, 0, 1, 3], [2, 2, 2, 2]])
-    lower, upper, below, at_most, _ = scoring_rules.against(draws, np.array([1.0, 2.0]), 0.5)
+    lower, upper, below, at_most, _ = against(draws, np.array([1.0, 2.0]), 0.5)
     assert lower.tolist() == [0, 2]
     assert upper.tolist() == [1, 2]
     assert below.tolist() == [0.5, 0.0]  # draws below the outcome
@@ -50,7 +55,7 @@ def test_coverage_counts_the_limits_as_inside():
 def test_coverage_agrees_with_the_limits_of_the_forecast():
     rng = np.random.default_rng(3)
     draws, actual = rng.poisson(2.0, (400, 200)), rng.poisson(2.0, 400).astype(float)
-    lower, upper, below, at_most, _ = scoring_rules.against(draws, actual, 0.8)
+    lower, upper, below, at_most, _ = against(draws, actual, 0.8)
     inside = ((lower <= actual) & (actual <= upper)).mean()
     assert scoring_rules.coverage(pd.Series(below), pd.Series(at_most), 0.8) == inside
 

@@ -746,9 +746,9 @@ def _scoring_page(found: Mapping[str, Any]) -> str:
         fits of CDNOW. Theirs is `expected_customer_lifetime_value`, on its one thread: the mean of each customer's
         value for each draw. Ours, on {WORKERS} threads, simulates a future for each customer and draw; all that
         notebook 05 says adds closed-form expectations and their limits, totals of segments, tiers, cohorts and months,
-        and a second pass for the chance of each tier. Ours is timed on copies of the same customers, for one set of
-        them is done within the noise of a clock; copies share closed forms, the large bases below do not. Numba
-        compiles once per machine and keeps the code: that time stands apart.""",
+        and a pass over at most 50,000 of them for the chance of each tier. Ours is timed on copies of the same
+        customers, for one set of them is done within the noise of a clock; copies share closed forms, the large bases
+        below do not. Numba compiles once per machine and keeps the code: that time stands apart.""",
         table([{"what": label, **found[kind]} for kind, label in kinds.items()], SCORING_COLUMNS),
     ]
     if found["bases"]:
