@@ -67,7 +67,7 @@ def choose(
         start = time.perf_counter()
         compiled[name] = Compiled(purchase_model(name).build(customers))
         fits[name] = fit_windows(compiled[name], asked, quick, clock)
-        found = _scored(asked, fits[name], settings, clock, draws=min(draws, _DRAWS), interval=interval)
+        found = _scored(asked, fits[name], settings, clock, draws=draws, interval=interval)
         each = (time.perf_counter() - start) / max(len(found), 1)
         scored += [row | {"model": name, "seconds": each} for row in found]
     table = _against_default(scored)
@@ -95,7 +95,7 @@ def judge_calendar(
             (row["horizon_weeks"], row["origin"]): abs(row["log_error"])
             for row in _scored(asked, fits, settings, on, **options)
         }
-        for fits, on in ((past, clock), (fit_windows(compiled, rolling, settings), None))
+        for fits, on in ((past, clock), (fit_windows(compiled, asked, settings), None))
     )
     if not (both := sorted(on_it.keys() & flat.keys())):
         return []
@@ -141,7 +141,8 @@ def _scored(
     found, known = [], set(pd.to_datetime(fits.draws["posterior"]["origin"].to_numpy()))
     for (weeks, origin), part in rolling.groupby(["horizon_weeks", "origin"]):
         if origin in known:
-            joint = pair(posterior_at(fits.draws, origin), None, draws, clock and clock.at(origin.date()))
+            on = clock and clock.at(origin.date())
+            joint = pair(posterior_at(fits.draws, origin), None, min(draws, _DRAWS), on)
             window = {"horizon_weeks": weeks, "origin": origin}
             found.append(window | _window(part, joint, float(weeks), settings, interval))
     return found
