@@ -254,7 +254,14 @@ def quantities(**p_values: float) -> dict[str, dict[str, float]]:
 
 RUN = {
     "model": "BG/NBD",
-    **{"method": "laplace", "typical_order_value": 1.0, "data_sets": 98, "refused": 2, "refused_share": 0.02},
+    **{
+        "method": "laplace",
+        "typical_order_value": 1.0,
+        "on_a_calendar": False,
+        "data_sets": 98,
+        "refused": 2,
+        "refused_share": 0.02,
+    },
     **{"crashed": [], "fell_back_to_nuts": {"purchases": 1, "spend": 0}, "smallest_effective_draws": 2100.4},
     **{"seconds": 12.3, "calibrated": True, "outside": [], "quantities": quantities()},
 }
@@ -275,6 +282,10 @@ def test_the_page_says_what_noticed_a_mistake_and_which_passed():
     )
     assert "| a and b swapped | b (< 1e-9), a (2e-05) | 0.02 |" in page
     assert "| no discount | **nothing** (smallest p-value 0.5) | 0.02 |" in page
+    on_it = RUN | {"on_a_calendar": True, "mistakes": {"steady": FOUND}}
+    page = script.page(ABOUT | {"passed": True, "runs": {"calendar": on_it}})
+    assert "| BG/NBD, laplace, stated, on a calendar | 98 |" in page
+    assert "| the calendar left out of the forecast | b (< 1e-9), a (2e-05) |" in page
 
 
 def test_a_quantity_outside_its_band_and_a_breakdown_stand_out():
