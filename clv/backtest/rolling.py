@@ -27,6 +27,8 @@ from clv.rfm.scoring import scores
 from clv.rfm.segments import groupings
 from clv.units import DAYS_PER_WEEK
 
+_MEAN_DRAWS = 100  # that expected values of windows are means over: right to a tenth of what parameters leave open
+
 
 @dataclass(frozen=True)
 class Windows:
@@ -129,6 +131,7 @@ def score_windows(
                 groupings=_groupings(customers),
                 past=ended_by(groups, origin),
                 workers=workers,
+                mean_draws=_MEAN_DRAWS,
                 **options,
             )
             found = _long(scored, weeks, origin, len(windows_of(ended_by(groups, origin))))
