@@ -38,7 +38,7 @@ from clv.words import percent
 BETWEEN_WINDOWS = 0.02
 _TEXTS = ("model", "chosen", "chosen_then")
 _DRAWS = 300  # futures of each customer: their CRPS is then right to less than its error over customers
-_MOST_CUSTOMERS = 5_000  # by lot, the same for every model: what is asked is a mean over customers
+_MOST_CUSTOMERS = 2_000  # by lot, the same for every model: what is asked is a mean over customers
 
 
 @dataclass(frozen=True)

@@ -179,7 +179,7 @@ CHOICE = Table(
         "crps": Column(NUMBER, "mean continuous ranked probability score of single customers' purchases"),
         "log_ratio": Column(NUMBER, "logarithm of this score over that of the default model"),
         "log_ratio_error": Column(NUMBER, "its standard error, paired over customers"),
-        "log_error": Column(NUMBER, f"{_LOG_ERROR}; of at most 5,000 customers"),
+        "log_error": Column(NUMBER, f"{_LOG_ERROR}; of at most 2,000 customers"),
         "coverage": WINDOWS.columns["coverage"],
         "seconds": Column(NUMBER, "time to compile, fit and forecast, shared out over the model's windows"),
         "chosen": Column(TEXT, "the model by which the run forecasts"),
