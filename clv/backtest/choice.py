@@ -95,7 +95,7 @@ def judge_calendar(
             (row["horizon_weeks"], row["origin"]): abs(row["log_error"])
             for row in _scored(asked, fits, settings, on, **options)
         }
-        for fits, on in ((past, clock), (fit_windows(compiled, asked, settings), None))
+        for fits, on in ((past, clock), (fit_windows(compiled, rolling, settings), None))
     )
     if not (both := sorted(on_it.keys() & flat.keys())):
         return []

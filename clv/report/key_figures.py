@@ -95,22 +95,21 @@ def _limits(base: pd.Series, name: str, mean: float) -> dict[str, Any]:
 
 
 def _next_quarter(ahead: pd.DataFrame) -> dict[str, Any] | None:
-    """Return the first whole quarter ahead beside the last one seen and the same a year before; None if none is."""
+    """Return the first whole quarter ahead beside the last one seen and its own of a year before; None without one."""
     quarters = ahead[ahead["kind"] == "quarter"]
-    expected, seen_before = quarters[quarters["status"] == FORECAST].head(1), quarters[quarters["status"] == OBSERVED]
-    seen = seen_before.tail(1)
+    expected, seen = (quarters[quarters["status"] == status] for status in (FORECAST, OBSERVED))
     if expected.empty:
         return None
-    row = expected.iloc[0]
-    year_before = seen_before[seen_before["starts"] == row["starts"] - pd.DateOffset(years=1)]
+    row, last = expected.iloc[0], seen.tail(1)
+    year_before = seen[seen["starts"] == row["starts"] - pd.DateOffset(years=1)]
     return {
         "starts": row["starts"].date().isoformat(),
         "ends": row["ends"].date().isoformat(),
         "revenue": float(row["revenue"]),
         "lower": float(row["revenue_lower"]),
         "upper": float(row["revenue_upper"]),
-        "last_revenue": float(seen["revenue"].sum()),
-        "last_revenue_of_new": float(seen["revenue_of_new"].sum()),
+        "last_revenue": float(last["revenue"].sum()),
+        "last_revenue_of_new": float(last["revenue_of_new"].sum()),
         "year_before": float(year_before["revenue"].iloc[0]) if len(year_before) else None,
     }
 
