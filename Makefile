@@ -20,10 +20,10 @@ TESTS = PYTHONDONTWRITEBYTECODE= $(PYTHON) -m pytest -q -n 2 --dist loadfile
 # -- what one can ask for ---------------------------------------------------------------------------------------------
 
 USERS := new-params check-data report lab refresh verify clean
-AUTHORS := env smoke lint check test docs bench sbc misfit decisions faults rooms strip lock
+AUTHORS := env smoke lint check test docs bench sbc misfit choice decisions faults rooms strip lock
 listed = for target in $(1); do awk -F ':.*\#\# ' "/^$$target:.*\#\# / { printf \"  make %-10s %s\\n\", \$$1, \$$2 }" Makefile; done
 
-.PHONY: help env report verify check-data refresh new-params lab smoke lint check test docs bench sbc misfit decisions faults rooms strip lock clean \
+.PHONY: help env report verify check-data refresh new-params lab smoke lint check test docs bench sbc misfit choice decisions faults rooms strip lock clean \
 	smoke-pages smoke-cells
 help: ## List what there is, for users first
 	@$(call listed,$(USERS))
@@ -91,6 +91,9 @@ sbc: $(ENV) ## Calibration by simulation: are posteriors and forecasts as sure a
 
 misfit: $(ENV) ## Do totals hold in worlds the model knows nothing of, about twenty minutes
 	@PYTHONPATH="$(CURDIR):$(CURDIR)/tests" $(PYTHON) tests/studies/misfit.py --folder "$(OUTPUTS)/misfit"
+
+choice: $(ENV) ## Is the right model of purchases chosen in shops of known truth, about half an hour
+	@PYTHONPATH="$(CURDIR):$(CURDIR)/tests" $(PYTHON) tests/studies/choice.py --folder "$(OUTPUTS)/choice"
 
 faults: $(ENV) ## Kills, full disks, mixtures: does anything on disk ever mislead anyone? About half an hour
 	@PYTHONPATH="$(CURDIR):$(CURDIR)/tests" $(PYTHON) tests/studies/faults.py --folder "$(OUTPUTS)/faults"

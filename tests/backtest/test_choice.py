@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import choice as study
 import numpy as np
 import pandas as pd
 import pytest
@@ -196,3 +197,37 @@ def test_a_calendar_that_past_windows_do_not_bear_out_is_warned_of(monkeypatch, 
     assert judge_calendar(past, None, rolling.head(0), settings, given) == []
     errors[True] = []
     assert judge_calendar(past, None, rolling, settings, given) == []
+
+
+HELD = {"chosen": {DEFAULT: 1.0}, "inside": 0.9, "crps_ratio": 1.0}
+STUDIED = {"own": HELD, "regular": HELD | {"chosen": {"rhythm": 0.95, DEFAULT: 0.05}, "crps_ratio": 0.9}}
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("own", {"chosen": {DEFAULT: 0.94, "rhythm": 0.06}}),
+        ("own", {"inside": 0.84}),
+        ("own", {"crps_ratio": 1.01}),
+        ("regular", {"chosen": {DEFAULT: 1.0}}),
+    ],
+)
+def test_a_study_in_which_the_choice_is_wrong_is_refused(name, wrong):
+    assert study.passed(STUDIED)
+    assert not study.passed(STUDIED | {name: STUDIED[name] | wrong})
+
+
+def test_studied_shops_are_judged_by_what_was_taken_and_what_came():
+    shops = pd.DataFrame({"chosen": ["bgnbd", "rhythm", "rhythm", "rhythm"], "inside": [True, True, True, False]})
+    shops = shops.assign(log_error=[0.1, -0.1, 0.3, -0.3], log_error_default=0.5, crps_ratio=0.9, best_crps_ratio=0.8)
+    told = study.judged(shops)
+    assert told["chosen"] == {"rhythm": 0.75, "bgnbd": 0.25}
+    assert (told["mean_error"], told["mean_error_default"], told["inside"]) == pytest.approx((0.2, 0.5, 0.75))
+    assert (told["crps_ratio"], told["best_crps_ratio"]) == pytest.approx((0.9, 0.8))
+
+
+@pytest.mark.slow
+def test_a_shop_of_regular_customers_takes_rhythm_and_the_defaults_own_keeps_it():
+    taken = {world: study.forecast(1, world=world, seed=7) for world in ("own", "regular")}
+    assert {world: told["chosen"] for world, told in taken.items()} == {"own": DEFAULT, "regular": "rhythm"}
+    assert taken["own"]["crps_ratio"] == 1.0 > taken["regular"]["crps_ratio"] + 0.01

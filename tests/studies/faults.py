@@ -41,7 +41,7 @@ SETTINGS = {
     "generate_acquisition_months": 18,
 }
 NAME = "tiny"
-ONE, OTHER = 20260101, 7
+ONE, OTHER, REFUSED = 20260101, 7, 0
 PARTS = ("chain", "data", "exports", "figures", "html", "notebooks", "posterior")
 TOP = ("key_figures.json", "report.html", "report.md")
 
@@ -171,7 +171,7 @@ class Judge:
             with suppress(errors.IntegrityError):
                 chain.require(site.run, notebook, file)
                 behind = {file, *_records_behind(site.run, notebook)}
-                if not any(all(now[part] == held[part] for part in behind) for held in self.undisturbed.values()):
+                if not any(all(now[part] == held.get(part) for part in behind) for held in self.undisturbed.values()):
                     wrongs.append(f"{file} is read although it was made from a mixture")
         return wrongs
 
@@ -433,13 +433,19 @@ def older_version(faults: Faults) -> Row:
 
 
 def refused_settings(faults: Faults) -> Row:
-    """Ask for what notebook 02 refuses, after 01 has written its part."""
-    row, site = Row("rerun refused at notebook 02"), faults.copy("refused")
-    site.set(OTHER, calibration_end="2024-01-20")
-    _, said = site.make()
+    """Ask for what notebook 02 refuses, after 01 has written its part: what an empty folder then holds of it."""
+    row, site, empty = (
+        Row("rerun refused at notebook 02"),
+        faults.copy("refused"),
+        Site(faults.folder / "refused_first"),
+    )
+    for each in (empty, site):
+        each.set(OTHER, calibration_end="2024-01-20")
+        _, said = each.make()
+    judge = Judge({**faults.judge.undisturbed, REFUSED: contents(empty.run)})
     _, verified = site.make("verify")
     told = next((line for line in verified.splitlines() if line.startswith("report.html")), "")
-    wrongs = _expected(told, "report.html is whole, but of an earlier state") + faults.judge.wrongs(site)
+    wrongs = _expected(told, "report.html is whole, but of an earlier state") + judge.wrongs(site)
     site.set(OTHER)
     row.count(wrongs + faults.judge.repaired(site, OTHER), f"{_last(said)} Then verify: {told}")
     return row

@@ -44,6 +44,9 @@ class World:
     says: str
     clock: Callable[[Floats, np.random.Generator], Floats] | None = None
     leaves_by_time: bool = False
+    leaves_at_once: bool = False
+    regularity: int = 1  # k of Erlang intervals between purchases
+    mean_rate: float = MEAN_RATE
     ahead: float = AHEAD
 
 
@@ -73,7 +76,7 @@ def log_of(world: World, seed: np.random.SeedSequence) -> pd.DataFrame:
     """Return customer, time (weeks, the begin of its day) of every purchase day, up to the end of what is forecast."""
     generator = np.random.default_rng(seed)
     end = WEEKS_SEEN + world.ahead
-    shape, mean = RATE_SHAPE * np.exp(generator.normal(0, 0.3)), MEAN_RATE * np.exp(generator.normal(0, 0.3))
+    shape, mean = RATE_SHAPE * np.exp(generator.normal(0, 0.3)), world.mean_rate * np.exp(generator.normal(0, 0.3))
     rate = generator.gamma(shape, mean / shape, CUSTOMERS)
     start = generator.uniform(0, WEEKS_SEEN, CUSTOMERS)
     grid = np.linspace(0, end, 2000)
@@ -81,9 +84,10 @@ def log_of(world: World, seed: np.random.SeedSequence) -> pd.DataFrame:
     leave = generator.beta(LEAVING * KAPPA, (1 - LEAVING) * KAPPA, CUSTOMERS)
     gone = start + generator.exponential(1, CUSTOMERS) / generator.gamma(0.6, 1 / 12, CUSTOMERS)
     customers, times = [np.arange(CUSTOMERS)], [start]
-    here, clock = np.arange(CUSTOMERS), np.interp(start, grid, summed)
+    comes = generator.random(CUSTOMERS) >= leave if world.leaves_at_once else np.full(CUSTOMERS, True)
+    here, clock = np.flatnonzero(comes), np.interp(start, grid, summed)[comes]
     while here.size:
-        clock = clock + generator.exponential(1, here.size) / rate[here]
+        clock = clock + generator.standard_gamma(world.regularity, here.size) / world.regularity / rate[here]
         at = np.interp(clock, summed, grid, right=np.inf)
         stays = (at < end) & ((at < gone[here]) | (not world.leaves_by_time))
         customers.append(here[stays])
@@ -100,6 +104,8 @@ def known_at(log: pd.DataFrame, cut: float, ahead: float = AHEAD) -> pd.DataFram
     seen = log[log["time"] < cut - _ROUNDING].groupby("customer")["time"].agg(["size", "min", "max"])
     later = log[(log["time"] >= cut - _ROUNDING) & (log["time"] < cut + ahead - _ROUNDING)].groupby("customer").size()
     frequency = seen["size"].to_numpy() - 1
+    earlier = log[log["time"] < cut - _ROUNDING].sort_values(["customer", "time"])
+    log_gaps = np.log(earlier.groupby("customer")["time"].diff()).groupby(earlier["customer"]).sum()
     return pd.DataFrame(
         {
             "horizon_weeks": int(ahead),
@@ -108,6 +114,7 @@ def known_at(log: pd.DataFrame, cut: float, ahead: float = AHEAD) -> pd.DataFram
             "frequency": frequency,
             "recency": (seen["max"] - seen["min"]).to_numpy(),
             "T": last_day - seen["min"].to_numpy(),
+            "log_gaps": log_gaps.to_numpy(),
             "monetary_value": np.where(frequency > 0, 1.0, 0.0),
             "first_amount": 1.0,
             "paid_purchases": frequency,
