@@ -74,6 +74,8 @@ def encoding(file: Path, stated: str | None) -> str:
     except OSError as error:
         raise InputError(f"{file.name} cannot be opened: check that it is complete and may be read.") from error
     marked = next((name for mark, name in _MARKS.items() if begin.startswith(mark)), None)
+    if len(begin) == 4 and not (any(begin[::2]) and any(begin[1::2])):  # UTF-16 without its mark
+        marked = "utf-16-be" if begin[1] else "utf-16-le"
     return marked or ("utf-8" if known == "utf-8" else stated or known)
 
 

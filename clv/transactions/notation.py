@@ -52,13 +52,13 @@ NAMED_UTC = re.compile(r"(^|[^a-z])(utc|gmt)([^a-z]|$)|[a-z](UTC|GMT)$", re.IGNO
 SEVERAL_ZONES = "which several zones are called: write an offset in its place, like +05:30, or leave it out."
 _TIME = re.compile(
     r"(?P<gap>T|,? (?:at )?)\s*\d{1,2}(?P<mark>[:.])\d\d(?P<second>(?P=mark)\d\d)?"
-    r"(?P<part>\.\d{1,6})?(?P<half>\s?[AaPp][Mm])?"
+    r"(?P<part>\.\d{1,9})?(?P<half>\s?[AaPp][Mm])?"
     rf"(?P<zone>\s?(?:Z|UTC|(?:GMT)?[+-]\d\d(?::?\d\d)?|{'|'.join(ZONES)}))?$"
 )
 _PARTS = {
     **dict.fromkeys("dmyHIMS", r"\d{1,2}"),
     **dict.fromkeys("aAbB", "[A-Za-z]+"),
-    **{"Y": r"\d{4}", "f": r"\d{1,6}", "p": "[AaPp][Mm]", "z": r"[+-][\d:]{2,5}"},
+    **{"Y": r"\d{4}", "f": r"\d{1,9}", "p": "[AaPp][Mm]", "z": r"[+-][\d:]{2,5}"},
 }
 _OTHER_MARKS = str.maketrans({"’": "'", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "−": "-"})
 _TRIED_FIRST = 20  # a date format that reads none of these is not tried further
@@ -191,7 +191,8 @@ def _day(text: str, form: str) -> date | None:
     text = re.sub("Z$", "+00", text) if form.endswith("%z") else text
     if not _layout(form).fullmatch(text):  # strptime would need a hundred times as long to see it
         return next((day for short in shorter(form) if (day := _day(text, short))), None)
-    whole_offset = re.sub(r"(:\d\d(?:\.\d+)? ?[+-]\d\d)$", r"\g<1>00", text)  # Python's %z reads no +01
+    micro = re.sub(r"(\.\d{6})\d+", r"\1", text)  # Python's %f, and DuckDB's, reads no nanoseconds
+    whole_offset = re.sub(r"(:\d\d(?:\.\d+)? ?[+-]\d\d)$", r"\g<1>00", micro)  # nor %z +01
     try:
         return datetime.strptime(whole_offset, form).date()
     except ValueError:

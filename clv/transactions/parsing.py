@@ -79,11 +79,13 @@ def moment(con: DuckDBPyConnection, kind: str, settings: SourceSettings) -> str:
         days = "try_cast(date AS DOUBLE)"
         return f"CASE WHEN {days} BETWEEN 1 AND 99999 THEN TIMESTAMP '1899-12-30' + {days} * INTERVAL 1 DAY END"
     text = "trim(date::VARCHAR)"
+    if "%f" in written:
+        text = f"regexp_replace({text}, '([.][0-9]{{6}})[0-9]+', '\\1')"
     if settings.date_language:
         written = written.replace("%b.", "%b").replace("%B.", "%B")
         text = _in_english(text, settings.date_language, short="%b" in written)
     read = f"try_strptime({text}, {literal(written)})"
-    if text == "trim(date::VARCHAR)":  # which takes long, and matters where stranger spaces stand around a date
+    if not settings.date_language:  # trimming takes long, and matters where stranger spaces stand around a date
         read = f"coalesce(try_strptime(date::VARCHAR, {literal(written)}), {read})"
     for short in shorter(written):  # Java writes no seconds where they are zero, BigQuery no fractions
         read = f"coalesce({read}, try_strptime({text}, {literal(short)}))"

@@ -432,9 +432,11 @@ FILES = [
     ),
     Case("UTF-16 with its mark", log().encode("utf-16"), accepted()),
     Case("UTF-16 without its mark, stated", log().encode("utf-16-le"), accepted(), {"encoding": "utf-16-le"}),
+    Case("UTF-16 without its mark, not stated", log().encode("utf-16-le"), accepted()),
+    Case("UTF-16 without its mark, high byte first", log().encode("utf-16-be"), accepted()),
     Case(
-        "UTF-16 without its mark, not stated",
-        log().encode("utf-16-le"),
+        "no text at all",
+        b"id\0\0date\n" + log().encode(),
         refused("log.csv is not text in its first line: give a CSV or Parquet file, or state encoding."),
     ),
     Case("Windows' and Unix' line ends mixed", log().replace("\n", "\r\n", 100), accepted()),

@@ -89,7 +89,7 @@ class Log(Section):
     )
     encoding: str | None = Field(
         default=None,
-        description="Encoding of CSV files, like latin-1 or cp1252; null: UTF-8, or UTF-16 if the file says so. "
+        description="Encoding of CSV files, like latin-1 or cp1252; null: UTF-8, or UTF-16 if its first bytes say so. "
         "Changed with the source.",
     )
     observation_end: Day | None = Field(
