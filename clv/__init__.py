@@ -14,6 +14,7 @@ backtest       03-05   how wrong was such a forecast?
 decisions      05      what to do with it
 report         06      what people read
 run                    from a params file to a finished folder
+mlflow                 a finished run beside others in MLflow
 
 A room imports only rooms above it in this list. Each shows what notebooks use at its door: `from clv import forecast`,
 then `forecast.expectations(...)`; nothing is loaded before it is used. In a notebook of one's own, with a frame:
@@ -24,6 +25,6 @@ then `forecast.expectations(...)`; nothing is loaded before it is used. In a not
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={"run.analysis": ["fit", "load"]})
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, ["mlflow"], submod_attrs={"run.analysis": ["fit", "load"]})
 
 __version__ = "0.1.0"

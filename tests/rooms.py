@@ -10,7 +10,7 @@ from clv.run.artefacts import root
 # In the order of the notebooks; a room imports only rooms above it. Single files stand as rooms of their own.
 ROOMS = (
     *("errors", "words", "units", "progress", "tables"),
-    *("models", "transactions", "rfm", "checks", "forecast", "backtest", "decisions", "report", "run"),
+    *("models", "transactions", "rfm", "checks", "forecast", "backtest", "decisions", "report", "run", "mlflow"),
 )
 MODULES = sorted(path for path in (root() / "clv").rglob("*.py") if path.stem not in ("__init__", "__main__"))
 FOLDERS = [room for room in ROOMS if (root() / "clv" / room).is_dir()]

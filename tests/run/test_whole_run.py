@@ -9,6 +9,7 @@ import html
 import json
 import re
 import signal
+import sys
 from pathlib import Path
 
 import faults
@@ -248,6 +249,27 @@ def test_the_examples_in_the_documentation_run(base, here, monkeypatch, tmp_path
         for examples in finder.find(door, door.__name__, module=False, globs=given):
             runner.run(examples)
     assert (runner.failures, runner.tries > 8) == (0, True)
+
+
+def test_a_run_stands_in_mlflow_with_its_figures_and_names_no_customer(alone, here, tmp_path, monkeypatch):
+    mlflow = pytest.importorskip("mlflow", reason="MLflow is not installed: pip install mlflow-skinny")
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    mlflow.set_tracking_uri(f"file://{tmp_path}")
+    logged = mlflow.get_run(clv.mlflow.log(clv.load(here), experiment="values"))
+    figures = figures_of(alone)
+    assert logged.data.metrics["total_clv.mean"] == figures["total_clv"]["mean"]
+    assert logged.data.metrics["backtest.value.forecast.mean"] == figures["backtest"]["value"]["forecast"]["mean"]
+    assert logged.data.params["seed"] == str(ONE)
+    assert logged.data.tags["gate"] == figures["gate"]["verdict"]
+    files = {file.name for file in tmp_path.rglob("artifacts/*")}
+    assert {"report.html", "key_figures.json", "segments.csv"} <= files
+    assert not {"customers.csv", "contacts.csv"} & files
+
+
+def test_without_mlflow_one_sentence_says_what_to_install(here, monkeypatch):
+    monkeypatch.setitem(sys.modules, "mlflow", None)
+    with pytest.raises(InputError, match="MLflow is not installed: pip install mlflow-skinny"):
+        clv.mlflow.log(clv.load(here))
 
 
 def test_a_refusal_is_raised_as_the_sentence_of_a_run(base, here):
