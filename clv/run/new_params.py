@@ -157,7 +157,9 @@ def _format_lines(found: Recognised) -> Iterator[str]:
         yield _noted(f"# date_format: {_quoted(form)}", "remove the # if dates are written so")
     if found.date_language:
         yield f"date_language: {found.date_language}"
-    if found.timezone_needed:
+    if found.timezone:
+        yield f"timezone: {found.timezone}"
+    elif found.timezone is not None:
         yield _noted("# timezone: Europe/Berlin", "the clock that your days follow")
     for decimal, thousands in found.number_formats:
         yield f"# decimal: {_quoted(decimal)}"

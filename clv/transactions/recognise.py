@@ -33,6 +33,7 @@ from clv.transactions.synonyms import (
 )
 
 STRAY_LINES = 0.01  # share of rows that are a total or a footer, not dates written otherwise
+_MIDNIGHT = re.compile(r"[ T]00[:.]00(?:[:.]00(?:\.0+)?)?\s?(?:Z|UTC|\+00(?::?00)?)?$")
 _FINE = re.compile(r"\d+\.\d{5,}")  # 1000.1690000000, as web analytics number visitors, is no money
 
 
@@ -70,7 +71,7 @@ def recognise(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Recogni
         date_formats=() if sure is dates else dates.formats,
         decimal=decimal if len(how.stated) == 1 and decimal != "." else None,
         thousands=thousands if len(how.stated) == 1 else None,
-        timezone_needed=dates.offset or _is_utc(chosen),
+        timezone=_timezone(chosen),
         cancellation_pattern=_cancellation_pattern(chosen, money),
         currency=code,
         first_day=first,
@@ -241,18 +242,23 @@ def _about_dates(column: ColumnLook) -> Iterator[str]:
         yield f"Months in {column} can be {' or '.join(dates.languages)}: which is it? State date_language."
     if dates.days and min(dates.days).year >= 2400:
         yield f"Years in {column} are of the Buddhist calendar, 543 ahead: take them off, no setting does."
-    if not dates.offset and _is_utc({"date": column}):
+    zone = _timezone({"date": column})
+    if zone:
+        yield f"All moments in {column} are midnight by UTC: they are taken for days, whatever clock yours follow."
+    elif zone is not None and not dates.offset:
         yield f"{column} says UTC: which clock do your days follow? State timezone, or the days are those of UTC."
-    if dates.offset:
+    elif zone is not None:
         yield f"{column} holds instants, not days: which clock do your days follow? State timezone."
 
 
-def _is_utc(chosen: Chosen) -> bool:
-    """Return whether moments are named UTC by their column alone."""
+def _timezone(chosen: Chosen) -> str | None:
+    """Return the clock of the days: UTC where all moments are midnight there, "" where only the shop knows it."""
     column = chosen.get("date")
-    if not column or not column.dates or not NAMED_UTC.search(column.name):
-        return False
-    return any(re.search("%[HI]", form) for form in column.dates.formats)
+    dates = (column.dates if column else None) or Dates()
+    named = column and NAMED_UTC.search(column.name) and any(re.search("%[HI]", form) for form in dates.formats)
+    if not column or not (dates.offset or named):
+        return None
+    return "UTC" if all(map(_MIDNIGHT.search, column.texts)) else ""
 
 
 def unasked_states(names: Sequence[str], rows: Sequence[Sequence[object]], settings: SourceSettings) -> tuple[str, ...]:

@@ -77,7 +77,7 @@ class Recognised:
     date_formats: tuple[str, ...]  # those in doubt
     decimal: str | dict[str, str] | None  # for all numbers or by column; None: a point, or in doubt
     thousands: str | dict[str, str] | None
-    timezone_needed: bool
+    timezone: str | None  # "": it must be stated; None: days need none
     cancellation_pattern: str | None
     currency: str | None
     first_day: date | None

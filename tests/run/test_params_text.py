@@ -95,7 +95,7 @@ def test_the_file_names_the_run_after_its_source(source, run):
 
 
 def test_what_was_recognised_has_its_line():
-    found = replace(seen(PLAIN), shape="line_items", timezone_needed=True, cancellation_pattern="^C", currency="GBP")
+    found = replace(seen(PLAIN), shape="line_items", timezone="", cancellation_pattern="^C", currency="GBP")
     text = params_text(found, source="orders.csv", encoding="UTF-8")
     values = yaml.safe_load(text)
     assert [values[key] for key in ("shape", "cancellation_pattern", "currency")] == ["line_items", "^C", "GBP"]
@@ -154,7 +154,7 @@ def test_names_of_columns_survive_whatever_they_hold(names, source):
         date_formats=(),
         decimal=",",
         thousands=".",
-        timezone_needed=True,
+        timezone="",
         cancellation_pattern="^C",
         currency="EUR",
         first_day=None,

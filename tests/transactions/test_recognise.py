@@ -560,13 +560,25 @@ def test_of_two_columns_of_money_none_is_taken():
 def test_typed_dates_need_no_format():
     for make in (lambda row: date(2024, 1, 3) + timedelta(row), lambda row: datetime(2024, 1, 3, 23) + timedelta(row)):
         found = dated(make)
-        assert (found.date_format, found.date_formats, found.timezone_needed) == (None, (), False)
+        assert (found.date_format, found.date_formats, found.timezone) == (None, (), None)
         assert (found.first_day, found.questions) == (date(2024, 1, 3), ())
+
+
+@pytest.mark.parametrize(
+    "midnight",
+    [lambda text: f"{text}T00:00:00Z", lambda text: f"{text} 00:00:00.000+00:00", lambda text: f"{text} 00:00 UTC"],
+)
+def test_moments_that_are_all_midnight_by_utc_are_days(midnight):
+    days = [f"2024-01-{day:02d}" for day in range(1, 31)]
+    found = dated([midnight(day) for day in days])
+    assert found.timezone == "UTC"
+    assert found.questions[0].startswith("All moments in `date` are midnight by UTC: they are taken for days")
+    assert dated([*map(midnight, days), midnight("2024-01-31").replace("00:00", "23:00", 1)]).timezone == ""
 
 
 def test_an_instant_is_a_day_only_by_a_clock():
     found = dated(["2024-01-31T08:26:00Z"])
-    assert found.timezone_needed
+    assert found.timezone == ""
     assert found.questions == ("`date` holds instants, not days: which clock do your days follow? State timezone.",)
 
 
