@@ -8,7 +8,7 @@ import xarray as xr
 from scipy.special import gammaln
 
 from clv.forecast.future import simulate
-from clv.forecast.horizon import Horizon
+from clv.forecast.horizon import Horizon, Keep
 from clv.models import bgnbd
 from clv.models.base import HISTORY, History, PurchaseModel
 from clv.models.draws import Draws
@@ -95,13 +95,15 @@ def probability_purchase(horizon, x, t_x, T, r, alpha, a, b):
 
 def futures(histories: pd.DataFrame, draws: Draws, horizon: Horizon, *, seed: int = 1, **options):
     """Return every simulated number of purchases and value, each (customers, draws), and the totals."""
-    counts, values = np.empty((2, len(histories), len(draws)))
-
-    def keep(rows: slice, purchases: np.ndarray, value: np.ndarray) -> None:
-        counts[rows], values[rows] = purchases, value
-
+    both = np.empty((len(histories), 2, len(draws)))
+    keep = Keep(every_future, both.__setitem__)
     totals = simulate(histories, draws, horizon, keep=keep, seed=seed, **options)
-    return counts.astype(int), values, totals
+    return both[:, 0].astype(int), both[:, 1], totals
+
+
+def every_future(own: None, purchases: np.ndarray, value: np.ndarray) -> np.ndarray:
+    """Return what a pass keeps if it keeps everything, (customers, 2, draws)."""
+    return np.stack([purchases, value], axis=1)
 
 
 def standard_errors(sample: np.ndarray, expected: np.ndarray | float) -> float:

@@ -14,6 +14,7 @@ the gate.
 
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -27,8 +28,7 @@ from clv.backtest.scoring_rules import coverage
 from clv.backtest.tables import CHOICE, deciding
 from clv.checks.gate import PASS, WARN, Check
 from clv.forecast.future import simulate
-from clv.forecast.horizon import Horizon
-from clv.models.base import Integers
+from clv.forecast.horizon import Horizon, Keep
 from clv.models.draws import Draws, Floats, pair
 from clv.models.operational_time import Clock
 from clv.models.registry import AUTO, DEFAULT, KEY, PURCHASE_MODELS, purchase_model
@@ -151,10 +151,7 @@ def _scored(
 def _window(customers: pd.DataFrame, joint: Draws, weeks: float, settings: Settings, interval: float) -> dict[str, Any]:
     """Return the scores of customers of one window, who have what came as `actual_purchases`."""
     actual, found = customers["actual_purchases"].to_numpy(float), np.empty((len(customers), 5))
-
-    def keep(rows: slice, purchases: Integers, value: Floats) -> None:
-        found[rows] = np.column_stack(against(purchases, actual[rows], interval))
-
+    keep = Keep(partial(against, interval), found.__setitem__, actual[:, None])
     options: dict[str, Any] = {"seed": settings.seed, "workers": settings.workers, "stage": "past windows"}
     totals = simulate(customers, joint, Horizon(weeks), keep=keep, **options)
     _, _, below, at_most, crps = found.T

@@ -6,6 +6,7 @@ said would happen. The predictive distribution of each customer is its simulated
 
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,9 +19,8 @@ from clv.backtest.tables import BACK, BACKTEST, BACKTEST_GROUPS, ONCE, OUTCOMES
 from clv.forecast.closed_forms import EXPECTATION_DRAWS, expectations
 from clv.forecast.future import simulate
 from clv.forecast.groups import grouped
-from clv.forecast.horizon import Calendar, Groups, Horizon, Totals
+from clv.forecast.horizon import Calendar, Groups, Horizon, Keep, Totals
 from clv.forecast.tiers import value_tier
-from clv.models.base import Floats, Integers
 from clv.models.draws import Draws
 from clv.models.gamma_gamma import SPEND_COLUMNS
 from clv.units import tails
@@ -59,16 +59,12 @@ def score(
     history = customers[["customer_id", *draws.model.history, *SPEND_COLUMNS[1:], "revenue"]]
     came = holdout[["customer_id", "actual_purchases", "actual_value"]]
     known = history.merge(came, on="customer_id", how="left", validate="one_to_one")
-    actual = {outcome: known[f"actual_{outcome}"].to_numpy(float) for outcome in OUTCOMES}
+    actual = known[[f"actual_{outcome}" for outcome in OUTCOMES]].to_numpy(float)
     expected = expectations(known, draws.thinned(mean_draws), horizon, interval=interval, workers=workers)
     expected = expected[["p_alive", "expected_purchases", "clv_mean", "expected_clv_lower", "expected_clv_upper"]]
     groups, labels = _groups(known, expected["clv_mean"], groupings)
     found = np.empty((len(known), 10))
-
-    def keep(rows: slice, purchases: Integers, value: Floats) -> None:
-        counted = against(purchases, actual["purchases"][rows], interval)
-        found[rows] = np.column_stack([*counted, *against(value, actual["value"][rows], interval)])
-
+    keep = Keep(partial(against, interval), found.__setitem__, actual)
     options: dict[str, Any] = {"seed": seed, "workers": workers, "stage": "simulating the holdout"}
     totals = simulate(known, draws, horizon, keep=keep, groups=groups, calendar=calendar, **options)
     columns = [

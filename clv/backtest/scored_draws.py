@@ -10,11 +10,17 @@ from clv.forecast.groups import realised_limits
 from clv.models.base import Floats
 
 
-def against(draws: NDArray[Any], actual: Floats, interval: float) -> list[Floats]:
-    """Return lower limit, upper limit, F(y-), F(y) and CRPS of each row's draws against its actual outcome."""
-    draws.sort(axis=1)  # ours to use up
-    lower, _, upper = realised_limits(draws, interval)
-    return [lower, upper, *_against(draws, actual)]
+def against(interval: float, actual: Floats, *drawn: NDArray[Any]) -> Floats:
+    """Return lower limit, upper limit, F(y-), F(y) and CRPS of each row's draws against its actual outcome.
+
+    `actual`: one column for each outcome, as many as are asked for; its draws are (rows, draws). So many columns each.
+    """
+    found: list[Floats] = []
+    for draws, came in zip(drawn, actual.T, strict=False):
+        draws.sort(axis=1)  # ours to use up
+        lower, _, upper = realised_limits(draws, interval)
+        found += [lower, upper, *_against(draws, np.ascontiguousarray(came))]
+    return np.column_stack(found)
 
 
 @njit(nogil=True, cache=True)

@@ -1,14 +1,17 @@
 """What held-out purchases cost, against what the spend model expected of each customer's."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 import xarray as xr
 
-from clv import progress, tables
+from clv import tables
 from clv.backtest.scoring_rules import coverage, pit_distance
 from clv.backtest.tables import BACK, LEVELS, ONCE, SPEND_TEST
 from clv.forecast.blocks import BLOCK_CUSTOMERS, blocks, in_order
 from clv.forecast.closed_forms import EXPECTATION_DRAWS
+from clv.models.base import Floats
 from clv.models.draws import spend_draws
 from clv.models.gamma_gamma import Amounts, expected_spend, total_cdf
 
@@ -27,17 +30,11 @@ def spend(
     known = calibration.merge(came, on="customer_id", validate="one_to_one")
     n, total = (known[name].to_numpy(float) for name in ("actual_paid", "actual_revenue"))
     amounts, phi = np.column_stack(Amounts.of(known)), spend_draws(posterior, EXPECTATION_DRAWS)
-    expected, cdf = np.empty(len(known)), np.empty(len(known))
-
-    def block(rows: slice) -> None:
-        own = Amounts(*amounts[rows].T)
-        expected[rows] = expected_spend(own, phi).mean(axis=0)
-        cdf[rows] = total_cdf(total[rows], n[rows], own, phi).mean(axis=0)
-
+    expected, cdf = np.empty((2, len(known)))
     parts = list(blocks(0, len(known), BLOCK_CUSTOMERS))  # draws x customers of all would not fit
-    with progress.stage("testing amounts", of=len(parts)) as advance:
-        for _ in in_order(block, [(part,) for part in parts], workers):
-            advance()
+    asked, block = np.column_stack([n, total, amounts]), partial(_spend_block, phi)
+    for part, found in in_order("testing amounts", block, parts, lambda part: (asked[part],), workers):
+        expected[part], cdf[part] = found
     return pd.DataFrame(
         {
             "history": pd.Series(np.where(known["frequency"] > 0, BACK, ONCE), dtype="str"),
@@ -47,6 +44,11 @@ def spend(
             "cdf": cdf,
         }
     )
+
+
+def _spend_block(phi: Floats, asked: Floats) -> tuple[Floats, Floats]:
+    n, total, own = *asked.T[:2], Amounts(*asked.T[2:])
+    return expected_spend(own, phi).mean(axis=0), total_cdf(total, n, own, phi).mean(axis=0)
 
 
 def spend_figures(table: pd.DataFrame, *, seed: int) -> pd.DataFrame:

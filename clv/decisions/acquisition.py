@@ -22,7 +22,7 @@ from clv.backtest.misfit import group_draws
 from clv.decisions.tables import ACQUISITION, CONFIDENCE
 from clv.forecast.future import simulate
 from clv.forecast.groups import Forecast
-from clv.forecast.horizon import Horizon
+from clv.forecast.horizon import Horizon, Keep
 from clv.models.base import HISTORY, LOG_GAPS, Floats, new_customers
 from clv.models.draws import Draws, spaced
 from clv.models.gamma_gamma import SPEND_COLUMNS, Amounts, expected_per_visit
@@ -179,14 +179,22 @@ def _mean_value(firsts: Floats, horizon: Horizon, future: Floats) -> float:
 def _single_customers(firsts: Floats, draws: Draws, horizon: Horizon, *, seed: int, workers: int) -> Floats:
     """Return realised values of single new customers, the first order included."""
     values = np.empty((_SINGLE_CUSTOMERS, len(draws)))
-
-    def keep(rows: slice, purchases: Any, value: Floats) -> None:
-        values[rows] = value
-
     first = np.random.default_rng([seed, 6]).choice(firsts, _SINGLE_CUSTOMERS)
     everybody = _new_customers(first)
-    simulate(everybody, draws, horizon, keep=keep, seed=_seed(seed, 5), workers=workers, stage="new customers")
+    simulate(
+        everybody,
+        draws,
+        horizon,
+        keep=Keep(_value, values.__setitem__),
+        seed=_seed(seed, 5),
+        workers=workers,
+        stage="new customers",
+    )
     return values + horizon.gross_margin * first[:, None]
+
+
+def _value(own: None, purchases: Any, value: Floats) -> Floats:
+    return value
 
 
 def _planned(

@@ -18,18 +18,19 @@ both. Only the mean of a difference could ever be observed; the spread of its lu
 """
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numba import njit
 from scipy.special import betaincinv, ndtri
 
-from clv import progress
 from clv.decisions.tables import RATE, SURVIVAL, WIN_BACK
-from clv.forecast.blocks import BLOCK_CUSTOMERS, CHUNK_CUSTOMERS, blocks, in_order, simulated_at_once
+from clv.forecast.blocks import BLOCK_CUSTOMERS, blocks, in_order, seeded, simulated_at_once
 from clv.forecast.closed_forms import distinct
 from clv.forecast.horizon import Groups, Horizon
-from clv.models.base import Floats
+from clv.models.base import Floats, Integers
 from clv.models.draws import Draws
 from clv.models.gamma_gamma import SPEND_COLUMNS, Amounts, draw_amount, draw_nu, expected_per_visit
 
@@ -81,19 +82,14 @@ def expected_gains(
     """
     history = customers[[*draws.model.history, *SPEND_COLUMNS[1:]]]
     order = np.lexsort([history[name].to_numpy() for name in ("recency", "T", "frequency")])
-    found, thinned = np.empty((len(customers), len(at))), draws.thinned(GAIN_DRAWS)
-
-    def block(rows: slice) -> None:
-        found[order[rows]] = _gain_block(history.iloc[order[rows]], thinned, horizon, effect.kind, at)
-
-    parts = [(rows,) for rows in blocks(0, len(customers), BLOCK_CUSTOMERS)]
-    with progress.stage("gains of a contact", of=len(parts)) as advance:
-        for _ in in_order(block, parts, workers):
-            advance()
+    found, parts = np.empty((len(customers), len(at))), [order[rows] for rows in blocks(0, len(order), BLOCK_CUSTOMERS)]
+    block = partial(_gain_block, draws.thinned(GAIN_DRAWS), horizon, effect.kind, at)
+    for part, gains in in_order("gains of a contact", block, parts, lambda part: (history.iloc[part],), workers):
+        found[part] = gains
     return effect.response_share * found
 
 
-def _gain_block(customers: pd.DataFrame, draws: Draws, horizon: Horizon, kind: str, at: Floats) -> Floats:
+def _gain_block(draws: Draws, horizon: Horizon, kind: str, at: Floats, customers: pd.DataFrame) -> Floats:
     """Return the mean over draws of responders' gains, (customers, effects)."""
     model, theta = draws.model, draws.theta
     history, which = distinct(customers, model.history)
@@ -139,29 +135,31 @@ def realised_gains(
     `effects`: one effect for each posterior draw, shared by all customers in it. `groups`: their totals are kept per
     draw; nothing of size customers x draws is ever held.
     """
-    n, starts = len(customers), range(0, max(len(customers), 1), CHUNK_CUSTOMERS)
     own = {kind: effects * (effect.kind == kind) for kind in (RATE, SURVIVAL, WIN_BACK)}
-    told = np.column_stack([1 + own[RATE], own[SURVIVAL], own[WIN_BACK]])
-    money = np.array([horizon.discount_weekly, horizon.gross_margin])
+    effect_of_draw = np.column_stack([1 + own[RATE], own[SURVIVAL], own[WIN_BACK]])
     history, amounts = customers[draws.model.history].to_numpy(float), np.column_stack(Amounts.of(customers))
 
-    def chunk(start: int, chunk_seed: np.random.SeedSequence) -> Floats:
-        gains = np.zeros((groups.count, len(draws)))
-        rng, spend_rng = (np.random.Generator(np.random.PCG64(part)) for part in chunk_seed.spawn(2))
-        for rows in blocks(start, min(start + CHUNK_CUSTOMERS, n), simulated_at_once(len(draws))):
-            lives = draws.model.contacted(rng, history[rows], draws.theta, horizon.weeks, effect.response_share, told)
-            _add_gains(  # type: ignore[call-arg]
-                spend_rng, amounts[rows], draws.phi, money, groups.codes[rows], *lives, gains
-            )
-        return gains
+    def told(part: tuple[slice, np.random.SeedSequence]) -> tuple[Any, ...]:
+        rows, own_seed = part
+        return own_seed, history[rows], amounts[rows], groups.codes[rows]
 
     total = np.zeros((groups.count, len(draws)))
-    seeds = np.random.SeedSequence([seed, 3]).spawn(len(starts))
-    with progress.stage("simulating the campaign", of=len(starts)) as advance:
-        for gains in in_order(chunk, list(zip(starts, seeds, strict=True)), workers):
-            total += gains
-            advance()
+    chunk = partial(_gains_of_chunk, draws, horizon, effect.response_share, effect_of_draw, groups.count)
+    for _, gains in in_order("simulating the campaign", chunk, seeded(len(customers), [seed, 3]), told, workers):
+        total += gains
     return total.T
+
+
+def _gains_of_chunk(
+    draws: Draws, horizon: Horizon, share: float, effects: Floats, count: int,
+    seed: np.random.SeedSequence, history: Floats, amounts: Floats, codes: Integers,
+) -> Floats:  # fmt: skip
+    gains, money = np.zeros((count, len(draws))), np.array([horizon.discount_weekly, horizon.gross_margin])
+    rng, spend_rng = (np.random.Generator(np.random.PCG64(part)) for part in seed.spawn(2))
+    for rows in blocks(0, len(history), simulated_at_once(len(draws))):
+        lives = draws.model.contacted(rng, history[rows], draws.theta, horizon.weeks, share, effects)
+        _add_gains(spend_rng, amounts[rows], draws.phi, money, codes[rows], *lives, gains)  # type: ignore[call-arg]
+    return gains
 
 
 @njit(nogil=True, cache=True, error_model="numpy")

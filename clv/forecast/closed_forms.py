@@ -1,9 +1,10 @@
 """Means in closed form: P(alive), expected purchases, spend and value of each customer, with limits of the mean."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
 
-from clv import progress
 from clv.forecast.blocks import BLOCK_CUSTOMERS, blocks, in_order
 from clv.forecast.horizon import Horizon
 from clv.models.base import Floats, History, Integers
@@ -32,18 +33,14 @@ def expectations(
     # Customers of one history stand together, so that what depends on the history alone is computed once per block.
     order = np.lexsort([history[name].to_numpy() for name in ("recency", "T", "frequency")])
     found = np.empty((len(_EXPECTATIONS), len(customers)))
-
-    def block(rows: slice) -> None:
-        found[:, order[rows]] = _expect_block(history.iloc[order[rows]], draws, horizon, interval)
-
-    rows = list(blocks(0, len(customers), BLOCK_CUSTOMERS))
-    with progress.stage("expected values", of=len(rows)) as advance:
-        for _ in in_order(block, [(part,) for part in rows], workers):
-            advance()
+    parts = [order[rows] for rows in blocks(0, len(customers), BLOCK_CUSTOMERS)]
+    block = partial(_expect_block, draws, horizon, interval)
+    for part, columns in in_order("expected values", block, parts, lambda part: (history.iloc[part],), workers):
+        found[:, part] = columns
     return pd.DataFrame(dict(zip(_EXPECTATIONS, found, strict=True)), index=customers.index, copy=False)
 
 
-def _expect_block(customers: pd.DataFrame, draws: Draws, horizon: Horizon, interval: float) -> list[Floats]:
+def _expect_block(draws: Draws, horizon: Horizon, interval: float, customers: pd.DataFrame) -> list[Floats]:
     """Return the columns `_EXPECTATIONS`."""
     model, theta, weeks = draws.model, draws.theta, horizon.weeks
     history, which = distinct(customers, model.history)

@@ -8,13 +8,16 @@ in every draw.
 Nothing of size customers x draws is ever held: a chunk is simulated in blocks, each summarised where it is simulated.
 """
 
+from functools import partial
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numba import njit
 
-from clv import progress
-from clv.forecast.blocks import BLOCK_BYTES, CHUNK_CUSTOMERS, blocks, in_order, simulated_at_once
+from clv.forecast.blocks import BLOCK_BYTES, blocks, in_order, seeded, simulated_at_once
 from clv.forecast.horizon import Calendar, Groups, Horizon, Keep, Totals
+from clv.models.base import Floats, Integers
 from clv.models.draws import Draws
 from clv.models.gamma_gamma import Amounts, draw_amount, draw_nu
 
@@ -24,7 +27,7 @@ def simulate(
     groups: Groups | None = None, calendar: Calendar | None = None, block_bytes: int = BLOCK_BYTES,
     stage: str = "simulating futures",
 ) -> Totals:  # fmt: skip
-    """Simulate one future per customer and posterior draw, show each block of them to `keep`, and return the totals.
+    """Simulate one future per customer and posterior draw, let `keep` have its part of them, and return the totals.
 
     The same seed gives the same numbers for any number of workers and any size of the blocks, and the same purchases
     whatever the spend model.
@@ -36,50 +39,57 @@ def simulate(
     groups = groups or Groups(np.zeros((n, 1), np.int64), 1)
     calendar = calendar or Calendar(np.array([0.0, np.inf]), np.zeros(n, np.int64), 1, np.zeros(n, bool))
     cohorts = np.ascontiguousarray(np.atleast_2d(calendar.cohorts.T).T)
-    future = np.array([horizon.discount_weekly, horizon.gross_margin])
-    starts = range(0, max(n, 1), CHUNK_CUSTOMERS)  # nobody is one empty chunk
-    seeds = np.random.SeedSequence(seed).spawn(len(starts))
+    counts = (groups.count, calendar.count)
 
-    def chunk(start: int, chunk_seed: np.random.SeedSequence) -> Totals:
-        rng, spend_rng = (np.random.Generator(np.random.PCG64(seed)) for seed in chunk_seed.spawn(2))
-        known = customers.iloc[start : start + CHUNK_CUSTOMERS]
+    def told(part: tuple[slice, np.random.SeedSequence]) -> tuple[Any, ...]:
+        rows, own_seed = part
+        known, own = customers.iloc[rows], None if keep is None or keep.own is None else keep.own[rows]
         history, amounts = known[draws.model.history].to_numpy(float), np.column_stack(Amounts.of(known))
-        totals = _no_totals(len(draws), groups.count, calendar)
-        for rows in blocks(start, min(start + CHUNK_CUSTOMERS, n), simulated_at_once(len(draws), block_bytes)):
-            shape = (rows.stop - rows.start, len(draws))
-            own, value = slice(rows.start - start, rows.stop - start), np.zeros(shape)
-            weeks = np.full(shape[0], horizon.weeks)
-            purchases, times = draws.model.futures(rng, history[own], draws.theta, weeks)
-            _pay(  # type: ignore[call-arg]
-                spend_rng,
-                amounts[own],
-                draws.phi,
-                draws.pays,
-                future,
-                times,
-                groups.codes[rows],
-                calendar.edges,
-                cohorts[rows],
-                calendar.seen[rows],
-                purchases,
-                value,
-                *(getattr(totals, name) for name in Totals.__dataclass_fields__),
-            )
-            if keep:
-                keep(rows, purchases, value)
-        return totals
+        return own_seed, history, amounts, groups.codes[rows], cohorts[rows], calendar.seen[rows], own
 
-    total = _no_totals(len(draws), groups.count, calendar)
-    with progress.stage(stage, of=len(starts)) as advance:
-        for totals in in_order(chunk, list(zip(starts, seeds, strict=True)), workers):
-            total = total.plus(totals)
-            advance()
+    chunk = partial(_chunk, draws, horizon, calendar.edges, counts, keep and keep.of, block_bytes)
+    total = _no_totals(len(draws), calendar.edges, *counts)
+    for (rows, _), (totals, kept) in in_order(stage, chunk, seeded(n, seed), told, workers):
+        total = total.plus(totals)
+        if keep:
+            keep.put(rows, kept)
     return total.by_draw()
 
 
-def _no_totals(draws: int, groups: int, calendar: Calendar) -> Totals:
+def _chunk(
+    draws: Draws, horizon: Horizon, edges: Floats, counts: tuple[int, int], keep: Any, block_bytes: int,
+    seed: np.random.SeedSequence, history: Floats, amounts: Floats, codes: Integers, cohorts: Integers, seen: Any,
+    own: Any,
+) -> tuple[Totals, Any]:  # fmt: skip
+    """Return the totals of a chunk of customers, and what is kept of each."""
+    rng, spend_rng = (np.random.Generator(np.random.PCG64(part)) for part in seed.spawn(2))
+    totals, kept = _no_totals(len(draws), edges, *counts), []
+    for rows in blocks(0, len(history), simulated_at_once(len(draws), block_bytes)):
+        value = np.zeros((rows.stop - rows.start, len(draws)))
+        purchases, times = draws.model.futures(rng, history[rows], draws.theta, np.full(len(value), horizon.weeks))
+        _pay(  # type: ignore[call-arg]
+            spend_rng,
+            amounts[rows],
+            draws.phi,
+            draws.pays,
+            np.array([horizon.discount_weekly, horizon.gross_margin]),
+            times,
+            codes[rows],
+            edges,
+            cohorts[rows],
+            seen[rows],
+            purchases,
+            value,
+            *(getattr(totals, name) for name in Totals.__dataclass_fields__),
+        )
+        if keep:
+            kept.append(keep(None if own is None else own[rows], purchases, value))
+    return totals, np.concatenate(kept) if keep else None
+
+
+def _no_totals(draws: int, edges: Floats, groups: int, cohorts: int) -> Totals:
     """Return zeros, draws second: what one customer adds to lies together, and so do the periods of a draw."""
-    by_group, by_period = (groups, draws), (calendar.count, draws, calendar.edges.size - 1)
+    by_group, by_period = (groups, draws), (cohorts, draws, edges.size - 1)
     return Totals(*(np.zeros(shape) for shape in (by_group, by_group, by_period, by_period, by_period)))
 
 

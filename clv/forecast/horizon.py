@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -87,6 +88,15 @@ class Totals:
         return Totals(*(np.swapaxes(getattr(self, name), 0, 1) for name in self.__dataclass_fields__))
 
 
-# Gets some rows and their simulated (rows, draws) purchases and values, and keeps of them what it wants; it may
-# overwrite them. Called from several threads, each time with other rows.
-Keep = Callable[[slice, Integers, Floats], None]
+@dataclass(frozen=True)
+class Keep:
+    """What is kept of customers' futures.
+
+    `of(own, purchases, value)` is computed where they are simulated, perhaps on another machine, so it changes nothing
+    but (rows, draws) purchases and values: these are its own. `put(rows, kept)` gets it where the caller is, in order.
+    `own`: what `of` is told of each customer, one row each.
+    """
+
+    of: Callable[[Any, Integers, Floats], Any]
+    put: Callable[[slice, Any], None]
+    own: Any = None

@@ -1,6 +1,8 @@
 """Who is among the best in a future? Places within every draw, read off a histogram."""
 
-from threading import Lock
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,26 +17,21 @@ from clv.models.draws import Floats, Integers
 # bins are .1 to .2 % wide. From 16 doublings below the mean value to 6 above: a tenth of the customers cannot all have
 # more than ten times the mean.
 _DIGITS, _DOUBLINGS_BELOW, _DOUBLINGS_ABOVE = 9, 16, 6
+_BINS = (_DOUBLINGS_BELOW + _DOUBLINGS_ABOVE) << _DIGITS
 
 
 class Ranking:
-    """Where each draw's customers stand: a histogram of realised values per draw, filled block by block.
-
-    Whole numbers are added, so the order of the blocks does not matter.
-    """
+    """Where each draw's customers stand: a histogram of realised values per draw, filled by a pass over futures."""
 
     def __init__(self, draws: int, scale: float) -> None:
         self._lowest = int(_keys(np.array([scale]))[0]) - (_DOUBLINGS_BELOW << _DIGITS)
         self._customers = 0
-        self._counts = np.zeros((draws, (_DOUBLINGS_BELOW + _DOUBLINGS_ABOVE) << _DIGITS), np.int32)
-        self._lock = Lock()
+        self._counts = np.zeros((draws, _BINS), np.int32)
+        self.keep = Keep(partial(_bins, self._lowest), self._count)
 
-    def count(self, value: Floats) -> None:
-        """Add a block's realised values (customers, draws)."""
-        keys = _keys(value)
-        with self._lock:
-            self._customers += value.shape[0]
-            _count_bins(keys, self._lowest, self._counts)
+    def _count(self, rows: slice, bins: NDArray[np.uint16]) -> None:
+        self._customers += len(bins)
+        _count_bins(bins, self._counts)
 
     def threshold(self, top_share: float) -> Floats:
         """Return per draw the value that `top_share` of the customers exceed; 0 where fewer have any."""
@@ -58,17 +55,23 @@ def _keys(value: Floats) -> NDArray[np.int64]:
     return np.ascontiguousarray(value).view(np.int64) >> (52 - _DIGITS)
 
 
+def _bins(lowest: int, own: None, purchases: Integers, value: Floats) -> NDArray[np.uint16]:
+    """Return the number of every value's bin, from 1; 0 for 0."""
+    keys = _keys(value)
+    return np.where(keys > 0, np.clip(keys - lowest, 0, _BINS - 1) + 1, 0).astype(np.uint16)
+
+
 def _edge(keys: NDArray[np.int64]) -> Floats:
     """Return the smallest number that has each key."""
     return (keys << (52 - _DIGITS)).view(np.float64)
 
 
 @njit(nogil=True, cache=True)
-def _count_bins(keys, lowest, counts):  # type: ignore[no-untyped-def]
-    for d in range(keys.shape[1]):  # one draw's counts at a time stay in the cache
-        for i in range(keys.shape[0]):
-            if keys[i, d] > 0:
-                counts[d, min(max(keys[i, d] - lowest, 0), counts.shape[1] - 1)] += 1
+def _count_bins(bins, counts):  # type: ignore[no-untyped-def]
+    for d in range(bins.shape[1]):  # one draw's counts at a time stay in the cache
+        for i in range(bins.shape[0]):
+            if bins[i, d] > 0:
+                counts[d, bins[i, d] - 1] += 1
 
 
 @njit(nogil=True, cache=True)
@@ -85,25 +88,29 @@ def _bins_at(counts, above):  # type: ignore[no-untyped-def]
     return bins, within
 
 
-def keep_membership(tier: pd.Series, ranking: Ranking, shares: Floats) -> Keep:
-    """Return what a pass over all futures does: fill `shares` with every customer's P(top decile) and P(own tier)."""
+def tier_codes(tier: pd.Series) -> NDArray[np.int8]:
+    """Return the place of each customer's tier in `TIERS`."""
+    return tier.map({name: code for code, name in enumerate(TIERS)}).to_numpy(np.int8)
+
+
+def membership(ranking: Ranking) -> Callable[[NDArray[np.int8], Floats], Floats]:
+    """Return what tells P(top decile) and P(own tier) from customers' `tier_codes` and values, (customers, 2)."""
     names = list(TIERS)
-    own = tier.map({name: code for code, name in enumerate(names)}).to_numpy(np.int8)
     # What a draw's value must exceed, and must not, for each tier; the last tier holds what is left.
     floors = np.array([*(ranking.threshold(TIERS[name]) for name in names[:-1]), np.zeros(ranking.draws)])
     ceilings = np.array([np.full(ranking.draws, np.inf), *floors[:-1]])
     places_left = places_without_value(ranking.share_without_value())
-    top_decile = ranking.threshold(0.10)
+    return partial(_shares, floors, ceilings, places_left, ranking.threshold(0.10))
 
-    def keep(rows: slice, purchases: Integers, value: Floats) -> None:
-        _count_members(value, own[rows], floors, ceilings, places_left, top_decile, shares[rows])
 
-    return keep
+def _shares(*given: Any) -> Floats:
+    return _members(*given)  # compiled code does not travel; its name does
 
 
 @njit(nogil=True, cache=True)
-def _count_members(value, own, floors, ceilings, places_left, top_decile, found):  # type: ignore[no-untyped-def]
-    """Fill `found` (customers, 2) with the shares of draws above `top_decile` and in the customer's own tier."""
+def _members(floors, ceilings, places_left, top_decile, own, value):  # type: ignore[no-untyped-def]
+    """Return the shares of draws above `top_decile` and in the customer's own tier, (customers, 2)."""
+    found = np.empty((value.shape[0], 2))
     for i in range(value.shape[0]):
         top, mine, tier = 0, 0.0, own[i]
         for d in range(value.shape[1]):
@@ -113,6 +120,7 @@ def _count_members(value, own, floors, ceilings, places_left, top_decile, found)
             else:
                 mine += places_left[tier, d]
         found[i, 0], found[i, 1] = top / value.shape[1], mine / value.shape[1]
+    return found
 
 
 def places_without_value(share: Floats) -> Floats:

@@ -5,6 +5,8 @@ only), *realised value* (what one customer will actually bring), *total* (realis
 group within each draw). Means come from closed forms, limits of realised values from simulation.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,8 +14,8 @@ import pandas as pd
 
 from clv.forecast.future import simulate
 from clv.forecast.groups import Forecast, group_table, grouped, realised_limits
-from clv.forecast.horizon import Calendar, Horizon
-from clv.forecast.ranking import Ranking, keep_membership
+from clv.forecast.horizon import Calendar, Horizon, Keep
+from clv.forecast.ranking import Ranking, membership, tier_codes
 from clv.models.draws import Draws, Floats, Integers
 
 # Who is among the best is then known to a third of what the draws themselves leave uncertain.
@@ -32,33 +34,33 @@ def forecast_values(
     """
     groups, labels = grouped(customers, groupings)
     ranking = Ranking(len(draws), scale=float(customers["clv_mean"].mean()) or 1.0)
-    limits, shares = np.empty((len(customers), 6)), np.empty((len(customers), 2))
-
-    def count(rows: slice, purchases: Integers, value: Floats) -> None:
-        ranking.count(value)
-
-    def keep(rows: slice, purchases: Integers, value: Floats) -> None:
-        count_members(rows, purchases, value)
-        limits[rows] = np.column_stack([*realised_limits(purchases, interval), *realised_limits(value, interval)])
-
+    found = np.empty((len(customers), 8))
     options: dict[str, Any] = {"seed": seed, "workers": workers}
-    simulate(_ranked(customers, seed), draws, horizon, keep=count, stage="ranking futures", **options)
-    count_members = keep_membership(customers["value_tier"], ranking, shares)
+    simulate(_ranked(customers, seed), draws, horizon, keep=ranking.keep, stage="ranking futures", **options)
+    keep = Keep(partial(_kept, membership(ranking), interval), found.__setitem__, tier_codes(customers["value_tier"]))
     months = calendar.beside(of_segments) if calendar and of_segments else calendar
     totals = simulate(customers, draws, horizon, keep=keep, groups=groups, calendar=months, **options)
     split = calendar and calendar.count
     totals, segments = totals.of_cohorts(slice(split)), totals.of_cohorts(slice(split, None))
     table = customers.assign(
-        purchases_lower=limits[:, 0],
-        purchases_upper=limits[:, 2],
-        clv_lower=limits[:, 3],
-        clv_median=limits[:, 4],
-        clv_upper=limits[:, 5],
-        p_top_decile=shares[:, 0],
-        value_tier_probability=shares[:, 1],
+        purchases_lower=found[:, 0],
+        purchases_upper=found[:, 2],
+        clv_lower=found[:, 3],
+        clv_median=found[:, 4],
+        clv_upper=found[:, 5],
+        p_top_decile=found[:, 6],
+        value_tier_probability=found[:, 7],
     )
     by_group = group_table(table, groups, labels, totals, interval)
     return Forecast(table, by_group, totals, totals.value[:, 0], totals.purchases[:, 0], segments)
+
+
+def _kept(
+    shares: Callable[..., Floats], interval: float, tiers: Integers, purchases: Integers, value: Floats
+) -> Floats:
+    """Return what is said of single customers: limits, then the chances of where they stand."""
+    limits = (*realised_limits(purchases, interval), *realised_limits(value, interval))
+    return np.column_stack([*limits, shares(tiers, value)])
 
 
 def _ranked(customers: pd.DataFrame, seed: int) -> pd.DataFrame:

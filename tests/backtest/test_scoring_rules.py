@@ -12,7 +12,7 @@ from clv.backtest.scored_draws import against
 
 
 def crps(draws: np.ndarray, actual: np.ndarray) -> np.ndarray:
-    return against(draws.copy(), actual, 0.9)[-1]
+    return against(0.9, actual[:, None], draws.copy())[:, -1]
 
 
 def test_crps_of_two_draws_by_hand():
@@ -38,7 +38,7 @@ def test_crps_is_the_integral_of_the_squared_distance_of_distribution_functions(
 
 def test_each_customer_is_scored_against_his_own_draws():
     draws = np.array([[0, 0, 1, 3], [2, 2, 2, 2]])
-    lower, upper, below, at_most, _ = against(draws, np.array([1.0, 2.0]), 0.5)
+    lower, upper, below, at_most, _ = against(0.5, np.array([[1.0], [2.0]]), draws).T
     assert lower.tolist() == [0, 2]
     assert upper.tolist() == [1, 2]
     assert below.tolist() == [0.5, 0.0]  # draws below the outcome
@@ -55,7 +55,7 @@ def test_coverage_counts_the_limits_as_inside():
 def test_coverage_agrees_with_the_limits_of_the_forecast():
     rng = np.random.default_rng(3)
     draws, actual = rng.poisson(2.0, (400, 200)), rng.poisson(2.0, 400).astype(float)
-    lower, upper, below, at_most, _ = against(draws, actual, 0.8)
+    lower, upper, below, at_most, _ = against(0.8, actual[:, None], draws).T
     inside = ((lower <= actual) & (actual <= upper)).mean()
     assert scoring_rules.coverage(pd.Series(below), pd.Series(at_most), 0.8) == inside
 

@@ -265,7 +265,7 @@ def test_the_threshold_of_a_rank_is_the_quantile_of_the_whole_matrix(base, share
     _, worth, _ = futures(base, DRAWS, YEAR, seed=1)
     ranking = Ranking(len(DRAWS), scale=float(base["clv_mean"].mean()))
     for rows in (slice(0, 250), slice(250, None)):
-        ranking.count(worth[rows])
+        ranking.keep.put(rows, ranking.keep.of(None, None, worth[rows]))
     exact = np.sort(worth, axis=0)[::-1][round(share * len(base)) - 1]  # the last one inside the share
     found = ranking.threshold(share)
     enough = exact > 0

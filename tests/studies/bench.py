@@ -405,19 +405,25 @@ def _simulation(folder: str) -> dict[str, Any]:
     """Score copies of CDNOW's customers: every future simulated, everybody's limits and the joint total."""
     import numpy as np
 
-    from clv.forecast import future, groups
+    from clv.forecast import future, horizon
 
     def score(customers: Any) -> None:
         limits = np.empty((len(customers), 6))
-
-        def keep(rows: slice, purchases: Any, worth: Any) -> None:
-            found = (groups.realised_limits(drawn, INTERVAL) for drawn in (purchases, worth))
-            limits[rows] = np.column_stack([column for columns in found for column in columns])
-
+        keep = horizon.Keep(_limits, limits.__setitem__)
         future.simulate(customers, draws, _year(), keep=keep, seed=SEED, workers=WORKERS)
 
     draws = _same_draws(folder)
     return _scored(score, _copies(), len(draws))
+
+
+def _limits(own: None, purchases: Any, worth: Any) -> Any:
+    import numpy as np
+
+    from clv.forecast import groups
+
+    return np.column_stack(
+        [column for drawn in (purchases, worth) for column in groups.realised_limits(drawn, INTERVAL)]
+    )
 
 
 def _everything(folder: str) -> dict[str, Any]:

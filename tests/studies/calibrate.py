@@ -23,7 +23,7 @@ from numpy.random import Generator
 from numpy.typing import ArrayLike
 
 from clv.forecast.future import simulate as simulate_futures
-from clv.forecast.horizon import Horizon
+from clv.forecast.horizon import Horizon, Keep
 from clv.models import sampling
 from clv.models.base import History
 from clv.models.calendar_model import OnClock
@@ -146,14 +146,11 @@ def of_parameters(customers: pd.DataFrame, draws: Draws) -> dict[str, Floats]:
 
 def of_future(customers: pd.DataFrame, draws: Draws, horizon: Horizon, *, seed: int) -> dict[str, Floats]:
     """Return, for every draw, the realised value of one customer and of all together, as the report forecasts them."""
-    one, value_of_one = _watched(customers), np.empty(len(draws))
-
-    def keep(rows: slice, purchases: Integers, value: Floats) -> None:
-        if rows.start <= one < rows.stop:
-            value_of_one[:] = value[one - rows.start]
-
+    found: list[Floats] = []
+    watched = np.arange(len(customers)) == _watched(customers)
+    keep = Keep(lambda own, purchases, value: value[own], lambda rows, kept: found.extend(kept), watched)
     totals = simulate_futures(customers, draws, horizon, seed=seed, keep=keep)
-    return {"customer_value": value_of_one, "total_value": totals.value[:, 0]}
+    return {"customer_value": found[0], "total_value": totals.value[:, 0]}
 
 
 def true_values(customers: pd.DataFrame, truth: Draws) -> dict[str, float]:

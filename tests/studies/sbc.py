@@ -28,7 +28,7 @@ from forecasts import by_name, changed
 from forecasts import customers as typed_customers
 
 from clv.forecast.future import simulate
-from clv.forecast.horizon import Horizon, yearly_horizon
+from clv.forecast.horizon import Horizon, Keep, yearly_horizon
 from clv.models import draws as models_draws
 from clv.models import gamma_gamma, laplace
 from clv.models.base import History
@@ -126,10 +126,7 @@ def _expected(customers: pd.DataFrame, draws: Draws, horizon: Horizon, *, seed: 
 def _apart(customers: pd.DataFrame, draws: Draws, horizon: Horizon, *, seed: int) -> dict[str, Floats]:
     """Return the total of futures that take their parameters from another draw for every customer."""
     values, generator = np.empty((len(customers), len(draws))), np.random.default_rng(seed)
-
-    def keep(rows: slice, purchases: Any, value: Floats) -> None:
-        values[rows] = generator.permuted(value, axis=1)
-
+    keep = Keep(lambda own, purchases, value: generator.permuted(value, axis=1), values.__setitem__)
     simulate(customers, draws, horizon, seed=seed, keep=keep)
     return calibrate.of_future(customers, draws, horizon, seed=seed) | {"total_value": values.sum(axis=0)}
 
