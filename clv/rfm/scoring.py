@@ -27,12 +27,13 @@ def scores(customers: pd.DataFrame) -> pd.DataFrame:
     """Return `customers` with r_score, f_score and m_score from 1 to 5 (5 is best).
 
     R is from the time since the last purchase, T - recency; F from purchases; M from mean_amount. The score is the
-    fifth of all customers who do worse, so equal customers always share a score, and a score may be nobody's.
+    fifth of all customers who do worse, so equal customers always share a score, and a score may be nobody's; F is 1
+    of one-time buyers alone.
     """
     days_silent = ((customers["T"] - customers["recency"]) * DAYS_PER_WEEK).round()
     return customers.assign(
         r_score=_quintile(-days_silent),
-        f_score=_quintile(customers["purchases"]),
+        f_score=_quintile(customers["purchases"]).clip(lower=customers["purchases"].clip(upper=2)),
         m_score=_quintile(customers["mean_amount"].round(6)),
     )
 

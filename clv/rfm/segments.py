@@ -8,7 +8,7 @@ _NEW, _PROMISING, _ATTENTION = "New customers", "Promising", "Need attention"
 _SLEEPY, _AT_RISK, _DO_NOT_LOSE = "About to sleep", "At risk", "Do not lose"
 _HIBERNATING, _LOST = "Hibernating", "Lost"
 
-# Row: recency score 5 (bought last) to 1; column: frequency score 1 (seldom) to 5. Every cell has a name.
+# Row: recency score 5 (bought last) to 1; column: frequency score 1 (once) to 5. Every cell has a name.
 SEGMENT_MAP = {
     5: (_NEW, _RISING, _RISING, _CHAMPIONS, _CHAMPIONS),
     4: (_PROMISING, _RISING, _RISING, _LOYAL, _CHAMPIONS),
@@ -23,8 +23,8 @@ WHO = {
     _CHAMPIONS: "among the most recent and most frequent buyers",
     _LOYAL: "more frequent than most, recent enough",
     _RISING: "more recent than most, middling frequency",
-    _NEW: "just bought, seldom so far",
-    _PROMISING: "bought lately, seldom so far",
+    _NEW: "bought once, just now",
+    _PROMISING: "bought once, lately",
     _ATTENTION: "middling in both",
     _AT_RISK: "more frequent than some, silent longer than most",
     _DO_NOT_LOSE: "among the most frequent, silent for long",

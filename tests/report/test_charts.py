@@ -346,6 +346,14 @@ def test_one_large_group_does_not_hide_the_others():
     }
 
 
+def test_groups_that_are_nearly_equal_stand_between_two_marks_of_the_axis():
+    near = GROUPS.assign(clv_mean=[94.0, 87.0], clv_lower=[90.0, 85.0], clv_upper=[98.0, 89.0])
+    axis = chart_groups(labelled(near)).layout.xaxis
+    assert np.power(10, axis.range) == pytest.approx([50, 100])
+    assert {50, 100} <= set(axis.tickvals)
+    assert chart_groups(GROUPS).layout.xaxis.autorange is True
+
+
 def test_a_range_that_starts_off_the_axis_ends_in_an_arrow_and_the_legend_says_so():
     assert "off the axis" not in chart_groups(GROUPS).to_json()
     drawn = chart_groups(labelled(GROUPS.assign(clv_lower=[4_000.0, 0.0]))).data[0]

@@ -151,6 +151,13 @@ def test_scores_are_best_for_the_recent_the_frequent_and_the_generous():
     tables.check(RFM, frame)
 
 
+@pytest.mark.parametrize("least", [1, 2])
+def test_only_who_bought_once_has_the_lowest_frequency(least):
+    con = view(*(purchases(f"c{n}", days=range(least + (n > 8)), amounts=[1.0] * (least + (n > 8))) for n in range(10)))
+    frame = scoring.scores(customers.summarise(con, "transactions", period_end=day(10)))
+    assert set(frame.loc[frame["purchases"] == least, "f_score"]) == {least}
+
+
 def test_equal_customers_share_a_score_even_if_a_score_stays_empty(calibration):
     frame = scoring.scores(calibration)
     assert (frame.groupby("purchases")["f_score"].nunique() == 1).all()

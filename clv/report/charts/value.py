@@ -140,7 +140,10 @@ def _add_groups(figure: go.Figure, groups: pd.DataFrame, *, shown: bool) -> dict
     first, last = int(np.floor(np.log10(ends.min()))), int(np.ceil(np.log10(ends.max())))
     steps, step = ((1, 2, 5), "about twofold") if last - first <= _FEW_TENS else ((1,), "tenfold")
     ticks = [multiple * 10.0**power for power in range(first, last + 1) for multiple in steps]
-    return {"xaxis.tickvals": ticks, "xaxis.title.text": f"Value ({currency}), {step} at each step"}
+    marked = [tick for tick in ticks if ends.min() <= tick <= ends.max()]
+    around = [max(tick for tick in ticks if tick <= ends.min()), min(tick for tick in ticks if tick >= ends.max())]
+    seen = {"xaxis.autorange": True} if len(marked) > 1 else {"xaxis.range": np.log10(around).tolist()}
+    return seen | {"xaxis.tickvals": ticks, "xaxis.title.text": f"Value ({currency}), {step} at each step"}
 
 
 def _add_means(figure: go.Figure, rows: pd.DataFrame, floor: float, symbol: str, told: str, **more: Any) -> None:
