@@ -69,6 +69,7 @@ def pages() -> Iterator[tuple[str, str]]:
     }.items():
         yield place, _top(root() / name)
     yield "settings.md", _settings()
+    yield "gallery.md", _gallery()
     for name in NOTEBOOKS:
         yield f"method/{name}.md", _notebook(notebooks_folder() / f"{name}.ipynb")
     for room in ROOMS:
@@ -78,7 +79,22 @@ def pages() -> Iterator[tuple[str, str]]:
 def _made() -> list[Path]:
     """Return the pages of a finished run, if there is one."""
     run = outputs() / RUN
-    return [*sorted((run / "html").glob("*.html")), run / "report.html"] if (run / "manifest.json").exists() else []
+    if not (run / "manifest.json").exists():
+        return []
+    return [*sorted((run / "html").glob("*.html")), run / "report.html", *sorted((run / "figures").glob("*.png"))]
+
+
+def _gallery() -> str:
+    """Return the charts of a finished run, under the sections of its report in which they stand."""
+    pictures = [file for file in _made() if file.suffix == ".png"]
+    told = [f"[The report of the run {RUN}](run/report.html) draws them, each with its table."] if pictures else []
+    told = told or [f"Made by `make report PARAMS=params/{RUN}.yaml` where there is a Chromium, and `make docs` again."]
+    section = ""
+    for picture in pictures:
+        before, section = section, picture.stem.partition("-")[2].replace("-", " ").capitalize()
+        told += [f"## {section}"] if section != before else []
+        told.append(f"![A chart of {section}](run/{picture.name})")
+    return "\n\n".join(["# Every chart of a report", *told])
 
 
 def _top(file: Path) -> str:

@@ -85,6 +85,21 @@ def test_every_page_is_in_the_navigation_once(made):
     assert settings["theme"]["font"] is False
 
 
+def test_the_gallery_shows_every_chart_of_a_run_under_its_section(hooks, tmp_path, monkeypatch):
+    monkeypatch.setenv("CLV_OUTPUTS", str(tmp_path))
+    assert "make report" in dict(hooks.pages())["gallery.md"]
+    figures = tmp_path / hooks.RUN / "figures"
+    figures.mkdir(parents=True)
+    for name in ("01-cohorts.png", "02-cohorts.png", "03-what-to-do.png"):
+        (figures / name).touch()
+    (figures.parent / "manifest.json").touch()
+    told = dict(hooks.pages())["gallery.md"]
+    assert [line for line in told.splitlines() if line.startswith("## ")] == ["## Cohorts", "## What to do"]
+    assert [place for place, _ in links(told) if place.endswith(".png")] == [
+        f"run/{picture.name}" for picture in sorted(figures.iterdir())
+    ]
+
+
 def test_every_setting_is_on_its_page_with_what_it_may_be(made):
     rows = dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", made["settings.md"], re.MULTILINE))
     assert set(rows) == set(Params.model_fields)
