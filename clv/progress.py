@@ -83,7 +83,11 @@ def stage(name: str, *, of: float | None = None) -> Iterator[Advance]:
 
 def peak_mib(*, of_children: bool = False) -> int:
     """Return the most memory (MiB, resident) this process ever held, or the largest that it started and that ended."""
-    import resource  # Windows has none
+    if sys.platform == "win32":
+        import psutil
+
+        return round(psutil.Process().memory_info().peak_wset / 2**20)
+    import resource
 
     usage = resource.getrusage(resource.RUSAGE_CHILDREN if of_children else resource.RUSAGE_SELF)
     unit = 1 if sys.platform == "darwin" else 1024

@@ -1,6 +1,8 @@
 """The three lists of packages say the same, and the lock can be installed by anybody."""
 
 import re
+import subprocess
+import sys
 import tomllib
 
 import pytest
@@ -59,3 +61,10 @@ def test_the_python_version_is_one_that_the_project_allows():
 
 def test_the_citation_names_this_version():
     assert yaml.safe_load((root() / "CITATION.cff").read_text(encoding="utf-8"))["version"] == __version__
+
+
+def test_nothing_is_imported_at_once_that_windows_lacks():
+    unknown = "import sys; sys.modules |= dict.fromkeys(('fcntl', 'resource', 'pwd', 'grp', 'termios')); "
+    names = [".".join(file.relative_to(root()).with_suffix("").parts) for file in (root() / "clv" / "run").glob("*.py")]
+    said = [f"import {name}" for name in names if not name.endswith("__")]
+    subprocess.run([sys.executable, "-c", unknown + "; ".join(said)], check=True, cwd=root())

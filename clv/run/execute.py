@@ -1,6 +1,5 @@
 """Executes one notebook strictly and renders it: success means that everything ran and everything was written."""
 
-import fcntl
 import os
 import re
 import sys
@@ -11,6 +10,8 @@ from dataclasses import fields
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
 
 from clv import progress
 from clv.errors import BusyError, ClvError
@@ -168,13 +169,13 @@ def _execute(source: Path, target: Path, parameters: dict[str, Any]) -> None:
 def _sockets() -> Iterator["Config"]:
     """Let a kernel talk over sockets in a folder of its own: a port that is free now may be taken in a moment.
 
-    Where the folder for temporary files has a name too long for a socket, it talks over encrypted ports.
+    On Windows, and where the name of the folder for temporary files is too long for one, it talks over encrypted ports.
     """
     from traitlets.config import Config
 
     with TemporaryDirectory(prefix="clv-") as folder:
         file = f"{folder}/kernel.json"
-        short = len(os.fsencode(file)) < LONGEST_SOCKET
+        short = len(os.fsencode(file)) < LONGEST_SOCKET and os.name != "nt"
         own = {"transport": "ipc", "connection_file": file}
         yield Config({"KernelManager": own if short else {"transport_encryption": "auto"}})
 
@@ -268,17 +269,17 @@ def _only_maker(run: Run, name: str) -> Iterator[None]:
     """Hold the lock of one notebook of one run; the system lets go of it when this process ends, however it ends."""
     locks = run.folder / ".locks"
     locks.mkdir(parents=True, exist_ok=True)
-    with (locks / f"{name}.lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            lock.seek(0)
-            holder = lock.read().strip() or "unknown"
-            message = f"{run.name}: {name} is being made by process {holder} right now; wait for it or stop it."
-            raise BusyError(message) from error
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
+    holder, lock = locks / f"{name}.pid", FileLock(locks / f"{name}.lock", blocking=False)
+    try:
+        held = lock.acquire()
+    except Timeout as error:
+        process = holder.read_text().strip() if holder.exists() else ""
+        message = (
+            f"{run.name}: {name} is being made by process {process or 'unknown'} right now; wait for it or stop it."
+        )
+        raise BusyError(message) from error
+    with held:
+        holder.write_text(str(os.getpid()))
         yield
 
 
