@@ -27,12 +27,13 @@ from clv.report.figures.style import MODEL, OBSERVED
 
 KEEPS, TAKES, INSIDE = 0.95, 0.90, 0.85  # least shares of shops
 # Which model is right, None where whichever forecasts better may be taken.
-RIGHT = {"own": DEFAULT, "regular": "rhythm", "at_once": None, "daily": None}
+RIGHT = {"own": DEFAULT, "regular": "rhythm", "seldom": None, "at_once": None, "daily": None}
 WORLDS = {
     "own": World("the default's own"),
-    "regular": World("regular intervals (Erlang-2)", regularity=2, mean_rate=0.25),
+    "seldom": World("regular intervals (Erlang-2), seldom", regularity=2, mean_rate=0.25),
     "at_once": World("some leave after their first purchase", leaves_at_once=True),
     "daily": World("near-daily buyers, merged by day", mean_rate=2.0),
+    "regular": World("regular intervals (Erlang-2), weekly", regularity=2, mean_rate=1.0, leaving=0.06),
 }
 
 
@@ -91,15 +92,14 @@ def passed(worlds: Mapping[str, Mapping[str, Any]]) -> bool:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Judge what the command line asks for and write the three files; 1 if the choice is not what it should be."""
     options, clock = _parser().parse_args(arguments), time.perf_counter()
-    forecasts: dict[str, pd.DataFrame] = {}
+    worlds: dict[str, dict[str, Any]] = {}
     with ProcessPoolExecutor(options.workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         for world in options.only:
             each = partial(forecast, world=world, seed=options.seed)
-            forecasts[world] = pd.DataFrame(list(pool.map(each, range(options.datasets), chunksize=1)))
-            print(f"choice: {world}, {options.datasets} shops: {judged(forecasts[world])}", file=sys.stderr)
-    worlds = {world: judged(found) for world, found in forecasts.items()}
+            worlds[world] = judged(pd.DataFrame(list(pool.map(each, range(options.datasets), chunksize=1))))
+            print(f"choice: {world}, {options.datasets} shops", file=sys.stderr)
     figures = bench.about(options.seed, clock) | {"passed": passed(worlds), "worlds": worlds}
-    bench.leave(options.folder / "choice", figures, page(figures), partial(draw, forecasts))
+    bench.leave(options.folder / "choice", figures, page(figures), partial(draw, worlds))
     return int(not figures["passed"])
 
 
@@ -122,7 +122,7 @@ def page(figures: Mapping[str, Any]) -> str:
             is the logarithm of what came over what was expected; CRPS are ratios to the default's, below 1 is
             better, and the best is what knowing the outcome would have chosen."""
         ),
-        "![The CRPS of customers beside the default's in each shop](choice.png)",
+        "![The CRPS of customers beside the default's, of the model taken and of the best](choice.png)",
         bench.table(map(_row, figures["worlds"], figures["worlds"].values()), COLUMNS),
     ]
     return "\n\n".join(parts) + "\n"
@@ -140,17 +140,17 @@ def _row(world: str, found: Mapping[str, Any]) -> dict[str, Any]:
     return {**found, "world": WORLDS[world].says, "chosen": taken, "inside": f"{found['inside']:.0%}"}
 
 
-def draw(forecasts: Mapping[str, pd.DataFrame], file: Path) -> None:
-    """Draw every shop's CRPS beside the default's, of the model taken and of the best one."""
-    with bench.picture(file, columns=len(forecasts), size=(13, 3.2), sharey=True) as axes:
-        for place, (world, found) in zip(axes[0], forecasts.items(), strict=True):
-            found = found.sort_values("best_crps_ratio", ignore_index=True)
-            place.plot(found.index, found["best_crps_ratio"], color=OBSERVED, label="the best, known afterwards")
-            place.plot(found.index, found["crps_ratio"], ".", color=MODEL, label="the model taken")
-            place.set_title(WORLDS[world].says, fontsize=9)
-        axes[0][0].set_ylabel("CRPS, as a multiple of the default's")
-        axes[0][0].legend(frameon=False, fontsize=8)
-        axes[0][len(forecasts) // 2].set_xlabel("shops")
+def draw(worlds: Mapping[str, Mapping[str, Any]], file: Path) -> None:
+    """Draw the CRPS beside the default's for each kind of shop: of the model taken, and of the best one."""
+    with bench.picture(file, columns=1, size=(8, 3.2)) as axes:
+        (place,) = axes[0]
+        says = [WORLDS[world].says for world in worlds]
+        best, taken = ([found[name] for found in worlds.values()] for name in ("best_crps_ratio", "crps_ratio"))
+        place.plot(best, says, "o", color=OBSERVED, fillstyle="none", markersize=9, label="the best, known afterwards")
+        place.plot(taken, says, "o", color=MODEL, markersize=5, label="the model taken")
+        place.invert_yaxis()
+        place.set_xlabel("CRPS of customers, as a multiple of the default's")
+        place.legend(frameon=False, fontsize=8)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ class World:
     says: str
     clock: Callable[[Floats, np.random.Generator], Floats] | None = None
     leaves_by_time: bool = False
+    leaving: float = LEAVING
     leaves_at_once: bool = False
     regularity: int = 1  # k of Erlang intervals between purchases
     mean_rate: float = MEAN_RATE
@@ -81,7 +82,7 @@ def log_of(world: World, seed: np.random.SeedSequence) -> pd.DataFrame:
     start = generator.uniform(0, WEEKS_SEEN, CUSTOMERS)
     grid = np.linspace(0, end, 2000)
     summed = world.clock(grid, generator) if world.clock else grid
-    leave = generator.beta(LEAVING * KAPPA, (1 - LEAVING) * KAPPA, CUSTOMERS)
+    leave = generator.beta(world.leaving * KAPPA, (1 - world.leaving) * KAPPA, CUSTOMERS)
     gone = start + generator.exponential(1, CUSTOMERS) / generator.gamma(0.6, 1 / 12, CUSTOMERS)
     customers, times = [np.arange(CUSTOMERS)], [start]
     comes = generator.random(CUSTOMERS) >= leave if world.leaves_at_once else np.full(CUSTOMERS, True)
