@@ -212,6 +212,12 @@ def test_every_chart_is_drawn_as_wide_as_the_page_and_says_its_sentence(opened):
         assert figure.locator("[role=img] a, [role=img] button").count() == 0
 
 
+def test_numbers_above_bars_stand_where_they_have_room(opened):
+    for width, there in ((DESK, True), (PHONE, False)):
+        written = opened(width).locator(".bars :is(.bartext, .textpoint text)").all()
+        assert written and {one.is_visible() for one in written} == {there}
+
+
 def test_code_is_folded_and_opens_by_mouse_and_by_keyboard(opened):
     page = opened()
     code, button = page.locator("details.code pre").first, page.locator("#toggle-code")

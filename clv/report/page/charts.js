@@ -27,6 +27,7 @@
     const { data, layout } = JSON.parse(chart.querySelector("script").textContent);
     const [place, save, title] = [".plot", ".save", ".title"].map((name) => chart.querySelector(name));
     place.style.minHeight = `${place.dataset.height}px`;
+    chart.classList.toggle("bars", data.some((trace) => trace.type === "bar" && trace.text));
     // The page writes the title above the chart.
     await Plotly.newPlot(place, data, { ...layout, title: undefined }, { responsive: true, displayModeBar: false });
     chart.classList.toggle("heat", data.some((trace) => trace.type === "heatmap"));
