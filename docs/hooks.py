@@ -136,7 +136,7 @@ def _settings() -> str:
 
 def _setting(key: str, known: dict[str, Any]) -> str:
     default = json.dumps(known["default"]) if "default" in known else ""
-    cells = (f"`{key}`", _values(known), default and f"`{default}`", known["description"])
+    cells = (f"`{key}`", _values(known), default and f"`{default}`", " ".join(known["description"].split()))
     return "\n| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 

@@ -33,8 +33,8 @@ class Calendar(Section):
     """Key `calendar`."""
 
     months: list[Factor] | None = None
-    spans: list[Span] = Field(default=[])
-    uncertainty: float = Field(default=0.15, ge=0, le=1)
+    spans: list[Span] = Field([])
+    uncertainty: float = Field(0.15, ge=0, le=1)
 
     @field_validator("months", mode="before")
     @classmethod
@@ -60,11 +60,8 @@ class Calendar(Section):
 class Stated(Section):
     """Keys of what a shop knows of its year."""
 
-    calendar: Calendar | None = Field(
-        default=None,
-        description="How much more or less than usual all customers buy, past and future. months: an index of January "
-        "to December, relative to each other (or {december: 1.8}, the others 1; {}: all alike); null: what a log of "
-        "some years shows itself. spans: days `from` `to` with a `factor`, 0 for a closure, and perhaps a `name`. "
-        "uncertainty: standard deviation of the logarithm of each stated factor in the future. Stated by whoever "
-        "knows the shop's year.",
-    )
+    calendar: Calendar | None = None
+    """How much more or less than usual all customers buy, past and future. months: an index of January to December,
+    relative to each other (or {december: 1.8}, the others 1; {}: all alike); null: what a log of some years shows
+    itself. spans: days `from` `to` with a `factor`, 0 for a closure, and perhaps a `name`. uncertainty: standard
+    deviation of the logarithm of each stated factor in the future. Stated by whoever knows the shop's year."""

@@ -16,64 +16,36 @@ ACQUISITION_PLAN = ("acquisition_cost", "acquisition_per_month", "acquisition_mo
 class Decisions(Section):
     """Keys of finance and marketing: value, the campaign, acquisition, and who may read names."""
 
-    horizon_weeks: int = Field(
-        default=52, ge=1, le=520, description="Weeks ahead that are valued. Changed by whoever plans."
-    )
-    discount_rate_annual: float = Field(
-        default=0.10, ge=0, le=1, description="Cost of capital per year, 0.10 is 10 %. Changed by finance."
-    )
-    gross_margin: float = Field(
-        default=1.0,
-        gt=0,
-        le=1,
-        description="Share of revenue that is margin; 1.0: value is revenue, and is called so. Changed by finance.",
-    )
-    show_customer_ids: bool = Field(
-        default=False,
-        description="Whether notebooks and pages may name customers by their id; exports always do. Changed if "
-        "every reader of the pages may know them.",
-    )
-    campaign_cost_per_contact: Positive | None = Field(
-        default=None,
-        description="Money it costs to contact one customer, the offer included; null: no campaign. Changed by whoever "
-        "plans a campaign, like the keys after it.",
-    )
-    campaign_budget: Positive | None = Field(
-        default=None, description="Most money that all contacts together may cost; null: no limit."
-    )
-    campaign_effect: Literal["rate", "survival", "win_back"] | None = Field(
-        default=None,
-        description="What a contact changes for who responds, until the horizon: rate, they buy more often; survival, "
-        "leavings do not happen, the one that may have happened and those to come; win_back, who has left returns.",
-    )
-    campaign_effect_mean: float | None = Field(
-        default=None,
-        gt=-1,
-        le=10,
-        description="Mean of what is believed of the effect: 0.20 is a purchase rate raised by 20 %, 20 % of the "
-        "leavings undone, or 20 % of those who had left back again. It has to come from an experiment.",
-    )
-    campaign_effect_sd: float | None = Field(
-        default=None,
-        ge=0,
-        le=10,
-        description="Standard deviation of that belief, the standard error of the experiment; 0: known for sure.",
-    )
-    campaign_response_share: float | None = Field(
-        default=None,
-        gt=0,
-        le=1,
-        description="Share of the contacted who respond; 1.0 if the effect was measured over all who were contacted.",
-    )
-    acquisition_cost: Positive | None = Field(
-        default=None, description="Money it costs to win one new customer; null: not asked. Changed by marketing."
-    )
-    acquisition_per_month: int | None = Field(
-        default=None, ge=1, le=1_000_000, description="New customers to come per month; null: none are planned."
-    )
-    acquisition_months: int | None = Field(
-        default=None, ge=1, le=120, description="Months, from the observation end on, in which they come."
-    )
+    horizon_weeks: int = Field(52, ge=1, le=520)
+    """Weeks ahead that are valued. Changed by whoever plans."""
+    discount_rate_annual: float = Field(0.10, ge=0, le=1)
+    """Cost of capital per year, 0.10 is 10 %. Changed by finance."""
+    gross_margin: float = Field(1.0, gt=0, le=1)
+    """Share of revenue that is margin; 1.0: value is revenue, and is called so. Changed by finance."""
+    show_customer_ids: bool = False
+    """Whether notebooks and pages may name customers by their id; exports always do. Changed if every reader of the
+    pages may know them."""
+    campaign_cost_per_contact: Positive | None = None
+    """Money it costs to contact one customer, the offer included; null: no campaign. Changed by whoever plans a
+    campaign, like the keys after it."""
+    campaign_budget: Positive | None = None
+    """Most money that all contacts together may cost; null: no limit."""
+    campaign_effect: Literal["rate", "survival", "win_back"] | None = None
+    """What a contact changes for who responds, until the horizon: rate, they buy more often; survival, leavings do not
+    happen, the one that may have happened and those to come; win_back, who has left returns."""
+    campaign_effect_mean: float | None = Field(None, gt=-1, le=10)
+    """Mean of what is believed of the effect: 0.20 is a purchase rate raised by 20 %, 20 % of the leavings undone, or
+    20 % of those who had left back again. It has to come from an experiment."""
+    campaign_effect_sd: float | None = Field(None, ge=0, le=10)
+    """Standard deviation of that belief, the standard error of the experiment; 0: known for sure."""
+    campaign_response_share: float | None = Field(None, gt=0, le=1)
+    """Share of the contacted who respond; 1.0 if the effect was measured over all who were contacted."""
+    acquisition_cost: Positive | None = None
+    """Money it costs to win one new customer; null: not asked. Changed by marketing."""
+    acquisition_per_month: int | None = Field(None, ge=1, le=1_000_000)
+    """New customers to come per month; null: none are planned."""
+    acquisition_months: int | None = Field(None, ge=1, le=120)
+    """Months, from the observation end on, in which they come."""
 
     @model_validator(mode="after")
     def _can_be_planned(self) -> Self:

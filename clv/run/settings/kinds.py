@@ -26,4 +26,6 @@ Values = dict[str, Annotated[list[str], Field(min_length=1)]]  # a column of the
 class Section(BaseModel):
     """Keys that belong together; unknown keys, wrong types and nonsense are refused."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )

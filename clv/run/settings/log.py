@@ -26,117 +26,71 @@ BUILT_IN_SOURCES: dict[str, dict[str, Any]] = {
 class Log(Section):
     """Keys of the log, its columns and its rows."""
 
-    source: str = Field(
-        default="generate",
-        min_length=1,
-        description="Where the log comes from: generate, cdnow, postgresql, or relative to the project folder a CSV, "
-        "Parquet, DuckDB or SQLite file, a folder or a glob. Everybody with customers of their own changes it.",
-    )
-    table: str | None = Field(
-        default=None, min_length=1, description="Table or view to read from a database. Changed with the source."
-    )
-    query: str | None = Field(
-        default=None, min_length=1, description="SELECT to read from a database instead of a table."
-    )
-    database_url_env: str | None = Field(
-        default=None,
-        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
-        description="Name of the environment variable that holds the address of the PostgreSQL database; the address "
-        "itself, with its password, stands nowhere. Changed with the source.",
-    )
-    shape: Literal["transactions", "line_items", "order_totals"] = Field(
-        default="transactions",
-        description="What a row of the log is: a transaction, or a line of an order (needs order_id), whose lines are "
-        "summed; order_totals: a line that repeats its order's total. Changed with the source.",
-    )
-    columns: dict[str, str | None] = Field(
-        default={},
-        description="Which columns of the log hold customer_id, date and amount (or quantity and unit_price; amount: "
-        "null, if it holds no money), and, where there are any, order_id, product, currency, country and "
-        "refunded_amount. Changed with the source; an order_id lets refunds and repeated rows be recognised.",
-    )
-    date_format: str | None = Field(
-        default=None,
-        description="How text dates are written, like %d/%m/%Y, or unix_seconds, unix_milliseconds or "
-        "spreadsheet_days; never guessed. Changed with the source.",
-    )
-    date_language: str | None = Field(
-        default=None,
-        pattern="^(de|fr|es|it|pt|nl|sv|nb|da|fi|pl|cs|hu|tr|ro|id|ru|uk|el)$",
-        description="Language of the months' names, like de or fr; null: English, or numbers. Changed with the source.",
-    )
-    timezone: str | None = Field(
-        default=None,
-        description="Time zone whose days count, like Europe/Berlin: needed where dates carry an offset; dates without "
-        "one are taken as they stand. Changed with the source.",
-    )
-    delimiter: str | None = Field(
-        default=None,
-        min_length=1,
-        max_length=1,
-        description="Character between the columns of a CSV; null: found out. Changed if that goes wrong.",
-    )
-    decimal: str | dict[str, str] = Field(
-        default=".",
-        description="Decimal sign of text amounts, or {quantity: '.', unit_price: ','}. Changed with the source.",
-    )
-    thousands: str | dict[str, str] | None = Field(
-        default=None,
-        description="Sign between thousands in text amounts, or by column; null: none. Changed with the source.",
-    )
-    minor_units: bool = Field(
-        default=False, description="Whether amounts count the smallest unit: 4950 for 49.50. Changed with the source."
-    )
-    encoding: str | None = Field(
-        default=None,
-        description="Encoding of CSV files, like latin-1 or cp1252; null: UTF-8, or UTF-16 if its first bytes say so. "
-        "Changed with the source.",
-    )
-    observation_end: Day | None = Field(
-        default=None,
-        description="Last day of the log, included; null: the last date in the data. Changed if the last days are "
-        "incomplete, or if nobody bought on the true last day.",
-    )
-    currency: str = Field(default="USD", description="Three letters of the log's currency. Changed with the source.")
-    zero_amounts: Literal["visit", "drop"] = Field(
-        default="visit", description="What an order of 0 is: a visit that counts, or nothing. Changed with the source."
-    )
-    refunds: Literal["net", "drop", "reject"] = Field(
-        default="net",
-        description="Negative rows: taken off their purchase, left out, or counted as faults. Changed with the source.",
-    )
-    cancellation_pattern: str | None = Field(
-        default=None,
-        min_length=1,
-        description='Regular expression on order_id for cancellations, like "^C": their rows are refunds, whatever '
-        "their sign. Changed with the source.",
-    )
-    exclude_ids: list[str] = Field(
-        default=[], description="Customers who are left out: test, internal or wholesale accounts."
-    )
-    exclude_pattern: str | None = Field(
-        default=None,
-        min_length=1,
-        description="Regular expression on customer_id for test and internal customers, who are left out.",
-    )
-    countries: list[str] = Field(default=[], description="Only rows of these countries are used; empty: all.")
-    exclude_countries: list[str] = Field(default=[], description="Rows of these countries are left out.")
-    keep_rows: Values = Field(
-        default={},
-        description="Column of the log -> the values with which a row is a purchase or refund, like {Status: [Paid]}; "
-        'rows with another one are left out; "" is a blank cell. Changed with the source.',
-    )
-    drop_rows: Values = Field(
-        default={}, description="Column of the log -> values with which a row is left out, like {Event: [view, cart]}."
-    )
-    refund_rows: Values = Field(
-        default={},
-        description="Column of the log -> values with which a row is a refund, whatever its sign, like "
-        "{Type: [Refund]}.",
-    )
-    max_rejected_share: float = Field(
-        default=0.10, ge=0, le=1, description="Share of faulty rows above which the log is refused. Lowered by purists."
-    )
+    source: str = Field("generate", min_length=1)
+    """Where the log comes from: generate, cdnow, postgresql, or relative to the project folder a CSV, Parquet, DuckDB
+    or SQLite file, a folder or a glob. Everybody with customers of their own changes it."""
+    table: str | None = Field(None, min_length=1)
+    """Table or view to read from a database. Changed with the source."""
+    query: str | None = Field(None, min_length=1)
+    """SELECT to read from a database instead of a table."""
+    database_url_env: str | None = Field(None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    """Name of the environment variable that holds the address of the PostgreSQL database; the address itself, with its
+    password, stands nowhere. Changed with the source."""
+    shape: Literal["transactions", "line_items", "order_totals"] = "transactions"
+    """What a row of the log is: a transaction, or a line of an order (needs order_id), whose lines are summed;
+    order_totals: a line that repeats its order's total. Changed with the source."""
+    columns: dict[str, str | None] = Field({})
+    """Which columns of the log hold customer_id, date and amount (or quantity and unit_price; amount: null, if it holds
+    no money), and, where there are any, order_id, product, currency, country and refunded_amount. Changed with the
+    source; an order_id lets refunds and repeated rows be recognised."""
+    date_format: str | None = None
+    """How text dates are written, like %d/%m/%Y, or unix_seconds, unix_milliseconds or spreadsheet_days; never guessed.
+    Changed with the source."""
+    date_language: str | None = Field(None, pattern="^(de|fr|es|it|pt|nl|sv|nb|da|fi|pl|cs|hu|tr|ro|id|ru|uk|el)$")
+    """Language of the months' names, like de or fr; null: English, or numbers. Changed with the source."""
+    timezone: str | None = None
+    """Time zone whose days count, like Europe/Berlin: needed where dates carry an offset; dates without one are taken
+    as they stand. Changed with the source."""
+    delimiter: str | None = Field(None, min_length=1, max_length=1)
+    """Character between the columns of a CSV; null: found out. Changed if that goes wrong."""
+    decimal: str | dict[str, str] = "."
+    """Decimal sign of text amounts, or {quantity: '.', unit_price: ','}. Changed with the source."""
+    thousands: str | dict[str, str] | None = None
+    """Sign between thousands in text amounts, or by column; null: none. Changed with the source."""
+    minor_units: bool = False
+    """Whether amounts count the smallest unit: 4950 for 49.50. Changed with the source."""
+    encoding: str | None = None
+    """Encoding of CSV files, like latin-1 or cp1252; null: UTF-8, or UTF-16 if its first bytes say so. Changed with the
+    source."""
+    observation_end: Day | None = None
+    """Last day of the log, included; null: the last date in the data. Changed if the last days are incomplete, or if
+    nobody bought on the true last day."""
+    currency: str = "USD"
+    """Three letters of the log's currency. Changed with the source."""
+    zero_amounts: Literal["visit", "drop"] = "visit"
+    """What an order of 0 is: a visit that counts, or nothing. Changed with the source."""
+    refunds: Literal["net", "drop", "reject"] = "net"
+    """Negative rows: taken off their purchase, left out, or counted as faults. Changed with the source."""
+    cancellation_pattern: str | None = Field(None, min_length=1)
+    """Regular expression on order_id for cancellations, like "^C": their rows are refunds, whatever their sign. Changed
+    with the source."""
+    exclude_ids: list[str] = Field([])
+    """Customers who are left out: test, internal or wholesale accounts."""
+    exclude_pattern: str | None = Field(None, min_length=1)
+    """Regular expression on customer_id for test and internal customers, who are left out."""
+    countries: list[str] = Field([])
+    """Only rows of these countries are used; empty: all."""
+    exclude_countries: list[str] = Field([])
+    """Rows of these countries are left out."""
+    keep_rows: Values = Field({})
+    """Column of the log -> the values with which a row is a purchase or refund, like {Status: [Paid]}; rows with
+    another one are left out; "" is a blank cell. Changed with the source."""
+    drop_rows: Values = Field({})
+    """Column of the log -> values with which a row is left out, like {Event: [view, cart]}."""
+    refund_rows: Values = Field({})
+    """Column of the log -> values with which a row is a refund, whatever its sign, like {Type: [Refund]}."""
+    max_rejected_share: float = Field(0.10, ge=0, le=1)
+    """Share of faulty rows above which the log is refused. Lowered by purists."""
 
     @model_validator(mode="before")
     @classmethod

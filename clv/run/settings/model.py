@@ -18,13 +18,10 @@ FEWEST_WEIGHTED_DRAWS = 1000  # fewer are worth too little for the gate, whateve
 class Model(Section):
     """Keys of the posterior, its gate, the backtest and the machine."""
 
-    calibration_end: Day | None = Field(
-        default=None,
-        description="Last day the backtest's forecast may see; null: no backtest. Changed to test on another period.",
-    )
-    interval: float = Field(
-        default=0.90, ge=0.5, le=0.99, description="Probability inside every interval. Changed by careful readers."
-    )
+    calibration_end: Day | None = None
+    """Last day the backtest's forecast may see; null: no backtest. Changed to test on another period."""
+    interval: float = Field(0.90, ge=0.5, le=0.99)
+    """Probability inside every interval. Changed by careful readers."""
     purchase_model: str = Field(
         default="bgnbd",
         description=f"How customers buy and leave: one of {', '.join(PURCHASE_MODELS)}. Under bgnbd nobody leaves "
@@ -32,47 +29,34 @@ class Model(Section):
         "some buy in even steps; bgnbd_plain is bgnbd as it was published, which takes days for exact times; auto "
         "takes the one that past windows choose. Changed where customers buy unlike those of most shops.",
     )
-    method: Literal["nuts", "laplace", "auto"] = Field(
-        default="auto",
-        description="How the posterior is found: by NUTS, by importance sampling around its mode (laplace), or by NUTS "
-        "up to 20,000 distinct histories of repeat buyers (of rhythm 1,000) and by the other beyond (auto). Changed by "
-        "those who compare the two.",
-    )
-    acknowledge: list[str] = Field(
-        default=[],
-        description="Checks of the gate that this run accepts, by name; the report says so. Changed by who has read "
-        "what the check says and can answer for it.",
-    )
-    chains: int = Field(
-        default=4, ge=4, le=16, description="Chains of the sampler; convergence is judged on 4. Rarely changed."
-    )
-    draws: int = Field(
-        default=1000, ge=100, le=20000, description="Draws kept per chain. Raised if the gate finds too few."
-    )
-    tune: int = Field(default=1000, ge=100, le=20000, description="Warm-up draws per chain. Raised on divergences.")
-    predictive_draws: int = Field(
-        default=1000, ge=100, le=20000, description="Posterior draws used per customer. Lowered if memory runs out."
-    )
-    group_by: list[str] = Field(
-        default=[],
-        max_length=3,
-        description="Columns of the log, like [Channel, Country]: customers are also told by their value at the first "
-        "purchase, and ranked.",
-    )
-    seed: int = Field(default=20260101, ge=0, le=2**32 - 1, description="Root of all randomness. Changed to see luck.")
-    workers: int = Field(default=2, ge=1, le=256, description="Processor cores used; results do not depend on it.")
-    memory_gib: float = Field(
-        default=4.0,
-        ge=1,
-        le=4096,
-        description="Memory one notebook may use; results do not depend on it. Raised for more than two million "
-        "customers, lowered on a small machine.",
-    )
-    typical_order_value: Positive | None = Field(
-        default=None,
-        description="Money in a usual order, the scale of the spend prior; null: geometric mean of repeat buyers' "
-        "means. Changed by those who know better than a small log.",
-    )
+    method: Literal["nuts", "laplace", "auto"] = "auto"
+    """How the posterior is found: by NUTS, by importance sampling around its mode (laplace), or by NUTS up to 20,000
+    distinct histories of repeat buyers (of rhythm 1,000) and by the other beyond (auto). Changed by those who compare
+    the two."""
+    acknowledge: list[str] = Field([])
+    """Checks of the gate that this run accepts, by name; the report says so. Changed by who has read what the check
+    says and can answer for it."""
+    chains: int = Field(4, ge=4, le=16)
+    """Chains of the sampler; convergence is judged on 4. Rarely changed."""
+    draws: int = Field(1000, ge=100, le=20000)
+    """Draws kept per chain. Raised if the gate finds too few."""
+    tune: int = Field(1000, ge=100, le=20000)
+    """Warm-up draws per chain. Raised on divergences."""
+    predictive_draws: int = Field(1000, ge=100, le=20000)
+    """Posterior draws used per customer. Lowered if memory runs out."""
+    group_by: list[str] = Field([], max_length=3)
+    """Columns of the log, like [Channel, Country]: customers are also told by their value at the first purchase, and
+    ranked."""
+    seed: int = Field(20260101, ge=0, le=2**32 - 1)
+    """Root of all randomness. Changed to see luck."""
+    workers: int = Field(2, ge=1, le=256)
+    """Processor cores used; results do not depend on it."""
+    memory_gib: float = Field(4.0, ge=1, le=4096)
+    """Memory one notebook may use; results do not depend on it. Raised for more than two million customers, lowered on
+    a small machine."""
+    typical_order_value: Positive | None = None
+    """Money in a usual order, the scale of the spend prior; null: geometric mean of repeat buyers' means. Changed by
+    those who know better than a small log."""
 
     @field_validator("purchase_model")
     @classmethod
