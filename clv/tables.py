@@ -41,14 +41,11 @@ class Rule:
     offenders: Callable[[pd.DataFrame], pd.Series]
 
 
-@dataclass(frozen=True)
 class Table:
-    """A table's name, columns in order, key (unique together) and rules."""
+    """A table's name, rules, key (unique together) and columns in order."""
 
-    name: str
-    columns: dict[str, Column]
-    key: tuple[str, ...]
-    rules: tuple[Rule, ...] = ()
+    def __init__(self, name: str, /, *rules: Rule, key: tuple[str, ...], **columns: Column) -> None:
+        self.name, self.key, self.rules, self.columns = name, key, rules, columns
 
 
 def check(table: Table, frame: pd.DataFrame) -> pd.DataFrame:

@@ -11,15 +11,21 @@ _COLUMNS = {
     "sentence": Column(TEXT, "the finding in words"),
 }
 
-CHECKS_PURCHASES = Table("checks_purchases", _COLUMNS, key=("part", "name"))
+CHECKS_PURCHASES = Table(
+    "checks_purchases",
+    key=("part", "name"),
+    **_COLUMNS,
+)
 DEPENDENCE = Table(
     "dependence",
-    {
-        "measure": Column(TEXT, "the correlation of frequency and mean spend among repeat buyers"),
-        "value": Column(NUMBER, "what it is"),
-        "lower": Column(NUMBER, "lower limit of what independence would show"),
-        "upper": Column(NUMBER, "upper limit"),
-    },
     key=("measure",),
+    measure=Column(TEXT, "the correlation of frequency and mean spend among repeat buyers"),
+    value=Column(NUMBER, "what it is"),
+    lower=Column(NUMBER, "lower limit of what independence would show"),
+    upper=Column(NUMBER, "upper limit"),
 )
-CHECKS_SPEND = Table("checks_spend", _COLUMNS, key=("part", "name"))
+CHECKS_SPEND = Table(
+    "checks_spend",
+    key=("part", "name"),
+    **_COLUMNS,
+)

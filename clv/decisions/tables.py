@@ -10,75 +10,67 @@ CONFIDENCE = 0.80  # with which the highest acquisition cost is earned back
 _WITH_MISFIT = f"allowing for the model being as wrong as it was before; {NONE}"
 DECISIONS = Table(
     "decisions",
-    {
-        "contacts": Column(INTEGER, "number of customers contacted, those with the largest expected gain first"),
-        "cost": Column(NUMBER, "what contacting them costs"),
-        "expected_gain": Column(NUMBER, "value they are expected to bring more than without the contact (closed form)"),
-        "expected_profit": Column(NUMBER, "expected gain less the cost"),
-        "profit_lower": Column(NUMBER, "lower limit of the realised profit, from joint draws"),
-        "profit_upper": Column(NUMBER, "upper limit of the realised profit, from joint draws"),
-        "loss_probability": Column(NUMBER, "probability that the realised profit is negative"),
-        "profit_lower_with_misfit": Column(NUMBER, f"lower limit, {_WITH_MISFIT}", True),
-        "profit_upper_with_misfit": Column(NUMBER, f"upper limit, {_WITH_MISFIT}", True),
-        "loss_probability_with_misfit": Column(NUMBER, f"the same probability, {_WITH_MISFIT}", True),
-    },
+    below_zero("cost"),
+    outside_unit("loss_probability", "loss_probability_with_misfit"),
     key=("contacts",),
-    rules=(
-        below_zero("cost"),
-        outside_unit("loss_probability", "loss_probability_with_misfit"),
-    ),
+    contacts=Column(INTEGER, "number of customers contacted, those with the largest expected gain first"),
+    cost=Column(NUMBER, "what contacting them costs"),
+    expected_gain=Column(NUMBER, "value they are expected to bring more than without the contact (closed form)"),
+    expected_profit=Column(NUMBER, "expected gain less the cost"),
+    profit_lower=Column(NUMBER, "lower limit of the realised profit, from joint draws"),
+    profit_upper=Column(NUMBER, "upper limit of the realised profit, from joint draws"),
+    loss_probability=Column(NUMBER, "probability that the realised profit is negative"),
+    profit_lower_with_misfit=Column(NUMBER, f"lower limit, {_WITH_MISFIT}", True),
+    profit_upper_with_misfit=Column(NUMBER, f"upper limit, {_WITH_MISFIT}", True),
+    loss_probability_with_misfit=Column(NUMBER, f"the same probability, {_WITH_MISFIT}", True),
 )
 
 CONTACTS = Table(
     "contacts",
-    {
-        "place": Column(INTEGER, "place in the order of contact, 1 first"),
-        "customer_id": CUSTOMER,
-        "expected_gain": Column(NUMBER, "value the customer is expected to bring more than without the contact"),
-        "expected_net_gain": Column(NUMBER, "expected gain less the cost of the contact"),
-        "p_alive": CUSTOMERS.columns["p_alive"],
-        "clv_mean": CUSTOMERS.columns["clv_mean"],
-    },
+    below_zero("expected_net_gain"),
+    outside_unit("p_alive"),
     key=("customer_id",),
-    rules=(below_zero("expected_net_gain"), outside_unit("p_alive")),
+    place=Column(INTEGER, "place in the order of contact, 1 first"),
+    customer_id=CUSTOMER,
+    expected_gain=Column(NUMBER, "value the customer is expected to bring more than without the contact"),
+    expected_net_gain=Column(NUMBER, "expected gain less the cost of the contact"),
+    p_alive=CUSTOMERS.columns["p_alive"],
+    clv_mean=CUSTOMERS.columns["clv_mean"],
 )
 
 WATCH_LIST = Table(
     "watch_list",
-    {
-        "value_rank": Column(INTEGER, "place among all customers by clv_mean, 1 the highest"),
-        "customer_id": CUSTOMER,
-        "frequency": HISTORY["frequency"],
-        "weeks_silent": Column(NUMBER, "weeks since the last purchase"),
-        "p_alive": CUSTOMERS.columns["p_alive"],
-        "clv_mean": CUSTOMERS.columns["clv_mean"],
-        "silence_is_a_sign_from": Column(
-            DATE, "first day on which, without a purchase until then, the customer has more likely left than not"
-        ),
-    },
+    below_zero("weeks_silent"),
+    outside_unit("p_alive"),
     key=("customer_id",),
-    rules=(below_zero("weeks_silent"), outside_unit("p_alive")),
+    value_rank=Column(INTEGER, "place among all customers by clv_mean, 1 the highest"),
+    customer_id=CUSTOMER,
+    frequency=HISTORY["frequency"],
+    weeks_silent=Column(NUMBER, "weeks since the last purchase"),
+    p_alive=CUSTOMERS.columns["p_alive"],
+    clv_mean=CUSTOMERS.columns["clv_mean"],
+    silence_is_a_sign_from=Column(
+        DATE, "first day on which, without a purchase until then, the customer has more likely left than not"
+    ),
 )
 
 _PER_CUSTOMER = "per customer: margin to date, as it was paid, plus the value still to come"
 ACQUISITION = Table(
     "acquisition",
-    {
-        "cohort": Column(TEXT, "month of the first purchase"),
-        "customers": Column(INTEGER, "customers in the cohort"),
-        "margin_to_date": Column(NUMBER, "revenue to date times gross margin, per customer, not discounted"),
-        "clv_mean": Column(NUMBER, "expected value still to come within the horizon, per customer"),
-        "lifetime_mean": Column(NUMBER, f"expected value {_PER_CUSTOMER}"),
-        "lifetime_lower": Column(NUMBER, f"lower limit {_PER_CUSTOMER}; with misfit where there is a backtest"),
-        "lifetime_upper": Column(NUMBER, f"upper limit {_PER_CUSTOMER}; with misfit where there is a backtest"),
-        "p_above_cost": Column(NUMBER, "probability that this exceeds acquisition_cost"),
-        "highest_cost": Column(NUMBER, "acquisition cost that this exceeds with 80 % probability"),
-        "payback_months": Column(
-            NUMBER,
-            "months until the margin, to date or expected, has reached acquisition_cost; missing: not so far",
-            True,
-        ),
-    },
+    outside_unit("p_above_cost"),
     key=("cohort",),
-    rules=(outside_unit("p_above_cost"),),
+    cohort=Column(TEXT, "month of the first purchase"),
+    customers=Column(INTEGER, "customers in the cohort"),
+    margin_to_date=Column(NUMBER, "revenue to date times gross margin, per customer, not discounted"),
+    clv_mean=Column(NUMBER, "expected value still to come within the horizon, per customer"),
+    lifetime_mean=Column(NUMBER, f"expected value {_PER_CUSTOMER}"),
+    lifetime_lower=Column(NUMBER, f"lower limit {_PER_CUSTOMER}; with misfit where there is a backtest"),
+    lifetime_upper=Column(NUMBER, f"upper limit {_PER_CUSTOMER}; with misfit where there is a backtest"),
+    p_above_cost=Column(NUMBER, "probability that this exceeds acquisition_cost"),
+    highest_cost=Column(NUMBER, "acquisition cost that this exceeds with 80 % probability"),
+    payback_months=Column(
+        NUMBER,
+        "months until the margin, to date or expected, has reached acquisition_cost; missing: not so far",
+        True,
+    ),
 )

@@ -34,40 +34,40 @@ AMOUNTS_RULES = (
 
 RFM = Table(
     "rfm",
-    HISTORY
-    | {
-        "first_purchase": Column(DATE, "day of the first purchase"),
-        "purchases": Column(INTEGER, "days with a purchase, the first one included"),
-        "mean_amount": Column(NUMBER, "mean amount of all purchases, the first one included"),
-        "revenue": Column(NUMBER, "money spent so far"),
-        **AMOUNTS,
-        **GAPS,
-        "r_score": Column(INTEGER, "recency score, 5 = bought most recently"),
-        "f_score": Column(INTEGER, "frequency score, 5 = buys most often"),
-        "m_score": Column(INTEGER, "monetary score, 5 = spends most per purchase"),
-    },
+    *HISTORY_RULES,
+    *AMOUNTS_RULES,
     key=("customer_id",),
-    rules=HISTORY_RULES + AMOUNTS_RULES,
+    **HISTORY,
+    first_purchase=Column(DATE, "day of the first purchase"),
+    purchases=Column(INTEGER, "days with a purchase, the first one included"),
+    mean_amount=Column(NUMBER, "mean amount of all purchases, the first one included"),
+    revenue=Column(NUMBER, "money spent so far"),
+    **AMOUNTS,
+    **GAPS,
+    r_score=Column(INTEGER, "recency score, 5 = bought most recently"),
+    f_score=Column(INTEGER, "frequency score, 5 = buys most often"),
+    m_score=Column(INTEGER, "monetary score, 5 = spends most per purchase"),
 )
 
 CALIBRATION = Table(
     "calibration",
-    {name: column for name, column in RFM.columns.items() if not name.endswith("_score")},
+    *HISTORY_RULES,
+    *AMOUNTS_RULES,
     key=("customer_id",),
-    rules=HISTORY_RULES + AMOUNTS_RULES,
+    **{name: column for name, column in RFM.columns.items() if not name.endswith("_score")},
 )
 
 HOLDOUT = Table(
     "holdout",
-    {
-        "customer_id": CUSTOMER,
-        "actual_purchases": Column(INTEGER, "days with a purchase after the calibration end"),
-        "actual_value": Column(NUMBER, "amounts of those purchases; 05 discounts them and takes the margin"),
-        "actual_revenue": Column(NUMBER, "amounts of those purchases as they were paid"),
-        "actual_paid": Column(INTEGER, "those of them with an amount above zero"),
-    },
+    below_zero("actual_purchases"),
+    below_zero("actual_value"),
+    below_zero("actual_revenue"),
     key=("customer_id",),
-    rules=(below_zero("actual_purchases"), below_zero("actual_value"), below_zero("actual_revenue")),
+    customer_id=CUSTOMER,
+    actual_purchases=Column(INTEGER, "days with a purchase after the calibration end"),
+    actual_value=Column(NUMBER, "amounts of those purchases; 05 discounts them and takes the margin"),
+    actual_revenue=Column(NUMBER, "amounts of those purchases as they were paid"),
+    actual_paid=Column(INTEGER, "those of them with an amount above zero"),
 )
 
 WINDOW = {
@@ -76,35 +76,32 @@ WINDOW = {
 }
 ROLLING = Table(
     "rolling",
-    WINDOW
-    | HISTORY
-    | AMOUNTS
-    | GAPS
-    | {
-        "revenue": RFM.columns["revenue"],
-        "actual_purchases": Column(INTEGER, "days with a purchase within the window"),
-        "actual_value": Column(NUMBER, "amounts of those purchases; 05 discounts them and takes the margin"),
-    },
+    *HISTORY_RULES,
+    *AMOUNTS_RULES,
+    below_zero("actual_purchases"),
+    below_zero("actual_value"),
     key=("horizon_weeks", "origin", "customer_id"),
-    rules=(*HISTORY_RULES, *AMOUNTS_RULES, below_zero("actual_purchases"), below_zero("actual_value")),
+    **WINDOW,
+    **HISTORY,
+    **AMOUNTS,
+    **GAPS,
+    revenue=RFM.columns["revenue"],
+    actual_purchases=Column(INTEGER, "days with a purchase within the window"),
+    actual_value=Column(NUMBER, "amounts of those purchases; 05 discounts them and takes the margin"),
 )
 
 MONTHLY_PURCHASES = Table(
     "monthly_purchases",
-    {
-        "month": Column(TEXT, "year and month"),
-        "repeat_purchases": Column(INTEGER, "repeat purchases in that month, of all customers"),
-        "if_alike": Column(NUMBER, "repeat purchases of as many customers, as long with us, in a month like any other"),
-    },
     key=("month",),
+    month=Column(TEXT, "year and month"),
+    repeat_purchases=Column(INTEGER, "repeat purchases in that month, of all customers"),
+    if_alike=Column(NUMBER, "repeat purchases of as many customers, as long with us, in a month like any other"),
 )
 
 WEEKLY_PURCHASES = Table(
     "weekly_purchases",
-    {
-        "week": Column(INTEGER, "weeks since the first purchase of all"),
-        "period": Column(TEXT, "calibration or holdout"),
-        "repeat_purchases": Column(INTEGER, "repeat purchases in that week of customers known at the calibration end"),
-    },
     key=("week", "period"),
+    week=Column(INTEGER, "weeks since the first purchase of all"),
+    period=Column(TEXT, "calibration or holdout"),
+    repeat_purchases=Column(INTEGER, "repeat purchases in that week of customers known at the calibration end"),
 )
