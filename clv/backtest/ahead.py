@@ -76,9 +76,8 @@ def monthly_errors(
 def _months(seen: pd.DataFrame, names: list[str], observation_end: date, edges: Floats) -> pd.DataFrame:
     """Return every month once: what was seen of it, its place among those that are simulated (-1: none), its days."""
     ahead = pd.DataFrame({"month": pd.to_datetime(names, format="%Y-%m"), "place": range(len(names))})
-    rows = seen.merge(ahead, on="month", how="outer", sort=True).fillna(
-        {"revenue": 0.0, "purchases": 0.0, "active": 0.0, "place": -1}
-    )
+    missing = {"revenue": 0.0, "purchases": 0.0, "active": 0.0, "place": -1}
+    rows = seen.merge(ahead, on="month", how="outer", sort=True).fillna(missing)
     last = rows["month"] + pd.offsets.MonthEnd(0)
     horizon_end = pd.Timestamp(observation_end + timedelta(days=round(edges[-1] * 7)))
     future = rows["place"] >= 0
@@ -121,7 +120,6 @@ def _row(
         shown, own = limits_with(future, factor, interval=interval), np.quantile(future, tails(interval))
         row[name] = seen + float(future.mean())
         for kind_of, limits in (("", shown), ("_if_model_right", own)):
-            row |= {
-                f"{name}_{end}{kind_of}": seen + limit for end, limit in zip(("lower", "upper"), limits, strict=True)
-            }
+            ends = zip(("lower", "upper"), limits, strict=True)
+            row |= {f"{name}_{end}{kind_of}": seen + limit for end, limit in ends}
     return row

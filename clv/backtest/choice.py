@@ -90,21 +90,15 @@ def judge_calendar(
     if clock is None or rolling.empty:
         return []
     asked = _some(rolling, settings.seed)
-    on_it, flat = (
-        {
-            (row["horizon_weeks"], row["origin"]): abs(row["log_error"])
-            for row in _scored(asked, fits, settings, on, **options)
-        }
-        for fits, on in ((past, clock), (fit_windows(compiled, rolling, settings), None))
-    )
+    tested = (past, clock), (fit_windows(compiled, rolling, settings), None)
+    scored = [_scored(asked, fits, settings, on, **options) for fits, on in tested]
+    on_it, flat = ({(row["horizon_weeks"], row["origin"]): abs(row["log_error"]) for row in rows} for rows in scored)
     if not (both := sorted(on_it.keys() & flat.keys())):
         return []
     stated, none = (float(np.mean([errors[window] for window in both])) for errors in (on_it, flat))
-    whose, advice = (
-        ("learnt", "`calendar: {months: {}}` leaves it out")
-        if clock.history
-        else ("stated", "look again at its months and spans")
-    )
+    whose, advice = "stated", "look again at its months and spans"
+    if clock.history:
+        whose, advice = "learnt", "`calendar: {months: {}}` leaves it out"
     sentence = (
         f"In {len(both)} past windows totals of purchases were off by {percent(np.expm1(stated))} on the {whose} "
         f"calendar and by {percent(np.expm1(none))} without it."

@@ -67,10 +67,8 @@ def score(
     keep = Keep(partial(against, interval), found.__setitem__, actual)
     options: dict[str, Any] = {"seed": seed, "workers": workers, "stage": "simulating the holdout"}
     totals = simulate(known, draws, horizon, keep=keep, groups=groups, calendar=calendar, **options)
-    columns = [
-        *(f"purchases_{name}" for name in ("lower", "upper", "cdf_below", "cdf", "crps")),
-        *(f"{name}" for name in ("clv_lower", "clv_upper", "value_cdf_below", "value_cdf", "value_crps")),
-    ]
+    columns = [f"purchases_{name}" for name in ("lower", "upper", "cdf_below", "cdf", "crps")]
+    columns += ["clv_lower", "clv_upper", "value_cdf_below", "value_cdf", "value_crps"]
     scored = pd.DataFrame(found, columns=columns, index=known.index)
     table = pd.concat([known, scored, expected], axis=1).assign(origin=pd.Timestamp(origin))
     by_group = _group_table(table, groups, labels, totals, interval)

@@ -86,8 +86,7 @@ def _came(
 ) -> list[float]:  # fmt: skip
     """Return purchases and value from `first` to `last` of the customers known on day `cut`."""
     ends = [last] if first <= cut + timedelta(days=1) else [last, first - timedelta(days=1)]
-    upto = [
-        holdout(con, transactions, calibration_end=cut, observation_end=end, refunds=refunds, **terms) for end in ends
-    ]
+    ask: dict[str, Any] = {"calibration_end": cut, "refunds": refunds, **terms}
+    upto = [holdout(con, transactions, observation_end=end, **ask) for end in ends]
     counted = [table[["actual_purchases", "actual_value"]].sum().to_numpy() for table in upto]
     return list(map(float, counted[0] - (counted[1] if len(counted) > 1 else 0)))

@@ -195,9 +195,8 @@ def _allowing(
 ) -> pd.DataFrame:
     """Return mean and limits of the groups of one grouping, their places in `drawn` as the index."""
     moved, factor = _of_groups(means, shared, beside, seed)
-    limits = [
-        limits_with(drawn[:, place], own, interval=interval) for place, own in zip(means.index, factor, strict=True)
-    ]
+    each = zip(means.index, factor, strict=True)
+    limits = [limits_with(drawn[:, place], own, interval=interval) for place, own in each]
     return pd.DataFrame(limits, means.index, ["lower", "upper"]).assign(mean=moved)
 
 
@@ -268,9 +267,5 @@ def misfit_figures(past: pd.DataFrame | None, *, weeks: float, seed: int) -> dic
 
 def with_misfit(total_draws: pd.DataFrame, found: dict[str, Floats]) -> pd.DataFrame:
     """Return table TOTAL_DRAWS with every total multiplied by its factor (`one_per_draw`), missing without any."""
-    nothing = np.full(len(total_draws), np.nan)
-    columns = {
-        f"{outcome}_with_misfit": total_draws[outcome] * found.get(outcome, nothing)
-        for outcome in ("value", "purchases")
-    }
-    return total_draws.assign(**columns)
+    told = {outcome: total_draws[outcome] * found.get(outcome, np.nan) for outcome in ("value", "purchases")}
+    return total_draws.assign(**{f"{outcome}_with_misfit": draws for outcome, draws in told.items()})

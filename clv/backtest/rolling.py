@@ -10,7 +10,6 @@ import xarray as xr
 
 from clv import progress, tables
 from clv.backtest import holdout, summary
-from clv.backtest.holdout import Scored, by_outcome
 from clv.backtest.tables import OUTCOMES, WINDOW_GROUPS, WINDOWS
 from clv.checks import convergence
 from clv.checks.gate import FAIL
@@ -78,9 +77,8 @@ def _stacked(posteriors: dict[str, xr.DataTree], model: Built, settings: Setting
     """Return the parameters and k-hat (missing where NUTS sampled) of all origins."""
     shape = (len(posteriors), settings.chains, settings.draws)
     # What an origin has no draws of (no visit without an amount) is there as missing.
-    names = dict.fromkeys(
-        [*model.parameters, *(name for one in posteriors.values() for name in one["posterior"].data_vars)]
-    )
+    drawn_names = (name for one in posteriors.values() for name in one["posterior"].data_vars)
+    names = dict.fromkeys([*model.parameters, *drawn_names])
     missing = xr.DataArray(np.full(shape[1:], np.nan))
     drawn = {
         name: np.reshape([one["posterior"].get(name, missing).to_numpy() for one in posteriors.values()], shape)
@@ -88,15 +86,12 @@ def _stacked(posteriors: dict[str, xr.DataTree], model: Built, settings: Setting
     }
     k_hat = [float(posterior["sample_stats"].get("k_hat", np.nan)) for posterior in posteriors.values()]
     days = np.array(list(posteriors), dtype="datetime64[ns]")
-    dims = ("origin", "chain", "draw")
-    return xr.DataTree.from_dict(
-        {
-            "posterior": xr.Dataset(
-                {name: (dims, values) for name, values in drawn.items()}, {"origin": days}, {KEY: model.key}
-            ),
-            "sample_stats": xr.Dataset({"k_hat": ("origin", np.array(k_hat, float))}, {"origin": days}),
-        }
-    )
+    of_draws = {name: (("origin", "chain", "draw"), values) for name, values in drawn.items()}
+    groups = {
+        "posterior": xr.Dataset(of_draws, {"origin": days}, {KEY: model.key}),
+        "sample_stats": xr.Dataset({"k_hat": ("origin", np.array(k_hat, float))}, {"origin": days}),
+    }
+    return xr.DataTree.from_dict(groups)
 
 
 def score_windows(
@@ -122,19 +117,11 @@ def score_windows(
             then = clock and clock.at(origin.date())
             joint = pair(posterior_at(purchases, origin), posterior_at(spend, origin), draws, then)
             options: dict[str, Any] = {"interval": interval, "seed": seed}
-            scored = holdout.score(
-                customers,
-                customers,
-                joint,
-                horizon,
-                origin=origin,
-                groupings=_groupings(customers),
-                past=ended_by(groups, origin),
-                workers=workers,
-                mean_draws=_MEAN_DRAWS,
-                **options,
-            )
-            found = _long(scored, weeks, origin, len(windows_of(ended_by(groups, origin))))
+            past = ended_by(groups, origin)
+            known_then = {"origin": origin, "groupings": _groupings(customers), "past": past}
+            how = {"workers": workers, "mean_draws": _MEAN_DRAWS, **options}
+            scored = holdout.score(customers, customers, joint, horizon, **known_then, **how)
+            found = _long(scored, weeks, origin, len(windows_of(past)))
             found = found[found["outcome"].isin(OUTCOMES if spend else ["purchases"])]
             groups = pd.concat([groups, found], ignore_index=True)
             rows = pd.concat([rows, _totals(found, scored.customers, horizon, **options)], ignore_index=True)
@@ -152,7 +139,7 @@ def ended_by(groups: pd.DataFrame, day: date) -> pd.DataFrame:
     return groups[groups["origin"] + pd.to_timedelta(groups["horizon_weeks"], unit="W") <= pd.Timestamp(day)]
 
 
-def evidence(groups: pd.DataFrame, tested: Scored, horizon_weeks: float) -> pd.DataFrame | None:
+def evidence(groups: pd.DataFrame, tested: holdout.Scored, horizon_weeks: float) -> pd.DataFrame | None:
     """Return what past forecasts say of the next one: those of table WINDOW_GROUPS, all of which are over.
 
     The test at the calibration end counts too where it looked further ahead than any window; None without a backtest.
@@ -164,10 +151,10 @@ def evidence(groups: pd.DataFrame, tested: Scored, horizon_weeks: float) -> pd.D
     return pd.concat([groups, _long(tested, horizon_weeks, tested.customers["origin"].iloc[0], 0)], ignore_index=True)
 
 
-def _long(scored: Scored, weeks: float, origin: date, earlier: int) -> pd.DataFrame:
+def _long(scored: holdout.Scored, weeks: float, origin: date, earlier: int) -> pd.DataFrame:
     """Return the groups of a forecast as rows of table WINDOW_GROUPS."""
-    found = by_outcome(scored.groups).assign(horizon_weeks=weeks, origin=pd.Timestamp(origin), earlier_windows=earlier)
-    return found[list(WINDOW_GROUPS.columns)]
+    window = {"horizon_weeks": weeks, "origin": pd.Timestamp(origin), "earlier_windows": earlier}
+    return holdout.by_outcome(scored.groups).assign(**window)[list(WINDOW_GROUPS.columns)]
 
 
 def _groupings(customers: pd.DataFrame) -> pd.DataFrame:
@@ -204,6 +191,5 @@ def posterior_at(fits: xr.DataTree | None, origin: pd.Timestamp) -> Any:
     if fits is None:
         return None
     group, names = fits["posterior"].to_dataset().sel(origin=origin), fits["posterior"].attrs[KEY].split(",")
-    return xr.DataTree.from_dict(
-        {"posterior": group.assign_attrs({KEY: names[_days(fits).index(origin) % len(names)]})}
-    )
+    own = {KEY: names[_days(fits).index(origin) % len(names)]}
+    return xr.DataTree.from_dict({"posterior": group.assign_attrs(own)})

@@ -35,15 +35,9 @@ def spend(
     asked, block = np.column_stack([n, total, amounts]), partial(_spend_block, phi)
     for part, found in in_order("testing amounts", block, parts, lambda part: (asked[part],), workers):
         expected[part], cdf[part] = found
-    return pd.DataFrame(
-        {
-            "history": pd.Series(np.where(known["frequency"] > 0, BACK, ONCE), dtype="str"),
-            "purchases": known["actual_paid"],
-            "expected": expected,
-            "actual": total / n,
-            "cdf": cdf,
-        }
-    )
+    history = pd.Series(np.where(known["frequency"] > 0, BACK, ONCE), dtype="str")
+    table = {"history": history, "purchases": known["actual_paid"], "expected": expected, "actual": total / n}
+    return pd.DataFrame(table | {"cdf": cdf})
 
 
 def _spend_block(phi: Floats, asked: Floats) -> tuple[Floats, Floats]:

@@ -9,6 +9,7 @@ from clv.backtest.misfit import FEWEST_CUSTOMERS
 from clv.backtest.scoring_rules import coverage, gini, pit_distance, share_of_best_ranked, slope, slope_error
 from clv.backtest.tables import BACK, LEVELS, ONCE, OUTCOMES
 from clv.forecast.horizon import Horizon
+from clv.forecast.tables import limits
 from clv.forecast.tiers import slipping
 from clv.rfm.windows import MOST_CUSTOMERS
 
@@ -26,7 +27,7 @@ def figures(scored: "Scored", *, horizon: Horizon, interval: float, seed: int) -
     table = scored.customers
     if table.empty:
         return None
-    days = round(horizon.weeks * 7)
+    days, expected = round(horizon.weeks * 7), (table["expected_clv_lower"], table["expected_clv_upper"])
     return {
         "origin": str(table["origin"].iloc[0].date()),
         "horizon_weeks": days / 7,
@@ -34,7 +35,7 @@ def figures(scored: "Scored", *, horizon: Horizon, interval: float, seed: int) -
         "n_repeat_customers": int((table["frequency"] > 0).sum()),
         "purchases": purchase_figures(scored, interval=interval, seed=seed),
         "value": _outcome(scored, "value", interval, seed)
-        | {"expectation_interval_coverage": share_inside(table, "expected_clv_lower", "expected_clv_upper")},
+        | {"expectation_interval_coverage": float(table["actual_value"].between(*expected).mean())},
         "ranking": ranking(table),
         "slipping": _slipping(table),
         "worst_tenth": worst_tenth(by_predicted_value(table)),
@@ -75,12 +76,13 @@ def by_grouping(window_groups: pd.DataFrame) -> dict[str, dict[str, Any]]:
     rows = window_groups[(window_groups["earlier_windows"] > 0) & (window_groups["customers"] >= FEWEST_CUSTOMERS)]
     found: dict[str, dict[str, Any]] = {outcome: {} for outcome in OUTCOMES}
     for (outcome, grouping), those in rows.groupby(["outcome", "grouping"]):
-        inside = {
-            name: int(those["actual"].between(those[f"lower{kind}"], those[f"upper{kind}"]).sum())
-            for name, kind in (("inside", "_with_misfit"), ("inside_if_right", ""))
-        }
+        inside = {"inside": _inside(those, "_with_misfit"), "inside_if_right": _inside(those)}
         found[str(outcome)][str(grouping)] = {"groups": len(those), **inside}
     return found
+
+
+def _inside(rows: pd.DataFrame, kind: str = "") -> int:
+    return int(rows["actual"].between(rows[f"lower{kind}"], rows[f"upper{kind}"]).sum())
 
 
 def by_horizon(windows: pd.DataFrame) -> list[dict[str, Any]]:
@@ -96,10 +98,8 @@ def by_horizon(windows: pd.DataFrame) -> list[dict[str, Any]]:
         for outcome, those in rows.groupby("outcome"):
             error = those["actual"] / those["forecast"] - 1
             outcomes[str(outcome)] = {
-                "inside": int(those["actual"].between(those["lower"], those["upper"]).sum()),
-                "inside_with_misfit": int(
-                    those["actual"].between(those["lower_with_misfit"], those["upper_with_misfit"]).sum()
-                ),
+                "inside": _inside(those),
+                "inside_with_misfit": _inside(those, "_with_misfit"),
                 "off": {"lowest": float(error.min()), "highest": float(error.max())},
                 "coverage": {"lowest": float(those["coverage"].min()), "highest": float(those["coverage"].max())},
             }
@@ -126,14 +126,14 @@ def _outcome(scored: "Scored", name: str, interval: float, seed: int) -> dict[st
 
 
 def _total(group: pd.Series, name: str) -> dict[str, Any]:
-    actual, forecast, lower, upper = (float(group[f"{name}_{end}"]) for end in ("actual", "forecast", "lower", "upper"))
-    wider = {end: float(group[f"{name}_{end}_with_misfit"]) for end in ("lower", "upper")}
+    actual, forecast, log_sd = (float(group[f"{name}_{what}"]) for what in ("actual", "forecast", "log_sd"))
+    own, wider = limits(group, name), limits(group, name, "_with_misfit")
     return {
         "actual": actual,
-        "forecast": {"mean": forecast, "lower": lower, "upper": upper},
+        "forecast": {"mean": forecast, **own},
         "with_misfit": None if np.isnan(wider["lower"]) else wider,
-        "log_sd": float(group[f"{name}_log_sd"]),
-        "inside": lower <= actual <= upper,
+        "log_sd": log_sd,
+        "inside": own["lower"] <= actual <= own["upper"],
         "error": forecast / actual - 1 if actual else None,
     }
 
@@ -169,11 +169,7 @@ def ranking(table: pd.DataFrame) -> dict[str, Any]:
 def _slipping(table: pd.DataFrame) -> dict[str, float]:
     """Return what the repeat customers who had more likely left than not were expected to bring, and brought."""
     gone = slipping(table)
-    return {
-        "customers": len(gone),
-        "forecast": float(gone["clv_mean"].sum()),
-        "actual": float(gone["actual_value"].sum()),
-    }
+    return {"customers": len(gone), "forecast": gone["clv_mean"].sum(), "actual": gone["actual_value"].sum()}
 
 
 def worst_tenth(tenths: pd.DataFrame) -> dict[str, float]:
@@ -184,14 +180,11 @@ def worst_tenth(tenths: pd.DataFrame) -> dict[str, float]:
 
 def _naive(table: pd.DataFrame, horizon: Horizon) -> dict[str, float]:
     """Return the errors of two forecasts without a model: everybody goes on as before; nobody buys again."""
-    going_on = going_on_as_before(table, horizon)
-    named = {"purchases": ("past_rate_mae", "past_rate_total", "nobody_mae")}
-    named["value"] = ("past_rate_value_mae", "past_rate_value_total", "nobody_value_mae")
     found: dict[str, float] = {}
-    for outcome, (error, total, nobody) in named.items():
-        actual = table[f"actual_{outcome}"]
-        found[error] = float((going_on[outcome] - actual).abs().mean())
-        found |= {total: float(going_on[outcome].sum()), nobody: float(actual.abs().mean())}
+    for outcome, going_on in going_on_as_before(table, horizon).items():
+        actual, of = table[f"actual_{outcome}"], "_value" if outcome == "value" else ""
+        found[f"past_rate{of}_mae"] = float((going_on - actual).abs().mean())
+        found |= {f"past_rate{of}_total": float(going_on.sum()), f"nobody{of}_mae": float(actual.abs().mean())}
     return found
 
 
@@ -227,10 +220,6 @@ def _errors(forecast: pd.Series, actual: pd.Series) -> dict[str, float]:
     return {"customer": float((forecast - actual).abs().mean()), "total": float(abs(forecast.sum() - actual.sum()))}
 
 
-def share_inside(table: pd.DataFrame, lower: str, upper: str) -> float:
-    return float(table["actual_value"].between(table[lower], table[upper]).mean())
-
-
 def by_frequency(table: pd.DataFrame) -> pd.DataFrame:
     """Return actual and predicted purchases per customer by calibration frequency 0, 1, ... 6 and more."""
     group = table["frequency"].clip(upper=GROUPS_BY_FREQUENCY)
@@ -247,12 +236,10 @@ def by_predicted_value(table: pd.DataFrame, *, groups: int = 10) -> pd.DataFrame
 def _group_means(group: pd.Series, actual: pd.Series, predicted: pd.Series) -> pd.DataFrame:
     """Return per group: customers, mean actual, mean predicted, and two standard errors of the mean actual."""
     outcome = actual.groupby(group).agg(["size", "mean", "std"])
-    means = pd.DataFrame(
-        {
-            "customers": outcome["size"],
-            "actual": outcome["mean"],
-            "predicted": predicted.groupby(group).mean(),
-            "actual_error": 2 * outcome["std"].fillna(0.0) / np.sqrt(outcome["size"]),
-        }
-    )
-    return means.reset_index()
+    means = {
+        "customers": outcome["size"],
+        "actual": outcome["mean"],
+        "predicted": predicted.groupby(group).mean(),
+        "actual_error": 2 * outcome["std"].fillna(0.0) / np.sqrt(outcome["size"]),
+    }
+    return pd.DataFrame(means).reset_index()

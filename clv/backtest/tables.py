@@ -55,6 +55,7 @@ _WITH_MISFIT = {
     "lower_with_misfit": Column(NUMBER, f"lower limit of the total {_MISFIT}"),
     "upper_with_misfit": Column(NUMBER, f"upper limit of the total {_MISFIT}"),
 }
+_WHERE_TESTED = {name: replace(one, nullable=True) for name, one in _WITH_MISFIT.items()}
 BACKTEST_GROUPS = Table(
     "backtest_groups",
     key=("grouping", "group"),
@@ -64,9 +65,7 @@ BACKTEST_GROUPS = Table(
     **{
         f"{outcome}_{name}": column
         for outcome in ("purchases", "value")
-        for name, column in (
-            _FORECAST | {name: replace(one, nullable=True) for name, one in _WITH_MISFIT.items()}
-        ).items()
+        for name, column in (_FORECAST | _WHERE_TESTED).items()
     },
 )
 

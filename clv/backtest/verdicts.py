@@ -30,21 +30,18 @@ def judge_independence(
     once, back = paid_first[paid_first["frequency"] == 0], paid_first[paid_first["frequency"] > 0]
     related = bool((~dependence["value"].between(dependence["lower"], dependence["upper"])).any())
     spearman = dependence.set_index("measure").loc["Spearman", "value"]
-    sentence = (
-        f"Customers who buy more often spend {'more' if spearman > 0 else 'less'} per purchase, which the model takes "
-        "for luck."
-        if related
-        else "Customers who buy more often spend neither more nor less per purchase than luck explains."
-    )
+    sentence = "Customers who buy more often spend neither more nor less per purchase than luck explains."
+    if related:
+        more = "more" if spearman > 0 else "less"
+        sentence = f"Customers who buy more often spend {more} per purchase, which the model takes for luck."
     limit = f"<= {INDEPENDENCE_WARN:.0%}, or within two standard errors"
     if once.empty or back.empty:
         return Check("data", "independence", 0.0, limit, WARN if related else PASS, sentence)
     spent, valued, value = once["first_amount"].mean(), once["expected_spend"].mean(), once["clv_mean"].sum()
     usual = back["expected_spend"].mean() / back["first_amount"].mean()
     excess = valued / spent / usual - 1
-    error = np.hypot(
-        *(part["first_amount"].std() / np.sqrt(len(part)) / part["first_amount"].mean() for part in (once, back))
-    )
+    of_first = [(part["first_amount"].std() / np.sqrt(len(part)), part["first_amount"].mean()) for part in (once, back)]
+    error = np.hypot(*(standard_error / mean for standard_error, mean in of_first))
     wrong = abs(excess) > INDEPENDENCE_WARN and abs(excess) > 2 * error
     paid = (
         f"they spent {spent:,.2f}{NBSP}{currency} on their purchase, and {valued:,.2f} is expected of each of their "
@@ -101,9 +98,8 @@ def judge_backtest(tested: dict[str, Any] | None, *, currency: str, interval: fl
 
 def _wide_enough(missed: dict[str, Any]) -> str:
     """Say whether an interval that allows for misfit, by what was known at its origin, would have held."""
-    held = all(
-        found["with_misfit"]["lower"] <= found["actual"] <= found["with_misfit"]["upper"] for found in missed.values()
-    )
+    limits = [(found["with_misfit"], found["actual"]) for found in missed.values()]
+    held = all(wider["lower"] <= actual <= wider["upper"] for wider, actual in limits)
     would = "would have contained them" if held else "would not have contained them either"
     return f"Intervals that allow for errors known on that day, as this report's totals do, {would}"
 

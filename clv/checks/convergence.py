@@ -142,9 +142,8 @@ def _depth(part: str, statistics: xr.Dataset) -> Check:
     share = float(statistics["maxdepth_reached"].mean())
     grade = PASS if share <= DEEP_TREES_WARN else WARN
     said = f"{share:.1%} of the transitions used up the depth of their tree."
-    return _graded(
-        part, "tree depth", share, f"<= {DEEP_TREES_WARN:.0%}", grade, said, " Sampling was slow, not wrong."
-    )
+    limit, advice = f"<= {DEEP_TREES_WARN:.0%}", " Sampling was slow, not wrong."
+    return _graded(part, "tree depth", share, limit, grade, said, advice)
 
 
 def _divergences(part: str, statistics: xr.Dataset) -> Check:

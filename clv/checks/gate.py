@@ -7,7 +7,6 @@ import pandas as pd
 
 from clv.errors import GateError
 from clv.rfm import support
-from clv.rfm.support import ENOUGH, ROUGH, TOO_LITTLE
 
 PASS, WARN, FAIL = "PASS", "WARN", "FAIL"
 _ACCEPTED = "Accepted by this run: "
@@ -38,7 +37,7 @@ def acknowledge(checks: list[Check], names: Sequence[str]) -> list[Check]:
 
 def judge_data(customers: pd.DataFrame, *, horizon_weeks: float) -> list[Check]:
     """Return what the data themselves can carry, as checks beside those of the posteriors."""
-    verdicts = {ENOUGH: PASS, ROUGH: WARN, TOO_LITTLE: FAIL}
+    verdicts = {support.ENOUGH: PASS, support.ROUGH: WARN, support.TOO_LITTLE: FAIL}
     found = support.judge(customers, horizon_weeks=horizon_weeks)
     return [Check("data", one.name, one.figure, one.limit, verdicts[one.answer], one.sentence) for one in found]
 

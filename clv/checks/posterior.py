@@ -7,7 +7,6 @@ import xarray as xr
 from clv.checks import reproduction
 from clv.checks.convergence import check_shape, judge
 from clv.checks.gate import FAIL, PASS, WARN, Check, verdict
-from clv.checks.reproduction import NEARLY_CERTAIN, Reproduced
 from clv.models.base import Floats, History, distinct_histories, expected_purchases
 from clv.models.draws import log_prior, spaced
 from clv.models.registry import model_of
@@ -102,10 +101,10 @@ def infinite_mean(part: str, posterior: xr.DataTree) -> Check:
     return Check(part, "infinite mean spend", share, f"< {warn:.0%} (fails from {fail:.0%})", grade, sentence)
 
 
-def _repeat_purchases(part: str, found: Reproduced) -> Check:
+def _repeat_purchases(part: str, found: reproduction.Reproduced) -> Check:
     sentence = (
         f"{part}: the model makes {found.modelled:,.0f} repeat purchases of the {found.observed:,.0f} there were "
-        f"({NEARLY_CERTAIN:.0%} of its bases make {found.lower:,.0f} to {found.upper:,.0f})."
+        f"({reproduction.NEARLY_CERTAIN:.0%} of its bases make {found.lower:,.0f} to {found.upper:,.0f})."
     )
     # A small base may have had luck: a warning needs a total that luck does not explain.
     return _reproduced(part, "repeat purchases", found, PURCHASE_RATIOS, sentence, excused=found.within)
@@ -122,8 +121,8 @@ def _mean_spend(part: str, customers: pd.DataFrame, posterior: xr.DataTree) -> C
 
 
 def _reproduced(
-    part: str, name: str, found: Reproduced, bounds: tuple[Limits, Limits], sentence: str, *,
-    excused: bool = False, failing: Reproduced | None = None,
+    part: str, name: str, found: reproduction.Reproduced, bounds: tuple[Limits, Limits], sentence: str, *,
+    excused: bool = False, failing: reproduction.Reproduced | None = None,
 ) -> Check:  # fmt: skip
     warn, fail = bounds
     inside = fail[0] <= (failing or found).ratio <= fail[1]

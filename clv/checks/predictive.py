@@ -16,7 +16,6 @@ from numpy.random import Generator
 from clv.models import gamma_gamma
 from clv.models.base import Floats, History, Integers, PurchaseModel, expected_purchases
 from clv.models.draws import Draws, spaced
-from clv.models.gamma_gamma import NOTHING_PAID, SAME_AMOUNT, Amounts
 from clv.models.registry import is_generated, model_of, parameters_of
 from clv.units import tails
 
@@ -69,10 +68,8 @@ def frequency_check(customers: pd.DataFrame, parameters: xr.Dataset, *, interval
     model, draws = model_of(parameters), few_draws(parameters, [one.name for one in parameters_of(parameters)])
     simulated = [_shares(simulate_frequency(model, T, theta, generator)) for theta in draws]
     labels = [*map(str, range(MOST_PURCHASES)), f"{MOST_PURCHASES}+"]
-    observed = _shares(customers["frequency"].to_numpy())
-    return pd.DataFrame(
-        {"frequency": pd.Series(labels, dtype="str"), "observed": observed, **_band(simulated, interval)}
-    )
+    found = {"frequency": pd.Series(labels, dtype="str"), "observed": _shares(customers["frequency"].to_numpy())}
+    return pd.DataFrame(found | _band(simulated, interval))
 
 
 def spend_check(customers: pd.DataFrame, parameters: xr.Dataset, *, interval: float, seed: int) -> pd.DataFrame:
@@ -84,16 +81,14 @@ def spend_check(customers: pd.DataFrame, parameters: xr.Dataset, *, interval: fl
     """
     buyers = gamma_gamma.usable(customers)
     buyers = buyers.iloc[spaced(len(buyers), CHECK_CUSTOMERS)]
-    generator, (x, total, _) = np.random.default_rng(seed), Amounts.of(buyers)
+    generator, (x, total, _) = np.random.default_rng(seed), gamma_gamma.Amounts.of(buyers)
     z_mean = total / x
     low, high = np.quantile(z_mean, [0.001, 0.999])
     edges = np.geomspace(low / 1.5, high * 1.5, SPEND_BINS + 1)
     draws = few_draws(parameters, ["p", "q", "v"])
     simulated = [np.histogram(_simulate_means(x, p, q, v, generator), edges)[0] / x.size for p, q, v in draws]
-    observed = np.histogram(z_mean, edges)[0] / x.size
-    return pd.DataFrame(
-        {"amount": edges[:-1], "width": np.diff(edges), "observed": observed, **_band(simulated, interval)}
-    )
+    found = {"amount": edges[:-1], "width": np.diff(edges), "observed": np.histogram(z_mean, edges)[0] / x.size}
+    return pd.DataFrame(found | _band(simulated, interval))
 
 
 def dependence(customers: pd.DataFrame, parameters: xr.Dataset, *, interval: float, seed: int) -> pd.DataFrame:
@@ -108,7 +103,7 @@ def dependence(customers: pd.DataFrame, parameters: xr.Dataset, *, interval: flo
 
     buyers = gamma_gamma.usable(customers)
     buyers = buyers.iloc[spaced(len(buyers), CHECK_CUSTOMERS)]
-    generator, (x, total, _) = np.random.default_rng(seed), Amounts.of(buyers)
+    generator, (x, total, _) = np.random.default_rng(seed), gamma_gamma.Amounts.of(buyers)
     simulated = [_simulate_means(x, p, q, v, generator) for p, q, v in few_draws(parameters, ["p", "q", "v"])]
     table = []
     for name, measure in {"Pearson": pearsonr, "Spearman": spearmanr}.items():
@@ -119,7 +114,7 @@ def dependence(customers: pd.DataFrame, parameters: xr.Dataset, *, interval: flo
 
 def _correlation(measure: Callable[[Floats, Floats], Any], x: Floats, z_mean: Floats) -> float:
     """Return the measure, 0 where one of the two does not vary: what is always the same depends on nothing."""
-    varies = np.ptp(x) > 0 and np.ptp(np.log(z_mean)) > SAME_AMOUNT
+    varies = np.ptp(x) > 0 and np.ptp(np.log(z_mean)) > gamma_gamma.SAME_AMOUNT
     return float(measure(x, z_mean)[0]) if varies else 0.0
 
 
@@ -157,12 +152,10 @@ def shrinkage(customers: pd.DataFrame, parameters: xr.Dataset) -> tuple[pd.DataF
     """Return own mean against expected spend of at most 1,500 repeat buyers, and the population's mean spend."""
     buyers = gamma_gamma.usable(customers)
     buyers = buyers.iloc[spaced(len(buyers), 1_500)]
-    phi, amounts = few_draws(parameters, [one.name for one in gamma_gamma.PARAMETERS]), Amounts.of(buyers)
+    phi, amounts = few_draws(parameters, [one.name for one in gamma_gamma.PARAMETERS]), gamma_gamma.Amounts.of(buyers)
     expected = gamma_gamma.expected_spend(amounts, phi).mean(axis=0)
-    found = pd.DataFrame(
-        {"frequency": amounts.n, "monetary_value": amounts.total / amounts.n, "expected_spend": expected}
-    )
-    return found, float(gamma_gamma.expected_spend(NOTHING_PAID, phi).mean())
+    found = {"frequency": amounts.n, "monetary_value": amounts.total / amounts.n, "expected_spend": expected}
+    return pd.DataFrame(found), float(gamma_gamma.expected_spend(gamma_gamma.NOTHING_PAID, phi).mean())
 
 
 def few_draws(parameters: Any, names: list[str]) -> Floats:

@@ -12,7 +12,6 @@ from clv.checks.predictive import CHECK_CUSTOMERS, few_draws, simulate_frequency
 from clv.models import gamma_gamma
 from clv.models.base import Floats, new_customers
 from clv.models.draws import spaced
-from clv.models.gamma_gamma import Amounts
 from clv.models.registry import model_of
 from clv.units import tails
 
@@ -78,7 +77,7 @@ def typical_spend(customers: pd.DataFrame, posterior: xr.DataTree) -> Reproduced
 
 def _spent(customers: pd.DataFrame) -> Floats:
     """Return the mean amounts of those who came back and paid."""
-    n, total, _ = Amounts.of(gamma_gamma.usable(customers))
+    n, total, _ = gamma_gamma.Amounts.of(gamma_gamma.usable(customers))
     return np.asarray(total / n)
 
 

@@ -11,11 +11,7 @@ _COLUMNS = {
     "sentence": Column(TEXT, "the finding in words"),
 }
 
-CHECKS_PURCHASES = Table(
-    "checks_purchases",
-    key=("part", "name"),
-    **_COLUMNS,
-)
+CHECKS_PURCHASES = Table("checks_purchases", key=("part", "name"), **_COLUMNS)
 DEPENDENCE = Table(
     "dependence",
     key=("measure",),
@@ -24,8 +20,4 @@ DEPENDENCE = Table(
     lower=Column(NUMBER, "lower limit of what independence would show"),
     upper=Column(NUMBER, "upper limit"),
 )
-CHECKS_SPEND = Table(
-    "checks_spend",
-    key=("part", "name"),
-    **_COLUMNS,
-)
+CHECKS_SPEND = Table("checks_spend", key=("part", "name"), **_COLUMNS)

@@ -100,12 +100,8 @@ def new_customer(
     future = _until_the_end(firsts, draws, horizon)
     brought = first + factors.get("value", np.ones(len(draws))) * future
     may_cost = {f"{sure:.2f}": float(np.quantile(brought, 1 - sure)) for sure in _SURE}
-    quantiles = np.quantile(brought, np.arange(0.5, 100) / 100)
-    return {
-        "mean": _mean_value(firsts, horizon, future),
-        "may_cost": may_cost,
-        "quantiles": [float(value) for value in quantiles],
-    }
+    quantiles = np.quantile(brought, np.arange(0.5, 100) / 100).tolist()
+    return {"mean": _mean_value(firsts, horizon, future), "may_cost": may_cost, "quantiles": quantiles}
 
 
 def expected_future(firsts: Floats, draws: Draws, horizon: Horizon, weeks: Floats) -> Floats:
@@ -151,21 +147,19 @@ def cohort_table(
     drawn = to_date + np.column_stack(list(draws)) / size
     lower, upper, highest = np.quantile(drawn, [*tails(interval), 1 - CONFIDENCE], axis=0)
     reached = cohorts[gross_margin * cohorts["cumulative"] >= given.cost].groupby("cohort")["months_since"].min()
-    table = pd.DataFrame(
-        {
-            "cohort": rows["group"].to_numpy(),
-            "customers": size,
-            "margin_to_date": to_date,
-            "clv_mean": each,
-            "lifetime_mean": to_date + each,
-            "lifetime_lower": lower,
-            "lifetime_upper": upper,
-            "p_above_cost": (drawn > given.cost).mean(axis=0),
-            "highest_cost": highest,
-            "payback_months": reached.reindex(rows["group"]).to_numpy(float),
-        }
-    ).astype({"cohort": "str"})
-    return tables.check(ACQUISITION, table)
+    table = {
+        "cohort": rows["group"].to_numpy(),
+        "customers": size,
+        "margin_to_date": to_date,
+        "clv_mean": each,
+        "lifetime_mean": to_date + each,
+        "lifetime_lower": lower,
+        "lifetime_upper": upper,
+        "p_above_cost": (drawn > given.cost).mean(axis=0),
+        "highest_cost": highest,
+        "payback_months": reached.reindex(rows["group"]).to_numpy(float),
+    }
+    return tables.check(ACQUISITION, pd.DataFrame(table).astype({"cohort": "str"}))
 
 
 def _until_the_end(firsts: Floats, draws: Draws, horizon: Horizon) -> Floats:
@@ -180,16 +174,8 @@ def _single_customers(firsts: Floats, draws: Draws, horizon: Horizon, *, seed: i
     """Return realised values of single new customers, the first order included."""
     values = np.empty((_SINGLE_CUSTOMERS, len(draws)))
     first = np.random.default_rng([seed, 6]).choice(firsts, _SINGLE_CUSTOMERS)
-    everybody = _new_customers(first)
-    simulate(
-        everybody,
-        draws,
-        horizon,
-        keep=Keep(_value, values.__setitem__),
-        seed=_seed(seed, 5),
-        workers=workers,
-        stage="new customers",
-    )
+    options: dict[str, Any] = {"seed": _seed(seed, 5), "workers": workers, "stage": "new customers"}
+    simulate(_new_customers(first), draws, horizon, keep=Keep(_value, values.__setitem__), **options)
     return values + horizon.gross_margin * first[:, None]
 
 
@@ -226,14 +212,13 @@ def _planned(
         drawn += discounting * (margin * orders + factor * future.value[:, 0])
         mean += discounting * size * _mean_value(firsts, rest, _until_the_end(firsts, then, rest))
         cost += discounting * size * given.cost
-    known = factor * result.total_value
+    together, known = drawn + factor * result.total_value, float(result.customers["clv_mean"].sum())
     return {
         "customers": size * months,
         "cost": cost,
         "value": _limits(drawn, interval) | {"mean": mean},
         "p_above_cost": float((drawn > cost).mean()),
-        "with_known_customers": _limits(drawn + known, interval)
-        | {"mean": mean + float(result.customers["clv_mean"].sum())},
+        "with_known_customers": _limits(together, interval) | {"mean": mean + known},
     }
 
 

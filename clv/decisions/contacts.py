@@ -16,17 +16,10 @@ import pandas as pd
 
 from clv import tables
 from clv.decisions import uplift
-from clv.decisions.information import (
-    Campaign,
-    Gains,
-    best,
-    break_even,
-    expected_gains,
-    value_of_information,
-)
+from clv.decisions.information import Campaign, Gains, best, break_even, expected_gains, value_of_information
 from clv.decisions.tables import CONTACTS, DECISIONS, LOWEST_P_ALIVE, RANDOM, TOP_SPENDERS
-from clv.decisions.uplift import Effect
 from clv.forecast.horizon import Groups, Horizon
+from clv.forecast.tables import limits
 from clv.models.draws import Draws, Floats, Integers
 from clv.units import tails
 
@@ -53,7 +46,7 @@ def campaign(
     if cost_per_contact is None or effect is None:
         return None
     belief = (believed[name] for name in ("effect_mean", "effect_sd", "response_share"))
-    return Campaign(Effect(effect, *belief), cost_per_contact, budget)
+    return Campaign(uplift.Effect(effect, *belief), cost_per_contact, budget)
 
 
 def decide(
@@ -84,15 +77,17 @@ def decide(
     steps = np.linspace(0, len(customers), CONTACT_STEPS + 1).round().astype(int)
     ends = np.unique([*steps, len(chosen), len(chosen) // 2])
     groups = _groups(order, ends, rules)
-    drawn_effects = given.effect.draws(len(draws), seed)
-    realised = uplift.realised_gains(
-        customers, draws, horizon, given.effect, drawn_effects, groups, seed=seed, workers=workers
-    )
+    effects, options = given.effect.draws(len(draws), seed), {"seed": seed, "workers": workers}
+    realised = uplift.realised_gains(customers, draws, horizon, given.effect, effects, groups, **options)
     drawn = np.column_stack([np.zeros(len(draws)), realised[:, : len(ends) - 1].cumsum(axis=1)])
     curve = _curve(ends, expected[order], drawn, given.cost_per_contact, factors.get("value"), interval)
     own = drawn[:, np.searchsorted(ends, len(chosen))]
+    # How much less a rule with as many contacts earns, and in how many futures it earns less or the same.
     against = {
-        name: _against(expected, chosen, members, own, realised[:, len(ends) + 2 * place])
+        name: {
+            "regret": float(expected[chosen].sum() - expected[members].sum()),
+            "beaten": float((own >= realised[:, len(ends) + 2 * place]).mean()),
+        }
         for place, (name, members) in enumerate(rules.items())
     }
     contacts = _contacts(customers, expected, chosen, given.cost_per_contact)
@@ -107,11 +102,10 @@ def decide(
 
 def naive_rules(customers: pd.DataFrame, contacts: int, seed: int) -> dict[str, Integers]:
     """Return whom rules without a model would contact, as many as the plan does: positions of customers."""
-    lot = np.random.default_rng([seed, 4]).permutation(len(customers))
     orders = {
         TOP_SPENDERS: np.argsort(-customers["revenue"].to_numpy(), kind="stable"),
         LOWEST_P_ALIVE: np.argsort(customers["p_alive"].to_numpy(), kind="stable"),
-        RANDOM: lot,
+        RANDOM: np.random.default_rng([seed, 4]).permutation(len(customers)),
     }
     return {name: order[:contacts] for name, order in orders.items()}
 
@@ -153,16 +147,10 @@ def _curve(
     }
     for suffix, factor in (("", 1.0), ("_with_misfit", np.nan if factors is None else factors[:, None])):
         profit = drawn * factor - cost * ends
-        columns[f"profit_lower{suffix}"], columns[f"profit_upper{suffix}"] = np.quantile(
-            profit, tails(interval), axis=0
-        )
+        lower, upper = np.quantile(profit, tails(interval), axis=0)
+        columns |= {f"profit_lower{suffix}": lower, f"profit_upper{suffix}": upper}
         columns[f"loss_probability{suffix}"] = np.where(np.isnan(profit[0]), np.nan, (profit < 0).mean(axis=0))
     return pd.DataFrame(columns)[list(DECISIONS.columns)]
-
-
-def _against(expected: Floats, chosen: Integers, members: Integers, own: Floats, other: Floats) -> dict[str, float]:
-    """Return how much less a rule with as many contacts earns, and in how many futures it earns less or the same."""
-    return {"regret": float(expected[chosen].sum() - expected[members].sum()), "beaten": float((own >= other).mean())}
 
 
 def _figures(
@@ -185,14 +173,8 @@ def _figures(
         "highest_gain": float(expected.max()),
         "cost": float(row["cost"]),
         "expected_gain": float(row["expected_gain"]),
-        "profit": {
-            "mean": float(row["expected_profit"]),
-            "lower": float(row["profit_lower"]),
-            "upper": float(row["profit_upper"]),
-            "with_misfit": {end: float(row[f"profit_{end}_with_misfit"]) for end in ("lower", "upper")}
-            if tested
-            else None,
-        },
+        "profit": {"mean": float(row["expected_profit"]), **limits(row, "profit")}
+        | {"with_misfit": limits(row, "profit", "_with_misfit") if tested else None},
         "loss_probability": float(row["loss_probability"]),
         "loss_probability_with_misfit": float(row["loss_probability_with_misfit"]) if tested else None,
         "value_of_information": value_of_information(gains, chosen, given, most),
@@ -201,12 +183,6 @@ def _figures(
 
 
 def _contacts(customers: pd.DataFrame, expected: Floats, chosen: Integers, cost: float) -> pd.DataFrame:
-    """Return table CONTACTS."""
-    rows = customers.iloc[chosen]
-    columns = {
-        "place": np.arange(1, len(chosen) + 1),
-        "expected_gain": expected[chosen],
-        "expected_net_gain": expected[chosen] - cost,
-    }
-    found = rows[["customer_id", "p_alive", "clv_mean"]].assign(**columns).reset_index(drop=True)
-    return tables.check(CONTACTS, found[list(CONTACTS.columns)])
+    gains = {"expected_gain": expected[chosen], "expected_net_gain": expected[chosen] - cost}
+    rows = customers.iloc[chosen].assign(place=np.arange(1, len(chosen) + 1), **gains)
+    return tables.check(CONTACTS, rows[list(CONTACTS.columns)].reset_index(drop=True))

@@ -16,7 +16,6 @@ from numpy.polynomial import chebyshev
 
 from clv.decisions import uplift
 from clv.decisions.tables import RATE
-from clv.decisions.uplift import Effect
 from clv.forecast.horizon import Horizon
 from clv.models.draws import Draws, Floats, Integers
 
@@ -31,7 +30,7 @@ MOST_UNDONE = 0.95  # up to where a share of leavings is drawn
 class Campaign:
     """What may be done: the effect of a contact, its cost, and the most that may be spent (None: no limit)."""
 
-    effect: Effect
+    effect: uplift.Effect
     cost_per_contact: float
     budget: float | None = None
 
@@ -47,7 +46,7 @@ class Campaign:
 class Gains:
     """Every customer's expected gain for any effect between `low` and `high`; `at_nodes` is (customers, NODES)."""
 
-    effect: Effect
+    effect: uplift.Effect
     at_nodes: Floats
     low: float
     high: float
@@ -55,10 +54,8 @@ class Gains:
     def weights(self, effects: Floats) -> Floats:
         """Return (NODES, effects): `at_nodes` times these are the gains at the effects."""
         low, high = np.log1p(self.low), np.log1p(self.high)
-        inside = 2 * (np.log1p(effects) - low) / (high - low) - 1
-        at_nodes, at_effects = (
-            chebyshev.chebvander(places, NODES - 1).T for places in (chebyshev.chebpts1(NODES), inside)
-        )
+        places = chebyshev.chebpts1(NODES), 2 * (np.log1p(effects) - low) / (high - low) - 1
+        at_nodes, at_effects = (chebyshev.chebvander(place, NODES - 1).T for place in places)
         return np.asarray(np.linalg.solve(at_nodes, at_effects), dtype=float)
 
     def believed(self) -> Floats:
@@ -68,7 +65,7 @@ class Gains:
 
 
 def expected_gains(
-    customers: pd.DataFrame, draws: Draws, horizon: Horizon, effect: Effect, *, workers: int = 1
+    customers: pd.DataFrame, draws: Draws, horizon: Horizon, effect: uplift.Effect, *, workers: int = 1
 ) -> Gains:
     """Return the expected gains of all customers, from no effect to twice the expected one and as far as believed."""
     points = effect.points(BELIEFS)

@@ -69,8 +69,6 @@ ACQUISITION = Table(
     p_above_cost=Column(NUMBER, "probability that this exceeds acquisition_cost"),
     highest_cost=Column(NUMBER, "acquisition cost that this exceeds with 80 % probability"),
     payback_months=Column(
-        NUMBER,
-        "months until the margin, to date or expected, has reached acquisition_cost; missing: not so far",
-        True,
+        NUMBER, "months until the margin, to date or expected, has reached acquisition_cost; missing: not so far", True
     ),
 )

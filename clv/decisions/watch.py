@@ -14,7 +14,7 @@ from clv import tables
 from clv.decisions.tables import WATCH_LIST
 from clv.forecast.blocks import BLOCK_CUSTOMERS, blocks
 from clv.forecast.tiers import LIKELY_LEFT, TIERS
-from clv.models.base import Floats, History, Integers
+from clv.models.base import History, Integers
 from clv.models.draws import Draws
 from clv.units import DAYS_PER_WEEK
 
@@ -30,19 +30,13 @@ def watch_list(customers: pd.DataFrame, draws: Draws, last_day: date) -> pd.Data
     `last_day`, the end of observation.
     """
     rank = customers["clv_mean"].rank(ascending=False, method="first").astype("int64")
-    is_watched = (
-        customers["value_tier"].isin(WATCHED_TIERS)
-        & (customers["frequency"] > 0)
-        & (customers["p_alive"] >= LIKELY_LEFT)
-    )
-    watched = customers.assign(value_rank=rank)[is_watched]
+    valuable, came_back = customers["value_tier"].isin(WATCHED_TIERS), customers["frequency"] > 0
+    watched = customers.assign(value_rank=rank)[valuable & came_back & (customers["p_alive"] >= LIKELY_LEFT)]
     days = days_until_sign(watched, draws, at_most=WATCHED_DAYS)
-    found = watched.assign(
-        weeks_silent=watched["T"] - watched["recency"],
-        silence_is_a_sign_from=(pd.Timestamp(last_day) + pd.to_timedelta(days, unit="D")).astype("datetime64[us]"),
-    )[days <= WATCHED_DAYS]
-    found = found.sort_values("value_rank", ignore_index=True)[list(WATCH_LIST.columns)]
-    return tables.check(WATCH_LIST, found)
+    sign = (pd.Timestamp(last_day) + pd.to_timedelta(days, unit="D")).astype("datetime64[us]")
+    found = watched.assign(weeks_silent=watched["T"] - watched["recency"], silence_is_a_sign_from=sign)
+    found = found[days <= WATCHED_DAYS].sort_values("value_rank", ignore_index=True)
+    return tables.check(WATCH_LIST, found[list(WATCH_LIST.columns)])
 
 
 def days_until_sign(customers: pd.DataFrame, draws: Draws, *, at_most: int) -> Integers:
@@ -56,13 +50,8 @@ def days_until_sign(customers: pd.DataFrame, draws: Draws, *, at_most: int) -> I
         low, high = np.zeros(len(block), np.int64), np.full(len(block), at_most + 1)
         while (high > low).any():  # the first such day lies in low..high
             middle = (low + high) // 2
-            is_sign = (_alive_after(block, thinned, middle) < LIKELY_LEFT) | (middle > at_most)
+            alive = draws.model.p_alive(History.of(block), thinned.theta, later=middle / DAYS_PER_WEEK).mean(axis=0)
+            is_sign = (alive < LIKELY_LEFT) | (middle > at_most)
             low, high = np.where(is_sign, low, middle + 1), np.where(is_sign, middle, high)
         found[rows] = low
     return found
-
-
-def _alive_after(customers: pd.DataFrame, draws: Draws, days: Integers) -> Floats:
-    """Return the posterior mean of P(alive) after further days of silence."""
-    history, later = History.of(customers), days / DAYS_PER_WEEK
-    return draws.model.p_alive(history, draws.theta, later=later).mean(axis=0)

@@ -21,9 +21,9 @@ def as_shown(groups: pd.DataFrame) -> pd.DataFrame:
     return groups.assign(**own, **shown, **shares)
 
 
-def limits(row: pd.Series, name: str) -> dict[str, float]:
-    """Return lower and upper limit of a row of table SEGMENTS; `name` is clv or purchases."""
-    return {end: float(row[f"{name}_{end}"]) for end in ("lower", "upper")}
+def limits(row: pd.Series, name: str, kind: str = "") -> dict[str, float]:
+    """Return lower and upper limit of what a row, as of table SEGMENTS, says of `name`: clv, purchases and the like."""
+    return {end: float(row[f"{name}_{end}{kind}"]) for end in ("lower", "upper")}
 
 
 CUSTOMERS = Table(
@@ -152,8 +152,7 @@ FORECAST = Table(
     starts=Column(DATE, "first day of the period"),
     ends=Column(DATE, "last day that is counted"),
     status=Column(
-        TEXT,
-        "observed, split (observed part plus expected rest), forecast, or cut by the horizon (by over three days)",
+        TEXT, "observed, split (observed part plus expected rest), forecast, or cut by the horizon (by over three days)"
     ),
     **{
         f"{name}_of_new": Column(NUMBER, f"{name} of customers whose first purchase fell into the period; ahead 0")

@@ -26,7 +26,6 @@ DAYS = """
     SELECT customer_id, date::DATE AS day, amount::DECIMAL(18, 6) AS amount
     FROM {transactions} WHERE date::DATE <= $until"""
 
-
 # A gap in days of the clock, which may stand still: purchases on closed days are half a day apart there.
 _GAP = "greatest($clock[$until::DATE - before + 1] - $clock[$until::DATE - day + 1], 0.5)"
 _ON_CLOCK = f"CASE WHEN before IS NOT NULL THEN {_GAP} END"
@@ -166,9 +165,8 @@ def require_open(
     """Refuse a stated calendar that closes the shop on days on which customers bought."""
     if (stated := clock(calendar, last_day)) is None:
         return
-    days = con.execute(
-        f"SELECT date::DATE AS day, count(*) AS bought FROM {quoted(transactions)} GROUP BY day ORDER BY day"
-    ).df()
+    query = f"SELECT date::DATE AS day, count(*) AS bought FROM {quoted(transactions)} GROUP BY day ORDER BY day"
+    days = con.execute(query).df()
     closed = days[stated.factors((days["day"] - pd.Timestamp(last_day)).dt.days.to_numpy()) == 0]
     if len(closed):
         raise InputError(

@@ -74,9 +74,8 @@ def follow(
     The customers are called A, B, C ... in the order given, so their identifiers do not reach a reader. The last row
     of each is the end of the period: no purchase, only T grows.
     """
-    wanted = pd.DataFrame(
-        {"customer_id": list(customer_ids), "example": [chr(65 + n) for n in range(len(customer_ids))]}
-    )
+    names = [chr(ord("A") + place) for place in range(len(customer_ids))]
+    wanted = pd.DataFrame({"customer_id": list(customer_ids), "example": names})
     days = con.execute(
         f"""
         WITH days AS ({DAYS.format(transactions=quoted(transactions))})
@@ -97,18 +96,17 @@ def _steps(label: str, purchases: pd.DataFrame, period_end: date) -> pd.DataFram
     repeats = np.append(0.0, np.cumsum(purchases["amount"].to_numpy()[1:]))
     mean = np.append(repeats, repeats[-1]) / np.maximum(frequency, 1)
     event = ["first purchase", *["repeat purchase"] * int(number[-1] - 1), "end of period"]
-    return pd.DataFrame(
-        {
-            "example": label,
-            "event": pd.Series(event, dtype="str"),
-            "date": pd.Series(dates, dtype="datetime64[us]"),
-            "amount": [*purchases["amount"], np.nan],
-            "frequency": frequency,
-            "recency": np.append(age[:-1], age[-2]),
-            "T": age,
-            "monetary_value": mean,
-        }
-    )
+    steps = {
+        "example": label,
+        "event": pd.Series(event, dtype="str"),
+        "date": pd.Series(dates, dtype="datetime64[us]"),
+        "amount": [*purchases["amount"], np.nan],
+        "frequency": frequency,
+        "recency": np.append(age[:-1], age[-2]),
+        "T": age,
+        "monetary_value": mean,
+    }
+    return pd.DataFrame(steps)
 
 
 def _quintile(good: pd.Series) -> pd.Series:

@@ -62,7 +62,5 @@ def typical(customers: pd.DataFrame) -> pd.DataFrame:
 
     Columns purchases and weeks_silent (medians), indexed by rfm_segment.
     """
-    behaviour = pd.DataFrame(
-        {"purchases": customers["frequency"] + 1, "weeks_silent": customers["T"] - customers["recency"]}
-    )
-    return behaviour.groupby(customers["rfm_segment"]).median()
+    behaviour = {"purchases": customers["frequency"] + 1, "weeks_silent": customers["T"] - customers["recency"]}
+    return pd.DataFrame(behaviour).groupby(customers["rfm_segment"]).median()

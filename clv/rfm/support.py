@@ -50,12 +50,10 @@ def _repeat_customers(repeat: int, customers: int) -> Support:
     alone = f"the luck of so many alone leaves totals unsure by ± {190 / np.sqrt(max(repeat, 1)):.0f} %"
     found = f"{repeat:,} of {customers:,} customers made a repeat purchase with an amount"
     if repeat < FEWEST_REPEAT_CUSTOMERS:
-        answer, sentence = (
-            TOO_LITTLE,
-            (
-                f"Only {found}; at least {FEWEST_REPEAT_CUSTOMERS} are needed to learn how customers return and spend: "
-                "give a longer log. Counts, revenue and RFM scores can be had, a forecast cannot."
-            ),
+        answer = TOO_LITTLE
+        sentence = (
+            f"Only {found}; at least {FEWEST_REPEAT_CUSTOMERS} are needed to learn how customers return and spend: "
+            "give a longer log. Counts, revenue and RFM scores can be had, a forecast cannot."
         )
     elif repeat < EXPLORATORY_REPEAT_CUSTOMERS:
         answer, sentence = ROUGH, f"Exploratory: only {found}. {alone.capitalize()}; do not act on single segments."

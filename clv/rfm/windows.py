@@ -57,9 +57,8 @@ def window_histories(
     A window with fewer than 300 repeat customers at its origin is left out; without `calibration_end` all are.
     Of a base of more than `MOST_CUSTOMERS` every n-th customer is taken, by a hash of the identifier.
     """
-    customers, first_day = con.execute(
-        f"SELECT count(DISTINCT customer_id), min(date)::DATE FROM {quoted(transactions)}"
-    ).fetchone() or (0, None)
+    extent = f"SELECT count(DISTINCT customer_id), min(date)::DATE FROM {quoted(transactions)}"
+    customers, first_day = con.execute(extent).fetchone() or (0, None)
     planned = plan(first_day, last_day, horizon_weeks=horizon_weeks) if calibration_end and first_day else []
     every = -(-customers // MOST_CUSTOMERS)
     for name, table in (("sampled", transactions), ("sampled_refunds", refunds)):
@@ -69,7 +68,7 @@ def window_histories(
                 f"WHERE md5_number_lower(customer_id) % {max(every, 1)} = 0"
             )
     found = [_history(con, window, "sampled_refunds" if refunds else None, calendar) for window in planned]
-    kept = [rows for rows in found if _repeat_customers(rows) >= GOOD_REPEAT_CUSTOMERS]
+    kept = [rows for rows in found if (rows["monetary_value"] > 0).sum() >= GOOD_REPEAT_CUSTOMERS]
     return tables.check(ROLLING, pd.concat(kept, ignore_index=True) if kept else tables.empty(ROLLING))
 
 
@@ -96,7 +95,3 @@ def _history(
     rows = known.merge(came, on="customer_id", validate="one_to_one")
     rows = rows.assign(horizon_weeks=window.horizon_weeks, origin=pd.Timestamp(window.origin))
     return rows[list(ROLLING.columns)]
-
-
-def _repeat_customers(rows: pd.DataFrame) -> int:
-    return int((rows["monetary_value"] > 0).sum())
