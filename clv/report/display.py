@@ -14,7 +14,7 @@ from clv.checks.gate import PASS
 from clv.decisions.tables import ACQUISITION, CONTACTS, WATCH_LIST
 from clv.forecast.tables import COHORTS, CUSTOMERS, FORECAST, MIGRATION, SEGMENTS
 from clv.models.priors import LOG, LOGIT, Prior
-from clv.report.markup import Words, markup
+from clv.report.markup import Words, markup, worded
 from clv.report.tables.backtest import checks_table
 from clv.words import count
 
@@ -57,18 +57,15 @@ def data_dictionary() -> pd.DataFrame:
 
 def priors_table(priors: Iterable[Prior]) -> Words:
     """Return the priors as they are used: the tuple that the sampler was built from."""
-    scale = {LOG: "ln", LOGIT: "logit"}
-    rows = {
-        one.name: {
-            "Prior": f"{one.distribution}({scale[one.distribution]} {one.median:g}, {one.sigma:g})",
-            "95 % from": f"{one.low:g}",
-            "95 % to": f"{one.high:g}",
-            "What it is": one.meaning,
-        }
-        for one in priors
+    priors, scale = list(priors), {LOG: "ln", LOGIT: "logit"}
+    shown = {
+        "Parameter": [one.name for one in priors],
+        "Prior": [f"{one.distribution}({scale[one.distribution]} {one.median:g}, {one.sigma:g})" for one in priors],
+        "95 % from": [f"{one.low:g}" for one in priors],
+        "95 % to": [f"{one.high:g}" for one in priors],
+        "What it is": [one.meaning for one in priors],
     }
-    table = Words.from_dict(rows, orient="index")
-    return Words(table.rename_axis("Parameter")).captioned("What is held possible before any data")
+    return worded(shown, "What is held possible before any data")
 
 
 def source(function: Callable[..., Any]) -> Markdown:

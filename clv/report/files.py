@@ -51,6 +51,5 @@ def summary_sheet(figures: Figures) -> pd.DataFrame:
         ("run id of the tables", figures["run_id"] or "made by hand"),
     ]
     first = {"item": "in one sentence", "in_words": title(figures)}
-    return pd.DataFrame([first, *rows, *({"item": item, "in_words": words} for item, words in said)])[
-        ["item", "mean", "lower", "upper", "unit", "in_words"]
-    ].astype({"unit": "str"})
+    sheet = pd.DataFrame([first, *rows, *({"item": item, "in_words": words} for item, words in said)])
+    return sheet[["item", "mean", "lower", "upper", "unit", "in_words"]].astype({"unit": "str"})

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from clv.checks import gate
-from clv.checks.gate import Check
 from clv.forecast import tiers
 from clv.forecast.cohorts import FORECAST, OBSERVED
 from clv.forecast.groups import Forecast, monte_carlo_error
@@ -27,7 +26,7 @@ def collect_key_figures(
     ahead: pd.DataFrame,
     windows: pd.DataFrame,
     watch_list: pd.DataFrame,
-    checks: list[Check],
+    checks: list[gate.Check],
     *,
     stated: Mapping[str, Any],
     truth: pd.DataFrame | None,
@@ -42,7 +41,7 @@ def collect_key_figures(
     customers, base = forecast.customers, groups.iloc[0]
     kind = "revenue" if stated["gross_margin"] == 1.0 else "margin"
     one_time = customers["frequency"] == 0
-    slipping = tiers.slipping(customers)
+    slipping, ends = tiers.slipping(customers), dict(zip(("lower", "upper"), tails(stated["interval"]), strict=True))
     return {
         "schema_version": SCHEMA_VERSION,
         **stated,
@@ -54,24 +53,15 @@ def collect_key_figures(
         "revenue": float(customers["revenue"].sum()),
         "first_purchase": customers["first_purchase"].min().date().isoformat(),
         "total_clv": _limits(base, "clv", base["clv_mean"])
-        | {
-            f"{end}_monte_carlo_error": monte_carlo_error(forecast.total_value, tail)
-            for end, tail in zip(("lower", "upper"), tails(stated["interval"]), strict=True)
-        },
+        | {f"{end}_monte_carlo_error": monte_carlo_error(forecast.total_value, tail) for end, tail in ends.items()},
         "expected_purchases": _limits(base, "purchases", base["expected_purchases"]),
         "next_quarter": _next_quarter(ahead),
         "latest_windows": _latest(windows),
         "watch": {"customers": len(watch_list), "clv_mean": float(watch_list["clv_mean"].sum())},
         "share_buying": float(customers["p_purchase"].mean()),
         "share_of_value_top_decile": float(tiers.of_grouping(groups, "value_tier")["share_of_value"].iloc[0]),
-        "share_of_value_one_time_buyers": float(
-            customers.loc[one_time, "clv_mean"].sum() / customers["clv_mean"].sum()
-        ),
-        "slipping": {
-            "customers": len(slipping),
-            "revenue": float(slipping["revenue"].sum()),
-            "clv_mean": float(slipping["clv_mean"].sum()),
-        },
+        "share_of_value_one_time_buyers": float(customers["clv_mean"][one_time].sum() / customers["clv_mean"].sum()),
+        "slipping": {"customers": len(slipping), **slipping[["revenue", "clv_mean"]].sum().to_dict()},
         "dependence": {row.measure.lower(): float(row.value) for row in dependence.itertuples()},
         "ledger": {row.line: {"rows": int(row.rows), "amount": float(row.amount)} for row in ledger.itertuples()},
         "gate": {"verdict": gate.verdict(checks), "checks": gate.table(checks).to_dict("records")},
@@ -88,8 +78,7 @@ def truth_of(truth: pd.DataFrame, customers: pd.DataFrame) -> dict[str, Any]:
 
 def _limits(base: pd.Series, name: str, mean: float) -> dict[str, Any]:
     """Return a mean, its limits as shown, those that allow for misfit (None without a backtest), the model's own."""
-    kinds = ("with_misfit", "if_model_right")
-    found = {kind: {end: float(base[f"{name}_{end}_{kind}"]) for end in ("lower", "upper")} for kind in kinds}
+    found = {kind: limits(base, name, f"_{kind}") for kind in ("with_misfit", "if_model_right")}
     known = {kind: None if np.isnan(ends["lower"]) else ends for kind, ends in found.items()}
     return {"mean": float(mean), **limits(base, name), **known}
 
@@ -103,11 +92,9 @@ def _next_quarter(ahead: pd.DataFrame) -> dict[str, Any] | None:
     row, last = expected.iloc[0], seen.tail(1)
     year_before = seen[seen["starts"] == row["starts"] - pd.DateOffset(years=1)]
     return {
-        "starts": row["starts"].date().isoformat(),
-        "ends": row["ends"].date().isoformat(),
+        **{end: row[end].date().isoformat() for end in ("starts", "ends")},
         "revenue": float(row["revenue"]),
-        "lower": float(row["revenue_lower"]),
-        "upper": float(row["revenue_upper"]),
+        **limits(row, "revenue"),
         "last_revenue": float(last["revenue"].sum()),
         "last_revenue_of_new": float(last["revenue_of_new"].sum()),
         "year_before": float(year_before["revenue"].iloc[0]) if len(year_before) else None,

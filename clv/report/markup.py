@@ -83,13 +83,9 @@ def _explained(heading: str) -> str:
 
 
 def _kind(cells: list[str]) -> str:
-    if all(map(_is_number, cells)):
+    if all(not cell or (cell.lstrip("-+<")[:1].isdigit() and ", " not in cell) for cell in cells):
         return "number"
     return "sentence" if max(map(len, cells)) > SENTENCE_CHARACTERS else "word"
-
-
-def _is_number(cell: str) -> bool:
-    return not cell or (cell.lstrip("-+<")[:1].isdigit() and ", " not in cell)
 
 
 def ranges(lower: pd.Series, upper: pd.Series, written: Callable[[float], str] = amount) -> list[str]:

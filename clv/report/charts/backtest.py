@@ -10,11 +10,14 @@ from clv.report.key_figures import Figures
 from clv.report.labels import currency_of, interval_of
 from clv.words import count, futures, level, money
 
+_SHOWN = ["lower_with_misfit", "upper_with_misfit"]  # by what was known at each origin
+_UNTESTED = "No backtest in this run"
+
 
 def chart_tracking(tracking: pd.DataFrame, outcome: Figures | None) -> go.Figure:
     """Show whether repeat purchases came as forecast; table TRACKING, and what the backtest says of purchases."""
     if tracking.empty or outcome is None:
-        return blank_chart("No backtest in this run")
+        return blank_chart(_UNTESTED)
     title = f"{count(outcome['forecast']['mean'])} purchases were forecast, {count(outcome['actual'])} came"
     figure = new_chart(title, x="Weeks since the first purchase of all", y="Repeat purchases so far")
     band, tracking = futures(interval_of(tracking)), thinned(tracking)
@@ -28,9 +31,6 @@ def chart_tracking(tracking: pd.DataFrame, outcome: Figures | None) -> go.Figure
     return figure
 
 
-_SHOWN = ["lower_with_misfit", "upper_with_misfit"]  # by what was known at each origin
-
-
 def chart_windows(windows: pd.DataFrame) -> go.Figure:
     """Show how far past totals of value fell from their forecasts; `windows` is table WINDOWS."""
     rows = windows[windows["outcome"] == "value"].sort_values(["horizon_weeks", "origin"])
@@ -38,9 +38,8 @@ def chart_windows(windows: pd.DataFrame) -> go.Figure:
         return blank_chart("No past window to test on", "No past window has enough history before it to be tested on.")
     inside = rows["actual"].between(*(rows[limit] for limit in _SHOWN)).groupby(rows["horizon_weeks"])
     held = ", ".join(f"{found.sum()} of {len(found)} ({weeks} weeks)" for weeks, found in inside)
-    figure = new_chart(
-        f"Past totals inside their range: {held}", x="% of the forecast", y="", height=170 + 30 * len(rows)
-    )
+    title, height = f"Past totals inside their range: {held}", 170 + 30 * len(rows)
+    figure = new_chart(title, x="% of the forecast", y="", height=height)
     ends = rows["origin"] + pd.to_timedelta(7 * rows["horizon_weeks"], unit="D")
     names = [f"{weeks} weeks to {end.day} {end:%b %Y}" for weeks, end in zip(rows["horizon_weeks"], ends, strict=True)]
     share = 100 * rows[[*_SHOWN, "actual"]].div(rows["forecast"], axis="index")
@@ -59,27 +58,18 @@ def chart_windows(windows: pd.DataFrame) -> go.Figure:
     return figure
 
 
-_UNTESTED = "No backtest in this run"
-
-
 def chart_backtest(scored: pd.DataFrame) -> go.Figure:
     """Show whether the customers forecast to be valuable were so; table BACKTEST."""
-    table = by_predicted_value(scored)
-    return against_actual(
-        table,
-        x="Tenth of customers, lowest forecast first",
-        unit=currency_of(scored),
-        title=_worst(table, currency_of(scored)),
-    )
+    table, currency = by_predicted_value(scored), currency_of(scored)
+    tenths = "Tenth of customers, lowest forecast first"
+    return against_actual(table, x=tenths, unit=currency, title=_worst(table, currency))
 
 
 def chart_by_frequency(table: pd.DataFrame) -> go.Figure:
     """Show purchases forecast and made by those before the cut; `backtest.by_frequency`, whose last row is and more."""
     names = table["frequency"].astype("str").where(table.index != table.index.max(), lambda last: last + "+")
-    return against_actual(
-        table.assign(decile=names), x="Repeat purchases before the cut", unit="purchases",
-        title="Purchases after the cut, by purchases before it",
-    )  # fmt: skip
+    title, before = "Purchases after the cut, by purchases before it", "Repeat purchases before the cut"
+    return against_actual(table.assign(decile=names), x=before, unit="purchases", title=title)
 
 
 def against_actual(table: pd.DataFrame, *, x: str, unit: str, title: str) -> go.Figure:

@@ -14,6 +14,7 @@ from clv.words import level, money, short_number
 _LONGEST = {"quarter": 8, "month": 18}  # of what came
 _LEFT_OUT = "At most 8 quarters or 18 months back; ahead, those that end within the horizon"
 _HATCHED = {"shape": "/", "fgcolor": fade(MODEL, 0.5), "size": 7, "solidity": 0.2}
+_EXPECTED = {"color": fade(BAND, 0.25), "line": {"color": MODEL, "width": 1}, "pattern": _HATCHED}
 _VIEWS = (
     ("Revenue by quarter", "quarter", "revenue", "Revenue ({})"),
     ("Revenue by month", "month", "revenue", "Revenue ({})"),
@@ -47,15 +48,7 @@ def chart_calendar(ahead: pd.DataFrame) -> go.Figure:
 def _add_view(figure: go.Figure, rows: pd.DataFrame, kind: str, name: str, interval: float, *, shown: bool) -> None:
     seen = rows[rows["status"] == OBSERVED].tail(_LONGEST[kind])
     rest = rows[rows["status"].isin([SPLIT, FORECAST])]  # what the horizon cuts would look like a fall
-    parts = [
-        (seen, name, "came", {"color": fade(QUIET, 0.75)}),
-        (
-            rest,
-            name,
-            "expected",
-            {"color": fade(BAND, 0.25), "line": {"color": MODEL, "width": 1}, "pattern": _HATCHED},
-        ),
-    ]
+    parts = [(seen, name, "came", {"color": fade(QUIET, 0.75)}), (rest, name, "expected", _EXPECTED)]
     if f"{name}_of_new" in rows:  # those ahead have none: a fall that is no fall of the others
         parts.insert(1, (seen, f"{name}_of_new", "of it from new customers", {"color": QUIET}))
     for part, counted, said, marker in parts:
@@ -76,13 +69,9 @@ def _add_view(figure: go.Figure, rows: pd.DataFrame, kind: str, name: str, inter
     look = {"mode": "lines", "line": {"color": MODEL, "width": 3}, "visible": shown}
     figure.add_scatter(x=np.repeat(places, 3), y=ends, **told, **look)
     # A trace of its own: of lines with gaps plotly loses every other label.
-    words = {
-        "text": rest[name].map(short_number) if kind == "quarter" else "",
-        "hoverinfo": "skip",
-        "showlegend": False,
-    }
     look = {"mode": "text", "textposition": "top center", "textfont": {"color": MODEL, "size": 13}, "visible": shown}
-    figure.add_scatter(x=places, y=rest[f"{name}_upper"], cliponaxis=False, **words, **look)
+    look |= {"text": rest[name].map(short_number) if kind == "quarter" else "", "hoverinfo": "skip"}
+    figure.add_scatter(x=places, y=rest[f"{name}_upper"], cliponaxis=False, showlegend=False, **look)
 
 
 def _label(row: tuple, kind: str) -> str:  # type: ignore[type-arg]

@@ -15,11 +15,8 @@ def chart_campaign(curve: pd.DataFrame, figures: Figures) -> go.Figure:
     tested = bool(curve["profit_lower_with_misfit"].notna().any())
     suffix, held = ("_with_misfit", possible(interval)) if tested else ("", futures(interval))
     lower, upper = curve[f"profit_lower{suffix}"], curve[f"profit_upper{suffix}"]
-    figure = new_chart(
-        campaign_title(figures),
-        x="Customers contacted, the largest expected gain first",
-        y=f"Profit of the campaign ({currency})",
-    )
+    x, y = "Customers contacted, the largest expected gain first", f"Profit of the campaign ({currency})"
+    figure = new_chart(campaign_title(figures), x=x, y=y)
     add_band(figure, curve["contacts"], lower, upper, f"{held}: profit that comes")
     add_line(
         figure,

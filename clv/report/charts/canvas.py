@@ -19,10 +19,7 @@ from clv.report.page.mime import PLOTLY
 MOST_POINTS = 300  # of one line
 AXIS_CHARACTERS = 40  # what fits into a line on a phone
 # Nothing to drag, and nothing that offers to send the data away: what is left saves a picture.
-_BUTTONS_REMOVED = [
-    *("zoom", "pan", "select", "lasso", "zoomIn", "zoomOut"),
-    *("autoScale", "resetScale", "sendChartToCloud"),
-]
+_NO_BUTTONS = ["zoom", "pan", "select", "lasso", "zoomIn", "zoomOut", "autoScale", "resetScale", "sendChartToCloud"]
 FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif'
 
 
@@ -36,14 +33,8 @@ class Chart(go.Figure):
 
 
 def new_chart(title: str, *, x: str, y: str, height: int = 420) -> go.Figure:
-    axis: dict[str, Any] = {
-        "automargin": True,
-        "fixedrange": True,
-        "gridcolor": fade(QUIET, 0.22),
-        "zerolinecolor": fade(QUIET, 0.45),
-        "linecolor": fade(QUIET, 0.45),
-        "exponentformat": "B",
-    }
+    lines = {"gridcolor": fade(QUIET, 0.22), "zerolinecolor": fade(QUIET, 0.45), "linecolor": fade(QUIET, 0.45)}
+    axis: dict[str, Any] = {"automargin": True, "fixedrange": True, **lines, "exponentformat": "B"}
     figure = Chart()
     figure.update_layout(
         template="none",
@@ -60,7 +51,7 @@ def new_chart(title: str, *, x: str, y: str, height: int = 420) -> go.Figure:
         | {"traceorder": "normal"},
         hoverlabel={"font": {"family": FONT, "size": 13}, "align": "left"},
         dragmode=False,
-        modebar={"bgcolor": "rgba(0,0,0,0)", "color": fade(QUIET, 0.6), "remove": _BUTTONS_REMOVED},
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": fade(QUIET, 0.6), "remove": _NO_BUTTONS},
         xaxis=axis | {"title": {"text": "<br>".join(wrap(x, AXIS_CHARACTERS)), "standoff": 8, "font": {"size": 13}}},
         yaxis=axis | {"title": {"text": "<br>".join(wrap(y, AXIS_CHARACTERS)), "standoff": 8, "font": {"size": 13}}},
     )
@@ -146,11 +137,9 @@ def mark_at(figure: go.Figure, x: float, words: str) -> None:
 def label_ends(figure: go.Figure, x: pd.Series, y: pd.Series, words: pd.Series, *, apart: float = 0.0) -> None:
     """Write words to the right of points, number positions pushed apart by a share of the largest."""
     places, above = (_pushed_apart(y.to_numpy(), apart), 0) if apart else (y.to_numpy(), 8)  # of lines that go on
+    look = {"showarrow": False, "xanchor": "left", "xshift": 6, "yshift": above, "font": {"color": QUIET, "size": 12}}
     for at, place, text in zip(x, places, words, strict=True):
-        figure.add_annotation(
-            **{"x": at, "y": place, "text": text, "showarrow": False, "xanchor": "left", "xshift": 6, "yshift": above},
-            font={"color": QUIET, "size": 12},
-        )
+        figure.add_annotation(x=at, y=place, text=text, **look)
 
 
 def _pushed_apart(places: NDArray[Any], apart: float) -> NDArray[np.float64]:

@@ -15,6 +15,9 @@ from clv.words import futures, money, percent
 MOST_FIGURES = 320  # of a heat map whose cells are wide enough for them
 MOST_CELLS = 1_500  # of a heat map; charts stay below 2,000 marks
 _BEGUN = "month begun: observed so far, rest forecast"
+_AXIS = "Months since the first purchase"
+MOST_LINES = 4  # side by side
+MOST_CHOICES = 24  # that a page carries, for its reader to choose one
 
 
 def chart_retention(cohorts: pd.DataFrame) -> go.Figure:
@@ -83,11 +86,6 @@ def _newest(rows: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     return rows[rows["cohort"].isin(kept)], len(cells) - len(kept)
 
 
-MOST_LINES = 4  # side by side
-MOST_CHOICES = 24  # that a page carries, for its reader to choose one
-_AXIS = "Months since the first purchase"
-
-
 def chart_cumulative(cohorts: pd.DataFrame) -> go.Figure:
     """Show what a customer of each cohort has brought and will bring; `cohorts` is table COHORTS.
 
@@ -97,9 +95,8 @@ def chart_cumulative(cohorts: pd.DataFrame) -> go.Figure:
     carried = _spread(names, MOST_CHOICES)
     drawn, together = {name: cohorts[cohorts["cohort"] == name] for name in carried}, _spread(carried, MOST_LINES)
     some = f"; {len(together)} of {len(names)} cohorts are drawn" if len(names) > len(together) else ""
-    figure = new_chart(
-        _brought(cohorts), x=f"{_AXIS}{some}", y=f"Revenue per customer so far ({currency_of(cohorts)})", height=460
-    )
+    counted = f"Revenue per customer so far ({currency_of(cohorts)})"
+    figure = new_chart(_brought(cohorts), x=f"{_AXIS}{some}", y=counted, height=460)
     views: list[dict[str, Any]] = [{"name": f"{len(together)} of {len(names)} cohorts" if some else "all cohorts"}]
     for name, line in drawn.items():
         before = len(figure.data)

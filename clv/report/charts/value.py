@@ -19,6 +19,15 @@ from clv.report.text.trust import GROUPINGS
 from clv.words import NBSP, futures, if_right, level, percent, possible, short_number, span
 
 BARS_IN_INTERVAL = 24
+_LEAST = 1e-3  # of the largest mean: what is smaller would stretch a logarithmic axis for nothing
+_FEW_TENS = 2  # powers of ten, between which an axis needs marks
+# By whether its customers are too few for a past test to speak of, and its mean too small for the axis.
+_MARKS = {
+    (False, False): ("circle", "expected"),
+    (False, True): ("triangle-left", "expected, off the axis"),
+    (True, False): ("circle-open", f"expected; under {FEWEST_CUSTOMERS} customers: no range"),
+    (True, True): ("triangle-left-open", f"off the axis; under {FEWEST_CUSTOMERS} customers: no range"),
+}
 
 
 def chart_total(draws: pd.DataFrame, groups: pd.DataFrame) -> go.Figure:
@@ -94,17 +103,6 @@ def chart_concentration(concentration: pd.DataFrame) -> go.Figure:
     return figure
 
 
-_LEAST = 1e-3  # of the largest mean: what is smaller would stretch a logarithmic axis for nothing
-_FEW_TENS = 2  # powers of ten, between which an axis needs marks
-# By whether its customers are too few for a past test to speak of, and its mean too small for the axis.
-_MARKS = {
-    (False, False): ("circle", "expected"),
-    (False, True): ("triangle-left", "expected, off the axis"),
-    (True, False): ("circle-open", f"expected; under {FEWEST_CUSTOMERS} customers: no range"),
-    (True, True): ("triangle-left-open", f"off the axis; under {FEWEST_CUSTOMERS} customers: no range"),
-}
-
-
 def chart_groups(groups: pd.DataFrame) -> go.Figure:
     """Show what each group will bring, a grouping at a time; `groups` are rows of table SEGMENTS."""
     parts = [(name, of_grouping(groups, name)) for name in groups["grouping"].unique() if name != "base"]
@@ -127,9 +125,8 @@ def _add_groups(figure: go.Figure, groups: pd.DataFrame, *, shown: bool) -> dict
     floor = _LEAST * max(groups["clv_mean"].max(), 1e-9)
     few, off = groups["customers"] < FEWEST_CUSTOMERS, groups["clv_mean"] < floor
     limits = groups[["clv_lower", "clv_upper"]].mask(few)
-    range_of += (
-        "; \N{BLACK LEFT-POINTING SMALL TRIANGLE} starts off the axis" if limits["clv_lower"].lt(floor).any() else ""
-    )
+    if limits["clv_lower"].lt(floor).any():
+        range_of += "; \N{BLACK LEFT-POINTING SMALL TRIANGLE} starts off the axis"
     add_ranges(figure, groups["group"], limits, range_of, floor=floor, visible=shown)
     for (is_few, is_off), (symbol, name) in _MARKS.items():
         rows = groups[(few == is_few) & (off == is_off)]
@@ -179,12 +176,8 @@ def chart_segment_grid(customers: pd.DataFrame) -> go.Figure:
 def grid_chart(grid: pd.DataFrame, *, currency: str) -> go.Figure:
     """Return the chart of `forecast.segment_grid`: 25 cells with segment, customers, clv and clv_per_customer."""
     best = grid.loc[grid["clv_per_customer"].idxmax(), "segment"]
-    figure = new_chart(
-        f"A customer is worth most among {best}",
-        x="Frequency score (5 = buys most often)",
-        y="Recency score (5 = bought last)",
-        height=520,
-    )
+    x, y = "Frequency score (5 = buys most often)", "Recency score (5 = bought last)"
+    figure = new_chart(f"A customer is worth most among {best}", x=x, y=y, height=520)
     told = grid.assign(words=[_cell(row) for row in grid.itertuples()]).set_index(["r_score", "f_score"])
     add_cells(
         figure,

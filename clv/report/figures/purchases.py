@@ -9,34 +9,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from clv.report.figures.canvas import (
-    DescribedFigure,
-    add_legend,
-    blank_figure,
-    colour_bar,
-    new_figure,
-    new_panels,
-    ramp,
-    share_inside,
-)
-from clv.report.figures.style import (
-    FITTED,
-    MODEL,
-    MODEL_RAMP,
-    OBSERVED,
-    OBSERVED_RAMP,
-    OBSERVED_TINT,
-    PRIOR,
-    REFERENCE,
-    UNFITTED,
-    WITHOUT_BACKTEST,
-)
+from clv.report.figures import canvas, style
+from clv.report.figures.style import MODEL, OBSERVED, REFERENCE
 from clv.words import level
 
 if TYPE_CHECKING:
     import xarray as xr
 
-MOST_PURCHASES = 10
+MOST_PURCHASES, PIT_BINS = 10, 20
 
 
 def plot_predictive(table: pd.DataFrame, *, fitted: bool, interval: float) -> Figure:
@@ -44,18 +24,18 @@ def plot_predictive(table: pd.DataFrame, *, fitted: bool, interval: float) -> Fi
 
     `table` has frequency (text bins), observed, lower, median, upper (shares of customers).
     """
-    asks, what, role = FITTED if fitted else UNFITTED
-    figure, axes = new_figure(
-        f"{asks} what was observed?", x="Repeat purchases", y="Customers (%)", alt=share_inside(table)
+    asks, what, role = style.FITTED if fitted else style.UNFITTED
+    figure, axes = canvas.new_figure(
+        f"{asks} what was observed?", x="Repeat purchases", y="Customers (%)", alt=canvas.share_inside(table)
     )
     name, median = f"{level(interval)} of what {what}, and median", 100 * table["median"]
     reach = [median - 100 * table["lower"], 100 * table["upper"] - median]
-    axes.bar(table["frequency"], 100 * table["observed"], color=OBSERVED_TINT, width=0.8, label="observed")
+    axes.bar(table["frequency"], 100 * table["observed"], color=style.OBSERVED_TINT, width=0.8, label="observed")
     axes.errorbar(
         table["frequency"], median, yerr=reach, fmt="o", color=role, markersize=4.5, capsize=4, linewidth=2, label=name
     )
     axes.set_ylim(bottom=0)
-    add_legend(figure, axes)
+    canvas.add_legend(figure, axes)
     return figure
 
 
@@ -67,7 +47,7 @@ def plot_prior_posterior(draws: pd.DataFrame, references: pd.DataFrame) -> Figur
     names = list(draws["parameter"].unique())
     columns = -(-len(names) // 2) if len(names) > 3 else len(names)
     learnt = draws[draws["source"] == "posterior"].groupby("parameter")["value"].median()
-    figure, panels = new_panels(
+    figure, panels = canvas.new_panels(
         "What the data taught: prior and posterior",
         f"The posterior's medians: {', '.join(f'{name} {learnt[name]:.3g}' for name in names)}.",
         rows=-(-len(names) // columns),
@@ -83,7 +63,7 @@ def plot_prior_posterior(draws: pd.DataFrame, references: pd.DataFrame) -> Figur
         axes.grid(False)
         axes.set_yticks([])
         axes.set_ylabel("Density")
-    add_legend(figure, panels[0])
+    canvas.add_legend(figure, panels[0])
     return figure
 
 
@@ -99,18 +79,15 @@ def plot_draws(posterior: "xr.DataTree") -> Figure | None:
         return _chains(posterior)
     weights = np.sort(statistics["weight"].to_numpy().ravel())[::-1]
     first = weights[: -(-weights.size // 100)].sum() / weights.sum()
-    figure, axes = new_figure(
-        "How evenly the draws count",
-        x="Draws, most important first (%)",
-        y="Share of the weight (%)",
-        alt=f"The weightiest hundredth of the draws carries {100 * first:.1f} % of the weight.",
-    )
+    alt = f"The weightiest hundredth of the draws carries {100 * first:.1f} % of the weight."
+    x, y = "Draws, most important first (%)", "Share of the weight (%)"
+    figure, axes = canvas.new_figure("How evenly the draws count", x=x, y=y, alt=alt)
     share = 100 * np.arange(1, weights.size + 1) / weights.size
     axes.plot(share, 100 * weights.cumsum() / weights.sum(), color=MODEL, label="draws around the mode")
     axes.plot([0, 100], [0, 100], color=REFERENCE, linestyle="--", label="all count the same")
     axes.set_xlim(0, 100)
     axes.set_ylim(0, 100)
-    add_legend(figure, axes)
+    canvas.add_legend(figure, axes)
     return figure
 
 
@@ -123,7 +100,7 @@ def plot_plane(plane: pd.DataFrame, *, horizon_weeks: float | None = None) -> Fi
     title, meaning = f"How many purchases to expect in the next {horizon_weeks} weeks?", "Expected purchases"
     if horizon_weeks is None:
         cells, title, meaning = 100 * cells, "Who is still a customer?", "Probability of still being one (%)"
-    figure, axes = new_figure(
+    figure, axes = canvas.new_figure(
         title,
         x="Recency: from the first to the last purchase (weeks)",
         y="Repeat purchases",
@@ -132,9 +109,11 @@ def plot_plane(plane: pd.DataFrame, *, horizon_weeks: float | None = None) -> Fi
         grid=False,
     )
     highest = 100.0 if horizon_weeks is None else None
-    mesh = axes.pcolormesh(*cells.axes[::-1], cells, cmap=ramp(MODEL_RAMP), vmin=0, vmax=highest, shading="nearest")
+    mesh = axes.pcolormesh(
+        *cells.axes[::-1], cells, cmap=canvas.ramp(style.MODEL_RAMP), vmin=0, vmax=highest, shading="nearest"
+    )
     axes.yaxis.set_major_locator(MaxNLocator(10, integer=True))
-    colour_bar(figure, axes, mesh, meaning)
+    canvas.colour_bar(figure, axes, mesh, meaning)
     return figure
 
 
@@ -144,7 +123,7 @@ def _chains(posterior: "xr.DataTree") -> Figure:
     import matplotlib.pyplot as plt
 
     height = 0.5 + 1.5 * len(posterior["posterior"].to_dataset().data_vars)
-    drawn = az.plot_rank_dist(posterior, figure_kwargs={"figsize": (8, height), "FigureClass": DescribedFigure})
+    drawn = az.plot_rank_dist(posterior, figure_kwargs={"figsize": (8, height), "FigureClass": canvas.DescribedFigure})
     figure = drawn.viz["figure"].item()
     plt.close(figure)  # shown once, by the cell that made it
     figure.caption = f"{posterior['posterior'].sizes['chain']} chains, a row per parameter: densities, and ranks."
@@ -159,7 +138,7 @@ def _densities(axes: Axes, draws: pd.DataFrame, known: pd.DataFrame) -> None:
         low, high = min(low, value), max(high, value)
     margin = 0.05 * (high - low) or 0.05 * abs(high)  # all draws may be one
     edges = np.linspace(low - margin, high + margin, 36)
-    for source, colour, opacity in (("prior", PRIOR, 0.35), ("posterior", MODEL, 0.25)):
+    for source, colour, opacity in (("prior", style.PRIOR, 0.35), ("posterior", MODEL, 0.25)):
         # Shares of all draws, so that a prior that lies mostly out of view stays low.
         density = np.histogram(values[source], edges)[0] / values[source].size / np.diff(edges)
         axes.stairs(density, edges, fill=True, color=colour, alpha=opacity, label=source)
@@ -168,17 +147,14 @@ def _densities(axes: Axes, draws: pd.DataFrame, known: pd.DataFrame) -> None:
         axes.axvline(row.value, color=REFERENCE, linestyle="--", linewidth=1.6, label=row.name)
 
 
-PIT_BINS = 20
-
-
 def plot_pit(pit: ArrayLike) -> Figure:
     """Show whether outcomes fall everywhere in their forecasts; `pit` are randomised PIT values in [0, 1]."""
     values = np.asarray(pit, dtype=float)
     if not values.size:
-        return blank_figure(WITHOUT_BACKTEST)
+        return canvas.blank_figure(style.WITHOUT_BACKTEST)
     edges, even = np.linspace(0, 1, PIT_BINS + 1), 100 / PIT_BINS
     shares = 100 * np.histogram(values, edges)[0] / values.size
-    figure, axes = new_figure(
+    figure, axes = canvas.new_figure(
         "Where outcomes fall in their forecasts",
         x="Place of the outcome in its forecast (randomised PIT, 0 = lowest)",
         y="Customers (%)",
@@ -187,9 +163,9 @@ def plot_pit(pit: ArrayLike) -> Figure:
     )
     # Binomial scatter of one bin if the forecast is right, two standard errors.
     scatter = 200 * np.sqrt((1 / PIT_BINS) * (1 - 1 / PIT_BINS) / values.size)
-    axes.stairs(shares, edges, fill=True, color=OBSERVED_RAMP[0], edgecolor=OBSERVED, label="what happened")
+    axes.stairs(shares, edges, fill=True, color=style.OBSERVED_RAMP[0], edgecolor=OBSERVED, label="what happened")
     axes.axhspan(even - scatter, even + scatter, color=REFERENCE, alpha=0.25, linewidth=0)
     axes.axhline(even, color=REFERENCE, linestyle="--", label="calibrated forecast, ± 2 standard errors")
     axes.set_xlim(0, 1)
-    add_legend(figure, axes)
+    canvas.add_legend(figure, axes)
     return figure

@@ -48,12 +48,8 @@ def plot_spend_check(table: pd.DataFrame, *, fitted: bool, currency: str, interv
     buyers).
     """
     asks, source, role = FITTED if fitted else UNFITTED
-    figure, axes = new_figure(
-        f"{asks} what customers spend?",
-        x=f"Mean amount of a customer's repeat purchases ({currency}, logarithmic scale)",
-        y="Repeat buyers (%)",
-        alt=share_inside(table),
-    )
+    x, alt = f"Mean amount of a customer's repeat purchases ({currency}, logarithmic scale)", share_inside(table)
+    figure, axes = new_figure(f"{asks} what customers spend?", x=x, y="Repeat buyers (%)", alt=alt)
     edges = [*table["amount"], table["amount"].iloc[-1] + table["width"].iloc[-1]]
     limits = {name: 100 * table[name].to_numpy() for name in ("observed", "lower", "median", "upper")}
     axes.stairs(limits["observed"], edges, fill=True, color=OBSERVED_TINT, label="observed")

@@ -23,6 +23,8 @@ def chart_table(figure: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
         own = (trace.get("meta") or {}).get("name")
         name = own or f"{shown_in.get(place, '')}{trace.get('name') or 'value'}"
         for row, column, value in _points(trace, key, name):
+            if value is None or value != value:  # as NaN is
+                continue
             columns[column] = None
             held = cells.setdefault(row, {})
             held[column] = f"{held[column]} to {_written(value)}" if column in held else _written(value)
@@ -59,20 +61,13 @@ def _points(trace: Mapping[str, Any], key: str, name: str) -> Iterator[tuple[str
     if trace.get("type") == "heatmap":
         grid = np.asarray(_array(trace["z"]), dtype=object).reshape(len(_array(trace["y"])), -1)
         for row, cells in zip(_array(trace["y"]), grid, strict=True):
-            for column, value in zip(_array(trace["x"]), cells, strict=True):
-                if value is not None and value == value:  # NaN is not
-                    yield str(row), _written(column), value
+            yield from ((str(row), _written(at), value) for at, value in zip(_array(trace["x"]), cells, strict=True))
         return
-    if trace.get("fill") == "toself":  # a band: its upper line, then its lower one backwards
-        half = len(keys) // 2
-        for end, part in (("upper", slice(0, half)), ("lower", slice(half, None))):
-            yield from (
-                (_written(at), f"{name}, {end}", value) for at, value in zip(keys[part], values[part], strict=True)
-            )
-        return
-    for at, value in zip(keys, values, strict=False):
-        if value is not None and value == value:  # NaN is not
-            yield _written(at), name, value
+    # A band is its upper line, then its lower one backwards.
+    half = len(keys) // 2 if trace.get("fill") == "toself" else len(keys)
+    for place, (at, value) in enumerate(zip(keys, values, strict=False)):
+        end = "" if half == len(keys) else ", upper" if place < half else ", lower"
+        yield _written(at), f"{name}{end}", value
 
 
 def _array(values: Any) -> list[Any]:

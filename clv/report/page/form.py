@@ -44,26 +44,25 @@ def what_if(figures: Figures, groups: pd.DataFrame, draws: pd.DataFrame, errors:
     dates = [as_of + pd.Timedelta(days=round(weeks * 7)) for weeks in ends]
     campaign, acquisition = figures["campaign"], figures["acquisition"]
     newcomer = figures["new_customer"]["quantiles"]
-    return WhatIf(
-        {
-            "currency": figures["currency"],
-            "interval": figures["interval"],
-            "margin": figures["gross_margin"],
-            "rate": figures["discount_rate_annual"],
-            "starts": [0.0, *ends[:-1].tolist()],
-            "ends": ends.tolist(),
-            "labels": [f"{day.day} {day:%b %Y}" for day in dates],
-            "draws": int(draws["draw"].max()) + 1,
-            "groups": told,
-            "newcomer": newcomer,
-            "mayCost": list(figures["new_customer"]["may_cost"].values()),
-            "numbers": base64.b64encode(gzip.compress(b"".join(packed), 9, mtime=0)).decode(),
-            "cost": campaign["cost_per_contact"] if campaign else 1.0,
-            "effect": round(_of_anybody(figures), 4) if campaign else 0.1,
-            "budget": (campaign["budget"] if campaign else None) or 0,
-            "acquisition": acquisition["cost"] if acquisition else round(float(np.median(newcomer)) / 2, 2),
-        }
-    )
+    content = {
+        "currency": figures["currency"],
+        "interval": figures["interval"],
+        "margin": figures["gross_margin"],
+        "rate": figures["discount_rate_annual"],
+        "starts": [0.0, *ends[:-1].tolist()],
+        "ends": ends.tolist(),
+        "labels": [f"{day.day} {day:%b %Y}" for day in dates],
+        "draws": int(draws["draw"].max()) + 1,
+        "groups": told,
+        "newcomer": newcomer,
+        "mayCost": list(figures["new_customer"]["may_cost"].values()),
+        "numbers": base64.b64encode(gzip.compress(b"".join(packed), 9, mtime=0)).decode(),
+        "cost": campaign["cost_per_contact"] if campaign else 1.0,
+        "effect": round(_of_anybody(figures), 4) if campaign else 0.1,
+        "budget": (campaign["budget"] if campaign else None) or 0,
+        "acquisition": acquisition["cost"] if acquisition else round(float(np.median(newcomer)) / 2, 2),
+    }
+    return WhatIf(content)
 
 
 def _of_anybody(figures: Figures) -> float:

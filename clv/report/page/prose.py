@@ -18,12 +18,9 @@ SAFE_TAGS = [
     *("table", "caption", "colgroup", "col", "thead", "tbody", "tfoot", "tr", "th", "td"),
 ]
 SAFE_ATTRIBUTES = {
-    "*": ["class", "style", "title"],
-    "a": ["href"],
-    "abbr": ["tabindex"],
-    "details": ["open"],
-    "td": ["colspan", "rowspan"],
-} | {"th": ["colspan", "rowspan", "scope"]}
+    **{"*": ["class", "style", "title"], "a": ["href"], "abbr": ["tabindex"], "details": ["open"]},
+    **{"td": ["colspan", "rowspan"], "th": ["colspan", "rowspan", "scope"]},
+}
 SAFE_STYLES = ["background-color", "color", "font-weight", "text-align", "white-space", "width"]
 
 
@@ -120,11 +117,9 @@ class _Renderer(IPythonRenderer):
         return f'<h{level} id="{name}">{text}</h{level}>\n'
 
     def table(self, text: str) -> str:
-        """Treat a table as those of the outputs."""
         return in_boxes(f"<table>{text}</table>\n", self.page)
 
     def block_math(self, body: str) -> str:
-        """Set a displayed formula."""
         return from_tex(body, display="block")
 
     def inline_math(self, body: str) -> str:

@@ -44,9 +44,8 @@ def notebook(found: Inspection) -> NotebookNode:
 
 
 def _cells(found: Inspection) -> Iterator[NotebookNode]:
-    yield new_markdown_cell(
-        f"# The log of {found.run}: can it be used?\n\n{log.verdict(found.refusal, found.supports)}"
-    )
+    verdict = log.verdict(found.refusal, found.supports)
+    yield new_markdown_cell(f"# The log of {found.run}: can it be used?\n\n{verdict}")
     if found.customers is not None and found.quality is not None:
         yield new_markdown_cell(log.kept(found.customers, found.currency))
     if found.quality is not None:

@@ -38,13 +38,12 @@ def windows_table(windows: pd.DataFrame, outcome: str) -> Words:
     unit = "Purchases" if outcome == "purchases" else f"Value ({currency_of(windows)})"
     written, level = count if outcome == "purchases" else amount, percent(interval_of(windows))
     names = [f"from {row.origin:%d %b %Y}, {row.horizon_weeks} weeks".replace(" ", NBSP) for row in rows.itertuples()]
+    wider = ranges(rows["lower_with_misfit"], rows["upper_with_misfit"], written)
     shown = {
         "Window": names,
         "Customers": rows["customers"].map(count),
         f"{unit} forecast": rows["forecast"].map(written),
-        f"Total: {level}, allowing for errors known by then": ranges(
-            rows["lower_with_misfit"], rows["upper_with_misfit"], written
-        ),
+        f"Total: {level}, allowing for errors known by then": wider,
         f"Total: {level} if the model is right": ranges(rows["lower"], rows["upper"], written),
         "Came": rows["actual"].map(written),
         "Off": (rows["actual"] / rows["forecast"] - 1).map(_signed),
@@ -94,38 +93,34 @@ def history_table(outcome: dict[str, Any] | None) -> Words:
     """Return the scores of single customers by what was known of them; `outcome` as in `backtest.figures`."""
     if outcome is None:
         return Words()
-    rows = {"all": outcome, **outcome["by_history"]}
-    return Words(
-        {
-            history: {
-                "Customers": count(row["n_customers"]),
-                **{f"{percent(float(level))} held": percent(share) for level, share in row["coverage"].items()},
-                "PIT distance": f"{row['pit_distance']:.3f}",
-                "CRPS": f"{row['crps']:.3f}",
-                "Mean absolute error": f"{row['mae']:.3f}",
-                "Root mean square error": f"{row['rmse']:.3f}",
-            }
-            for history, row in rows.items()
+    rows = {
+        history: {
+            "Customers": count(row["n_customers"]),
+            **{f"{percent(float(level))} held": percent(share) for level, share in row["coverage"].items()},
+            "PIT distance": f"{row['pit_distance']:.3f}",
+            "CRPS": f"{row['crps']:.3f}",
+            "Mean absolute error": f"{row['mae']:.3f}",
+            "Root mean square error": f"{row['rmse']:.3f}",
         }
-    ).T.rename_axis("History")
+        for history, row in {"all": outcome, **outcome["by_history"]}.items()
+    }
+    return Words(rows).T.rename_axis("History")
 
 
 def spend_table(spend: pd.DataFrame, currency: str) -> Words:
     """Return the backtest of the amounts as people read it; `spend` is from `backtest.spend_figures`."""
     levels = [name for name in spend.columns if name.startswith("0.")]
-    return Words(
-        {
-            "Customers": spend["customers"].map(count),
-            "Purchases": spend["purchases"].map(count),
-            f"Expected per purchase ({currency})": spend["expected"].map("{:,.2f}".format),
-            f"Came ({currency})": spend["actual"].map("{:,.2f}".format),
-            **{f"{percent(float(level))} held": spend[level].map(percent) for level in levels},
-            "PIT distance": spend["pit_distance"].map("{:.3f}".format),
-            "Within luck": [
-                _LUCK[beyond_luck(share, 0.9, n)] for share, n in zip(spend["0.90"], spend["customers"], strict=True)
-            ],
-        }
-    )
+    luck = [beyond_luck(share, 0.9, n) for share, n in zip(spend["0.90"], spend["customers"], strict=True)]
+    shown = {
+        "Customers": spend["customers"].map(count),
+        "Purchases": spend["purchases"].map(count),
+        f"Expected per purchase ({currency})": spend["expected"].map("{:,.2f}".format),
+        f"Came ({currency})": spend["actual"].map("{:,.2f}".format),
+        **{f"{percent(float(level))} held": spend[level].map(percent) for level in levels},
+        "PIT distance": spend["pit_distance"].map("{:.3f}".format),
+        "Within luck": [_LUCK[beyond] for beyond in luck],
+    }
+    return Words(shown)
 
 
 def checks_table(checks: pd.DataFrame | list[dict[str, Any]]) -> Words:

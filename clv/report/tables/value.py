@@ -1,6 +1,5 @@
 """Tables of value: groups, tiers, moves, best customers, whom to watch, what was paid to win them, since last time."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -48,12 +47,7 @@ def segments_table(groups: pd.DataFrame, customers: pd.DataFrame, figures: Figur
     table.insert(0, "Bought", [_behaviour(behaviour.loc[name]) for name in groups["group"]])
     back = groups["mean_p_alive_repeat"].where(groups["repeat_customers"] > 0)  # of the others one purchase says little
     table["Still customers"] = ["" if pd.isna(p) else percent(p) for p in back]
-    planned = {row["segment"]: row for row in campaign["segments"]} if campaign else {}
-    follows = [
-        _contacts(planned.get(row["group"]), figures["currency"]) if campaign else _follows(row)
-        for _, row in groups.iterrows()
-    ]
-    table.insert(1, "What follows", follows)
+    table.insert(1, "What follows", [_follows(row, campaign, figures["currency"]) for _, row in groups.iterrows()])
     if figures["truth"]:
         table = table.drop(columns="Share of value")  # as many columns as a page is wide
         table["In truth"] = [amount(figures["truth"]["segments"].get(name, 0.0)) for name in groups["group"]]
@@ -65,14 +59,15 @@ def _behaviour(row: pd.Series) -> str:
     return f"{'once' if row['purchases'] == 1 else f'{row["purchases"]:.0f} times'}, {silent}"
 
 
-def _contacts(planned: Mapping[str, Any] | None, currency: str) -> str:
-    if planned is None:
-        return "contact nobody"
-    return f"contact {count(planned['contacts'])}: {money(planned['expected_net_gain'], currency)} after the cost"
+def _follows(row: pd.Series, campaign: Figures | None, currency: str) -> str:
+    """Return what the campaign plans for a segment or, without one, what its figures, never its name, say, if anything.
 
-
-def _follows(row: pd.Series) -> str:
-    """Return what a segment's figures, never its name, say; nothing where they say nothing or speak of a few."""
+    Of a few customers they say nothing.
+    """
+    if campaign:
+        planned = next((one for one in campaign["segments"] if one["segment"] == row["group"]), None)
+        gain = planned and money(planned["expected_net_gain"], currency)
+        return f"contact {count(planned['contacts'])}: {gain} after the cost" if planned else "contact nobody"
     if row["customers"] < FEWEST_CUSTOMERS:
         return ""
     if row["share_of_value"] >= _MUCH:
@@ -119,9 +114,8 @@ def migration_table(migration: pd.DataFrame) -> Words:
         "Customers": largest["customers"].map(count),
         "Share of those before": largest["share"].map(percent),
     }
-    return worded(
-        shown, "Moves between segments" if len(migration) else "No earlier day to compare segments with", by=2
-    )
+    caption = "Moves between segments" if len(migration) else "No earlier day to compare segments with"
+    return worded(shown, caption, by=2)
 
 
 def best_customers_table(customers: pd.DataFrame, *, show_customer_ids: bool, at_most: int = 10) -> Words:
@@ -168,9 +162,7 @@ def acquisition_table(acquisition: pd.DataFrame) -> Words:
         f"{percent(interval)} interval": limits,
         "Earns its cost": acquisition["p_above_cost"].map(probability),
         f"Highest cost at {percent(CONFIDENCE)} ({currency})": acquisition["highest_cost"].map(amount),
-        "Months to pay back": acquisition["payback_months"].map(
-            lambda months: "" if pd.isna(months) else count(months)
-        ),
+        "Months to pay back": ["" if pd.isna(months) else count(months) for months in acquisition["payback_months"]],
     }
     return worded(shown, "Acquisition cohorts", by=1)
 
@@ -178,9 +170,9 @@ def acquisition_table(acquisition: pd.DataFrame) -> Words:
 def since_last_time(figures: Figures, forecasts: pd.DataFrame) -> list[Any]:
     """Return what the report shows of earlier forecasts, table FORECASTS; nothing where there were none."""
     scored = forecasts[forecasts["actual_value"].notna()]
-    found = figures["since_last"]
-    heading = [Markdown("## Since last time")] if found or len(scored) else []
-    return [*heading, *([bridge_table(figures)] if found else []), *([scored_table(scored)] if len(scored) else [])]
+    shown = [bridge_table(figures)] if figures["since_last"] else []
+    shown += [scored_table(scored)] if len(scored) else []
+    return [Markdown("## Since last time"), *shown] if shown else []
 
 
 def bridge_table(figures: Figures) -> Words:

@@ -32,14 +32,13 @@ def to_decide(
     show_customer_ids: bool,
 ) -> list[Any]:
     """Return what the report shows about decisions, in order: tables DECISIONS, ACQUISITION and WATCH_LIST."""
-    parts: list[Any] = [Markdown(campaign_in_words(figures))]
-    if figures["campaign"] is not None:
-        parts.append(chart_campaign(curve, figures))
+    drawn = [chart_campaign(curve, figures)] if figures["campaign"] else []
     earned = acquisition_table(acquisition)
     by_cohort = display.folded(earned, "What each acquisition cohort has brought and will bring")
-    watched = Markdown(watch_list_in_words(watch_list, figures["currency"]))
-    parts += [Markdown(acquisition_in_words(figures)), by_cohort, watched]
-    return [*parts, watch_table(watch_list, show_customer_ids=show_customer_ids)] if len(watch_list) else parts
+    watched = [watch_table(watch_list, show_customer_ids=show_customer_ids)] if len(watch_list) else []
+    campaign, acquired = Markdown(campaign_in_words(figures)), Markdown(acquisition_in_words(figures))
+    slipping = Markdown(watch_list_in_words(watch_list, figures["currency"]))
+    return [campaign, *drawn, acquired, by_cohort, slipping, *watched]
 
 
 def where_to_begin(figures: Figures, groups: pd.DataFrame) -> str:
@@ -50,8 +49,7 @@ def where_to_begin(figures: Figures, groups: pd.DataFrame) -> str:
         return (
             f"Begin with **{first['segment']}**: {count(first['contacts'])} of the {count(campaign['contacts'])} "
             f"planned contacts are theirs, expected to bring {money(first['expected_gain'], currency)} more than "
-            "without, "
-            f"{money(first['expected_net_gain'], currency)} after the cost."
+            f"without, {money(first['expected_net_gain'], currency)} after the cost."
         )
     if campaign:
         return _nobody(figures, campaign)
@@ -89,12 +87,9 @@ def _nobody(figures: Figures, found: Figures) -> str:
 
 
 def _whom(figures: Figures, found: Figures) -> str:
-    currency, limited = figures["currency"], found["contacts"] < found["worthwhile"]
-    why = (
-        f"{count(found['worthwhile'])} are each expected to bring more than that, but the budget ends there"
-        if limited
-        else "everybody else is expected to bring less than that"
-    )
+    currency, why = figures["currency"], "everybody else is expected to bring less than that"
+    if found["contacts"] < found["worthwhile"]:
+        why = f"{count(found['worthwhile'])} are each expected to bring more than that, but the budget ends there"
     return (
         f"**Contact {count(found['contacts'])} customers**, those in `exports/contacts.csv`, for "
         f"{money(found['cost'], currency)}: a contact costs {money(found['cost_per_contact'], currency)}, and {why}."
@@ -159,13 +154,9 @@ def acquisition_in_words(figures: Figures) -> str:
     if found is None:
         return _may_cost(figures)
     week = found["payback_weeks"]
-    back = (
-        "It is not earned back within the horizon"
-        if week is None
-        else "It is earned back with the first order"
-        if week == 0
-        else f"It is earned back within {weeks(week)} on average"
-    )
+    back = "It is not earned back within the horizon"
+    if week is not None:
+        back = f"It is earned back {f'within {weeks(week)} on average' if week else 'with the first order'}"
     return (
         f"**A new customer** is worth {money(found['value']['mean'], currency)} over "
         f"{weeks(figures['horizon_weeks'])}, the first order of {money(found['first_order'], currency)} on average "
@@ -180,9 +171,8 @@ def acquisition_in_words(figures: Figures) -> str:
 def _may_cost(figures: Figures) -> str:
     """Return what a new customer may cost, by how sure one wants to be that it earns that on average."""
     known, currency = figures["new_customer"], figures["currency"]
-    ceilings = ", ".join(
-        f"{money(cost, currency)} with {percent(float(sure))} confidence" for sure, cost in known["may_cost"].items()
-    )
+    told = [(money(cost, currency), percent(float(sure))) for sure, cost in known["may_cost"].items()]
+    ceilings = ", ".join(f"{cost} with {sure} confidence" for cost, sure in told)
     return (
         f"**A new customer** is worth {money(known['mean'], currency)} on average over "
         f"{weeks(figures['horizon_weeks'])}, the first order included, and may cost up to {ceilings}"

@@ -55,11 +55,9 @@ def cover(figures: Figures) -> str:
     rate = figures["discount_rate_annual"]
     discounting = f", discounted at {percent(rate)} a year" if rate else ""
     return (
-        f"# {title(figures)}\n\n"
-        f"{_SOURCES.get(figures['source'], figures['source'])} · as of {day(figures['as_of'])} · "
-        f"{figures['value_is']}{discounting}"
-        f" · {count(figures['n_transactions'])} purchases since {day(figures['first_purchase'])}"
-        f"{VALUE_COUNTS if figures['currency'] == PURCHASES else ''}"
+        f"# {title(figures)}\n\n{_SOURCES.get(figures['source'], figures['source'])} · as of {day(figures['as_of'])} · "
+        f"{figures['value_is']}{discounting} · {count(figures['n_transactions'])} purchases since "
+        f"{day(figures['first_purchase'])}{VALUE_COUNTS if figures['currency'] == PURCHASES else ''}"
     )
 
 
@@ -228,9 +226,8 @@ def _next_quarter(figures: Figures) -> tuple[str, str, str]:
     past = ""
     if row:
         low, high = (percent(1 + row["value"]["off"][end]) for end in ("lowest", "highest"))
-        past = (
-            f"forecasts like this came in at {low} to {high}" if row["n_windows"] > 1 else f"the last came in at {low}"
-        )
+        several = row["n_windows"] > 1
+        past = f"forecasts like this came in at {low} to {high}" if several else f"the last came in at {low}"
     words = "; ".join(filter(None, [before, past])) or f"likely {span(quarter)}"
     name = "Purchases" if currency == PURCHASES else "Revenue"
     return f"{name}, {quarter_words(quarter)}", money(quarter["revenue"], currency), words
@@ -238,14 +235,12 @@ def _next_quarter(figures: Figures) -> tuple[str, str, str]:
 
 def _sits_with(figures: Figures) -> tuple[str, str, str]:
     watched, currency = figures["watch"], figures["currency"]
-    slipping = (
-        f"; {count(watched['customers'])} valuable ones may be slipping ({money(watched['clv_mean'], currency)})"
-        if watched["customers"]
-        else ""
-    )
     share = figures["share_of_value_top_decile"]
-    alike = ": hardly anybody stands out" if share < _HARDLY_BETTER else ""
-    return "The best tenth", percent(share), f"their share of the value{alike}{slipping}"
+    said = "their share of the value" + (": hardly anybody stands out" if share < _HARDLY_BETTER else "")
+    if watched["customers"]:
+        worth = money(watched["clv_mean"], currency)
+        said += f"; {count(watched['customers'])} valuable ones may be slipping ({worth})"
+    return "The best tenth", percent(share), said
 
 
 def verdict(figures: Figures) -> tuple[str, str]:

@@ -25,11 +25,11 @@ def dependence_in_words(dependence: pd.DataFrame) -> str:
     rows = {row.measure: row for row in dependence.itertuples()}
     parts = [f"{name} {row.value:+.2f} ({row.lower:+.2f} to {row.upper:+.2f})" for name, row in rows.items()]
     clear = any(not row.lower <= row.value <= row.upper for row in rows.values())
-    meaning = (
-        "Spend depends on frequency more than luck explains: values of customers with few purchases may be biased."
-        if clear
-        else "That is what independence looks like."
-    )
+    meaning = "That is what independence looks like."
+    if clear:
+        meaning = (
+            "Spend depends on frequency more than luck explains: values of customers with few purchases may be biased."
+        )
     return (
         "Correlation of frequency and mean spend among repeat buyers, in brackets what independence would show: "
         f"{'; '.join(parts)}. {meaning}"

@@ -16,6 +16,11 @@ _NEARLY = 0.1  # below its level an interval of groups, whose errors are no inde
 
 # A grouping as readers call its groups.
 GROUPINGS = {"rfm_segment": "segments", "value_tier": "value tiers", "cohort": "cohorts"}
+_MEASURES = {
+    "customer": "mean error of a customer {naive:,.2f} against {forecast:,.2f}",
+    "total": "error of the total {naive:,.0f} against {forecast:,.0f}",
+    "ranking": "ranking, as a distance from perfect, {naive:.2f} against {forecast:.2f}",
+}
 
 
 def trust_in_words(figures: Figures) -> str:
@@ -40,12 +45,10 @@ def misfit_in_words(misfit: Figures | None, *, horizon_weeks: float) -> str:
     lengths = weeks(longest) if shortest == longest else f"{shortest:.3g} to {weeks(longest)}, the nearer the more"
     tests = "the one test" if misfit["n_windows"] == 1 else f"the {misfit['n_windows']} tests"
     low, high = (percent(limit) for limit in misfit["tau_range"]["value"])
-    further = (
-        f" This report looks {weeks(horizon_weeks)} ahead, further than those tests: that is allowed for by "
-        f"{misfit['growth']:.2g} times as much."
-        if misfit["growth"] > 1
-        else ""
-    )
+    further = ""
+    if misfit["growth"] > 1:
+        further = f" This report looks {weeks(horizon_weeks)} ahead, further than those tests: that is allowed for by "
+        further += f"{misfit['growth']:.2g} times as much."
     return (
         f"**What the ranges allow for.** Ranges of totals allow for a model as wrong as it was in {tests} of "
         f"{lengths}: typically by {percent(misfit['tau']['value'])} in value (so few tests leave anything from {low} "
@@ -214,13 +217,6 @@ def beyond_luck(share: float, level: float, customers: float) -> int:
     """Return -1 or 1 where so many outcomes lay inside an interval that luck explains neither so few nor so many."""
     luck = _CLEARLY * np.sqrt(level * (1 - level) / customers)
     return int(share > level + luck) - int(share < level - luck)
-
-
-_MEASURES = {
-    "customer": "mean error of a customer {naive:,.2f} against {forecast:,.2f}",
-    "total": "error of the total {naive:,.0f} against {forecast:,.0f}",
-    "ranking": "ranking, as a distance from perfect, {naive:.2f} against {forecast:.2f}",
-}
 
 
 def without_a_model(rules: list[dict[str, Any]]) -> str:
