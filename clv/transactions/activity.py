@@ -22,11 +22,10 @@ def weekly_activity(con: DuckDBPyConnection, transactions: str) -> pd.DataFrame:
 
 def order_amounts(con: DuckDBPyConnection, transactions: str) -> pd.Series:
     """Return the positive amounts of customer-days, or of an evenly spaced sample of them, smallest first."""
-    rows = con.execute(
+    return con.execute(
         f"""
         WITH numbered AS (SELECT amount, row_number() OVER () AS place FROM {quoted(transactions)} WHERE amount > 0)
         SELECT amount FROM numbered
         WHERE place % greatest(1, (SELECT count(*) FROM numbered) // $most) = 0 ORDER BY amount""",
         {"most": MOST_AMOUNTS},
-    ).df()
-    return rows["amount"]
+    ).df()["amount"]

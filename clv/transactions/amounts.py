@@ -9,19 +9,10 @@ from functools import cached_property
 from itertools import islice, product
 from statistics import median
 
+from clv.transactions import synonyms
 from clv.transactions.currencies import CODE, code_of, minor_units, split_off, words
 from clv.transactions.notation import MOST, STYLES, Style, number_styles, read_number
-from clv.transactions.synonyms import (
-    ASKED,
-    FEW,
-    MONEY,
-    REFUSED_ABOVE,
-    Chosen,
-    ColumnLook,
-    is_blank,
-    rank_of,
-    whole_percent,
-)
+from clv.transactions.synonyms import FEW, MONEY, Chosen, ColumnLook, is_blank, rank_of, whole_percent
 
 Stated = tuple[str | dict[str, str], str | dict[str, str] | None]  # decimal and thousands, for all or by column
 _OF_ONE_PIECE = re.compile(r"unit|each|per|einzel|stuck|stueck|unitaire|unitario", re.IGNORECASE)
@@ -77,12 +68,12 @@ def settle(named: Chosen) -> tuple[dict[str, ColumnLook], list[str], bool]:
     others = {role: column for role, column in named.items() if role not in MONEY}
     if not (quantity and price):
         single = amount or (None if quantity else price)
-        return ({**others, "amount": single}, [], False) if single else (others, [ASKED["amount"]], False)
+        return ({**others, "amount": single}, [], False) if single else (others, [synonyms.ASKED["amount"]], False)
     lines = {**others, "quantity": quantity, "unit_price": price}
     if amount is None:
         asked = _about_price(named.get("product"), quantity, price)
         return lines, asked, bool(asked)
-    if amount.blank_share <= REFUSED_ABOVE and _agree(amount, quantity, price):
+    if amount.blank_share <= synonyms.REFUSED_ABOVE and _agree(amount, quantity, price):
         return {**others, "amount": amount}, [], False
     blank = f", blank in {whole_percent(amount.blank_share)} of the rows" if amount.blank_share else ""
     asked = [f"{quantity} times {price} is taken for the money; {amount} differs{blank}: which of them came in?"]

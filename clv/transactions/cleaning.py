@@ -16,20 +16,11 @@ from duckdb import DuckDBPyConnection
 
 from clv import tables
 from clv.errors import IntegrityError
-from clv.transactions import orders, parsing, selection
+from clv.transactions import orders, parsing, refusals, selection
 from clv.transactions.connection import literal, one, quoted
 from clv.transactions.days import find_strays
-from clv.transactions.parsing import MONEY, TEXT
 from clv.transactions.reading import run_over
 from clv.transactions.refunds import net_refunds
-from clv.transactions.refusals import (
-    cell_at_fault,
-    refuse_currencies,
-    refuse_empty,
-    refuse_faults,
-    refuse_nothing_left,
-    refuse_refunds,
-)
 from clv.transactions.rules import KEPT, REPEAT_RULE, ROW_RULES, RULES, SET_ASIDE, STRAY, Rule, first_that_holds
 from clv.transactions.source import KNOWN_COLUMNS, SourceSettings
 
@@ -47,17 +38,17 @@ def clean(con: DuckDBPyConnection, settings: SourceSettings, *, today: date | No
     What is refused leaves the tables as far as they came, for whoever wants to say why.
     """
     _judge(con, settings, today or date.today())
-    refuse_empty(con, settings)
-    refuse_currencies(con, settings)
+    refusals.refuse_empty(con, settings)
+    refusals.refuse_currencies(con, settings)
     find_strays(con, settings)
     orders.find_copies(con, settings)
-    refuse_refunds(con, settings)
+    refusals.refuse_refunds(con, settings)
     net_refunds(con, settings)
     orders.find_days(con, settings)
     _tabulate(con, settings)
     check_identity(con)
-    refuse_faults(con, settings)
-    refuse_nothing_left(con, settings)
+    refusals.refuse_faults(con, settings)
+    refusals.refuse_nothing_left(con, settings)
 
 
 def same_day_merges(con: DuckDBPyConnection) -> int:
@@ -120,7 +111,7 @@ def _create_judged(con: DuckDBPyConnection, kinds: Mapping[str, str], settings: 
         con,
         settings,
         f"""CREATE OR REPLACE TABLE judged AS
-            SELECT {", ".join(kept)}, rule, {cell_at_fault(kinds)} AS value
+            SELECT {", ".join(kept)}, rule, {refusals.cell_at_fault(kinds)} AS value
             FROM (SELECT *, {first_that_holds(ROW_RULES)} AS rule FROM ({parsed}))""",
     )
 
@@ -164,9 +155,9 @@ def _amount(kinds: Mapping[str, str], settings: SourceSettings) -> str:
     if "amount" in kinds:
         return parsing.money("amount", kinds["amount"], settings)
     if "unit_price" not in kinds:  # no money: a purchase is what it counts as
-        return f"{settings.typical_order_value or 1}::{MONEY}"
+        return f"{settings.typical_order_value or 1}::{parsing.MONEY}"
     quantity, price = (parsing.money(name, kinds[name], settings) for name in ("quantity", "unit_price"))
-    product = f"try_cast(({quantity})::DECIMAL(38, 6) * ({price})::DECIMAL(38, 6) AS {MONEY})"
+    product = f"try_cast(({quantity})::DECIMAL(38, 6) * ({price})::DECIMAL(38, 6) AS {parsing.MONEY})"
     # A quantity and a price that are both below zero say the same thing twice: it came back.
     return f"CASE WHEN ({quantity}) < 0 AND ({price}) < 0 THEN -{product} ELSE {product} END"
 
@@ -174,17 +165,17 @@ def _amount(kinds: Mapping[str, str], settings: SourceSettings) -> str:
 def _refunded(kinds: Mapping[str, str], settings: SourceSettings) -> str:
     """Return the money given back for a row, 0 where nothing stands; null, and so a fault, if it is no number."""
     if "refunded_amount" not in kinds or settings.refunds == "drop":
-        return f"0::{MONEY}"
+        return f"0::{parsing.MONEY}"
     blank = f"{parsing.identifier('refunded_amount')} IS NULL"
     number = parsing.money("refunded_amount", kinds["refunded_amount"], settings)
-    return f"CASE WHEN {blank} THEN 0 ELSE abs({number}) END::{MONEY}"
+    return f"CASE WHEN {blank} THEN 0 ELSE abs({number}) END::{parsing.MONEY}"
 
 
 def _currency(kinds: Mapping[str, str], settings: SourceSettings) -> str:
     if "currency" in kinds and settings.has_money:
         return f"upper({parsing.identifier('currency')})"
     priced = "amount" if "amount" in kinds else "unit_price"
-    return parsing.sign(priced) if kinds.get(priced) in TEXT else "NULL::VARCHAR"
+    return parsing.sign(priced) if kinds.get(priced) in parsing.TEXT else "NULL::VARCHAR"
 
 
 def _other_country(kinds: Mapping[str, str], settings: SourceSettings) -> str:
@@ -196,7 +187,7 @@ def _other_country(kinds: Mapping[str, str], settings: SourceSettings) -> str:
 
 
 def _is_header(kinds: Mapping[str, str], settings: SourceSettings) -> str:
-    texts = [name for name in ("customer_id", "date", "amount", "unit_price") if kinds.get(name) in TEXT]
+    texts = [name for name in ("customer_id", "date", "amount", "unit_price") if kinds.get(name) in parsing.TEXT]
     same = " AND ".join(f"coalesce(trim({name}) = {literal(settings.name_of(name))}, false)" for name in texts)
     # A condition in AND is looked at for every row, one in CASE where it is reached.
     first = f"contains({texts[0]}, {literal(settings.name_of(texts[0]))})" if texts else ""
@@ -218,7 +209,6 @@ def _text(value: object) -> str:
 
 
 def _tabulate(con: DuckDBPyConnection, settings: SourceSettings) -> None:
-    """Create the contract tables from `decided`."""
     total = "sum" if settings.has_money else "max"  # without money a day is one purchase, of so many rows
     con.execute(f"""
         CREATE TABLE transactions AS
@@ -231,8 +221,7 @@ def _tabulate(con: DuckDBPyConnection, settings: SourceSettings) -> None:
     selection.create_groups(con, settings)
     _create_rules(con, settings)
     order = "d.order_id" if settings.has("order_id") else "NULL"
-    con.execute(
-        f"""
+    con.execute(f"""
         CREATE TABLE rejected AS
         SELECT d.record, r.source_column AS "column", d.rule,
                CASE WHEN d.rule = '{REPEAT_RULE.name}' THEN {order}
@@ -242,22 +231,17 @@ def _tabulate(con: DuckDBPyConnection, settings: SourceSettings) -> None:
         FROM decided AS d JOIN rules AS r ON r.line = d.rule
         LEFT JOIN (SELECT record, rtrim(rtrim(money::VARCHAR, '0'), '.') AS money FROM judged
                    WHERE record IN (SELECT record FROM changes)) AS written ON written.record = d.record
-        WHERE d.rule <> ? ORDER BY d.record""",
-        [SET_ASIDE],
-    )
-    con.execute(
-        """
+        WHERE d.rule <> '{SET_ASIDE}' ORDER BY d.record""")
+    con.execute(f"""
         CREATE TABLE ledger AS
         SELECT line, meaning, rows, amount FROM (
             SELECT -1 AS place, 'source' AS line, 'rows in the source' AS meaning,
                    count(*) AS rows, coalesce(sum(money), 0)::DOUBLE AS amount FROM judged
             UNION ALL
             SELECT r.place, r.line, r.meaning, d.rows, coalesce(d.amount, 0)::DOUBLE
-            FROM (SELECT coalesce(rule, ?) AS line, count(*) AS rows, sum(money) AS amount FROM decided GROUP BY ALL)
-                 AS d JOIN rules AS r USING (line))
-        ORDER BY place""",
-        [KEPT],
-    )
+            FROM (SELECT coalesce(rule, '{KEPT}') AS line, count(*) AS rows, sum(money) AS amount FROM decided
+                  GROUP BY ALL) AS d JOIN rules AS r USING (line))
+        ORDER BY place""")
 
 
 def _create_rules(con: DuckDBPyConnection, settings: SourceSettings) -> None:
@@ -265,8 +249,5 @@ def _create_rules(con: DuckDBPyConnection, settings: SourceSettings) -> None:
     con.execute("CREATE TABLE rules (place INTEGER, line VARCHAR, source_column VARCHAR, meaning VARCHAR)")
     last = {SET_ASIDE: 1, KEPT: 2}
     ordered = sorted((*RULES, _KEPT_RULE), key=lambda rule: last.get(rule.name, 0))
-    lines = [[rule.name, settings.name_of(rule.column), rule.meaning] for rule in ordered]
-    con.execute(
-        "INSERT INTO rules SELECT row_number() OVER () - 1, line[1], line[2], line[3] FROM (SELECT unnest(?) AS line)",
-        [lines],
-    )
+    lines = [(place, rule.name, settings.name_of(rule.column), rule.meaning) for place, rule in enumerate(ordered)]
+    con.executemany("INSERT INTO rules VALUES (?, ?, ?, ?)", lines)

@@ -21,9 +21,9 @@ def connect(*, memory_gib: float = 4.0) -> DuckDBPyConnection:
         "memory_limit": f"{round(SHARE_OF_MEMORY * memory_gib * 1024)}MiB",
         "autoinstall_known_extensions": False,
         "temp_directory": new_folder(),
+        "TimeZone": "UTC",
     }
     con = duckdb.connect(config=settings)
-    con.execute("SET TimeZone = 'UTC'")
     con.execute("SET enable_progress_bar = false")  # JupyterLab would show it as an output
     return con
 

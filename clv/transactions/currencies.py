@@ -18,16 +18,8 @@ _OWN = {
     **dict.fromkeys(("kr", "kr.", "Kr", "Kr."), ("SEK", "NOK", "DKK", "ISK")),
     **dict.fromkeys(("Fr", "Fr.", "SFr.", "sFr."), ("CHF",)),
     **{"₹": ("INR",), "₺": ("TRY",), "TL": ("TRY",), "₪": ("ILS",), "lei": ("RON",), "RM": ("MYR",), "S/": ("PEN",)},
-    **{
-        "US $": ("USD",),
-        "AU $": ("AUD",),
-        "Euro": ("EUR",),
-        "$": ("USD", "CAD"),
-        "¥": ("JPY", "CNY"),
-        "円": ("JPY",),
-        "元": ("CNY",),
-        "R": ("ZAR",),
-    },
+    **{"US $": ("USD",), "AU $": ("AUD",), "Euro": ("EUR",), "$": ("USD", "CAD"), "R": ("ZAR",)},
+    **{"¥": ("JPY", "CNY"), "円": ("JPY",), "元": ("CNY",)},
 }
 
 
@@ -64,9 +56,8 @@ def code_of(text: str) -> str:
 
 def words_of(currency: str) -> list[str]:
     """Return what stands beside amounts of a currency, the longest first."""
-    return sorted(
-        {currency, *(word for word, codes in words().items() if currency in codes)}, key=lambda w: (-len(w), w)
-    )
+    known = {currency, *(word for word, codes in words().items() if currency in codes)}
+    return sorted(known, key=lambda word: (-len(word), word))
 
 
 def minor_units(currency: str) -> int:

@@ -55,8 +55,6 @@ _UNOPENED = {
 # What is no code in SQL: texts, quoted names, comments.
 _NO_CODE = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\w*)\$.*?\$\1\$|--[^\n]*|/\*.*?\*/""", re.DOTALL)
 _NO_SELECT = "query must be one SELECT: the database is only read."
-
-
 Wanted = Mapping[str, str] | None  # columns as they are called here and there; None: all there are
 
 

@@ -43,10 +43,8 @@ def find_strays(con: DuckDBPyConnection, settings: SourceSettings) -> None:
 
     Without a stated `observation_end` one wrong date would move it, and all silence until then would count.
     """
-    days = con.execute(
-        "SELECT moment::DATE AS day, count(*) FROM judged WHERE rule IS NULL GROUP BY day ORDER BY day"
-    ).fetchall()
-    first, last = history(days)
+    days = "SELECT moment::DATE AS day, count(*) FROM judged WHERE rule IS NULL GROUP BY day ORDER BY day"
+    first, last = history(con.execute(days).fetchall())
     last = None if settings.observation_end else last
     con.execute(
         f"INSERT INTO changes SELECT record, if(day < DATE '{EARLIEST_LONELY}', 'impossible_date', '{STRAY.name}'),"
@@ -71,24 +69,18 @@ def of_days(
     yield CLOSED_SPLIT, _firsts(f"{gaps} {split}")
     end = f"DATE '{settings.observation_end}'" if settings.observation_end else "max(date)"
     yield QUIET_END, f"SELECT NULL AS record, 0 AS money FROM transactions HAVING {end} - max(date) > {longest}"
-    yield (
-        CROWD,
-        _rows_on("""
+    crowd = """
         SELECT date FROM (SELECT date, count(*) AS n FROM transactions GROUP BY date)
         QUALIFY count(*) OVER () >= 10 AND (3 * n > sum(n) OVER () OR (20 * n > sum(n) OVER ()
-            AND n > 20 * median(n) OVER ()))"""),
-    )
-    yield (
-        COARSE,
-        _rows_on("""
+            AND n > 20 * median(n) OVER ()))"""
+    yield CROWD, _rows_on(crowd)
+    coarse = """
         SELECT date FROM transactions WHERE (
             SELECT count(DISTINCT date_trunc('week', date)) >= 8 AND 0.99 * count(*) <= greatest(
                 count(*) FILTER (dayofweek(date) = (SELECT mode(dayofweek(date)) FROM transactions)),
-                count(*) FILTER (day(date) = 1)) FROM transactions)"""),
-    )
-    yield (
-        SEAM,
-        _firsts(f"""
+                count(*) FILTER (day(date) = 1)) FROM transactions)"""
+    yield COARSE, _rows_on(coarse)
+    seam = f"""
         WITH spans AS (SELECT min(date) AS came, max(date) AS went FROM transactions GROUP BY customer_id
                        HAVING count(*) > 1),
              steps AS (SELECT day, sum(came) AS came, sum(went) AS went FROM (
@@ -101,8 +93,8 @@ def of_days(
                        WHERE least(behind, ahead) >= {FEWEST_SIDES}
                          AND 20 * across <= (SELECT median(across) FROM sides)
                        ORDER BY across, day LIMIT 1)
-        SELECT min(date) AS date FROM transactions WHERE date > (SELECT day FROM seams)"""),
-    )
+        SELECT min(date) AS date FROM transactions WHERE date > (SELECT day FROM seams)"""
+    yield SEAM, _firsts(seam)
 
 
 def _firsts(days: str) -> str:

@@ -126,22 +126,21 @@ def opened(file: Path) -> IO[bytes]:
 
 
 @contextmanager
-def rewritten(files: Sequence[Path], stated: str | None) -> Iterator[list[Path]]:
-    """Copy the files to a temporary folder as plain UTF-8 with one kind of line end; the copies vanish afterwards.
-
-    Each begins with UTF-8's mark: what was stated of the original does not hold of its copy.
-    """
+def copied(files: Sequence[Path], write: Callable[[Path, Path], None]) -> Iterator[list[Path]]:
+    """Have `write` put a copy of each file under its name into a temporary folder; the copies vanish afterwards."""
     with tempfile.TemporaryDirectory(prefix="clv-") as folder:
-        copies = []
-        for number, file in enumerate(files):
-            copy = Path(folder) / str(number) / file.name
+        copies = [Path(folder) / str(number) / file.name for number, file in enumerate(files)]
+        for file, copy in zip(files, copies, strict=True):
             copy.parent.mkdir()
-            _rewrite(file, copy, stated)
-            copies.append(copy)
+            write(file, copy)
         yield copies
 
 
-def _rewrite(file: Path, copy: Path, stated: str | None) -> None:
+def as_utf8(file: Path, copy: Path, *, stated: str | None) -> None:
+    """Copy a file as plain UTF-8 with one kind of line end.
+
+    It begins with UTF-8's mark: what was stated of the original does not hold of its copy.
+    """
     name, lines = encoding(file, stated), 0
     try:
         with (

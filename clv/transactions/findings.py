@@ -29,6 +29,7 @@ SAMPLES = 5  # record numbers shown per rule
 _ALIKE = r"[\s\p{Cc}\p{Cf},]|^0+|\.0+$"  # what two ways to write one identifier may differ in, beside case
 DRIFT_YEARLY, DRIFT_IN_ALL, DRIFT_ERRORS = 0.05, 0.10, 4
 BUSY_DAYS, BUSY_TIMES, BUSY_FEW = 30, 3, 3  # so many days, so many times the next one's, of so few customers
+Found = tuple[Rule, int, Any, Sequence[int]]  # rule, rows, money, first records
 
 # fmt: off
 # These look at a customer of `profile`; a warning takes no row.
@@ -56,11 +57,9 @@ CUSTOMER_RULES = (
 )
 ZERO_AMOUNT = Rule("zero_amount_kept", WARN, "amount", "rows of amount zero, kept as visits",
     "rule IS NULL AND money = 0", "If they are gifts or samples, set zero_amounts to drop.")
-FRACTIONS = Rule(
-    "fraction_of_cent", WARN, "amount", "amounts with fractions of a hundredth",
+FRACTIONS = Rule("fraction_of_cent", WARN, "amount", "amounts with fractions of a hundredth",
     "rule IS NULL AND money <> round(money, 2)",  # and no amount is finer than that
-    "Is the sign that was read as the decimal one a sign between thousands? State decimal and thousands.",
-)
+    "Is the sign that was read as the decimal one a sign between thousands? State decimal and thousands.")
 THOUSANDS = Rule("whole_thousands", WARN, "quantity", "all quantities are whole thousands",
     f"of at least {FEW} rows kept each has a quantity that 1,000 divides",
     "Is 1.000 (or 1,000) one piece? State decimal and thousands by column, like {quantity: '.', unit_price: ','}.")
@@ -122,9 +121,6 @@ def inspect(con: DuckDBPyConnection, settings: SourceSettings, *, calibration_en
     return tables.check(QUALITY, tables.with_texts(QUALITY, frame))
 
 
-Found = tuple[Rule, int, Any, Sequence[int]]  # rule, rows, money, first records
-
-
 def _unread(con: DuckDBPyConnection, rule: Rule) -> str:
     """Return what stands where no amount could be read, and the money there would be at the mean of the kept rows."""
     if rule.name != "unparsable_amount":
@@ -142,10 +138,10 @@ def _unread(con: DuckDBPyConnection, rule: Rule) -> str:
 
 def _decided(con: DuckDBPyConnection) -> list[Found]:
     """Return what each rule of cleaning took, in one pass."""
-    rows = con.execute(
+    query = (
         f"SELECT rule, count(*), sum(money), min(record, {SAMPLES}) FROM decided WHERE rule IS NOT NULL GROUP BY rule"
-    ).fetchall()
-    found = {name: (count, money, records) for name, count, money, records in rows}
+    )
+    found = {name: taken for name, *taken in con.execute(query).fetchall()}
     return [(rule, *found.get(rule.name, (0, 0, []))) for rule in RULES]
 
 
@@ -199,9 +195,7 @@ def _drift(con: DuckDBPyConnection) -> Found:
 
 
 def _first(con: DuckDBPyConnection, rule: Rule, rows: str) -> Found:
-    found = con.execute(f"SELECT count(*), sum(money), min(record, {SAMPLES}) FROM ({rows})").fetchone()
-    count, money, records = found or (0, 0, None)
-    return rule, count, money, records or []
+    return _rows(con, {rule: "true"}, f"({rows})")[0]
 
 
 def _profile(con: DuckDBPyConnection, settings: SourceSettings) -> None:

@@ -42,14 +42,13 @@ class Truth:
 def population(truth: Truth, n_customers: int, generator: Generator) -> pd.DataFrame:
     """Return every customer's latent values: purchase_rate_weekly, dropout_probability, spend_rate (nu), mean_spend."""
     spend_rate = generator.gamma(truth.q, 1 / truth.v, n_customers)
-    return pd.DataFrame(
-        {
-            "purchase_rate_weekly": generator.gamma(truth.r, 1 / truth.alpha_weeks, n_customers),
-            "dropout_probability": generator.beta(truth.a, truth.b, n_customers),
-            "spend_rate": spend_rate,
-            "mean_spend": truth.p / spend_rate,
-        }
-    )
+    latent = {
+        "purchase_rate_weekly": generator.gamma(truth.r, 1 / truth.alpha_weeks, n_customers),
+        "dropout_probability": generator.beta(truth.a, truth.b, n_customers),
+        "spend_rate": spend_rate,
+        "mean_spend": truth.p / spend_rate,
+    }
+    return pd.DataFrame(latent)
 
 
 def purchases(truth: Truth, latent: pd.DataFrame, until_weeks: ArrayLike, generator: Generator) -> pd.DataFrame:
@@ -137,14 +136,11 @@ def mess(log: pd.DataFrame, *, share: float, generator: Generator) -> pd.DataFra
     raised.loc[partly.index, "cents"] += partly["cents"]
     twice = raised.iloc[chosen[2]]
     nobody = raised.iloc[chosen[3]].assign(customer_id="", order_id=fresh[size : 2 * size])
-    numbers = generator.integers(1, TEST_CUSTOMERS + 1, size)
-    tests = raised.iloc[chosen[4]].assign(
-        customer_id=[f"TEST-{number:02d}" for number in numbers], order_id=fresh[2 * size :]
-    )
+    names = [f"TEST-{number:02d}" for number in generator.integers(1, TEST_CUSTOMERS + 1, size)]
+    tests = raised.iloc[chosen[4]].assign(customer_id=names, order_id=fresh[2 * size :])
     refunds = _refunds(pd.concat([returned, partly]), log["date"].max(), generator)
-    rows = pd.concat([raised, returned, refunds, twice, nobody, tests]).sort_values(
-        ["date", "order_id", "cents"], kind="stable", ignore_index=True
-    )
+    rows = pd.concat([raised, returned, refunds, twice, nobody, tests])
+    rows = rows.sort_values(["date", "order_id", "cents"], kind="stable", ignore_index=True)
     texts = {"date": rows["date"].dt.strftime("%Y-%m-%d"), "amount": (rows["cents"] / 100).map("{:.2f}".format)}
     return rows.assign(**texts)[["customer_id", "date", "amount", "order_id"]].astype("str")
 
@@ -193,14 +189,13 @@ def _log(events: pd.DataFrame, first: NDArray[np.float64], start: date, n_custom
     moment = first[events["customer"]] + events["week"] * DAYS_PER_WEEK
     rows = events.assign(moment=moment).sort_values("moment", kind="stable", ignore_index=True)
     days = pd.to_timedelta(np.floor(rows["moment"]), unit="D")
-    return pd.DataFrame(
-        {
-            "customer_id": _identifiers(n_customers).iloc[rows["customer"]].reset_index(drop=True),
-            "date": (pd.Timestamp(start) + days).astype("datetime64[us]"),
-            "amount": rows["amount"],
-            "order_id": pd.Series([f"O{number:07d}" for number in range(1, len(rows) + 1)], dtype="str"),
-        }
-    )
+    orders = {
+        "customer_id": _identifiers(n_customers).iloc[rows["customer"]].reset_index(drop=True),
+        "date": (pd.Timestamp(start) + days).astype("datetime64[us]"),
+        "amount": rows["amount"],
+        "order_id": pd.Series([f"O{number:07d}" for number in range(1, len(rows) + 1)], dtype="str"),
+    }
+    return pd.DataFrame(orders)
 
 
 def _refunds(orders: pd.DataFrame, last_date: pd.Timestamp, generator: Generator) -> pd.DataFrame:

@@ -17,17 +17,8 @@ Style = tuple[str, str | None]  # decimal and thousands
 
 MOST = 0.9  # a column holds dates, numbers or ids if this share of its values does
 ORDERS = (
-    "%Y-%m-%d",
-    "%d-%m-%Y",
-    "%m-%d-%Y",
-    "%d-%m-%y",
-    "%m-%d-%y",
-    "%y-%m-%d",
-    "%d-%b-%Y",
-    "%d-%B-%Y",
-    "%d-%b-%y",
-    "%b-%d-%Y",
-    "%b-%d-%y",
+    *("%Y-%m-%d", "%d-%m-%Y", "%m-%d-%Y", "%d-%m-%y", "%m-%d-%y", "%y-%m-%d"),
+    *("%d-%b-%Y", "%d-%B-%Y", "%d-%b-%y", "%b-%d-%Y", "%b-%d-%y"),
 )
 DAY_FORMATS = (
     *(order.replace("-", mark) for mark in "-/. " for order in ORDERS),

@@ -23,7 +23,8 @@ def gaps(kinds: Mapping[str, str], settings: SourceSettings) -> str:
     """Return the SQL of a number in which each bit says that a row lacks something its order may say elsewhere."""
     if "order_id" not in kinds:
         return "0"
-    lacks = [f"{_filled(name, kinds)} IS NULL" for name in (*_shared(kinds, settings), *_totals(kinds))]
+    shared = (*_SHARED, *settings.others, "amount")
+    lacks = [f"{_filled(name, kinds)} IS NULL" for name in shared if name in kinds]
     bits = [f"{1 << place} * ({lack})::INT" for place, lack in enumerate([_goes_on(kinds), *lacks])]
     return f"({' + '.join(bits)})::INT"
 
@@ -55,10 +56,9 @@ def filled(kinds: Mapping[str, str], settings: SourceSettings) -> str:
                                WHEN {date} IS NOT NULL THEN CASE WHEN {least} = {most} THEN {most} END
                                ELSE {_nearest(customer)} END AS customer_id)
         FROM ({named}) {_windows("order_id")}"""
-    shared = [name for name in _shared(kinds, settings) if name != "customer_id"]
+    shared = {name: _filled(name, kinds) for name in (*_SHARED[1:], *settings.others) if name in kinds}
     cells = ", ".join(
-        f"CASE WHEN order_id IS NULL THEN {cell} ELSE {_nearest(cell)} END AS {name}"
-        for name, cell in ((name, _filled(name, kinds)) for name in shared)
+        f"CASE WHEN order_id IS NULL THEN {cell} ELSE {_nearest(cell)} END AS {name}" for name, cell in shared.items()
     )
     total = "false"
     if "amount" in kinds:
@@ -157,14 +157,6 @@ def find_days(con: DuckDBPyConnection, settings: SourceSettings) -> None:
 def _identity(con: DuckDBPyConnection, table: str) -> list[str]:
     found = {row[0] for row in con.execute(f"DESCRIBE {table}").fetchall()}
     return [name for name in IDENTITY if name in found]
-
-
-def _shared(kinds: Mapping[str, str], settings: SourceSettings) -> list[str]:
-    return [name for name in (*_SHARED, *settings.others) if name in kinds]
-
-
-def _totals(kinds: Mapping[str, str]) -> list[str]:
-    return ["amount"] if "amount" in kinds else []
 
 
 def _filled(name: str, kinds: Mapping[str, str]) -> str:

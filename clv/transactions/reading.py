@@ -6,6 +6,7 @@ CSV is read by DuckDB with all detection off; only the header is looked at here,
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from clv.transactions import files as transactions_files
 from clv.transactions.complaints import FULL, harmless, reason
 from clv.transactions.connection import quoted
 from clv.transactions.databases import COLUMN, everything, read_duckdb, read_postgresql, read_sqlite
-from clv.transactions.files import CSV, DUCKDB, PARQUET, SPREADSHEET, SQLITE, encoding, find, rewritten
+from clv.transactions.files import CSV, DUCKDB, PARQUET, SPREADSHEET, SQLITE, as_utf8, copied, encoding, find
 from clv.transactions.parsing import INSTANT
 from clv.transactions.scans import FILE, SPARE_FIELDS, Scan, header_of, scan_csv, scan_parquet
 from clv.transactions.source import DATABASE, SourceSettings
@@ -140,7 +141,8 @@ def _read(
     if not rewrite and encodings and encodings <= {"utf-8", "utf-8-sig"}:
         return _create(con, "VIEW", scan_csv(files, settings, parallel=parallel), settings, wanted)
     sheets = kind == SPREADSHEET
-    with as_csv(files, settings.table) if sheets else rewritten(files, settings.encoding) as copies:
+    write = partial(as_csv, sheet=settings.table) if sheets else partial(as_utf8, stated=settings.encoding)
+    with copied(files, write) as copies:
         try:
             _create(con, "TABLE", scan_csv(copies, settings, parallel=False), settings, wanted)
         except duckdb.Error as error:

@@ -9,35 +9,21 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from clv.errors import InputError, listed
+from clv.transactions import synonyms
 from clv.transactions.amounts import ONCE, Notation, amounts, currency, is_total, notation, questions, settle
 from clv.transactions.currencies import words
 from clv.transactions.history import history
 from clv.transactions.notation import MOST, NAMED_UTC, SEVERAL_ZONES, Dates, number_styles, read_number, unknown_zone
 from clv.transactions.source import KNOWN_COLUMNS, SourceSettings
 from clv.transactions.states import carried, find_states
-from clv.transactions.synonyms import (
-    ASKED,
-    FEW,
-    HOLDS,
-    MONEY,
-    NAMES,
-    REFUSED_ABOVE,
-    Chosen,
-    ColumnLook,
-    Recognised,
-    misleads,
-    rank_of,
-    shown,
-    whole_percent,
-    words_in,
-)
+from clv.transactions.synonyms import FEW, NAMES, Chosen, ColumnLook, misleads, rank_of, shown, whole_percent, words_in
 
 STRAY_LINES = 0.01  # share of rows that are a total or a footer, not dates written otherwise
 _MIDNIGHT = re.compile(r"[ T]00[:.]00(?:[:.]00(?:\.0+)?)?\s?(?:Z|UTC|\+00(?::?00)?)?$")
 _FINE = re.compile(r"\d+\.\d{5,}")  # 1000.1690000000, as web analytics number visitors, is no money
 
 
-def recognise(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Recognised:
+def recognise(names: Sequence[str], rows: Sequence[Sequence[object]]) -> synonyms.Recognised:
     """Return how a log with these columns is to be read, from a sample of its rows: texts, or typed values.
 
     A column is chosen by its name and must hold what the name says; day and month are never told apart by guessing.
@@ -64,7 +50,7 @@ def recognise(names: Sequence[str], rows: Sequence[Sequence[object]]) -> Recogni
     code, about_currency = currency(chosen)
     states = tuple(find_states(columns, chosen, money))
     total = "amount" in chosen and {"order_id", "product"} <= set(chosen) and is_total(chosen["amount"], columns)
-    return Recognised(
+    return synonyms.Recognised(
         columns={role: chosen[role].name for role in NAMES if role in chosen},
         shape="order_totals" if total else "line_items" if _orders_have_lines(named) else "transactions",
         date_format=next(iter(sure.formats), None),
@@ -150,7 +136,7 @@ def _fits(role: str, column: ColumnLook) -> bool:
     style = number_styles(filled)[0]
     numbers = [read_number(value, style) for value in filled]
     is_numeric = len(filled) - numbers.count(None) >= MOST * len(filled)
-    if role in MONEY or role == "refunded_amount":
+    if role in synonyms.MONEY or role == "refunded_amount":
         return is_numeric
     if role == "currency":
         return all(re.fullmatch(r"[A-Za-z]{3}", text) or text in words() for text in texts)
@@ -176,14 +162,14 @@ def _about_choice(
         yield f"The times in {filled[0]} end in {zone}, {SEVERAL_ZONES}"
     elif filled and not fitting:
         yield f"{filled[0]} is named like {role}, but its values do not look like it: what is it?"
-    if not fitting and role in ASKED and role != "amount":
-        yield ASKED[role]
+    if not fitting and role in synonyms.ASKED and role != "amount":
+        yield synonyms.ASKED[role]
     if not fitting and role == "date" and any(column.name.lower() == "recency" for column in columns):
         yield "This looks like a table with a row for each customer: give the log with a row for each purchase."
     if len(fitting) > 1 and role not in ("product", "country"):
         yield f"{fitting[0]} is taken for {role}: or is it {' or '.join(map(str, fitting[1:]))}?"
-    if fitting and role in HOLDS and rank_of(role, fitting[0].name) is None:
-        yield f"{fitting[0]} is taken for {HOLDS[role]}: is it?"
+    if fitting and role in synonyms.HOLDS and rank_of(role, fitting[0].name) is None:
+        yield f"{fitting[0]} is taken for {synonyms.HOLDS[role]}: is it?"
     if fitting and role == "order_id" and fitting[0].name.lower() == "id":
         yield f"{fitting[0]} is taken for the order number: is it, or does it only number the rows?"
 
@@ -192,9 +178,8 @@ def _orders_have_lines(named: Chosen) -> bool:
     if "order_id" not in named or not named["order_id"].repeats:
         return False
     products = named["product"].values if "product" in named else []
-    lines = {
-        (str(order), str(product)) for order, product in zip(named["order_id"].values, products, strict=False) if order
-    }
+    pairs = zip(named["order_id"].values, products, strict=False)
+    lines = {(str(order), str(product)) for order, product in pairs if order}
     return {"quantity", "unit_price"} <= set(named) or len({order for order, _ in lines}) < len(lines)
 
 
@@ -276,7 +261,7 @@ def unasked_states(names: Sequence[str], rows: Sequence[Sequence[object]], setti
 
 
 def _about_customers(column: ColumnLook) -> Iterator[str]:
-    if column.blank_share > REFUSED_ABOVE:
+    if column.blank_share > synonyms.REFUSED_ABOVE:
         share = whole_percent(column.blank_share)
         yield f"{column} is blank in {share} of the rows, which a run refuses: mend them, or raise max_rejected_share?"
     if len(column.filled) >= FEW and not column.repeats:

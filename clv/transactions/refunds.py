@@ -186,9 +186,8 @@ class _Names:
         theirs = {(customer, _digits(order)) for customer, order, _ in bought}
         same = sum((customer, _digits(order)) in theirs for customer, order in own)
         # R0001 refunds T0001 where most refunds agree so with an order of their customer.
-        self.other_letters = (
-            sorted(self.kinds) if len(self.kinds) <= FEW_KINDS and 2 * same > max(len(own), 2 * BY_CHANCE) else []
-        )
+        agree = len(self.kinds) <= FEW_KINDS and 2 * same > max(len(own), 2 * BY_CHANCE)
+        self.other_letters = sorted(self.kinds) if agree else []
         self.words = _words(con) if settings.has("product") else set()
 
     def orders(self, refund: Row) -> list[str]:

@@ -41,7 +41,8 @@ def cell_at_fault(kinds: Mapping[str, str]) -> str:
 
 def refuse_empty(con: DuckDBPyConnection, settings: SourceSettings) -> None:
     if not one(con, "SELECT count(*) FROM judged"):
-        what = f"The table or query in {_name(settings)}" if settings.table or settings.query else _name(settings)
+        name = str(settings.path).rpartition("/")[-1]
+        what = f"The table or query in {name}" if settings.table or settings.query else name
         raise InputError(f"{what} holds no rows: give a log with transactions.")
 
 
@@ -70,9 +71,8 @@ def refuse_currencies(con: DuckDBPyConnection, settings: SourceSettings) -> None
 def refuse_refunds(con: DuckDBPyConnection, settings: SourceSettings) -> None:
     if settings.refunds != "reject":
         return
-    count, first = con.execute(
-        "SELECT count(*), min(record) FROM decided WHERE rule IS NULL AND money < 0"
-    ).fetchone() or (0, None)
+    below_zero = "SELECT count(*), min(record) FROM decided WHERE rule IS NULL AND money < 0"
+    count, first = con.execute(below_zero).fetchone() or (0, None)
     if count:
         raise InputError(
             f"column {settings.name_of('amount')} is below zero in {_rows(count)} (first: record {first}) and refunds"
@@ -121,10 +121,6 @@ def refuse_nothing_left(con: DuckDBPyConnection, settings: SourceSettings) -> No
 
 def _rows(count: int) -> str:
     return f"{count} row" + ("s" if count != 1 else "")
-
-
-def _name(settings: SourceSettings) -> str:
-    return str(settings.path).rpartition("/")[-1]
 
 
 def _short(value: str | None) -> str:

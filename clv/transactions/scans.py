@@ -121,9 +121,8 @@ def _parquet_columns(con: DuckDBPyConnection, file: Path) -> dict[str, tuple[str
 
 def split(header: str, delimiter: str) -> list[str]:
     """Return the names in a header, each in one line and without spaces around it."""
-    return [
-        " ".join(name.split()) for name in next(csv.reader(header.splitlines(True) or [header], delimiter=delimiter))
-    ]
+    names = next(csv.reader(header.splitlines(True) or [header], delimiter=delimiter))
+    return [" ".join(name.split()) for name in names]
 
 
 def _names(files: Sequence[Path]) -> str:

@@ -1,9 +1,6 @@
 """Spreadsheets as the CSV they would be saved as: whole numbers without a point, days and moments as ISO dates."""
 
 import csv
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from datetime import date, datetime, time
 from pathlib import Path
 
@@ -11,18 +8,10 @@ from clv.errors import InputError
 from clv.transactions.files import SHEETS
 
 
-@contextmanager
-def as_csv(files: Sequence[Path], sheet: str | None) -> Iterator[list[Path]]:
-    """Write a sheet of each file to a temporary folder, which vanishes: the largest, and those with its first line."""
-    with tempfile.TemporaryDirectory(prefix="clv-") as folder:
-        copies = []
-        for number, file in enumerate(files):
-            copy = Path(folder) / str(number) / file.name
-            copy.parent.mkdir()
-            with copy.open("w", encoding="utf-8-sig", newline="") as target:
-                csv.writer(target, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(_rows(file, sheet))
-            copies.append(copy)
-        yield copies
+def as_csv(file: Path, copy: Path, *, sheet: str | None) -> None:
+    """Write a sheet of a file as CSV: without a name the largest, and those with its first line."""
+    with copy.open("w", encoding="utf-8-sig", newline="") as target:
+        csv.writer(target, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(_rows(file, sheet))
 
 
 def _rows(file: Path, sheet: str | None) -> list[list[str]]:

@@ -7,7 +7,6 @@ from duckdb import DuckDBPyConnection
 
 from clv.transactions import notation
 from clv.transactions.currencies import split_off, words_of
-from clv.transactions.notation import SEVERAL_ZONES, number_styles, read_number
 from clv.transactions.rules import Rule
 from clv.transactions.source import SourceSettings
 
@@ -36,7 +35,7 @@ def _of_dates(texts: list[str]) -> str:
     if _most(re.fullmatch(r"[2-6]\d{4}(\.\d+)?", text) for text in texts):
         return "They look like a spreadsheet's day numbers: state date_format: spreadsheet_days."
     if zone := notation.unknown_zone(texts):
-        return f"Their times end in {zone}, {SEVERAL_ZONES}"
+        return f"Their times end in {zone}, {notation.SEVERAL_ZONES}"
     dates = notation.read_dates(texts)
     if dates and dates.languages:
         return f"Their months are in {' or '.join(dates.languages)}: state date_language, with {dates.formats[0]}."
@@ -54,8 +53,8 @@ def _of_amounts(texts: list[str], settings: SourceSettings) -> str:
     stated = settings.style_of("unit_price" if settings.has("unit_price") else "amount")
     styles = [
         f"decimal {style[0]!r}" + (f" with thousands {style[1]!r}" if style[1] else "")
-        for style in number_styles(texts)
-        if style != stated and _most(read_number(text, style) is not None for text in texts)
+        for style in notation.number_styles(texts)
+        if style != stated and _most(notation.read_number(text, style) is not None for text in texts)
     ]
     return f"With {' or '.join(styles[:2])} most of them can be read." if styles else ""
 

@@ -480,14 +480,14 @@ def test_a_copy_for_which_there_is_no_room_is_not_called_an_incomplete_file(tmp_
         yield
 
     log = source(tmp_path, LOG.encode("cp1252"), encoding="cp1252")
-    rewrite = transactions_files._rewrite
+    as_utf8 = transactions_files.as_utf8
 
-    def rewrite_on_a_full_disk(*arguments):
+    def as_utf8_on_a_full_disk(*files, **stated):
         monkeypatch.setattr(transactions_files, "opened", full)
         monkeypatch.setattr(transactions_files, "encoding", lambda file, stated: stated)
-        rewrite(*arguments)
+        as_utf8(*files, **stated)
 
-    monkeypatch.setattr(transactions_files, "_rewrite", rewrite_on_a_full_disk)
+    monkeypatch.setattr(reading, "as_utf8", as_utf8_on_a_full_disk)
     assert refused(log) == "There is no room for a copy of log.csv in UTF-8: free disk space."
 
 
