@@ -122,11 +122,9 @@ class Fit:
     run: Run
 
     def __repr__(self) -> str:
-        """Return what it is and what it says, in one sentence."""
         return f"{self.forecast()} {self._state()}"
 
     def _repr_html_(self) -> str:
-        """Return the forecast with its segments, and whether it may be used."""
         return f"{self.forecast()._repr_html_()}<p>{escape(self._state())}</p>"
 
     def _state(self) -> str:
@@ -275,9 +273,8 @@ def _made(name: str, settings: dict[str, Any]) -> Fit:
     file = _params(Run(name))
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(yaml.safe_dump(disk.plain(settings, name), allow_unicode=True, sort_keys=False), encoding="utf-8")
-    ran = subprocess.run(
-        [sys.executable, "-m", "clv.run", "report", file], stderr=subprocess.PIPE, text=True, check=False
-    )
+    command = [sys.executable, "-m", "clv.run", "report", str(file)]
+    ran = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
     if ran.returncode:
         kinds: list[type[ClvError]] = ClvError.__subclasses__()
         kind = next((kind for kind in kinds if kind.exit_code == ran.returncode), ClvError)

@@ -10,6 +10,7 @@ from clv.transactions.source import DATABASE
 
 ALWAYS, GENERATED, BACKTESTED = "always", "generated", "backtested"
 NOTEBOOKS = ("01_generate", "02_rfm", "03_bgnbd_bayes", "04_gamma_gamma", "05_segments", "06_report")
+_GENERATE, _RFM, _BGNBD, _GAMMA_GAMMA, SEGMENTS_NOTEBOOK, _REPORT = NOTEBOOKS
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,6 @@ class Artefact:
     file: str
     notebook: str
     when: str = ALWAYS
-
-
-_GENERATE, _RFM, _BGNBD, _GAMMA_GAMMA, SEGMENTS_NOTEBOOK, _REPORT = NOTEBOOKS
 
 
 def _tables(notebook: str, names: str, when: str = ALWAYS) -> dict[str, Artefact]:

@@ -6,7 +6,7 @@ The page and the rows that were left out go to outputs/<run>/check/, so no resul
 import contextlib
 import tempfile
 from collections.abc import Iterator
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,12 @@ from numpy.random import default_rng
 from clv.errors import InputError
 from clv.report.page import quality
 from clv.report.page.html import render
-from clv.report.page.quality import Inspection
 from clv.rfm import support
 from clv.rfm.customers import last_day, require_holdout, summarise
 from clv.run import artefacts, disk, params
 from clv.run.folder import Run
 from clv.run.params import Params
 from clv.transactions import activity, cleaning, connection, findings, generate, reading, selection
-from clv.transactions.generate import Truth
 from clv.transactions.recognise import unasked_states
 from clv.transactions.source import SourceSettings
 from clv.transactions.tables import LEDGER
@@ -71,7 +69,7 @@ def _generated(settings: Params) -> pd.DataFrame:
     rates = {name: getattr(settings, f"generate_{name}") for name in ("r", "alpha_weeks", "a", "b", "p", "q", "v")}
     log, _, _ = generate.generated_log(
         settings.source,
-        Truth(**rates),
+        generate.Truth(**rates),
         n_customers=settings.generate_customers,
         start=settings.generate_start,
         acquisition_months=settings.generate_acquisition_months,
@@ -84,16 +82,15 @@ def _generated(settings: Params) -> pd.DataFrame:
 
 
 def _source_settings(settings: Params, path: str) -> SourceSettings:
-    known = settings.model_dump() | {"path": path, "observation_end": settings.end_if_known}
-    known["currency"] = settings.as_json()["currency"]
-    return SourceSettings(**{field.name: known[field.name] for field in fields(SourceSettings)})
+    log = settings.for_notebooks()["log"]
+    return SourceSettings(path, observation_end=settings.end_if_known, exclude_ids=settings.exclude_ids, **log)
 
 
 def _end(con: DuckDBPyConnection, settings: Params) -> date:
     return last_day(con, "transactions", stated=settings.end_if_known)
 
 
-def _refused(con: DuckDBPyConnection, settings: Params, found: Inspection) -> InputError | None:
+def _refused(con: DuckDBPyConnection, settings: Params, found: quality.Inspection) -> InputError | None:
     """Return why notebook 02 would refuse the customers of a clean log, or the calibration end."""
     if found.customers is None:
         return None
@@ -107,7 +104,7 @@ def _refused(con: DuckDBPyConnection, settings: Params, found: Inspection) -> In
     return None
 
 
-def _inspect(con: DuckDBPyConnection, source: SourceSettings, settings: Params, run: str) -> Inspection:
+def _inspect(con: DuckDBPyConnection, source: SourceSettings, settings: Params, run: str) -> quality.Inspection:
     """Return what is known of the log, as far as its cleaning came."""
     known = {row[0] for row in con.execute("SELECT table_name FROM information_schema.tables").fetchall()}
     found: dict[str, Any] = {"run": run, "source": Path(settings.source).name, "currency": source.currency}
@@ -125,7 +122,7 @@ def _inspect(con: DuckDBPyConnection, source: SourceSettings, settings: Params, 
                 "weekly": activity.weekly_activity(con, "transactions"),
                 "amounts": activity.order_amounts(con, "transactions"),
             }
-    return Inspection(**found)
+    return quality.Inspection(**found)
 
 
 def _questions(source: SourceSettings) -> tuple[str, ...]:
@@ -143,23 +140,13 @@ def _mapping(con: DuckDBPyConnection, source: SourceSettings) -> pd.DataFrame:
     return pd.DataFrame([row[1:] for row in rows], index=roles, columns=["Column of the log", "Kind"])
 
 
-def _write(run: Run, found: Inspection, con: DuckDBPyConnection) -> Path:
-    if found.ledger is not None:
-        rows = con.execute(
-            "SELECT * FROM rejected QUALIFY row_number() OVER (PARTITION BY rule ORDER BY record) <= ? ORDER BY record",
-            [ROWS_PER_RULE],
-        ).df()
-        run.write_csv("rows_left_out", rows, folder="check")
-    else:
-        (run.folder / "check" / "rows_left_out.csv").unlink(missing_ok=True)  # of an earlier log
-    notebook = quality.notebook(found)
-    page = render(
-        notebook,
-        title=f"The log of {run.name}",
-        show_code=False,
-        footer=f"Run {run.name}, source {found.source}; rows left out: rows_left_out.csv beside this page",
-        alert=found.refusal or "",
-    )
+def _write(run: Run, found: quality.Inspection, con: DuckDBPyConnection) -> Path:
+    chosen = f"row_number() OVER (PARTITION BY rule ORDER BY record) <= {ROWS_PER_RULE}"
+    query = f"SELECT * FROM rejected QUALIFY {chosen} ORDER BY record"
+    run.write_csv("rows_left_out", None if found.ledger is None else con.execute(query).df(), folder="check")
+    notebook, title, alert = quality.notebook(found), f"The log of {run.name}", found.refusal or ""
+    footer = f"Run {run.name}, source {found.source}; rows left out: rows_left_out.csv beside this page"
+    page = render(notebook, title=title, show_code=False, footer=footer, alert=alert)
     with disk.replacing(run.folder / "check" / "data_quality.html") as unfinished:
         unfinished.write_text(page, encoding="utf-8")
     return run.folder / "check" / "data_quality.html"

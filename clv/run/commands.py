@@ -15,7 +15,6 @@ from pathlib import Path
 
 from clv.errors import ClvError, IntegrityError
 from clv.run import artefacts, chain, failures, manifest, prepare, provenance, warned
-from clv.run.artefacts import NOTEBOOKS
 from clv.run.execute import by_papermill, nobody_else
 from clv.run.folder import Run
 from clv.run.params import RUN_NAME
@@ -54,8 +53,7 @@ def _exit_code(options: argparse.Namespace) -> int:
         say("interrupted: what was finished stays, the next make continues")
         return INTERRUPTED
     except Exception as error:
-        refusal = failures.from_disk(error) if isinstance(error, OSError) else None
-        if refusal:
+        if refusal := failures.from_disk(error):
             say(str(refusal))
         else:
             traceback.print_exc()
@@ -102,7 +100,7 @@ def _do_lab(options: argparse.Namespace) -> None:
     run = prepare.prepare(options.params, folder)
     lab = run.folder / "lab"
     lab.mkdir(parents=True, exist_ok=True)
-    for name in NOTEBOOKS:
+    for name in artefacts.NOTEBOOKS:
         copy, parameters = lab / f"{name}.ipynb", prepare.parameters(run, name)
         if copy.exists():
             os.replace(copy, lab / f"{name}.previous.ipynb")
@@ -115,7 +113,7 @@ def _do_lab(options: argparse.Namespace) -> None:
         run.folder, lab / "outputs" / run.name, dirs_exist_ok=True, ignore=lambda place, _: left_out.get(place, ())
     )
     # Copies have no records, so that they may be written over by hand: what they are copies of is said once, here.
-    for name in filter(lambda name: chain.record(run.folder, name), NOTEBOOKS):
+    for name in filter(lambda name: chain.record(run.folder, name), artefacts.NOTEBOOKS):
         for fault in provenance.faults(run, folder / f"{name}.ipynb"):
             say(fault)
 

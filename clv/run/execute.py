@@ -17,10 +17,8 @@ from clv import progress
 from clv.errors import BusyError, ClvError
 from clv.run import artefacts, chain, disk, failures, manifest, prepare, provenance, warned
 from clv.run.artefacts import ARTEFACTS, NOTEBOOKS
-from clv.run.chain import Mark
 from clv.run.failures import NotebookError
 from clv.run.folder import Run
-from clv.run.prepare import SETTINGS
 from clv.run.terminal import Follower, say
 from clv.transactions.source import SourceSettings
 
@@ -100,7 +98,7 @@ def _make(source: Path, run: Run, parameters: dict[str, Any], started: int) -> N
 
 def _require_columns(run: Run) -> None:
     """Refuse a log by its header, or by what its database says: a kernel needs half a minute to come so far."""
-    known = prepare.parameters(run, SETTINGS)
+    known = prepare.parameters(run, prepare.SETTINGS)
     if known["source"] != "generate":
         from clv.transactions import connection, reading
 
@@ -111,10 +109,10 @@ def _require_columns(run: Run) -> None:
 
 def _execute_strictly(
     source: Path, run: Run, parameters: dict[str, Any], unfinished: Path
-) -> tuple[Mark, Iterable[Path]]:
+) -> tuple[chain.Mark, Iterable[Path]]:
     """Execute a notebook to its end; return what it was made from, and the artefacts that it wrote."""
     name = source.stem
-    wanted = prepare.expected(run, name, prepare.parameters(run, SETTINGS))
+    wanted = prepare.expected(run, name, prepare.parameters(run, prepare.SETTINGS))
     before = {file: _signature(file) for file in wanted}
     with chain.journal(run.folder, provenance.mark(run, source)) as journal:
         try:
@@ -124,7 +122,9 @@ def _execute_strictly(
         mark, told = chain.told(journal)
     failures.require_clean(_read(unfinished), name)
     warned.refuse(warnings, name)
-    _require_written(run, name, [file for file in wanted if _signature(file) in (None, before[file])])
+    if missing := [file for file in wanted if _signature(file) in (None, before[file])]:
+        files = ", ".join(file.relative_to(run.folder).as_posix() for file in missing)
+        raise NotebookError(f"{name}: ran to its end without writing {files}.")
     provenance.require_unchanged(run, source, mark)
     return mark, {*wanted, *(run.folder / file for file in told)}
 
@@ -192,13 +192,7 @@ def by_papermill(source: Path, target: Path, **options: Any) -> None:
     execute_notebook(source_path, target_path, language="python", progress_bar=False, **options)
 
 
-def _require_written(run: Run, name: str, missing: list[Path]) -> None:
-    if missing:
-        files = ", ".join(file.relative_to(run.folder).as_posix() for file in missing)
-        raise NotebookError(f"{name}: ran to its end without writing {files}.")
-
-
-def _write_pages(notebook: "NotebookNode", run: Run, mark: Mark) -> None:
+def _write_pages(notebook: "NotebookNode", run: Run, mark: chain.Mark) -> None:
     from clv.report.page.html import render
 
     name = mark["notebook"]
@@ -222,26 +216,21 @@ def _write_pictures(notebook: "NotebookNode", run: Run, name: str) -> list[Path]
     return found
 
 
-def _footer(run: Run, mark: Mark) -> str:
+def _footer(run: Run, mark: chain.Mark) -> str:
     if mark["notebook"] != REPORT:
         return f"Run {run.name}, notebook {mark['notebook']}"
     from clv.report.text.cover import footer
 
     # A report that reads no figures has none to tell of.
     figures = run.read_json("key_figures") if ARTEFACTS["key_figures"].file in mark["made_from"]["read"] else None
-    seed, versions = prepare.parameters(run, SETTINGS)["seed"], mark["made_from"]["versions"]
+    seed, versions = prepare.parameters(run, prepare.SETTINGS)["seed"], mark["made_from"]["versions"]
     return footer(figures, run=run.name, run_id=chain.identity(mark), seed=seed, versions=versions)
 
 
-def _write_executed(notebook: "NotebookNode", mark: Mark, unfinished: Path) -> None:
+def _write_executed(notebook: "NotebookNode", mark: chain.Mark, unfinished: Path) -> None:
+    """Write the notebook without the times and places of its execution."""
     import nbformat
 
-    _forget_times_and_places(notebook, mark)
-    nbformat.write(notebook, unfinished)
-    disk.flush(unfinished)
-
-
-def _forget_times_and_places(notebook: "NotebookNode", mark: Mark) -> None:
     name, run = mark["notebook"], mark["run"]
     notebook.metadata.papermill = {
         "parameters": notebook.metadata.papermill.get("parameters", {}),
@@ -252,6 +241,8 @@ def _forget_times_and_places(notebook: "NotebookNode", mark: Mark) -> None:
         tags = cell.metadata.get("tags")
         cell.metadata = type(notebook.metadata)({"tags": tags} if tags else {})
         cell.id = f"cell-{number}"  # papermill gives the injected cell a random one
+    nbformat.write(notebook, unfinished)
+    disk.flush(unfinished)
 
 
 def _read(file: Path) -> "NotebookNode":

@@ -34,9 +34,9 @@ class NotebookError(ClvError):
         self.unquoted = sentence + ("..." if quoted else "")
 
 
-def from_disk(error: OSError) -> ClvError | None:
+def from_disk(error: Exception) -> ClvError | None:
     """Return as a refusal of ours that a file could not be written; None if the error is another."""
-    if advice := _disk_advice(str(error)):
+    if isinstance(error, OSError) and (advice := _disk_advice(str(error))):
         file = Path(error.filename) if error.filename else None
         # The name of a file that is not yet in place says nothing to anyone.
         shown = artefacts.shown(file.parent if file.suffix == ".tmp" else file) if file else "A file"

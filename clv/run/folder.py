@@ -136,7 +136,7 @@ class Run:
     def write_json(self, name: str, content: Mapping[str, Any]) -> None:
         """Write figures as JSON; one that is not a number is refused by its name."""
         text = json.dumps(plain(content, name), indent=2, ensure_ascii=False, allow_nan=False)
-        self._write(self.path(name), text + "\n")
+        self.write_text(name, text + "\n")
 
     def read_json(self, name: str) -> dict[str, Any]:
         """Return the figures in the artefact `name`."""
@@ -144,13 +144,17 @@ class Run:
 
     def write_text(self, name: str, text: str) -> None:
         """Write the artefact `name` as text."""
-        self._write(self.path(name), text)
+        with self._replacing(self.path(name)) as unfinished:
+            unfinished.write_text(text, encoding="utf-8")
 
-    def write_csv(self, name: str, frame: "pd.DataFrame", *, folder: str = "exports") -> None:
-        """Write <folder>/<name>.csv for people, text quoted; what a spreadsheet would take for a formula gets a '."""
+    def write_csv(self, name: str, frame: "pd.DataFrame | None", *, folder: str = "exports") -> None:
+        """Write <folder>/<name>.csv for people; what a spreadsheet would take for a formula gets a '. None: no file."""
         if not RUN_NAME.fullmatch(name):
             raise IntegrityError(f"{name!r} cannot name an export: only letters, digits, - and _ can.")
-        with self._replacing(self.folder / folder / f"{name}.csv") as unfinished:
+        file = self.folder / folder / f"{name}.csv"
+        if frame is None:
+            return file.unlink(missing_ok=True)
+        with self._replacing(file) as unfinished:
             write_for_people(frame, unfinished)
 
     def write_exports(
@@ -158,10 +162,7 @@ class Run:
     ) -> None:
         """Write each table as exports/<name>.csv (None: no such file), and all, after `summary`, into report.xlsx."""
         for name, frame in tables.items():
-            if frame is None:
-                (self.folder / "exports" / f"{name}.csv").unlink(missing_ok=True)
-            else:
-                self.write_csv(name, frame)
+            self.write_csv(name, frame)
         with self._replacing(self.path("workbook")) as unfinished:
             write_workbook({"summary": summary, **tables}, unfinished, as_of=as_of)
 
@@ -205,10 +206,6 @@ class Run:
         known = chain.record(self.folder, ARTEFACTS[name].notebook)
         return known is not None and ARTEFACTS[name].file in known.wrote
 
-    def _write(self, path: Path, text: str) -> None:
-        with self._replacing(path) as unfinished:
-            unfinished.write_text(text, encoding="utf-8")
-
     def _remove(self, name: str) -> None:
         self.path(name).unlink(missing_ok=True)
 
@@ -248,8 +245,6 @@ def _conversion(connection: "DuckDBPyConnection", query: str, table: "Table") ->
 
 
 def _check_file(connection: "DuckDBPyConnection", file: Path, table: "Table") -> None:
-    import pandas as pd
-
     from clv import tables
 
     rows = f"read_parquet({_quoted(file)})"
@@ -258,10 +253,7 @@ def _check_file(connection: "DuckDBPyConnection", file: Path, table: "Table") ->
     key = ", ".join(f'"{name}"' for name in table.key)
     _refuse_any(connection, f"SELECT 1 FROM {rows} GROUP BY {key} HAVING count(*) > 1", f"{table.name}: {key} repeats")
     sample = connection.execute(f"SELECT * FROM {rows} LIMIT {SAMPLE_ROWS}").df()
-    texts = {
-        name: pd.StringDtype(na_value=float("nan")) for name, column in table.columns.items() if column.kind == "text"
-    }
-    tables.check(table, sample.astype(texts))
+    tables.check(table, tables.with_texts(table, sample))
 
 
 def _refuse_any(connection: "DuckDBPyConnection", query: str, broken: str) -> None:
@@ -286,10 +278,5 @@ def _bare_group(name: str, group: "xr.Dataset") -> "xr.Dataset":
         raise IntegrityError(f"posterior {name}: holds customer_id; a posterior is about the population only.")
     known = {"origin", "chain", "draw", "proposal"}
     kept = [key for key in group.data_vars if known.issuperset(group[key].dims) and group[key].dtype != object]
-    bare = (
-        group[kept]
-        .reset_coords(drop=True)
-        .drop_attrs()
-        .assign_attrs({key: group.attrs[key] for key in [_MODEL] if key in group.attrs})
-    )
-    return bare.drop_encoding()
+    attributes = {key: group.attrs[key] for key in [_MODEL] if key in group.attrs}
+    return group[kept].reset_coords(drop=True).drop_attrs().assign_attrs(attributes).drop_encoding()

@@ -7,7 +7,6 @@ from typing import Any
 from clv.errors import IntegrityError
 from clv.run import artefacts, chain, disk, provenance
 from clv.run.artefacts import NOTEBOOKS
-from clv.run.chain import Record
 from clv.run.folder import Run
 from clv.run.prepare import SETTINGS, parameters
 
@@ -85,7 +84,7 @@ def _content(run: Run, notebooks: Path) -> dict[str, Any]:
     }
 
 
-def _record(run: Run, name: str) -> Record:
+def _record(run: Run, name: str) -> chain.Record:
     known = chain.record(run.folder, name)
     if known is None:
         raise IntegrityError(f"{run.name}: {name} left no record; {chain.remedy(run.name)}.")

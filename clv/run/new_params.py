@@ -137,9 +137,8 @@ def _question_lines(questions: tuple[str, ...]) -> Iterator[str]:
 def _column_lines(found: Recognised) -> Iterator[str]:
     wanted = set(ASKED) - ({"amount"} if "quantity" in found.columns else set())
     waits = {"unit_price": "if it is the price of one piece"} if found.price_in_doubt else {}
-    waits |= (
-        dict.fromkeys(("amount", "unit_price"), "once decimal and thousands are stated") if found.number_formats else {}
-    )
+    if found.number_formats:
+        waits |= dict.fromkeys(("amount", "unit_price"), "once decimal and thousands are stated")
     for role in NAMES:
         line = f"{role}: {_quoted(found.columns[role]) if role in found.columns else '?'}"
         if role in found.columns and role not in waits:
@@ -165,12 +164,9 @@ def _format_lines(found: Recognised) -> Iterator[str]:
         yield f"# decimal: {_quoted(decimal)}"
         yield _noted(f"# thousands: {_quoted(thousands) if thousands else 'null'}", "with the line above")
     for key in ("keep_rows", "refund_rows"):
-        lines = [
-            f"{_quoted(column)}: [{', '.join(map(_quoted, values))}]"
-            for one, column, values in found.row_lines
-            if one == key
-        ]
-        if lines:
+        named = {column: values for one, column, values in found.row_lines if one == key}
+        if named:
+            lines = [f"{_quoted(column)}: [{', '.join(map(_quoted, values))}]" for column, values in named.items()]
             yield _noted(f"# {key}: {{{', '.join(lines)}}}", "correct it and remove the #")
 
 

@@ -38,13 +38,11 @@ class Outlook:
     draws: pd.DataFrame
 
     def _repr_html_(self) -> str:
-        """Return one sentence and the segments."""
         segments = self.groups[self.groups["grouping"] == "rfm_segment"].set_index("group")[_SHOWN]
         table = segments.to_html(index_names=False, float_format=lambda number: f"{number:,.2f}")
         return f"<p>{escape(str(self))}</p>{table}"
 
     def __repr__(self) -> str:
-        """Return the total in one sentence."""
         total = self.groups.iloc[0]
         kind = "if the model is right" if pd.isna(total["clv_lower_with_misfit"]) else "past errors allowed for"
         return (

@@ -37,7 +37,12 @@ def bring_up_to_date(params_file: Path, *, read_again: bool = False) -> None:
         for file, why in found.items():
             if why:
                 say(f"{run.name}: {why}; {file.stem} is run again")
-        _make([file for file, why in found.items() if why is not None], run, asked)
+        stale = [file for file, why in found.items() if why is not None]
+        if len(stale) > 1 and _is_room_for_two(asked):
+            _make_side_by_side(stale[0], stale[1], run, asked)
+        else:
+            for notebook in stale:
+                _run(notebook, run, asked)
     report = artefacts.shown(run.folder / manifest.REPORT)
     if manifest.holds(run, folder):
         say(f"{report} is up to date")
@@ -60,15 +65,6 @@ def _tell_result(run: Run) -> None:
     say(f"{title(figures)}, {likely(figures['total_clv'], figures, figures['currency'])}")
     for caution in cautions(figures)[:MOST_CAUTIONS]:
         say(caution.sentence.replace("\N{WORD JOINER}", ""))
-
-
-def _make(stale: list[Path], run: Run, asked: dict[str, Any]) -> None:
-    match stale:
-        case [notebook, other] if _is_room_for_two(asked):
-            _make_side_by_side(notebook, other, run, asked)
-        case _:
-            for notebook in stale:
-                _run(notebook, run, asked)
 
 
 def _run(notebook: Path, run: Run, asked: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ LETTERHEAD = "letterhead"  # in params/06.json: title, logo and accent of the pa
 _LOGOS = {b"\x89PNG": "image/png", b"\xff\xd8\xff": "image/jpeg", b"<svg": "image/svg+xml", b"<?xml": "image/svg+xml"}
 _LARGEST_LOGO = 200_000  # bytes: the page is to be mailed
 SOURCE_FILES = "source_files"  # in params/01.json: size and time of each, which tell of a change
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
 def prepare(params_file: Path, notebooks: Path) -> Run:
@@ -32,7 +33,9 @@ def prepare(params_file: Path, notebooks: Path) -> Run:
     handed = {name: _handed(notebooks / f"{name}.ipynb", known) for name in NOTEBOOKS}
     # Not declared by the notebook, which would show them, but part of what it depends on.
     handed[NOTEBOOKS[0]] |= {SOURCE_FILES: sources, "exclude_ids": settings["exclude_ids"]}
-    handed[NOTEBOOKS[-1]][LETTERHEAD] = _letterhead(params_file, settings)
+    logo = settings["report_logo"] and _logo(params_file, artefacts.root() / Path(settings["report_logo"]).expanduser())
+    head = {"title": settings["report_title"], "accent": settings["report_accent"], "logo": logo}
+    handed[NOTEBOOKS[-1]][LETTERHEAD] = head
     for name, content in {SETTINGS: settings, **handed}.items():
         _write_if_changed(parameter_file(run, name), content)
     return run
@@ -62,9 +65,8 @@ def expected(run: Run, notebook: str, settings: Mapping[str, Any], *, there: boo
     """Return the artefacts that `notebook` must write under these settings, or those it writes under others alone."""
     exists = {ALWAYS: True, GENERATED: settings["source"] == "generate"}
     exists[BACKTESTED] = settings["calibration_end"] is not None
-    return [
-        run.path(key) for key, item in ARTEFACTS.items() if item.notebook == notebook and exists[item.when] == there
-    ]
+    own = {key: one for key, one in ARTEFACTS.items() if one.notebook == notebook}
+    return [run.path(key) for key, one in own.items() if exists[one.when] == there]
 
 
 def executed(run: Run, notebook: str) -> Path:
@@ -93,15 +95,6 @@ def _fingerprints(params_file: Path, source: str) -> dict[str, dict[str, int]]:
     return {artefacts.shown(file): {"size": file.stat().st_size, "mtime_ns": file.stat().st_mtime_ns} for file in files}
 
 
-def _letterhead(params_file: Path, settings: Mapping[str, Any]) -> dict[str, str | None]:
-    logo = settings["report_logo"]
-    return {
-        "title": settings["report_title"],
-        "accent": settings["report_accent"],
-        "logo": logo and _logo(params_file, artefacts.root() / Path(logo).expanduser()),
-    }
-
-
 def _logo(params_file: Path, file: Path) -> str:
     """Return a picture as the data URI that a page carries."""
     where = f"{params_file}: report_logo {artefacts.shown(file)}"
@@ -122,9 +115,6 @@ def _write_if_changed(file: Path, content: Mapping[str, Any]) -> None:
         return
     with disk.replacing(file) as unfinished:
         unfinished.write_text(text, encoding="utf-8")
-
-
-KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
 
 
 def declared(notebook: Path) -> dict[str, Any]:

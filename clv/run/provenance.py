@@ -10,7 +10,6 @@ from typing import Any
 from clv.errors import InputError, IntegrityError, listed
 from clv.run import artefacts, chain, disk
 from clv.run.artefacts import NOTEBOOKS
-from clv.run.chain import Mark, Record
 from clv.run.folder import Run
 from clv.run.prepare import SETTINGS, SOURCE_FILES, expected, pages, parameter_file, parameters
 from clv.run.prepare import executed as stamp
@@ -27,7 +26,7 @@ CHANGES = {
 }
 
 
-def mark(run: Run, notebook: Path) -> Mark:
+def mark(run: Run, notebook: Path) -> chain.Mark:
     """Return the mark of the source `notebook`, were it executed now, before it has read anything."""
     made_from = _hashes(run, notebook) | {"sources": _sources(run, notebook), "versions": _versions()}
     return {"run": run.name, "notebook": notebook.stem, "made_from": made_from | {"read": {}, "records": {}}}
@@ -45,7 +44,7 @@ def _versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {library: version(library) for library in LIBRARIES}
 
 
-def require_unchanged(run: Run, notebook: Path, made: Mark) -> None:
+def require_unchanged(run: Run, notebook: Path, made: chain.Mark) -> None:
     """Refuse what a notebook made if anything that it was made from changed meanwhile."""
     before, now = made["made_from"], _hashes(run, notebook)
     names = {"parameters": f"params/{notebook.stem[:2]}.json", "notebook": notebook.name, "code": "clv/"}
@@ -57,14 +56,14 @@ def require_unchanged(run: Run, notebook: Path, made: Mark) -> None:
         raise IntegrityError(f"{notebook.stem}: {listed(changed)} changed while it ran; {chain.remedy(run.name)}.")
 
 
-def leave_record(run: Run, mark: Mark, files: Iterable[Path], *, executed: Path) -> None:
+def leave_record(run: Run, mark: chain.Mark, files: Iterable[Path], *, executed: Path) -> None:
     """Write the record of a notebook that ran to its end, and clear away what its earlier executions left behind.
 
     `executed` is the executed notebook, whole but not yet in its place.
     """
     name, earlier = mark["notebook"], chain.record(run.folder, mark["notebook"])
     wrote = {_inside(run, file): chain.digest(file) for file in files}
-    record = Record(mark, wrote | {_inside(run, stamp(run, name)): chain.digest(executed)})
+    record = chain.Record(mark, wrote | {_inside(run, stamp(run, name)): chain.digest(executed)})
     others = {_inside(run, file) for file in expected(run, name, parameters(run, SETTINGS), there=False)}
     for other in others.union(earlier.wrote if earlier else ()).difference(record.wrote):
         (run.folder / other).unlink(missing_ok=True)
@@ -98,12 +97,9 @@ def strays(run: Run) -> list[str]:
     if None in records:
         return []
     known = {file for record in records if record for file in record.wrote}
-    found = {
-        _inside(run, file) for pattern in RESULTS for file in run.folder.glob(pattern) if not file.name.startswith(".")
-    }
-    return [
-        f"{file} does not belong here: no notebook of {run.name} wrote it; remove it" for file in sorted(found - known)
-    ]
+    found = (file for pattern in RESULTS for file in run.folder.glob(pattern) if not file.name.startswith("."))
+    unknown = sorted({_inside(run, file) for file in found} - known)
+    return [f"{file} does not belong here: no notebook of {run.name} wrote it; remove it" for file in unknown]
 
 
 def staleness(run: Run, notebook: Path) -> str | None:
@@ -144,7 +140,7 @@ def _differing(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     return sorted(file for file in {*before, *now} if before.get(file) != now.get(file))
 
 
-def _other_origins(run: Run, notebook: Path, known: Record) -> Iterator[str]:
+def _other_origins(run: Run, notebook: Path, known: chain.Record) -> Iterator[str]:
     name, made_from = notebook.stem, known.mark["made_from"]
     for key, found in _hashes(run, notebook).items():
         if made_from.get(key) != found:
@@ -154,7 +150,7 @@ def _other_origins(run: Run, notebook: Path, known: Record) -> Iterator[str]:
             yield f"{name} was made from an earlier {earlier} than stands here"
 
 
-def _broken_files(run: Run, name: str, known: Record, *, every_byte: bool) -> Iterator[str]:
+def _broken_files(run: Run, name: str, known: chain.Record, *, every_byte: bool) -> Iterator[str]:
     required = [*expected(run, name, parameters(run, SETTINGS)), *pages(run, name), stamp(run, name)]
     for file in sorted({*known.wrote, *(_inside(run, file) for file in required)}):
         if not (run.folder / file).exists():

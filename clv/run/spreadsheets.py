@@ -3,7 +3,7 @@
 import csv
 from collections.abc import Mapping
 from datetime import datetime
-from math import isfinite
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 MOST_ROWS = 50_000  # of a sheet, written in 20 s: more are slow to open, and Excel itself ends at 1,048,576
 _WIDEST = 70  # characters
 _LOOKS = {"M": "yyyy-mm-dd", "f": "#,##0.00####", "i": "#,##0"}  # by the kind of a column
+_AS_TEXT = dict.fromkeys(("strings_to_formulas", "strings_to_numbers", "strings_to_urls"), False)
 
 
 def write_for_people(frame: "pd.DataFrame", file: Path) -> None:
@@ -36,7 +37,8 @@ def write_workbook(sheets: "Mapping[str, pd.DataFrame | None]", file: Path, *, a
     import pandas as pd
     import xlsxwriter
 
-    with xlsxwriter.Workbook(file, {"constant_memory": True}) as book:
+    # No text becomes a formula, number or link, whatever it looks like.
+    with xlsxwriter.Workbook(file, {"constant_memory": True, **_AS_TEXT}) as book:
         book.set_properties({"created": datetime.fromisoformat(as_of)})  # else the same run would leave other bytes
         for name, frame in sheets.items():
             if frame is not None and len(frame) > MOST_ROWS:
@@ -47,26 +49,14 @@ def write_workbook(sheets: "Mapping[str, pd.DataFrame | None]", file: Path, *, a
 
 
 def _write_sheet(book: Any, sheet: Any, frame: "pd.DataFrame") -> None:
-    import pandas as pd
-
     sheet.freeze_panes(1, 0)
     sheet.autofilter(0, 0, len(frame), len(frame.columns) - 1)
     for place, name in enumerate(frame):
         longest = max((len(str(cell)) for cell in frame[name].head(1000)), default=0)
-        look = {
-            "num_format": _LOOKS.get(frame[name].dtype.kind, "General"),
-            "valign": "top",
-            "text_wrap": longest > _WIDEST,
-        }
+        look = {"valign": "top", "text_wrap": longest > _WIDEST}
+        look["num_format"] = _LOOKS.get(frame[name].dtype.kind, "General")
         sheet.set_column(place, place, min(max(longest, len(name)) + 3, _WIDEST), book.add_format(look))
     sheet.write_row(0, 0, frame.columns, book.add_format({"bold": True, "bottom": 1}))
-    for number, row in enumerate(frame.itertuples(index=False, name=None), start=1):
-        for place, cell in enumerate(row):
-            if pd.isna(cell):
-                continue
-            if isinstance(cell, str):
-                sheet.write_string(number, place, cell)  # never a formula, number or link, whatever it looks like
-            elif isinstance(cell, datetime):
-                sheet.write_datetime(number, place, cell)
-            elif isfinite(cell):
-                sheet.write_number(number, place, cell)
+    cells = frame.astype(object).mask(frame.isna() | frame.isin([inf, -inf]), None)
+    for number, row in enumerate(cells.itertuples(index=False, name=None), start=1):
+        sheet.write_row(number, 0, row)

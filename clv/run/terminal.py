@@ -50,7 +50,6 @@ class Follower:
     """
 
     def __init__(self, run: Run, name: str) -> None:
-        """Follow nothing yet."""
         self.failed_in: str | None = None
         self._run, self._name, self._start = run, name, time.monotonic()
         self._file = run.folder / f".{name}.{os.getpid()}.progress"

@@ -2,7 +2,7 @@
 
 import re
 import zoneinfo
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
@@ -20,6 +20,12 @@ BUILT_IN_SOURCES: dict[str, dict[str, Any]] = {
         "exclude_pattern": "^TEST",
     },
     "cdnow": {"columns": CDNOW_COLUMNS, "date_format": ISO_DATE},
+}
+# Values that a key must be able to use: how that shows, and what they must be.
+_TRIED: dict[str, tuple[Callable[[str], object], str]] = {
+    "timezone": (zoneinfo.ZoneInfo, "a time zone like Europe/Berlin or America/New_York"),
+    "encoding": (lambda name: " ".encode(name).decode(name), "a text encoding like latin-1, cp1252 or utf-16"),
+    **dict.fromkeys(("exclude_pattern", "cancellation_pattern"), (re.compile, "a regular expression")),
 }
 
 
@@ -146,22 +152,17 @@ class Log(Section):
             raise ValueError(f"must be {signs}, or one of them for each of {', '.join(NUMBERS)}")
         return value
 
-    @field_validator("timezone")
+    @field_validator(*_TRIED)
     @classmethod
-    def _is_time_zone(cls, value: str | None) -> str | None:
+    def _can_be_used(cls, value: str | None, info: ValidationInfo) -> str | None:
+        use, what = _TRIED[info.field_name or ""]
         try:
-            zoneinfo.ZoneInfo(value or "UTC")
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError) as error:
-            raise ValueError("must be a time zone like Europe/Berlin or America/New_York") from error
-        return value
-
-    @field_validator("encoding")
-    @classmethod
-    def _is_encoding(cls, value: str | None) -> str | None:
-        try:
-            " ".encode(value or "utf-8").decode(value or "utf-8")
-        except (LookupError, UnicodeError, AttributeError, ValueError) as error:
-            raise ValueError("must be a text encoding like latin-1, cp1252 or utf-16") from error
+            if value:
+                use(value)
+        except (LookupError, ValueError, OSError, AttributeError) as error:
+            raise ValueError(f"must be {what}") from error
+        except re.error as error:
+            raise ValueError(f"must be {what} ({error})") from error
         return value
 
     @field_validator("currency")
@@ -169,15 +170,6 @@ class Log(Section):
     def _is_three_letters(cls, value: str) -> str:
         if not re.fullmatch(r"[A-Z]{3}", value):
             raise ValueError("must be three capital letters like USD")
-        return value
-
-    @field_validator("exclude_pattern", "cancellation_pattern")
-    @classmethod
-    def _is_regular_expression(cls, value: str | None) -> str | None:
-        try:
-            re.compile(value or "")
-        except re.error as error:
-            raise ValueError(f"must be a regular expression ({error})") from error
         return value
 
     @model_validator(mode="after")
