@@ -241,9 +241,7 @@ def _timezone(chosen: Chosen) -> str | None:
     column = chosen.get("date")
     dates = (column.dates if column else None) or Dates()
     named = column and NAMED_UTC.search(column.name) and any(re.search("%[HI]", form) for form in dates.formats)
-    if not column or not (dates.offset or named):
-        return None
-    return "UTC" if all(map(_MIDNIGHT.search, column.texts)) else ""
+    return ("UTC" if all(map(_MIDNIGHT.search, column.texts)) else "") if column and (dates.offset or named) else None
 
 
 def unasked_states(names: Sequence[str], rows: Sequence[Sequence[object]], settings: SourceSettings) -> tuple[str, ...]:
