@@ -27,7 +27,7 @@ from numba import njit
 from scipy.special import betaincinv, ndtri
 
 from clv.decisions.tables import RATE, SURVIVAL, WIN_BACK
-from clv.forecast.blocks import BLOCK_CUSTOMERS, blocks, in_order, seeded, simulated_at_once
+from clv.forecast.blocks import BLOCK_CUSTOMERS, blocks, in_order, in_runs, seeded, simulated_at_once
 from clv.forecast.closed_forms import distinct
 from clv.forecast.horizon import Groups, Horizon
 from clv.models.base import Floats, Integers
@@ -145,7 +145,7 @@ def realised_gains(
 
     total = np.zeros((groups.count, len(draws)))
     chunk = partial(_gains_of_chunk, draws, horizon, effect.response_share, effect_of_draw, groups.count)
-    for _, gains in in_order("simulating the campaign", chunk, seeded(len(customers), [seed, 3]), told, workers):
+    for _, gains in in_runs("simulating the campaign", chunk, sum, seeded(len(customers), [seed, 3]), told, workers):
         total += gains
     return total.T
 

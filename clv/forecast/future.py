@@ -8,6 +8,7 @@ in every draw.
 Nothing of size customers x draws is ever held: a chunk is simulated in blocks, each summarised where it is simulated.
 """
 
+from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
@@ -15,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numba import njit
 
-from clv.forecast.blocks import BLOCK_BYTES, blocks, in_order, seeded, simulated_at_once
+from clv.forecast.blocks import BLOCK_BYTES, blocks, in_runs, seeded, simulated_at_once
 from clv.forecast.horizon import Calendar, Groups, Horizon, Keep, Totals
 from clv.models.base import Floats, Integers
 from clv.models.draws import Draws
@@ -49,11 +50,21 @@ def simulate(
 
     chunk = partial(_chunk, draws, horizon, calendar.edges, counts, keep and keep.of, block_bytes)
     total = _no_totals(len(draws), calendar.edges, *counts)
-    for (rows, _), (totals, kept) in in_order(stage, chunk, seeded(n, seed), told, workers):
+    for run, (totals, found) in in_runs(stage, chunk, _added, seeded(n, seed), told, workers):
         total = total.plus(totals)
-        if keep:
-            keep.put(rows, kept)
+        for (rows, _), kept in zip(run, found, strict=True):
+            if keep:
+                keep.put(rows, kept)
     return total.by_draw()
+
+
+def _added(chunks: Iterable[tuple[Totals, Any]]) -> tuple[Totals, list[Any]]:
+    total, kept = next(iter(chunks))
+    found = [kept]
+    for totals, kept in chunks:
+        total = total.plus(totals)
+        found.append(kept)
+    return total, found
 
 
 def _chunk(

@@ -13,7 +13,7 @@ from clv.rfm import segments
 GIB = 2**30
 # The libraries; a customer in the tables of the forecast and of the backtest; a draw's histogram of values (value.py).
 BASE_BYTES, CUSTOMER_BYTES, DRAW_BYTES = 640 * 2**20, 1_720, 45_056
-# Sums kept per draw: two of each group, three of each month of each cohort; two finished ones wait per worker.
+# Sums kept per draw: two of each group, three of each month of each cohort; two wait per worker, beside run and total.
 GROUPS, MONTHS_PER_WEEK = 40, 12 / 52
 
 
@@ -40,4 +40,4 @@ def require_memory(
 def _draw_bytes(draws: int, cohorts: int, horizon_weeks: float, workers: int) -> float:
     months = horizon_weeks * MONTHS_PER_WEEK + 2
     sums = 8 * (3 * cohorts * months + 2 * (GROUPS + cohorts))
-    return draws * (DRAW_BYTES + sums * (2 * workers + 2))
+    return draws * (DRAW_BYTES + sums * (2 * workers + 3))

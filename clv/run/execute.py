@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 
 from clv import progress
 from clv.errors import BusyError, ClvError
+from clv.forecast import cluster
 from clv.run import artefacts, chain, disk, failures, manifest, prepare, provenance, warned
 from clv.run.artefacts import ARTEFACTS, NOTEBOOKS
 from clv.run.failures import NotebookError
@@ -112,11 +113,12 @@ def _execute_strictly(
 ) -> tuple[chain.Mark, Iterable[Path]]:
     """Execute a notebook to its end; return what it was made from, and the artefacts that it wrote."""
     name = source.stem
-    wanted = prepare.expected(run, name, prepare.parameters(run, prepare.SETTINGS))
+    settings = prepare.parameters(run, prepare.SETTINGS)
+    wanted = prepare.expected(run, name, settings)
     before = {file: _signature(file) for file in wanted}
     with chain.journal(run.folder, provenance.mark(run, source)) as journal:
         try:
-            _execute(source, unfinished, parameters)
+            _execute(source, unfinished, parameters, settings["spark_url"] if settings["engine"] == "spark" else "")
         finally:
             warnings = warned.silence(unfinished, run, name) if unfinished.exists() else []
         mark, told = chain.told(journal)
@@ -129,8 +131,10 @@ def _execute_strictly(
     return mark, {*wanted, *(run.folder / file for file in told)}
 
 
-def _execute(source: Path, target: Path, parameters: dict[str, Any]) -> None:
+def _execute(source: Path, target: Path, parameters: dict[str, Any], spark_url: str) -> None:
     """Let papermill execute, and turn what goes wrong into one sentence with the right exit code."""
+    if spark_url:
+        cluster.require(spark_url)
     # jsonschema would load this to check web addresses, which no notebook needs: half of 4.3 seconds before each start.
     sys.modules.setdefault("rfc3987_syntax", None)  # type: ignore[arg-type]
     from jupyter_client.kernelspec import NoSuchKernel
@@ -139,7 +143,7 @@ def _execute(source: Path, target: Path, parameters: dict[str, Any]) -> None:
 
     paths = [str(artefacts.PACKAGE.parent), os.environ.get("PYTHONPATH", "")]
     places = {"PYTHONPATH": os.pathsep.join(filter(None, paths)), artefacts.ROOT: str(artefacts.root())}
-    os.environ.update(KERNEL_ENVIRONMENT | places)
+    os.environ.update(KERNEL_ENVIRONMENT | places | {cluster.VARIABLE: spark_url})
     try:
         with _sockets() as config:
             by_papermill(

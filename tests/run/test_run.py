@@ -25,7 +25,7 @@ from clv.run.commands import INTERRUPTED
 from clv.run.folder import Run
 
 NAME = "04_gamma_gamma"
-SETTINGS = {"source": "cdnow", "calibration_end": None, "seed": 1}
+SETTINGS = {"source": "cdnow", "calibration_end": None, "seed": 1, "engine": "local"}
 TOY = Run("toy")
 
 

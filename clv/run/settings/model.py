@@ -51,6 +51,12 @@ class Model(Section):
     """Root of all randomness. Changed to see luck."""
     workers: int = Field(2, ge=1, le=256)
     """Processor cores used; results do not depend on it."""
+    engine: Literal["local", "spark"] = "local"
+    """Where passes over customers are computed: here, or by a Spark cluster; results do not depend on it. Changed
+    beyond some million customers."""
+    spark_url: str = Field("local[*]", pattern="^(local|yarn|spark://|k8s://|sc://)")
+    """The cluster of engine spark: spark://host:7077, yarn, sc://host:15002 (Spark Connect), or local[*], this machine.
+    `workers` is then how many of its cores are used."""
     memory_gib: float = Field(4.0, ge=1, le=4096)
     """Memory one notebook may use; results do not depend on it. Raised for more than two million customers, lowered on
     a small machine."""
