@@ -200,7 +200,7 @@ def test_a_calendar_that_past_windows_do_not_bear_out_is_warned_of(monkeypatch, 
 
 
 HELD = {"chosen": {DEFAULT: 1.0}, "inside": 0.9, "crps_ratio": 1.0}
-STUDIED = {"own": HELD, "regular": HELD | {"chosen": {"rhythm": 0.95, DEFAULT: 0.05}, "crps_ratio": 0.9}}
+STUDIED = {"own": HELD, "cohort": HELD | {"chosen": {"rhythm": 0.95, DEFAULT: 0.05}, "crps_ratio": 0.9}}
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ STUDIED = {"own": HELD, "regular": HELD | {"chosen": {"rhythm": 0.95, DEFAULT: 0
         ("own", {"chosen": {DEFAULT: 0.94, "rhythm": 0.06}}),
         ("own", {"inside": 0.84}),
         ("own", {"crps_ratio": 1.01}),
-        ("regular", {"chosen": {DEFAULT: 1.0}}),
+        ("cohort", {"chosen": {DEFAULT: 1.0}}),
     ],
 )
 def test_a_study_in_which_the_choice_is_wrong_is_refused(name, wrong):
@@ -228,6 +228,6 @@ def test_studied_shops_are_judged_by_what_was_taken_and_what_came():
 
 @pytest.mark.slow
 def test_a_shop_of_regular_customers_takes_rhythm_and_the_defaults_own_keeps_it():
-    taken = {world: study.forecast(1, world=world, seed=7) for world in ("own", "regular")}
-    assert {world: told["chosen"] for world, told in taken.items()} == {"own": DEFAULT, "regular": "rhythm"}
-    assert taken["own"]["crps_ratio"] == 1.0 > taken["regular"]["crps_ratio"] + 0.01
+    taken = {world: study.forecast(1, world=world, seed=7) for world in ("own", "cohort")}
+    assert {world: told["chosen"] for world, told in taken.items()} == {"own": DEFAULT, "cohort": "rhythm"}
+    assert taken["own"]["crps_ratio"] == 1.0 > taken["cohort"]["crps_ratio"] + 0.01

@@ -27,13 +27,16 @@ from clv.report.figures.style import MODEL, OBSERVED
 
 KEEPS, TAKES, INSIDE = 0.95, 0.90, 0.85  # least shares of shops
 # Which model is right, None where whichever forecasts better may be taken.
-RIGHT = {"own": DEFAULT, "regular": "rhythm", "seldom": None, "at_once": None, "daily": None}
+RIGHT = {"own": DEFAULT, "cohort": "rhythm", "regular": None, "seldom": None, "at_once": None, "daily": None}
 WORLDS = {
     "own": World("the default's own"),
     "seldom": World("regular intervals (Erlang-2), seldom", regularity=2, mean_rate=0.25),
     "at_once": World("some leave after their first purchase", leaves_at_once=True),
     "daily": World("near-daily buyers, merged by day", mean_rate=2.0),
     "regular": World("regular intervals (Erlang-2), weekly", regularity=2, mean_rate=1.0, leaving=0.06),
+    "cohort": World(
+        "the same, all come within a quarter", regularity=2, mean_rate=1.0, leaving=0.06, weeks_coming=13.0
+    ),
 }
 
 

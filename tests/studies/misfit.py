@@ -48,6 +48,7 @@ class World:
     leaves_at_once: bool = False
     regularity: int = 1  # k of Erlang intervals between purchases
     mean_rate: float = MEAN_RATE
+    weeks_coming: float = WEEKS_SEEN
     ahead: float = AHEAD
 
 
@@ -79,7 +80,7 @@ def log_of(world: World, seed: np.random.SeedSequence) -> pd.DataFrame:
     end = WEEKS_SEEN + world.ahead
     shape, mean = RATE_SHAPE * np.exp(generator.normal(0, 0.3)), world.mean_rate * np.exp(generator.normal(0, 0.3))
     rate = generator.gamma(shape, mean / shape, CUSTOMERS)
-    start = generator.uniform(0, WEEKS_SEEN, CUSTOMERS)
+    start = generator.uniform(0, world.weeks_coming, CUSTOMERS)
     grid = np.linspace(0, end, 2000)
     summed = world.clock(grid, generator) if world.clock else grid
     leave = generator.beta(world.leaving * KAPPA, (1 - world.leaving) * KAPPA, CUSTOMERS)
