@@ -127,6 +127,10 @@ def page(figures: Mapping[str, Any]) -> str:
         ),
         "![The CRPS of customers beside the default's, of the model taken and of the best](choice.png)",
         bench.table(map(_row, figures["worlds"], figures["worlds"].values()), COLUMNS),
+        bench.filled(
+            """Where another model gains little the default is kept more often, since three windows cannot tell such a
+            gain from chance. What that costs is the distance between the last two columns."""
+        ),
     ]
     return "\n\n".join(parts) + "\n"
 
