@@ -99,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.measure:
         print("\n" + json.dumps(_measure(options.measure, json.loads(options.given))))
         return 0
-    figures: dict[str, Any] = {"machine": machine(), "date": date.today().isoformat(), "busy_cores_of_others": {}}
+    figures = _figures_before(options.folder) if set(options.only) < set(ITEMS) else _nothing_yet()
     work = options.folder / "work"
     shutil.rmtree(work, ignore_errors=True)
     try:
@@ -108,11 +108,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
             figures[item] = _attempt(ITEMS[item], work.resolve(), options.largest)
             others = (_busy_seconds_of_others() - busy) / (time.perf_counter() - clock)
             figures["busy_cores_of_others"][item] = max(others, 0.0)
+            figures["dates"][item] = date.today().isoformat()
     finally:
         shutil.rmtree(work, ignore_errors=True)
     figures = _rounded(figures | {"ratios": ratios(figures)})
     write(figures, options.folder)
     return int(any("error" in figures[item] for item in options.only))
+
+
+def _nothing_yet() -> dict[str, Any]:
+    return {"machine": machine(), "date": date.today().isoformat(), "busy_cores_of_others": {}, "dates": {}}
+
+
+def _figures_before(folder: Path) -> dict[str, Any]:
+    """Return what stands in a folder if this machine measured it: of the other items it still holds, with its date."""
+    stood = folder / "bench.json"
+    found = json.loads(stood.read_text(encoding="utf-8")) if stood.exists() else {}
+    return {"dates": {}} | found if found.get("machine") == _rounded(machine()) else _nothing_yet()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -684,7 +696,9 @@ def page(figures: Mapping[str, Any]) -> str:
         if item in figures:
             failed = "error" in figures[item]
             text = f"Not measured: {figures[item]['error']}" if failed else parts[item](figures[item])
-            sections.append(f"## {title}\n\n{text}")
+            on = figures.get("dates", {}).get(item, figures["date"])
+            again = f"\n\nMeasured again on {on}, alone." if on != figures["date"] else ""
+            sections.append(f"## {title}\n\n{text}{again}")
     return "\n\n".join(sections) + "\n"
 
 

@@ -103,6 +103,21 @@ def test_a_failed_item_fails_the_bench_and_the_others_are_measured(tmp_path, mon
     assert written[0]["logs"] == [{"customers": 7}]
 
 
+@pytest.mark.parametrize(("processors", "kept"), [(0, True), (1, False)])
+def test_one_item_measured_again_leaves_the_others_of_this_machine_with_their_date(
+    tmp_path, monkeypatch, processors, kept
+):
+    monkeypatch.setattr(bench, "write", lambda figures, folder: written.append(figures))
+    monkeypatch.setitem(bench.ITEMS, "scaling", lambda work, largest: [{"customers": largest, "transactions": 9}])
+    written: list[dict] = []
+    host = bench.machine()
+    before = {"machine": host | {"cores": host["cores"] + processors}, "date": "2020-01-01", "logs": [{"rows": 3}]}
+    (tmp_path / "bench.json").write_text(json.dumps(before | {"busy_cores_of_others": {"logs": 0.0}}))
+    assert bench.main(["--only", "scaling", "--largest", "7", "--folder", str(tmp_path)]) == 0
+    assert written[0].get("logs") == ([{"rows": 3}] if kept else None)
+    assert ("Measured again on 20" in bench.page(written[0])) == kept
+
+
 @pytest.mark.slow
 def test_a_small_bench_leaves_figures_page_and_picture(tmp_path):
     assert bench.main(["--only", "logs", "--largest", "800", "--folder", str(tmp_path)]) == 0
