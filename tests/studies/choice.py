@@ -120,7 +120,7 @@ def page(figures: Mapping[str, Any]) -> str:
             f"""Each shop has {CUSTOMERS:,} customers who come over {WEEKS_SEEN:.0f} weeks. Three past windows of
             {AHEAD:.0f} weeks choose as `purchase_model: auto` does; the {AHEAD:.0f} weeks after them are forecast by
             the model taken and by the default, and had no part in the choice. It passes where the default is kept in
-            {KEEPS:.0%} of its own shops, the right model taken in {TAKES:.0%} of regular ones, all purchases lie inside
+            {KEEPS:.0%} of its own shops, rhythm taken in {TAKES:.0%} of those in the last row, all purchases lie inside
             the interval a run shows in {INSIDE:.0%} of each kind, and single customers are forecast no worse. An error
             is the logarithm of what came over what was expected; CRPS are ratios to the default's, below 1 is
             better, and the best is what knowing the outcome would have chosen."""
