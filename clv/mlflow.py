@@ -38,7 +38,7 @@ def log(fit: Fit, experiment: str | None = None) -> str:
         import mlflow
     except ImportError as error:
         raise InputError("MLflow is not installed: pip install mlflow-skinny, or mlflow.") from error
-    folder, figures = fit.run.folder, fit.forecast().figures
+    folder, figures = fit.run.folder, fit.run.read_json("key_figures")
     settings = parameters(fit.run, SETTINGS)
     if experiment:
         mlflow.set_experiment(experiment)

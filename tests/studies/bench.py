@@ -9,6 +9,7 @@ inside, it stands beside it.
 
 import argparse
 import json
+import multiprocessing
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from datetime import date
 from functools import cache, partial
@@ -678,14 +680,32 @@ def opening(command: str, title: str, figures: Mapping[str, Any]) -> list[str]:
     return [f"# {title}, measured {figures['date']}", filled(told)]
 
 
-def judging(description: str, *, datasets: str, default: int | None, name: str) -> argparse.ArgumentParser:
+def judging(
+    description: str, *, datasets: str, default: int | None, name: str, parts: Iterable[str] = ()
+) -> argparse.ArgumentParser:
     """Return the command line of a script that judges simulated data sets and leaves outputs/<name>/."""
     parser = argparse.ArgumentParser(description=description.splitlines()[0])
+    if names := list(parts):
+        parser.add_argument("--only", nargs="+", choices=names, default=names, help="parts to judge")
     parser.add_argument("--datasets", type=int, default=default, help=datasets)
     parser.add_argument("--seed", type=int, default=SEED, help="of everything drawn")
     parser.add_argument("--workers", type=int, default=WORKERS, help="processes")
     parser.add_argument("--folder", type=Path, default=artefacts.outputs() / name, help="where the results go")
     return parser
+
+
+def in_worlds(
+    options: argparse.Namespace, forecast: Callable[..., Mapping[str, Any]], *, name: str
+) -> Iterator[tuple[str, Any]]:
+    """Yield each world that is asked for, and a frame of what `forecast` found of its data sets."""
+    import pandas as pd
+
+    with ProcessPoolExecutor(options.workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+        for world in options.only:
+            each = partial(forecast, world=world, seed=options.seed)
+            found = pd.DataFrame(list(pool.map(each, range(options.datasets))))
+            print(f"{name}: {world}, {options.datasets} data sets", file=sys.stderr)
+            yield world, found
 
 
 def page(figures: Mapping[str, Any]) -> str:

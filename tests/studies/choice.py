@@ -7,12 +7,9 @@ model that those windows choose as `purchase_model: auto` does, and by the defau
 came: single customers by their CRPS, all purchases by their error and by the interval a run shows.
 """
 
-import argparse
-import multiprocessing
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -94,22 +91,12 @@ def passed(worlds: Mapping[str, Mapping[str, Any]]) -> bool:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Judge what the command line asks for and write the three files; 1 if the choice is not what it should be."""
-    options, clock = _parser().parse_args(arguments), time.perf_counter()
-    worlds: dict[str, dict[str, Any]] = {}
-    with ProcessPoolExecutor(options.workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for world in options.only:
-            each = partial(forecast, world=world, seed=options.seed)
-            worlds[world] = judged(pd.DataFrame(list(pool.map(each, range(options.datasets), chunksize=1))))
-            print(f"choice: {world}, {options.datasets} shops", file=sys.stderr)
+    parser = bench.judging(__doc__ or "", datasets="shops of each kind", default=40, name="choice", parts=WORLDS)
+    options, clock = parser.parse_args(arguments), time.perf_counter()
+    worlds = {world: judged(found) for world, found in bench.in_worlds(options, forecast, name="choice")}
     figures = bench.about(options.seed, clock) | {"passed": passed(worlds), "worlds": worlds}
     bench.leave(options.folder / "choice", figures, page(figures), partial(draw, worlds))
     return int(not figures["passed"])
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = bench.judging(__doc__ or "", datasets="shops of each kind", default=40, name="choice")
-    parser.add_argument("--only", nargs="+", choices=list(WORLDS), default=list(WORLDS), help="kinds to judge")
-    return parser
 
 
 def page(figures: Mapping[str, Any]) -> str:

@@ -8,12 +8,9 @@ forecast half a year ahead as a run does it, with past half years before, and in
 with no more than those; what came is held against the model's own interval and against the one that allows for misfit.
 """
 
-import argparse
-import multiprocessing
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -210,23 +207,13 @@ def passed(worlds: Mapping[str, Mapping[str, float]]) -> bool:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Judge what the command line asks for and write the three files; 1 if an interval does not hold."""
-    options, clock = _parser().parse_args(arguments), time.perf_counter()
-    forecasts: dict[str, pd.DataFrame] = {}
-    with ProcessPoolExecutor(options.workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for world in options.only:
-            each = partial(forecast, world=world, seed=options.seed)
-            forecasts[world] = pd.DataFrame(list(pool.map(each, range(options.datasets), chunksize=4)))
-            print(f"misfit: {world}, {options.datasets} data sets", file=sys.stderr)
+    parser = bench.judging(__doc__ or "", datasets="data sets of each world", default=40, name="misfit", parts=WORLDS)
+    options, clock = parser.parse_args(arguments), time.perf_counter()
+    forecasts = dict(bench.in_worlds(options, forecast, name="misfit"))
     worlds = {world: judged(found) for world, found in forecasts.items()}
     figures = bench.about(options.seed, clock) | {"passed": passed(worlds), "worlds": worlds}
     bench.leave(options.folder / "misfit", figures, page(figures), partial(draw, forecasts))
     return int(not figures["passed"])
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = bench.judging(__doc__ or "", datasets="data sets of each world", default=40, name="misfit")
-    parser.add_argument("--only", nargs="+", choices=list(WORLDS), default=list(WORLDS), help="worlds to judge")
-    return parser
 
 
 def page(figures: Mapping[str, Any]) -> str:

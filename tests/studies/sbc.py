@@ -355,9 +355,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     several = "data sets of each run, refused ones included"
-    parser = bench.judging(__doc__ or "", datasets=several, default=None, name="sbc")
-    parser.add_argument("--only", nargs="+", choices=list(RUNS), default=list(RUNS), help="runs to judge")
-    return parser
+    return bench.judging(__doc__ or "", datasets=several, default=None, name="sbc", parts=RUNS)
 
 
 def page(figures: Mapping[str, Any]) -> str:
