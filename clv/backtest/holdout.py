@@ -16,7 +16,7 @@ from clv import tables
 from clv.backtest import misfit
 from clv.backtest.scored_draws import against
 from clv.backtest.tables import BACK, BACKTEST, BACKTEST_GROUPS, ONCE, OUTCOMES
-from clv.forecast.closed_forms import EXPECTATION_DRAWS, expectations
+from clv.forecast.closed_forms import expectations
 from clv.forecast.future import simulate
 from clv.forecast.groups import grouped
 from clv.forecast.horizon import Calendar, Groups, Horizon, Keep, Totals
@@ -46,7 +46,7 @@ class Scored:
 def score(
     customers: pd.DataFrame, holdout: pd.DataFrame, draws: Draws, horizon: Horizon, *, origin: date, interval: float,
     seed: int, workers: int, groupings: pd.DataFrame | None = None, past: pd.DataFrame | None = None,
-    calendar: Calendar | None = None, mean_draws: int = EXPECTATION_DRAWS,
+    calendar: Calendar | None = None, mean_draws: int | None = None,
 ) -> Scored:  # fmt: skip
     """Hold a forecast against what came.
 
@@ -54,13 +54,13 @@ def score(
     `horizon` after `origin`. `groupings`: one column per grouping beside `history` and `value_tier`, one row per row of
     `customers`. `past`: forecasts that were over by `origin`, from `ended_by`: what the intervals of totals allow for
     is learnt from them, so that they are tested on what they have not seen. None: no allowance is made. `mean_draws`:
-    how many draws expected values are means over.
+    how many draws expected values are means over; None: as many as they take (closed_forms).
     """
     history = customers[["customer_id", *draws.model.history, *SPEND_COLUMNS[1:], "revenue"]]
     came = holdout[["customer_id", "actual_purchases", "actual_value"]]
     known = history.merge(came, on="customer_id", how="left", validate="one_to_one")
     actual = known[[f"actual_{outcome}" for outcome in OUTCOMES]].to_numpy(float)
-    expected = expectations(known, draws.thinned(mean_draws), horizon, interval=interval, workers=workers)
+    expected = expectations(known, draws.thinned(mean_draws or len(draws)), horizon, interval=interval, workers=workers)
     expected = expected[["p_alive", "expected_purchases", "clv_mean", "expected_clv_lower", "expected_clv_upper"]]
     groups, labels = _groups(known, expected["clv_mean"], groupings)
     found = np.empty((len(known), 10))

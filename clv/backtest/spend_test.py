@@ -10,7 +10,7 @@ from clv import tables
 from clv.backtest.scoring_rules import coverage, pit_distance
 from clv.backtest.tables import BACK, LEVELS, ONCE, SPEND_TEST
 from clv.forecast.blocks import BLOCK_CUSTOMERS, blocks, in_order
-from clv.forecast.closed_forms import EXPECTATION_DRAWS
+from clv.forecast.closed_forms import mean_draws
 from clv.models.base import Floats
 from clv.models.draws import spend_draws
 from clv.models.gamma_gamma import Amounts, expected_spend, total_cdf
@@ -29,7 +29,7 @@ def spend(
     came = holdout.loc[holdout["actual_paid"] > 0, ["customer_id", "actual_paid", "actual_revenue"]]
     known = calibration.merge(came, on="customer_id", validate="one_to_one")
     n, total = (known[name].to_numpy(float) for name in ("actual_paid", "actual_revenue"))
-    amounts, phi = np.column_stack(Amounts.of(known)), spend_draws(posterior, EXPECTATION_DRAWS)
+    amounts, phi = np.column_stack(Amounts.of(known)), spend_draws(posterior, mean_draws(len(known)))
     expected, cdf = np.empty((2, len(known)))
     parts = list(blocks(0, len(known), BLOCK_CUSTOMERS))  # draws x customers of all would not fit
     asked, block = np.column_stack([n, total, amounts]), partial(_spend_block, phi)

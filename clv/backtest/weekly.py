@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from clv.forecast.closed_forms import EXPECTATION_DRAWS
+from clv.forecast.closed_forms import mean_draws
 from clv.forecast.horizon import Calendar, Horizon, Totals
 from clv.models.base import Floats, new_customers
 from clv.models.draws import Draws
@@ -53,7 +53,7 @@ def _expected_repeat_purchases(customers: pd.DataFrame, draws: Draws, weeks: int
     oldest = customers["T"].max()
     starts, counts = np.unique(oldest - customers["T"].to_numpy(), return_counts=True)
     ends = np.minimum(np.arange(1, weeks + 1) - 1 / 7, oldest)
-    few, ages = draws.thinned(EXPECTATION_DRAWS).steady(starts, ends[:, None], oldest)
+    few, ages = draws.thinned(mean_draws(len(customers))).steady(starts, ends[:, None], oldest)
     distinct, which = np.unique(ages, return_inverse=True)
     expected = new_customers(few.model, distinct, few.theta).mean(axis=0)
     return expected[which.reshape(ages.shape)] @ counts

@@ -17,9 +17,7 @@ from clv.forecast.groups import Forecast, group_table, grouped, realised_limits
 from clv.forecast.horizon import Calendar, Horizon, Keep
 from clv.forecast.ranking import Ranking, membership, tier_codes
 from clv.models.draws import Draws, Floats, Integers
-
-# Who is among the best is then known to a third of what the draws themselves leave uncertain.
-MOST_RANKED = 50_000
+from clv.rfm.windows import by_lot
 
 
 def forecast_values(
@@ -30,13 +28,14 @@ def forecast_values(
 
     `customers`: RFM columns, `expectations` columns, value_tier and the columns named in `groupings`. `groupings`:
     columns whose groups get totals; "base" (everybody) is always the first group. `calendar`, `of_segments`: months of
-    cohorts and, beside them, of segments. What makes the best of a draw is read off `MOST_RANKED` customers' futures.
+    cohorts and, beside them, of segments. What makes the best of a draw is read off the futures of customers by lot:
+    who is among them is then known to a third of what the draws themselves leave uncertain.
     """
     groups, labels = grouped(customers, groupings)
     ranking = Ranking(len(draws), scale=float(customers["clv_mean"].mean()) or 1.0)
     found = np.empty((len(customers), 8))
     options: dict[str, Any] = {"seed": seed, "workers": workers}
-    simulate(_ranked(customers, seed), draws, horizon, keep=ranking.keep, stage="ranking futures", **options)
+    simulate(by_lot(customers, seed), draws, horizon, keep=ranking.keep, stage="ranking futures", **options)
     keep = Keep(partial(_kept, membership(ranking), interval), found.__setitem__, tier_codes(customers["value_tier"]))
     months = calendar.beside(of_segments) if calendar and of_segments else calendar
     totals = simulate(customers, draws, horizon, keep=keep, groups=groups, calendar=months, **options)
@@ -61,11 +60,3 @@ def _kept(
     """Return what is said of single customers: limits, then the chances of where they stand."""
     limits = (*realised_limits(purchases, interval), *realised_limits(value, interval))
     return np.column_stack([*limits, shares(tiers, value)])
-
-
-def _ranked(customers: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """Return customers by lot, in their order, if there are more than are needed."""
-    if len(customers) <= MOST_RANKED:
-        return customers
-    chosen = np.random.default_rng(seed).choice(len(customers), MOST_RANKED, replace=False)
-    return customers.iloc[np.sort(chosen)]

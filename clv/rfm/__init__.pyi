@@ -21,6 +21,7 @@ from .tables import MONTHLY_PURCHASES as MONTHLY_PURCHASES
 from .tables import RFM as RFM
 from .tables import ROLLING as ROLLING
 from .tables import WEEKLY_PURCHASES as WEEKLY_PURCHASES
+from .windows import by_lot as by_lot
 from .windows import value_windows as value_windows
 from .windows import window_histories as window_histories
 from .year import monthly_purchases as monthly_purchases

@@ -31,6 +31,7 @@ from clv.models import bgnbd, gamma_gamma
 from clv.models import draws as models_draws
 from clv.models.draws import Draws
 from clv.models.gamma_gamma import Amounts
+from clv.rfm import windows as rfm_windows
 
 YEAR = Horizon(52.0, DISCOUNT, 0.5)
 STORY = {"r": 0.9, "alpha": 6.0, "a": 0.9, "b": 3.0, "p": 3.0, "q": 5.0, "v": 40.0}
@@ -279,7 +280,7 @@ def test_a_tenth_of_the_customers_stands_in_the_top_tenth(forecast):
 
 
 def test_a_sample_of_the_customers_tells_who_is_among_the_best(base, forecast, monkeypatch):
-    monkeypatch.setattr(forecast_value, "MOST_RANKED", 400)
+    monkeypatch.setattr(rfm_windows, "MOST_CUSTOMERS", 400)
     sampled = forecast_value.forecast_values(base, DRAWS, YEAR, interval=0.9, seed=1, workers=2, groupings=[])
     for column in ("p_top_decile", "value_tier_probability"):
         off = (sampled.customers[column] - forecast.customers[column]).abs()

@@ -37,7 +37,7 @@ def test_a_normal_posterior_is_found_from_far_away():
     assert (np.abs(found.parameters.mean(axis=0) - MEAN) < 4 * errors).all()
     np.testing.assert_allclose(np.cov(found.parameters.T), COVARIANCE, atol=0.1 * COVARIANCE.max())
     assert found.k_hat < 0.5
-    assert found.effective > 3000
+    assert found.effective > 2900
 
 
 @pytest.mark.parametrize("shape", [2.0, 5.0, 20.0])
@@ -49,6 +49,18 @@ def test_a_lopsided_posterior_is_found_all_the_same(shape):
     gap = found.parameters.mean(axis=0) - digamma(shape)
     assert (np.abs(gap) < 4 * np.sqrt(polygamma(1, shape) / found.effective)).all()
     np.testing.assert_allclose(found.parameters.var(axis=0), polygamma(1, shape), rtol=0.12)
+
+
+@pytest.mark.parametrize(
+    ("log_density", "rounds"),
+    [(normal, 1), (lambda u: (0.5 * u - np.exp(u)).sum(axis=1), 2)],
+    ids=["normal", "lopsided"],
+)
+def test_only_tails_that_are_not_light_are_matched_twice(log_density, rounds):
+    sizes = []
+    seen = Known(lambda points: sizes.append(len(points)) or log_density(points), np.zeros(3))
+    laplace.sample(seen, {}, draws=4000, seed=1)
+    assert [size for size in sizes if size >= 1000] == [*laplace.PILOT_DRAWS[:rounds], 4000]
 
 
 def test_k_hat_gives_away_tails_that_the_draws_cannot_reach():

@@ -29,7 +29,7 @@ READS = {
     "03_bgnbd_bayes": ["rfm"],
     "04_gamma_gamma": ["rfm"],
     "05_segments": ["transactions", "rfm", "bgnbd", "gamma_gamma"],
-    "06_report": ["key_figures", "tracking"],
+    "06_report": ["key_figures", "choice"],
 }
 REPORT = "<html>"
 
