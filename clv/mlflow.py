@@ -3,8 +3,7 @@
 Only what names no customer is logged: the report, key figures and tables of groups.
 """
 
-from collections.abc import Iterator
-from typing import Any
+import pandas as pd
 
 from clv.errors import InputError
 from clv.run.analysis import Fit
@@ -40,22 +39,14 @@ def log(fit: Fit, experiment: str | None = None) -> str:
         raise InputError("MLflow is not installed: pip install mlflow-skinny, or mlflow.") from error
     folder, figures = fit.run.folder, fit.run.read_json("key_figures")
     settings = parameters(fit.run, SETTINGS)
+    numbers = pd.json_normalize(figures).select_dtypes(["number", "bool"])
     if experiment:
         mlflow.set_experiment(experiment)
     with mlflow.start_run(run_name=fit.run.name) as started:
         mlflow.log_params({key: str(value)[:_LONGEST] for key, value in settings.items() if value is not None})
-        mlflow.log_metrics(dict(_numbers(figures)))
+        mlflow.log_metrics(numbers.astype(float).iloc[0].to_dict())
         mlflow.set_tags({"run_id": run_id(fit.run), "gate": figures["gate"]["verdict"], "as_of": figures["as_of"]})
         for file in ("report.html", *AGGREGATES):
             if (folder / file).exists():
                 mlflow.log_artifact(str(folder / file))
         return started.info.run_id
-
-
-def _numbers(figures: dict[str, Any], above: str = "") -> Iterator[tuple[str, float]]:
-    """Return every number of nested figures by its path, as MLflow names metrics."""
-    for name, value in figures.items():
-        if isinstance(value, dict):
-            yield from _numbers(value, f"{above}{name}.")
-        elif isinstance(value, int | float):
-            yield f"{above}{name}", float(value)

@@ -37,23 +37,20 @@ class Advance:
         """Tell the share done of `of`; without it nothing can be told."""
         self._of, self._tell = of, tell
         self._done, self._next = 0.0, time.monotonic() + INTERVAL
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     def __call__(self, done: float = 1) -> None:
         """Add `done` to what is done."""
         with self._lock:
-            self._set(self._done + done)
+            self.to(self._done + done)
 
     def to(self, done: float) -> None:
         """Set what is done in all; less than before is a report that another thread has overtaken."""
         with self._lock:
-            self._set(done)
-
-    def _set(self, done: float) -> None:
-        self._done = max(self._done, done)
-        if self._of and time.monotonic() >= self._next:
-            self._tell(float(min(self._done / self._of, 1)))
-            self._next = time.monotonic() + INTERVAL
+            self._done = max(self._done, done)
+            if self._of and time.monotonic() >= self._next:
+                self._tell(float(min(self._done / self._of, 1)))
+                self._next = time.monotonic() + INTERVAL
 
 
 @contextmanager

@@ -16,11 +16,11 @@ from clv.errors import IntegrityError
 
 TEXT, INTEGER, NUMBER, DATE = "text", "integer", "number", "date"
 
-_IS_KIND: dict[str, Callable[[pd.Series], bool]] = {
-    TEXT: types.is_string_dtype,
-    INTEGER: types.is_integer_dtype,
-    NUMBER: types.is_float_dtype,
-    DATE: types.is_datetime64_any_dtype,
+_KINDS: dict[str, tuple[str, Callable[[pd.Series], bool]]] = {
+    TEXT: ("str", types.is_string_dtype),
+    INTEGER: ("int64", types.is_integer_dtype),
+    NUMBER: ("float64", types.is_float_dtype),
+    DATE: ("datetime64[us]", types.is_datetime64_any_dtype),
 }
 
 
@@ -68,8 +68,7 @@ def with_texts(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
 
 def empty(table: Table) -> pd.DataFrame:
     """Return `table` without rows."""
-    kinds = {TEXT: "str", INTEGER: "int64", NUMBER: "float64", DATE: "datetime64[us]"}
-    return pd.DataFrame({name: pd.Series(dtype=kinds[column.kind]) for name, column in table.columns.items()})
+    return pd.DataFrame({name: pd.Series(dtype=_KINDS[column.kind][0]) for name, column in table.columns.items()})
 
 
 def dictionary(table: Table) -> pd.DataFrame:
@@ -84,7 +83,7 @@ def _check_columns(table: Table, frame: pd.DataFrame) -> None:
     if missing or unknown:
         raise IntegrityError(f"{table.name}: columns missing: {missing or 'none'}; unknown: {unknown or 'none'}.")
     for name, column in table.columns.items():
-        if not _IS_KIND[column.kind](frame[name]):
+        if not _KINDS[column.kind][1](frame[name]):
             raise IntegrityError(f"{table.name}: column {name} must be {column.kind}, found {frame[name].dtype}.")
 
 
