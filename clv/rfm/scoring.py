@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from datetime import date
 
-import numpy as np
 import pandas as pd
 from duckdb import DuckDBPyConnection
 
@@ -74,39 +73,25 @@ def follow(
     The customers are called A, B, C ... in the order given, so their identifiers do not reach a reader. The last row
     of each is the end of the period: no purchase, only T grows.
     """
-    names = [chr(ord("A") + place) for place in range(len(customer_ids))]
-    wanted = pd.DataFrame({"customer_id": list(customer_ids), "example": names})
-    days = con.execute(
+    rows = con.execute(
         f"""
-        WITH days AS ({DAYS.format(transactions=quoted(transactions))})
-        SELECT customer_id, day AS date, amount::DOUBLE AS amount FROM days
-        WHERE list_contains($ids, customer_id)""",
+        WITH days AS ({DAYS.format(transactions=quoted(transactions))}),
+        bought AS (SELECT list_position($ids, customer_id) AS place, day, amount
+                   FROM days WHERE list_contains($ids, customer_id)),
+        steps AS (FROM bought UNION ALL SELECT DISTINCT place, $until::DATE, NULL FROM bought)
+        SELECT chr((ascii('A') + place - 1)::INTEGER) AS example,
+               CASE WHEN amount IS NULL THEN 'end of period'
+                    WHEN count(*) OVER so_far = 1 THEN 'first purchase' ELSE 'repeat purchase' END AS event,
+               day::TIMESTAMP AS date, amount::DOUBLE AS amount, count(amount) OVER so_far - 1 AS frequency,
+               (max(day) FILTER (amount IS NOT NULL) OVER so_far - min(day) OVER so_far) / 7.0::DOUBLE AS recency,
+               (day - min(day) OVER so_far) / 7.0::DOUBLE AS T,
+               (sum(amount) OVER so_far - first(amount) OVER so_far)::DOUBLE
+                   / greatest(count(amount) OVER so_far - 1, 1) AS monetary_value
+        FROM steps WINDOW so_far AS (PARTITION BY place ORDER BY day, amount IS NULL ROWS UNBOUNDED PRECEDING)
+        ORDER BY place, day, amount IS NULL""",
         {"until": period_end, "ids": list(customer_ids)},
     ).df()
-    purchases = wanted.merge(days.astype({"customer_id": "str"}), on="customer_id").sort_values(["example", "date"])
-    parts = [_steps(str(label), rows, period_end) for label, rows in purchases.groupby("example")]
-    return pd.concat(parts, ignore_index=True)
-
-
-def _steps(label: str, purchases: pd.DataFrame, period_end: date) -> pd.DataFrame:
-    dates = [*purchases["date"], pd.Timestamp(period_end)]
-    number = np.arange(len(dates))
-    frequency = np.append(number[:-1], number[-1] - 1)
-    age = np.array([(day - dates[0]).days / DAYS_PER_WEEK for day in dates])
-    repeats = np.append(0.0, np.cumsum(purchases["amount"].to_numpy()[1:]))
-    mean = np.append(repeats, repeats[-1]) / np.maximum(frequency, 1)
-    event = ["first purchase", *["repeat purchase"] * int(number[-1] - 1), "end of period"]
-    steps = {
-        "example": label,
-        "event": pd.Series(event, dtype="str"),
-        "date": pd.Series(dates, dtype="datetime64[us]"),
-        "amount": [*purchases["amount"], np.nan],
-        "frequency": frequency,
-        "recency": np.append(age[:-1], age[-2]),
-        "T": age,
-        "monetary_value": mean,
-    }
-    return pd.DataFrame(steps)
+    return rows.astype({"example": "str", "event": "str"})
 
 
 def _quintile(good: pd.Series) -> pd.Series:

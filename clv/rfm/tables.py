@@ -26,16 +26,15 @@ HISTORY_RULES = (
     Rule("recency exceeds T", lambda frame: frame["recency"] > frame["T"]),
     Rule("recency and frequency disagree", lambda frame: (frame["frequency"] > 0) != (frame["recency"] > 0)),
 )
-
-AMOUNTS_RULES = (
+ROW_RULES = (
+    *HISTORY_RULES,
     below_zero("first_amount"),
     Rule("paid_purchases exceeds frequency", lambda frame: frame["paid_purchases"] > frame["frequency"]),
 )
 
 RFM = Table(
     "rfm",
-    *HISTORY_RULES,
-    *AMOUNTS_RULES,
+    *ROW_RULES,
     key=("customer_id",),
     **HISTORY,
     first_purchase=Column(DATE, "day of the first purchase"),
@@ -51,8 +50,7 @@ RFM = Table(
 
 CALIBRATION = Table(
     "calibration",
-    *HISTORY_RULES,
-    *AMOUNTS_RULES,
+    *ROW_RULES,
     key=("customer_id",),
     **{name: column for name, column in RFM.columns.items() if not name.endswith("_score")},
 )
@@ -76,8 +74,7 @@ WINDOW = {
 }
 ROLLING = Table(
     "rolling",
-    *HISTORY_RULES,
-    *AMOUNTS_RULES,
+    *ROW_RULES,
     below_zero("actual_purchases"),
     below_zero("actual_value"),
     key=("horizon_weeks", "origin", "customer_id"),
