@@ -35,13 +35,10 @@ def references(
 
     Columns parameter, value, name; empty for a source about which nothing is known.
     """
-    known: dict[str, tuple[str, Mapping[str, float]]] = {}
-    if is_generated(posterior):
-        known["generate"] = ("truth", truth)
-    if published:
-        estimates = {one.name: one.published for one in parameters_of(posterior) if np.isfinite(one.published)}
-        known["cdnow"] = ("published estimate", estimates)
-    name, values = known.get(source, ("", {}))
+    name, values = "truth", truth if source == "generate" and is_generated(posterior) else {}
+    if source == "cdnow" and published:
+        known = {one.name: one.published for one in parameters_of(posterior)}
+        name, values = "published estimate", {name: value for name, value in known.items() if np.isfinite(value)}
     rows = [(parameter, float(value), name) for parameter, value in values.items()]
     return pd.DataFrame(rows, columns=["parameter", "value", "name"])
 
