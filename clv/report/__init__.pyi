@@ -1,4 +1,3 @@
-from .cards import headline as headline
 from .charts.backtest import chart_backtest as chart_backtest
 from .charts.backtest import chart_by_frequency as chart_by_frequency
 from .charts.backtest import chart_tracking as chart_tracking
@@ -12,6 +11,7 @@ from .charts.value import chart_segment_grid as chart_segment_grid
 from .charts.value import chart_total as chart_total
 from .display import data_dictionary as data_dictionary
 from .display import folded_checks as folded_checks
+from .display import headline as headline
 from .display import priors_table as priors_table
 from .display import readable as readable
 from .display import source as source
@@ -28,7 +28,7 @@ from .figures.spend import plot_shrinkage as plot_shrinkage
 from .figures.spend import plot_spend_and_frequency as plot_spend_and_frequency
 from .figures.spend import plot_spend_check as plot_spend_check
 from .figures.story import plot_story as plot_story
-from .figures.year import plot_year as plot_year
+from .figures.story import plot_year as plot_year
 from .files import exports as exports
 from .files import summary_sheet as summary_sheet
 from .key_figures import collect_key_figures as collect_key_figures

@@ -1,4 +1,4 @@
-"""What people see in notebooks and pages: cells in words, numbers aligned, long tables folded, priors, code."""
+"""What people see in notebooks and pages: the first screen's figures, cells in words, folded tables, priors, code."""
 
 import inspect
 from collections.abc import Callable, Iterable
@@ -14,9 +14,34 @@ from clv.checks.gate import PASS
 from clv.decisions.tables import ACQUISITION, CONTACTS, WATCH_LIST
 from clv.forecast.tables import COHORTS, CUSTOMERS, FORECAST, MIGRATION, SEGMENTS
 from clv.models.priors import LOG, LOGIT, Prior
+from clv.report.key_figures import Figures
 from clv.report.markup import Words, markup, worded
 from clv.report.tables.backtest import checks_table
-from clv.words import count
+from clv.report.text.cover import tiles
+from clv.words import NBSP, count
+
+_MARGIN = 0.25  # of the bar of the headline, on either side of the range
+
+
+def headline(figures: Figures) -> HTML:
+    """Return the value with its range, the next quarter beside the last, where the value sits, how far to trust it."""
+    first, *others = tiles(figures)
+    parts = [_tile(*first, drawn=_range(figures)), *(_tile(*tile) for tile in others)]
+    return HTML(f'<dl class="headline">{"".join(parts)}</dl>')
+
+
+def _tile(label: str, figure: str, words: str, drawn: str = "") -> str:
+    figure = figure.replace(NBSP, " ")  # in a narrow tile a unit stands below its number, never a piece of a word
+    return f'<div><dt>{escape(label)}</dt><dd>{escape(figure)}</dd><dd class="words">{escape(words)}{drawn}</dd></div>'
+
+
+def _range(figures: Figures) -> str:
+    """Draw the range as a bar, with a mark where the expected value lies in it."""
+    lower, mean, upper = (figures["total_clv"][name] for name in ("lower", "mean", "upper"))
+    inside = min(max((mean - lower) / (upper - lower), 0), 1) if upper > lower else 0.5
+    widths = (_MARGIN, inside * (1 - 2 * _MARGIN), (1 - inside) * (1 - 2 * _MARGIN), _MARGIN)
+    pieces = "".join(f'<span style="width: {100 * width:.1f}%"></span>' for width in widths)
+    return f'<span class="range">{pieces}</span>'
 
 
 def readable(table: pd.DataFrame, *, decimals: int = 2) -> Words:

@@ -114,9 +114,3 @@ def _latest(windows: pd.DataFrame) -> list[dict[str, Any]]:
         }
         for row in last.sort_values("horizon_weeks").itertuples()
     ]
-
-
-def share_of_best(value: pd.Series, share: float) -> float:
-    """Return the share of the sum that the largest `share` of the values holds."""
-    best = value.nlargest(max(1, round(share * len(value))))
-    return float(best.sum() / value.sum())

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from test_report import FIGURES, GROUPS, said, untested
 
-from clv.report import cards
+from clv.report import display
 from clv.report.labels import label
 from clv.report.tables.value import segments_table
 
@@ -74,7 +74,7 @@ def test_what_follows_comes_from_figures_and_never_from_a_name(changed, follows)
 
 def headline(figures) -> dict[str, tuple[str, str]]:
     """Return the first screen's figures and what stands below each, by label."""
-    parts = said(cards.headline(figures).data).replace("\u2060", "").split("<dt>")[1:]
+    parts = said(display.headline(figures).data).replace("\u2060", "").split("<dt>")[1:]
     told = [part.replace('<dd class="words">', "<dd>").split("<dd>") for part in parts]
     return {term.split("<")[0]: (figure.split("<")[0], words.split("<")[0]) for term, figure, words in told}
 

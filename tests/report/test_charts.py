@@ -337,9 +337,8 @@ def test_one_large_group_does_not_hide_the_others():
     assert figure.layout.xaxis.type == "log"
     assert list(small.x) == [500]  # a thousandth of the largest, where the axis ends
     assert list(small.text) == ["0.4"] and small.marker.symbol == "triangle-left"
-    header, rows = chart_table(json.loads(figure.to_json()))
-    assert dict(zip(header, rows[1], strict=True)) == {  # the numbers themselves, not the places on the axis
-        "": "Lost",
+    table = chart_table(json.loads(figure.to_json()))
+    assert table.loc["Lost"].to_dict() == {  # the numbers themselves, not the places on the axis
         "90 % range of its total; \u25c2 starts off the axis": "0.1 to 9",
         "expected": "",
         "expected, off the axis": "0.4",
@@ -395,23 +394,23 @@ def test_a_reader_of_cohorts_chooses_one_of_them():
 
 
 def test_the_table_of_cohorts_tells_one_from_the_other():
-    header, rows = chart_table(json.loads(CHARTS["cumulative"]().to_json()))
-    assert header[1:4] == [
+    table = chart_table(json.loads(CHARTS["cumulative"]().to_json()))
+    assert list(table.columns[:3]) == [
         "2024-01, 90 % of the model's futures, upper",
         "2024-01, 90 % of the model's futures, lower",
         "2024-01, observed",
     ]
-    assert not any(" to " in cell for row in rows for cell in row)
+    assert not any(" to " in cell for cell in table.to_numpy().ravel())
 
 
 def test_a_long_table_of_a_chart_is_thinned_and_says_so_but_its_csv_is_not():
     tracking = pd.DataFrame({"week": range(100), "period": "calibration", "actual": 1.0, "expected": 1.0})
     figure = chart_tracking(labelled(tracking.assign(lower=np.nan, upper=np.nan)), TESTED)
-    header, rows = chart_table(json.loads(figure.to_json()))
-    assert as_csv(header, rows).count("\n") == 101
-    assert "<caption>Seen (one row in 2; the CSV holds all)</caption>" in as_html(header, rows, "Seen")
-    assert as_html(header, rows, "Seen").count("<tr>") == 51
-    assert "<caption>Seen</caption>" in as_html(header, rows[:60], "Seen")
+    table = chart_table(json.loads(figure.to_json()))
+    assert as_csv(table).count("\n") == 101
+    assert "<caption>Seen (one row in 2; the CSV holds all)</caption>" in as_html(table, "Seen")
+    assert as_html(table, "Seen").count("<tr>") == 51
+    assert "<caption>Seen</caption>" in as_html(table[:60], "Seen")
 
 
 def test_the_calendar_tells_what_came_from_what_is_expected_in_each_of_its_views():
@@ -431,8 +430,8 @@ def test_a_quarter_that_the_horizon_cuts_says_its_last_day_and_its_year_stands_b
     """In one line such a name is too long, and all names under the bars tilt."""
     cut = labelled(AHEAD.assign(starts=pd.Timestamp("2026-10-01"), ends=pd.Timestamp("2026-12-30")))
     assert set(chart_calendar(cut).data[2].x) == {"Oct\N{EN DASH}30 Dec<br>2026"}
-    _, rows = chart_table(json.loads(chart_calendar(cut).to_json()))
-    assert rows[0][0] == "Oct\N{EN DASH}30 Dec 2026"
+    table = chart_table(json.loads(chart_calendar(cut).to_json()))
+    assert table.index[0] == "Oct\N{EN DASH}30 Dec 2026"
 
 
 def test_the_next_quarter_stands_beside_the_last_one_and_the_same_a_year_before():

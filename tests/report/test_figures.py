@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from clv import words as words_module
 from clv.models.operational_time import Clock
-from clv.report.figures import canvas, log, purchases, spend, story, year
+from clv.report.figures import canvas, log, purchases, spend, story
 from clv.report.figures.canvas import DescribedFigure
 from clv.report.figures.style import MODEL, OBSERVED, QUIET, REFERENCE
 
@@ -81,7 +81,7 @@ FIGURES = {
     "spend_and_frequency": lambda: spend.plot_spend_and_frequency(CUSTOMERS, currency="EUR"),
     "spend_check": lambda: spend.plot_spend_check(SPEND, fitted=True, currency="EUR", interval=0.9),
     "spend_prior": lambda: spend.plot_spend_check(SPEND, fitted=False, currency="EUR", interval=0.9),
-    "year": lambda: year.plot_year(DECEMBER, interval=0.9),
+    "year": lambda: story.plot_year(DECEMBER, interval=0.9),
     "shrinkage": lambda: spend.plot_shrinkage(SHRINKAGE, population_mean=35.0, currency="EUR"),
 }
 
@@ -104,7 +104,7 @@ def test_every_figure_names_its_axes_and_describes_itself_and_no_customer(name):
 
 
 def test_every_public_function_is_tried():
-    everywhere = [name for module in (log, purchases, spend, story, year) for name in vars(module)]
+    everywhere = [name for module in (log, purchases, spend, story) for name in vars(module)]
     public = {name.removeprefix("plot_") for name in everywhere if name.startswith("plot_")}
     drawn_twice = {"alive_plane": "plane", "expected_plane": "plane", "spend_prior": "spend_check"} | dict.fromkeys(
         ("prior_predictive", "posterior_predictive"), "predictive"
@@ -224,7 +224,7 @@ def test_figures_along_time_are_drawn_for_any_span(weeks):
 
 
 def test_a_year_stands_at_its_months_and_whiskers_hold_what_a_month_to_come_may_be():
-    figure = year.plot_year(DECEMBER, interval=0.9)
+    figure = story.plot_year(DECEMBER, interval=0.9)
     heights = [bar.get_height() for bar in figure.axes[0].patches]
     np.testing.assert_allclose(heights, DECEMBER.months)
     drawn = 23 / 12 * np.exp(np.random.default_rng(1).normal(-(0.1**2) / 2, 0.1, 200_000))
@@ -232,4 +232,4 @@ def test_a_year_stands_at_its_months_and_whiskers_hold_what_a_month_to_come_may_
     low, high = whiskers.get_segments()[11][:, 1]
     assert np.mean((low < drawn) & (drawn < high)) == pytest.approx(0.9, abs=0.003)
     assert "December brings most, 192\u00a0%" in figure.get_label()
-    assert "shows no year" in year.plot_year(None, interval=0.9).get_label()
+    assert "shows no year" in story.plot_year(None, interval=0.9).get_label()

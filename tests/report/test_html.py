@@ -136,17 +136,19 @@ def test_the_numbers_of_a_chart_are_a_table_and_a_file_also_where_nothing_draws_
     drawn.add_scatter(x=[1, 2, 2, 1], y=[5, 6, 3, 2], fill="toself", name="likely")
     drawn.add_scatter(x=["Q2"] * 3, y=[0.1, 0.5, None], mode="lines", name="range")
     drawn.add_heatmap(x=[1], y=["A"], z=[[0.5]])
-    header, rows = chart_table(json.loads(drawn.to_json()))
-    assert header == ["", "came", "likely, upper", "likely, lower", "range", "1"]
-    assert rows == [
+    table = chart_table(json.loads(drawn.to_json()))
+    assert list(table.columns) == ["came", "likely, upper", "likely, lower", "range", "1"]
+    assert [list(row) for row in table.itertuples(name=None)] == [
         ["Q1", "1,200", "", "", "", ""],
         ["Q2", "0.25", "", "", "0.1 to 0.5", ""],
         ["1", "", "5", "2", "", ""],
         ["2", "", "6", "3", "", ""],
         ["A", "", "", "", "", "0.5"],
     ]
-    assert as_csv(header, rows).splitlines()[1] == '"Q1","1200","","","",""'
-    assert '<th scope="row">Q1</th>' in page(shown("application/vnd.plotly.v1+json", json.loads(drawn.to_json())))
+    assert as_csv(table).splitlines()[1] == '"Q1","1200","","","",""'
+    assert '<th scope="row" class="word">Q1</th>' in page(
+        shown("application/vnd.plotly.v1+json", json.loads(drawn.to_json()))
+    )
 
 
 def test_the_bundle_draws_every_kind_of_trace_that_charts_have():

@@ -49,8 +49,7 @@ def share_inside(table: pd.DataFrame) -> str:
 def new_figure(title: str, *, x: str, y: str, alt: str, note: str = "", grid: bool = True) -> tuple[Figure, Axes]:
     figure, (axes,) = new_panels(title, f"{alt} {note}".strip())
     axes.set_title(note, loc="left", fontsize=9, color=QUIET)
-    axes.set_xlabel(x)
-    axes.set_ylabel(y)
+    axes.set(xlabel=x, ylabel=y)
     if not grid:
         axes.grid(False)
     return figure, axes
@@ -73,7 +72,7 @@ def colour_bar(figure: Figure, axes: Axes, drawn: ScalarMappable, label: str, *,
     bar = figure.colorbar(drawn, ax=axes, label=label)
     bar.outline.set_visible(False)
     if log:
-        number_ticks(bar.ax, "y")
+        logarithmic(bar.ax, "y")
 
 
 def add_legend(figure: Figure, axes: Axes) -> None:
@@ -90,11 +89,13 @@ def date_ticks(axes: Axes) -> None:
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
 
 
-def number_ticks(axes: Axes, which: str = "x") -> None:
-    axis = axes.xaxis if which == "x" else axes.yaxis
-    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
-    axis.set_minor_locator(NullLocator())
+def logarithmic(axes: Axes, which: str = "xy") -> None:
+    for name in which:
+        axes.set(**{f"{name}scale": "log"})
+        axis = getattr(axes, f"{name}axis")
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0), numticks=12))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
+        axis.set_minor_locator(NullLocator())
 
 
 def bins_up_to(most: int) -> list[str]:

@@ -6,7 +6,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-from clv.report.figures.canvas import bins_up_to, colour_bar, date_ticks, new_figure, new_panels, number_ticks, ramp
+from clv.report.figures.canvas import bins_up_to, colour_bar, date_ticks, logarithmic, new_figure, new_panels, ramp
 from clv.report.figures.purchases import MOST_PURCHASES
 from clv.report.figures.style import OBSERVED, OBSERVED_RAMP, QUIET, REFERENCE
 from clv.words import short_number
@@ -46,10 +46,9 @@ def plot_order_amounts(amounts: pd.Series, *, currency: str) -> Figure:
         alt=f"The middle half of the purchases cost {amounts.quantile(0.25):,.2f} to {amounts.quantile(0.75):,.2f} "
         f"{currency}.",
     )
-    axes.set_xscale("log")
     edges = np.geomspace(amounts.min() / 1.05, amounts.max() * 1.05, 41)
     axes.hist(amounts, bins=edges.tolist(), color=OBSERVED, edgecolor="white", linewidth=0.5)
-    number_ticks(axes)
+    logarithmic(axes, "x")
     return figure
 
 

@@ -56,13 +56,10 @@ def plot_prior_posterior(draws: pd.DataFrame, references: pd.DataFrame) -> Figur
     for empty in panels[len(names) :]:
         empty.remove()
     for axes, name in zip(panels, names, strict=False):
-        known = references[references["parameter"] == name]
         drawn = draws[draws["parameter"] == name]
-        _densities(axes, drawn, known)
-        axes.set_xlabel(f"{name} ({drawn['unit'].iloc[0]})")
+        _densities(axes, drawn, references[references["parameter"] == name])
         axes.grid(False)
-        axes.set_yticks([])
-        axes.set_ylabel("Density")
+        axes.set(xlabel=f"{name} ({drawn['unit'].iloc[0]})", ylabel="Density", yticks=[])
     canvas.add_legend(figure, panels[0])
     return figure
 
@@ -85,8 +82,7 @@ def plot_draws(posterior: "xr.DataTree") -> Figure | None:
     share = 100 * np.arange(1, weights.size + 1) / weights.size
     axes.plot(share, 100 * weights.cumsum() / weights.sum(), color=MODEL, label="draws around the mode")
     axes.plot([0, 100], [0, 100], color=REFERENCE, linestyle="--", label="all count the same")
-    axes.set_xlim(0, 100)
-    axes.set_ylim(0, 100)
+    axes.set(xlim=(0, 100), ylim=(0, 100))
     canvas.add_legend(figure, axes)
     return figure
 
@@ -134,8 +130,7 @@ def _chains(posterior: "xr.DataTree") -> Figure:
 def _densities(axes: Axes, draws: pd.DataFrame, known: pd.DataFrame) -> None:
     values = {source: part["value"].to_numpy() for source, part in draws.groupby("source")}
     low, high = np.quantile(values["posterior"], [0.002, 0.998])
-    for value in known["value"]:
-        low, high = min(low, value), max(high, value)
+    low, high = min([low, *known["value"]]), max([high, *known["value"]])
     margin = 0.05 * (high - low) or 0.05 * abs(high)  # all draws may be one
     edges = np.linspace(low - margin, high + margin, 36)
     for source, colour, opacity in (("prior", style.PRIOR, 0.35), ("posterior", MODEL, 0.25)):

@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 
-from clv.report.figures.canvas import add_legend, bins_up_to, colour_bar, new_figure, number_ticks, ramp, share_inside
+from clv.report.figures.canvas import add_legend, bins_up_to, colour_bar, logarithmic, new_figure, ramp, share_inside
 from clv.report.figures.style import BAND, FITTED, MODEL_RAMP, OBSERVED, OBSERVED_TINT, QUIET, REFERENCE, UNFITTED
 from clv.words import level
 
@@ -36,8 +36,7 @@ def plot_spend_and_frequency(customers: pd.DataFrame, *, currency: str) -> Figur
         whiskerprops={"color": OBSERVED},
         capprops={"color": OBSERVED},
     )
-    axes.set_yscale("log")
-    number_ticks(axes, "y")
+    logarithmic(axes, "y")
     return figure
 
 
@@ -63,8 +62,7 @@ def plot_spend_check(table: pd.DataFrame, *, fitted: bool, currency: str, interv
         label=f"{level(interval)} of what {source}",
     )
     axes.stairs(limits["median"], edges, baseline=None, color=role, linewidth=1.8, label="median of that")
-    axes.set_xscale("log")
-    number_ticks(axes)
+    logarithmic(axes, "x")
     add_legend(figure, axes)
     return figure
 
@@ -97,10 +95,7 @@ def plot_shrinkage(table: pd.DataFrame, *, population_mean: float, currency: str
         cmap=ramp(MODEL_RAMP[1:]),
         linewidth=0,
     )
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    number_ticks(axes)
-    number_ticks(axes, "y")
+    logarithmic(axes)
     colour_bar(figure, axes, points, "Repeat purchases", log=True)
     add_legend(figure, axes)
     return figure

@@ -1,9 +1,14 @@
-"""The purchase model as a drawing: three lives, what happens at each purchase, and what is seen of them."""
+"""The purchase model as drawings: three lives, what happens at each purchase and what is seen of them, and its year."""
 
+import numpy as np
 from matplotlib.figure import Figure
+from scipy.special import ndtri
 
-from clv.report.figures.canvas import new_figure
+from clv.models.operational_time import Clock
+from clv.report.figures.canvas import blank_figure, new_figure
 from clv.report.figures.style import MODEL, OBSERVED, QUIET
+from clv.transactions.months import ENGLISH
+from clv.words import percent
 
 _T = 40
 _ARROW = {"arrowstyle": "<-", "color": QUIET, "shrinkA": 0, "shrinkB": 4}
@@ -38,4 +43,25 @@ def plot_story(*, leaves_at_once: bool) -> Figure:
     axes.axvline(_T, color=QUIET, linewidth=0.8)
     axes.set(xlim=(-1, 59), ylim=(2.5, -0.6), xticks=range(0, _T + 1, 10), yticks=range(3))
     axes.set_yticklabels([name for name, _, _ in _LIVES])
+    return figure
+
+
+def plot_year(clock: Clock | None, *, interval: float) -> Figure:
+    """Show the months of a calendar, as they were and what they may be in the future."""
+    if clock is None or len(set(clock.months)) == 1:
+        return blank_figure("All months count alike: none were stated, and the log shows no year.")
+    months = np.array(clock.months)
+    luck = ndtri((1 + interval) / 2) * np.array([[-1.0], [1.0]])
+    ends = months * np.exp(clock.sd * luck - clock.sd**2 / 2)
+    figure, axes = new_figure(
+        "The year as the log shows it" if clock.history else "The year as it was stated",
+        x="Month",
+        y="Purchases a day (1: average)",
+        alt=f"{ENGLISH[months.argmax()]} brings most, {percent(months.max())} of an average day's purchases, "
+        f"{ENGLISH[months.argmin()]} least, {percent(months.min())}.",
+        note=f"Whiskers: where a month to come lies with {percent(interval)}.",
+    )
+    axes.bar([name[:3] for name in ENGLISH], months, color=MODEL, alpha=0.35)
+    axes.errorbar(range(len(ENGLISH)), months, abs(ends - months), fmt="o", color=MODEL, capsize=3)
+    axes.axhline(1, color=QUIET, linewidth=1, linestyle="--")
     return figure

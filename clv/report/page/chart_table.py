@@ -3,53 +3,45 @@
 import base64
 import math
 from collections.abc import Iterator, Mapping
-from html import escape
 from typing import Any
 
 import numpy as np
+import pandas as pd
+
+from clv.report.markup import Words, markup
 
 MOST_ROWS = 60  # of a table that a page shows; of longer ones only the CSV holds every row
 
 
-def chart_table(figure: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Return header and rows of the numbers that a plotly figure draws; no rows where it draws none."""
+def chart_table(figure: Mapping[str, Any]) -> Words:
+    """Return the numbers that a plotly figure draws, a column per trace; no rows where it draws none."""
     layout = figure.get("layout", {})
     key = "y" if layout.get("yaxis", {}).get("type") == "category" else "x"
     views = layout.get("meta", {}).get("views", [])
     shown_in = {at: f"{view['name']}: " for view in views for at in view.get("traces", []) if len(views) > 1}
-    cells: dict[str, dict[str, str]] = {}  # row name -> column name -> cell
-    columns: dict[str, None] = {}
+    points: list[tuple[str, str, Any]] = []
     for place, trace in enumerate(figure.get("data", [])):
         own = (trace.get("meta") or {}).get("name")
-        name = own or f"{shown_in.get(place, '')}{trace.get('name') or 'value'}"
-        for row, column, value in _points(trace, key, name):
-            if value is None or value != value:  # as NaN is
-                continue
-            columns[column] = None
-            held = cells.setdefault(row, {})
-            held[column] = f"{held[column]} to {_written(value)}" if column in held else _written(value)
+        points += _points(trace, key, own or f"{shown_in.get(place, '')}{trace.get('name') or 'value'}")
+    drawn = pd.DataFrame(points, columns=["row", "column", "value"], dtype=object).dropna()
+    cells = drawn["value"].map(_written).groupby([drawn["row"], drawn["column"]]).agg(" to ".join)
+    rows, columns = drawn["row"].unique(), drawn["column"].unique()
+    table = Words(cells.unstack(fill_value="").reindex(index=rows, columns=columns))
     title = layout.get(f"{key}axis", {}).get("title", {}).get("text") or ""
-    rows = [[row, *(cells[row].get(column, "") for column in columns)] for row in cells]
-    return [title.replace("<br>", " "), *columns], rows
+    return table.rename_axis(title.replace("<br>", " "))
 
 
-def as_html(header: list[str], rows: list[list[str]], caption: str) -> str:
+def as_html(table: Words, caption: str) -> str:
     """Return the table as HTML, thinned where it is long."""
-    step = math.ceil(len(rows) / MOST_ROWS) or 1
+    step = math.ceil(len(table) / MOST_ROWS) or 1
     caption += f" (one row in {step}; the CSV holds all)" if step > 1 else ""
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
-    body = "".join(
-        f"<tr><th>{escape(row[0])}</th>{''.join(f'<td>{escape(cell)}</td>' for cell in row[1:])}</tr>"
-        for row in rows[::step]
-    )
-    return f"<table><caption>{escape(caption)}</caption><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return markup(table[::step].captioned(caption))
 
 
-def as_csv(header: list[str], rows: list[list[str]]) -> str:
+def as_csv(table: Words) -> str:
     """Return the table as text for a spreadsheet."""
-    return "".join(
-        ",".join('"' + cell.replace('"', "'").replace(",", "") + '"' for cell in row) + "\n" for row in [header, *rows]
-    )
+    rows = [[table.index.name, *table.columns], *table.itertuples(name=None)]
+    return "".join(",".join('"' + cell.replace('"', "'").replace(",", "") + '"' for cell in row) + "\n" for row in rows)
 
 
 def _points(trace: Mapping[str, Any], key: str, name: str) -> Iterator[tuple[str, str, Any]]:

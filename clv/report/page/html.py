@@ -101,13 +101,13 @@ def _chart(figure: Mapping[str, Any], drawing: str | None, page: Page) -> Mappin
     title = layout.get("title", {})
     name = (title.get("text") if isinstance(title, Mapping) else title) or f"Chart: {page.last_heading}"
     drawn = {"data": figure.get("data", []), "layout": layout}
-    header, rows = chart_table(drawn)
+    table = chart_table(drawn)
     return {
         "kind": "chart",
         "title": plain(name),
         "height": int(layout.get("height") or 450),
-        "table": Markup(in_boxes(as_html(header, rows, plain(name)), page)) if rows else "",
-        "csv": _download("chart.csv", as_csv(header, rows))["address"] if rows else "",
+        "table": Markup(in_boxes(as_html(table, plain(name)), page)) if len(table) else "",
+        "csv": _download("chart.csv", as_csv(table))["address"] if len(table) else "",
         "json": _as_script(drawn),
         "drawing": drawing and _address(IMAGES[0], drawing),
     }

@@ -1,5 +1,6 @@
 """How far a forecast can be trusted, in words: what tests found, question by question, and what intervals allow for."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ _ALIKE = 0.05  # two scores closer than that are no reason to prefer one
 _TOO_MANY_MISSES = 0.05  # so improbable a number of missed totals, were the intervals right, is a verdict on them
 _ENOUGH_WINDOWS = 5  # that fell on one side of their forecasts to be worth a sentence
 _NEARLY = 0.1  # below its level an interval of groups, whose errors are no independent tests, still holds
+
+Answer = tuple[str, str, str]  # a question, what the tests say, a word for it
 
 # A grouping as readers call its groups.
 GROUPINGS = {"rfm_segment": "segments", "value_tier": "value tiers", "cohort": "cohorts"}
@@ -67,77 +70,59 @@ def windows_in_words(horizons: list[dict[str, Any]], outcome: str, *, interval: 
     return "\n".join(found) or "No past window has enough history and repeat customers before it to be tested on."
 
 
-def answers(figures: Figures) -> list[tuple[str, str, str]]:
+def answers(figures: Figures) -> list[Answer]:
     """Return what a reader asks of a forecast, what the tests say, and a word for it."""
-    test = figures["backtest"]
-    if test is None:
+    if figures["backtest"] is None:
         return [("Was it tested?", "no: the run has no calibration end", "unknown")]
+    return list(_answers(figures, figures["backtest"]))
+
+
+def _answers(figures: Figures, test: Figures) -> Iterator[Answer]:
     value, bought, naive, currency = test["value"], test["purchases"], test["naive"], figures["currency"]
     level = figures["interval"]
-    gini, best = test["ranking"]["gini"], test["ranking"]["best_tenth"]
     held = {True: "held", False: "missed"}
-    found = [
-        (
-            "Was the total right?",
-            f"{money(value['forecast']['mean'], currency)} forecast, {money(value['actual'], currency)} came",
-            held[inside_shown(value)],
-        ),
-        (
-            "Was the number of purchases right?",
-            f"{count(bought['forecast']['mean'])} forecast, {count(bought['actual'])} came",
-            held[inside_shown(bought)],
-        ),
-        *(
-            (f"Were totals {weeks(row['horizon_weeks'])} ahead right before?", *_of_windows(row["value"], row, level))
-            for row in test["horizons"]
-        ),
-        *_latest(figures),
-        *_one_sided(test),
-        *intervals_of_groups(test["groupings"]["value"], level),
-        *intervals_of_customers(value, level),
-    ]
+    total = f"{money(value['forecast']['mean'], currency)} forecast, {money(value['actual'], currency)} came"
+    yield "Was the total right?", total, held[inside_shown(value)]
+    number = f"{count(bought['forecast']['mean'])} forecast, {count(bought['actual'])} came"
+    yield "Was the number of purchases right?", number, held[inside_shown(bought)]
+    for row in test["horizons"]:
+        yield f"Were totals {weeks(row['horizon_weeks'])} ahead right before?", *_of_windows(row["value"], row, level)
+    for row in figures["latest_windows"]:  # a reader of a forecast begins where it begins
+        came = f"{money(row['forecast'], currency)} forecast, {money(row['actual'], currency)} came"
+        yield f"Were the last {weeks(row['horizon_weeks'])} as forecast?", came, held[row["inside"]]
+    yield from _one_sided(test)
+    yield from intervals_of_groups(test["groupings"]["value"], level)
+    yield from intervals_of_customers(value, level)
+    gini, best = test["ranking"]["gini"], test["ranking"]["best_tenth"]
     if gini["forecast"] is not None:
         ranks = (
             f"the best tenth by forecast brought {percent(best['forecast'])} of the value, by past spend "
             f"{percent(best['past_spend'])}; over all ranks (Gini) {gini['forecast']:.2f} against "
             f"{gini['past_spend']:.2f}"
         )
-        found.append(("Does it rank better than past spend?", ranks, better(gini["forecast"], gini["past_spend"])))
+        yield "Does it rank better than past spend?", ranks, better(gini["forecast"], gini["past_spend"])
     score, rivals = bought["crps"], min(naive["past_rate_mae"], naive["nobody_mae"])
     errors = (
         f"purchases per customer were forecast with a score (CRPS) of {score:.2f}; going on as before scores "
         f"{naive['past_rate_mae']:.2f}, nobody buying {naive['nobody_mae']:.2f}; lower is better"
     )
+    yield "Does it beat having no model?", errors, better(rivals, score)
     rules = without_a_model(test["better_without_a_model"])
-    own, total = figures["total_clv"]["if_model_right"], figures["total_clv"]
-    if_right = f"the total would be {span(own)} instead of {span(total)}, as wide as past errors make it"
-    return [
-        *found,
-        ("Does it beat having no model?", errors, better(rivals, score)),
-        ("Did a rule without a model do better?", rules or "none that was tried", "yes" if rules else "no"),
-        *_not_tested(test),
-        ("How sure were it if the model were right?", if_right, "too sure"),
-    ]
+    yield "Did a rule without a model do better?", rules or "none that was tried", "yes" if rules else "no"
+    yield from _not_tested(test)
+    own, shown = figures["total_clv"]["if_model_right"], figures["total_clv"]
+    if_right = f"the total would be {span(own)} instead of {span(shown)}, as wide as past errors make it"
+    yield "How sure were it if the model were right?", if_right, "too sure"
 
 
-def _latest(figures: Figures) -> list[tuple[str, str, str]]:
-    """Return how the latest windows went: a reader of a forecast begins where it begins."""
-    return [
-        (
-            f"Were the last {weeks(row['horizon_weeks'])} as forecast?",
-            f"{money(row['forecast'], figures['currency'])} forecast, {money(row['actual'], figures['currency'])} came",
-            "held" if row["inside"] else "missed",
-        )
-        for row in figures["latest_windows"]
-    ]
-
-
-def _not_tested(test: Figures) -> list[tuple[str, str, str]]:
+def _not_tested(test: Figures) -> Iterator[Answer]:
     """Return what the past windows leave open; nothing where all were fitted, on all customers."""
-    lost = [f"{count(test['windows_left_out'])} past windows could not be fitted"] if test["windows_left_out"] else []
-    of_all = f"a sample of {count(test['sample_of'])} customers, whose totals vary more" if test["sample_of"] else ""
-    told = "; ".join(filter(None, [*lost, of_all and f"past windows hold {of_all}"]))
-    return [("What was not tested?", told, "unknown")] if told else []
+    left_out, sample = test["windows_left_out"], test["sample_of"]
+    told = [f"{count(left_out)} past windows could not be fitted"] if left_out else []
+    if sample:
+        told.append(f"past windows hold a sample of {count(sample)} customers, whose totals vary more")
+    if told:
+        yield "What was not tested?", "; ".join(told), "unknown"
 
 
 def _of_windows(found: Figures, row: Figures, interval: float) -> tuple[str, str]:
@@ -157,47 +142,41 @@ def of_few(inside: int, number: int, interval: float) -> str:
     return "missed" if missed else "too few tests to tell"
 
 
-def _one_sided(test: Figures) -> list[tuple[str, str, str]]:
+def _one_sided(test: Figures) -> Iterator[Answer]:
     """Return the side on which the main test and all past windows, if not too few, fell of their forecasts."""
     off = [row["value"]["off"] for row in test["horizons"]]
     main = test["value"]["actual"] - test["value"]["forecast"]["mean"]
     less, more = main < 0 and all(row["highest"] < 0 for row in off), main > 0 and all(row["lowest"] > 0 for row in off)
-    if sum(row["n_windows"] for row in test["horizons"]) < _ENOUGH_WINDOWS or not (less or more):
-        return []
-    errors = [abs(error) for row in off for error in row.values()]
-    said = f"every window brought {'less' if less else 'more'}, by {percent(min(errors))} to {percent(max(errors))}"
-    return [("Do past forecasts err on one side?", f"{said}; they share weeks and customers", "yes")]
+    if sum(row["n_windows"] for row in test["horizons"]) >= _ENOUGH_WINDOWS and (less or more):
+        errors = [abs(error) for row in off for error in row.values()]
+        said = f"every window brought {'less' if less else 'more'}, by {percent(min(errors))} to {percent(max(errors))}"
+        yield "Do past forecasts err on one side?", f"{said}; they share weeks and customers", "yes"
 
 
-def intervals_of_groups(groupings: Figures, interval: float) -> list[tuple[str, str, str]]:
+def intervals_of_groups(groupings: Figures, interval: float) -> Iterator[Answer]:
     """Return how often intervals of groups held in past windows, and whether that is near what they promise."""
-    return [
-        (
-            f"Did intervals of {name} hold before?",
-            f"{percent(found['inside'] / found['groups'])} of {count(found['groups'])} contained what came (the "
-            f"model's own {percent(found['inside_if_right'] / found['groups'])})",
-            "held" if found["inside"] >= (interval - _NEARLY) * found["groups"] else "missed",
-        )
-        for grouping, name in GROUPINGS.items()
-        if (found := groupings.get(grouping))
-    ]
+    for grouping, name in GROUPINGS.items():
+        if found := groupings.get(grouping):
+            share, own = (percent(found[held] / found["groups"]) for held in ("inside", "inside_if_right"))
+            said = f"{share} of {count(found['groups'])} contained what came (the model's own {own})"
+            enough = found["inside"] >= (interval - _NEARLY) * found["groups"]
+            yield f"Did intervals of {name} hold before?", said, "held" if enough else "missed"
 
 
-def intervals_of_customers(value: Figures, interval: float) -> list[tuple[str, str, str]]:
+def intervals_of_customers(value: Figures, interval: float) -> Iterator[Answer]:
     """Return how often intervals held, by history: of one-time buyers most outcomes are zero, and easily contained."""
-    rows = []
     for history, row in value["by_history"].items():
         share, customers = row["coverage_of_interval"], row["n_customers"]
         said = f"{percent(interval)} intervals contained what came for {percent(share)} of {count(customers)}"
         verdict = "missed" if beyond_luck(share, interval, customers) < 0 else "held"
-        rows.append((f"Do intervals hold of customers who {history}?", said, verdict))
+        yield f"Do intervals hold of customers who {history}?", said, verdict
     alone, customers = value["expectation_interval_coverage"], value["n_customers"]
     said = (
         f"that interval, which other tools print, contained what came for {percent(alone)} of {count(customers)}, the "
         f"one of what may happen for {percent(value['coverage_of_interval'])}"
     )
     enough = "no" if beyond_luck(alone, interval, customers) < 0 else "yes"
-    return [*rows, ("Would the interval of a customer's mean do?", said, enough)]
+    yield "Would the interval of a customer's mean do?", said, enough
 
 
 def inside_shown(outcome: Figures) -> bool:
