@@ -13,7 +13,6 @@ from .misfit import widened as widened
 from .misfit import with_misfit as with_misfit
 from .origin import holdout_horizon as holdout_horizon
 from .origin import origin_day as origin_day
-from .ranks import rank_groups as rank_groups
 from .rolling import ended_by as ended_by
 from .rolling import evidence as evidence
 from .rolling import fit_windows as fit_windows
@@ -30,7 +29,6 @@ from .tables import BACKTEST as BACKTEST
 from .tables import BACKTEST_GROUPS as BACKTEST_GROUPS
 from .tables import CHOICE as CHOICE
 from .tables import FORECASTS as FORECASTS
-from .tables import RANKS as RANKS
 from .tables import SPEND_TEST as SPEND_TEST
 from .tables import TRACKING as TRACKING
 from .tables import WINDOW_GROUPS as WINDOW_GROUPS

@@ -138,19 +138,6 @@ WINDOW_GROUPS = Table(
     **_EARLIER,
 )
 
-RANKS = Table(
-    "ranks",
-    outside_unit("p_above_next"),
-    key=("grouping", "group"),
-    grouping=Column(TEXT, "rfm_segment, cohort, or by and a column that group_by names"),
-    group=Column(TEXT, "name of the group, the best first"),
-    customers=Column(INTEGER, "number of customers"),
-    clv_per_customer=Column(NUMBER, "value that a customer of the group is expected to bring within the horizon"),
-    lower=Column(NUMBER, "lower limit of that mean, allowing for misfit where there is a backtest"),
-    upper=Column(NUMBER, "upper limit, likewise"),
-    p_above_next=Column(NUMBER, "probability that it is above the next group's; missing: the last", nullable=True),
-)
-
 CHOICE = Table(
     "choice",
     key=("model", "horizon_weeks", "origin"),

@@ -1,11 +1,13 @@
 from .acquisition import acquisition_figures as acquisition_figures
 from .acquisition import acquisition_plan as acquisition_plan
-from .acquisition import cohort_table as cohort_table
 from .acquisition import new_customer as new_customer
 from .contacts import campaign as campaign
 from .contacts import decide as decide
+from .ranks import cohort_table as cohort_table
+from .ranks import rank_groups as rank_groups
 from .tables import ACQUISITION as ACQUISITION
 from .tables import CONTACTS as CONTACTS
 from .tables import DECISIONS as DECISIONS
+from .tables import RANKS as RANKS
 from .tables import WATCH_LIST as WATCH_LIST
 from .watch import watch_list as watch_list

@@ -17,9 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from clv import tables
-from clv.backtest.misfit import group_draws
-from clv.decisions.tables import ACQUISITION, CONFIDENCE
+from clv.decisions.tables import CONFIDENCE
 from clv.forecast.future import simulate
 from clv.forecast.groups import Forecast
 from clv.forecast.horizon import Horizon, Keep
@@ -120,46 +118,6 @@ def payback(first: float, brought: Floats, cost: float) -> int | None:
     """Return the week in which what a customer brought, by the end of weeks 1, 2, ..., reaches the cost; 0: at once."""
     reached = np.concatenate([[first], brought]) >= cost
     return int(reached.argmax()) if reached.any() else None
-
-
-def cohort_table(
-    result: Forecast,
-    cohorts: pd.DataFrame,
-    given: Acquisition | None,
-    past: pd.DataFrame | None,
-    *,
-    weeks: float,
-    gross_margin: float,
-    interval: float,
-    seed: int,
-) -> pd.DataFrame:
-    """Return table ACQUISITION: margin to date plus future of every cohort against the cost; empty without one.
-
-    `result`: a forecast with the grouping "cohort". `cohorts`: Table COHORTS. `past`: past forecasts, from
-    `rolling.evidence`; None without a backtest.
-    """
-    if given is None:
-        return tables.empty(ACQUISITION)
-    rows = result.groups[result.groups["grouping"] == "cohort"]
-    size, to_date = rows["customers"].to_numpy(), gross_margin * (rows["revenue"] / rows["customers"]).to_numpy()
-    means, draws = group_draws(rows, result.totals.value, past, weeks=weeks, seed=seed)
-    each = means.to_numpy() / size
-    drawn = to_date + np.column_stack(list(draws)) / size
-    lower, upper, highest = np.quantile(drawn, [*tails(interval), 1 - CONFIDENCE], axis=0)
-    reached = cohorts[gross_margin * cohorts["cumulative"] >= given.cost].groupby("cohort")["months_since"].min()
-    table = {
-        "cohort": rows["group"].to_numpy(),
-        "customers": size,
-        "margin_to_date": to_date,
-        "clv_mean": each,
-        "lifetime_mean": to_date + each,
-        "lifetime_lower": lower,
-        "lifetime_upper": upper,
-        "p_above_cost": (drawn > given.cost).mean(axis=0),
-        "highest_cost": highest,
-        "payback_months": reached.reindex(rows["group"]).to_numpy(float),
-    }
-    return tables.check(ACQUISITION, pd.DataFrame(table).astype({"cohort": "str"}))
 
 
 def _until_the_end(firsts: Floats, draws: Draws, horizon: Horizon) -> Floats:

@@ -55,19 +55,40 @@ WATCH_LIST = Table(
 )
 
 _PER_CUSTOMER = "per customer: margin to date, as it was paid, plus the value still to come"
+_MARGIN_TO_DATE = Column(NUMBER, "revenue to date times gross margin, per customer, not discounted")
+_HIGHEST_COST = Column(
+    NUMBER, "cost of winning a customer that margin to date and value to come exceed with 80 % probability"
+)
+_P_ABOVE_COST = "probability that they exceed acquisition_cost"
+RANKS = Table(
+    "ranks",
+    outside_unit("p_above_next", "p_above_cost"),
+    key=("grouping", "group"),
+    grouping=Column(TEXT, "rfm_segment, cohort, or by and a column that group_by names"),
+    group=Column(TEXT, "name of the group, the best first"),
+    customers=Column(INTEGER, "number of customers"),
+    margin_to_date=_MARGIN_TO_DATE,
+    clv_per_customer=Column(NUMBER, "value that a customer of the group is expected to bring within the horizon"),
+    lower=Column(NUMBER, "lower limit of that mean, allowing for misfit where there is a backtest"),
+    upper=Column(NUMBER, "upper limit, likewise"),
+    p_above_next=Column(NUMBER, "probability that it is above the next group's; missing: the last", nullable=True),
+    highest_cost=_HIGHEST_COST,
+    p_above_cost=Column(NUMBER, f"{_P_ABOVE_COST}; missing: none is stated", nullable=True),
+)
+
 ACQUISITION = Table(
     "acquisition",
     outside_unit("p_above_cost"),
     key=("cohort",),
     cohort=Column(TEXT, "month of the first purchase"),
     customers=Column(INTEGER, "customers in the cohort"),
-    margin_to_date=Column(NUMBER, "revenue to date times gross margin, per customer, not discounted"),
+    margin_to_date=_MARGIN_TO_DATE,
     clv_mean=Column(NUMBER, "expected value still to come within the horizon, per customer"),
     lifetime_mean=Column(NUMBER, f"expected value {_PER_CUSTOMER}"),
     lifetime_lower=Column(NUMBER, f"lower limit {_PER_CUSTOMER}; with misfit where there is a backtest"),
     lifetime_upper=Column(NUMBER, f"upper limit {_PER_CUSTOMER}; with misfit where there is a backtest"),
-    p_above_cost=Column(NUMBER, "probability that this exceeds acquisition_cost"),
-    highest_cost=Column(NUMBER, "acquisition cost that this exceeds with 80 % probability"),
+    p_above_cost=Column(NUMBER, _P_ABOVE_COST),
+    highest_cost=_HIGHEST_COST,
     payback_months=Column(
         NUMBER, "months until the margin, to date or expected, has reached acquisition_cost; missing: not so far", True
     ),

@@ -9,9 +9,9 @@ import pandas as pd
 from IPython.display import HTML, Markdown
 
 from clv import tables
-from clv.backtest.tables import RANKS, WINDOWS
+from clv.backtest.tables import WINDOWS
 from clv.checks.gate import PASS
-from clv.decisions.tables import ACQUISITION, CONTACTS, WATCH_LIST
+from clv.decisions.tables import ACQUISITION, CONTACTS, RANKS, WATCH_LIST
 from clv.forecast.tables import COHORTS, CUSTOMERS, FORECAST, MIGRATION, SEGMENTS
 from clv.models.priors import LOG, LOGIT, Prior
 from clv.report.key_figures import Figures

@@ -19,6 +19,7 @@ from forecasts import (
 
 from clv.decisions import acquisition
 from clv.decisions.acquisition import Acquisition
+from clv.decisions.ranks import cohort_table, rank_groups
 from clv.forecast.groups import Forecast
 from clv.forecast.horizon import Horizon
 from clv.models.draws import Draws
@@ -28,7 +29,6 @@ PURCHASE = list(CDNOW.values())[:4]
 # Of later orders of those who pay 30 first, whose shape is that of all orders.
 MEAN_SPEND = CDNOW["p"] * (CDNOW["v"] + 30.0) / (CDNOW["q"] + CDNOW["p"] - 1)
 OPTIONS = {"interval": 0.9, "seed": 1, "workers": 1}
-COHORTS = {"weeks": 26.0, "interval": 0.9, "seed": 1}
 
 
 def forecast(draws: int, *, firsts=(10.0, 30.0, 50.0), future: float = 8.0) -> Forecast:
@@ -47,6 +47,13 @@ def forecast(draws: int, *, firsts=(10.0, 30.0, 50.0), future: float = 8.0) -> F
     )
     totals = SimpleNamespace(value=np.tile([3 * future, 2 * future, future], (draws, 1)))
     return Forecast(rows, groups, totals, totals.value[:, 0], totals.value[:, 0], totals)
+
+
+def by_cohort(past: pd.DataFrame | None, months: pd.DataFrame) -> pd.DataFrame:
+    """Return table ACQUISITION of 20 draws where a customer cost 18."""
+    cost, margin = Acquisition(18.0), {"gross_margin": 0.4}
+    ranked = rank_groups(forecast(20), ["cohort"], past, cost, weeks=26.0, interval=0.9, seed=1, **margin)
+    return cohort_table(ranked, months, cost, **margin)
 
 
 def posterior(n: int) -> Draws:
@@ -179,7 +186,7 @@ def test_a_cohort_is_what_it_brought_and_will_bring_for_each_of_its_customers():
             "cumulative": [20.0, 50.0, 50.0, 52.0],
         }
     )
-    found = acquisition.cohort_table(forecast(20), months, Acquisition(18.0), None, gross_margin=0.4, **COHORTS)
+    found = by_cohort(None, months)
     # First orders 10 and 30, repeats 0 and 50: 45 each, of which .4 stay.
     assert found["margin_to_date"].tolist() == pytest.approx([18.0, 28.0])
     assert found["lifetime_mean"].tolist() == pytest.approx([26.0, 36.0])
@@ -198,10 +205,7 @@ def test_a_cohort_allows_for_what_cohorts_were_off_by_and_not_for_the_total_alon
     ]
     same = {"horizon_weeks": 26, "outcome": "value", "customers": 500, "log_sd": 0.05}
     past, months = pd.DataFrame(rows).assign(**same), pd.DataFrame({"cohort": [], "months_since": [], "cumulative": []})
-    ask = {"gross_margin": 0.4, **COHORTS}
-    plain, found = (
-        acquisition.cohort_table(forecast(20), months, Acquisition(18.0), given, **ask) for given in (None, past)
-    )
+    plain, found = by_cohort(None, months), by_cohort(past, months)
     assert plain["clv_mean"].tolist() == [8.0, 8.0]
     first, second = found["clv_mean"]
     assert first > 9.5 > 6 > second
@@ -235,7 +239,7 @@ def test_the_number_of_workers_changes_nothing():
 def test_without_a_cost_nothing_is_asked():
     nothing = acquisition.acquisition_plan(cost=None, per_month=None, months=None)
     assert acquisition.acquisition_figures(forecast(5), fixed_draws(5, **CDNOW), YEAR, nothing, {}, **OPTIONS) is None
-    assert acquisition.cohort_table(forecast(5), pd.DataFrame(), nothing, None, gross_margin=1.0, **COHORTS).empty
+    assert cohort_table(pd.DataFrame(), pd.DataFrame(), nothing, gross_margin=1.0).empty
     assert acquisition.acquisition_plan(cost=3.0, per_month=2, months=1) == Acquisition(3.0, 2, 1)
 
 

@@ -508,10 +508,10 @@ def test_what_changed_since_last_time_adds_up_and_earlier_forecasts_stand_beside
 def test_groups_are_ranked_with_a_probability_and_columns_that_were_asked_for_have_a_table_of_their_own():
     ranked = pd.DataFrame({"grouping": ["cohort", "by Channel", "by Channel"], "group": ["1997-01", "Web", "Shop"]})
     ranked = ranked.assign(customers=[50, 40, 3], clv_per_customer=[9.0, 8.0, 7.0], lower=1.0, upper=20.0)
-    ranked = ranked.assign(p_above_next=[np.nan, 0.62, np.nan])
+    ranked = ranked.assign(p_above_next=[np.nan, 0.62, np.nan], margin_to_date=20.0, highest_cost=27.5)
     label(ranked, currency="USD", interval=0.9)
     (table,) = value.asked_tables(ranked)
     assert table.attrs["caption"] == "Channel: what a customer will bring"
-    assert table.map(said).loc["Web"].tolist() == ["40", "8.00", "1.00 to 20.0", "62 %"]
-    assert table.map(said).loc["Shop"].tolist()[2:] == ["too few to tell", ""]
+    assert table.map(said).loc["Web"].tolist() == ["40", "8.00", "1.00 to 20.0", "62 %", "20.0", "27.5"]
+    assert table.map(said).loc["Shop"].tolist()[2:4] == ["too few to tell", ""]
     assert value.ranks_table(ranked, "cohort").attrs["caption"] == "Cohort: what a customer will bring"

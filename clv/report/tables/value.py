@@ -85,16 +85,19 @@ def tiers_table(groups: pd.DataFrame, customers: pd.DataFrame) -> Words:
 
 
 def ranks_table(ranked: pd.DataFrame, grouping: str) -> Words:
-    """Return groups of one kind of table RANKS as people read them, the best first."""
-    rows = ranked[ranked["grouping"] == grouping]
+    """Return groups of one kind of table RANKS for readers, the best first; of asked ones with what they may cost."""
+    rows, currency = ranked[ranked["grouping"] == grouping], currency_of(ranked)
     name = GROUPINGS.get(grouping, f"{grouping.removeprefix('by ')}s")[:-1].capitalize()
     shown = {
         name: rows["group"],
         "Customers": rows["customers"].map(count),
-        f"Will bring, each ({currency_of(ranked)})": rows["clv_per_customer"].map(amount),
+        f"Will bring, each ({currency})": rows["clv_per_customer"].map(amount),
         f"{percent(interval_of(ranked))} range": _ranges(rows, "lower", "upper"),
         "Better than the next": ["" if pd.isna(p) else probability(p) for p in rows["p_above_next"]],
     }
+    if grouping not in GROUPINGS:
+        shown[f"Brought so far, each ({currency})"] = rows["margin_to_date"].map(amount)
+        shown[f"Highest cost at {percent(CONFIDENCE)} ({currency})"] = rows["highest_cost"].map(amount)
     return worded(shown, f"{name}: what a customer will bring", by=1)
 
 
