@@ -35,7 +35,8 @@ def can_be_filled(con: DuckDBPyConnection) -> bool:
         return False
     if one(con, "SELECT bit_or(gaps) & 1 FROM judged"):
         return True
-    differ = "SELECT 1 FROM judged WHERE order_id IS NOT NULL GROUP BY order_id HAVING bit_or(gaps) <> bit_and(gaps)"
+    lacking = "SEMI JOIN (SELECT order_id FROM judged WHERE gaps <> 0 AND order_id IS NOT NULL) USING (order_id)"
+    differ = f"SELECT 1 FROM judged {lacking} GROUP BY order_id HAVING bit_or(gaps) <> bit_and(gaps)"
     return bool(one(con, f"{differ} LIMIT 1"))
 
 
@@ -91,6 +92,13 @@ def repeats(con: DuckDBPyConnection, table: str, time: str, chosen: str) -> str:
         WHERE repetition > 1"""
 
 
+def untaken(con: DuckDBPyConnection) -> str:
+    """Return the condition that nothing has taken a row of `judged` yet."""
+    # Where nothing was changed, asking every row for it would cost as much as another pass.
+    changed = one(con, "SELECT count(*) FROM changes")
+    return "rule IS NULL" + (" AND record NOT IN (SELECT record FROM changes)" if changed else "")
+
+
 def find_copies(con: DuckDBPyConnection, settings: SourceSettings) -> None:
     """Create `repeated`, the rows that repeat one of their order, and add to `changes` those of orders copied whole.
 
@@ -98,17 +106,18 @@ def find_copies(con: DuckDBPyConnection, settings: SourceSettings) -> None:
     them all. Where the log has more orders of the first kind, none counts as a copy.
     """
     known = "rule IS NULL AND order_id IS NOT NULL"
-    if settings.has("order_id"):  # one pass for all that is asked of orders of several rows
+    if settings.has("order_id"):  # one pass for all that is asked of orders of several rows, of which others only count
         con.execute(f"""
             CREATE OR REPLACE TEMP TABLE several AS SELECT {_KEY} AS key, min(moment) < max(moment) AS spans,
                    min(money) < max(money) AS differ
-            FROM judged WHERE {known} GROUP BY key HAVING count(*) > 1""")
+            FROM judged WHERE {known} AND {_KEY} IN (
+                SELECT {_KEY} AS key FROM judged WHERE {known} GROUP BY key HAVING count(*) > 1) GROUP BY key""")
     if settings.shape == "order_totals":
         con.execute(f"""
             INSERT INTO changes SELECT record, 'further_line', money FROM judged WHERE {known}
             QUALIFY row_number() OVER (PARTITION BY customer, order_id, money ORDER BY record) > 1""")
-    several = f"{known} AND record NOT IN (SELECT record FROM changes) AND {_KEY} IN (SELECT key FROM several)"
-    chosen = several if tells_rows_apart(settings) else "false"
+    apart = tells_rows_apart(settings) and one(con, "SELECT count(*) FROM several")
+    chosen = f"{untaken(con)} AND order_id IS NOT NULL AND {_KEY} IN (SELECT key FROM several)" if apart else "false"
     con.execute(f"CREATE OR REPLACE TABLE repeated AS {repeats(con, 'judged', 'moment', chosen)}")
     if not one(con, "SELECT count(*) FROM repeated"):
         return
@@ -138,7 +147,7 @@ def find_days(con: DuckDBPyConnection, settings: SourceSettings) -> None:
 
     Numbers are given anew: what somebody else bought under one in between, or a long silence, begins another order.
     """
-    if not settings.has("order_id"):
+    if not settings.has("order_id") or not one(con, "SELECT count_if(spans) FROM several"):
         return
     kept = "rule IS NULL AND order_id IS NOT NULL"
     con.execute(f"""

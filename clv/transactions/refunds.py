@@ -27,6 +27,7 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from clv.transactions.connection import one
+from clv.transactions.orders import untaken
 from clv.transactions.rules import CANCELLED, NETTED, UNMATCHED
 from clv.transactions.source import SourceSettings
 
@@ -65,8 +66,8 @@ class Row:
 
 def net_refunds(con: DuckDBPyConnection, settings: SourceSettings) -> None:
     """Add to `changes` what refunds do to the rows of `judged` that nothing has taken yet, and to `taken` when."""
-    untaken = "rule IS NULL AND record NOT IN (SELECT record FROM changes)"
-    some = f"{untaken} AND (money < 0 OR refunded > 0)"
+    free = untaken(con)
+    some = f"{free} AND (money < 0 OR refunded > 0)"
     if not one(con, f"SELECT count(*) FROM judged WHERE {some}"):
         return
     order = "order_id" if settings.has("order_id") else "NULL"
@@ -74,7 +75,7 @@ def net_refunds(con: DuckDBPyConnection, settings: SourceSettings) -> None:
     con.execute(f"""
         CREATE OR REPLACE TABLE concerned AS
         SELECT customer, record, {order} AS order_id, {product} AS product, moment, money, refunded FROM judged
-        WHERE {untaken} AND customer IN (SELECT customer FROM judged WHERE {some})
+        WHERE {free} AND customer IN (SELECT customer FROM judged WHERE {some})
         ORDER BY customer, moment, order_id, product, money, record""")
     names = _Names(con, settings)
     # A cursor of its own: an insert in the loop would end a result that is still being read.
