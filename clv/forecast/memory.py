@@ -8,6 +8,7 @@ customers, a campaign and customers still to come: 739, 890 and 2,366 MiB.
 import pandas as pd
 
 from clv.errors import InputError
+from clv.models.draws import predictive_draws
 from clv.rfm import segments
 
 GIB = 2**30
@@ -23,9 +24,10 @@ def needed_gib(customers: int, *, draws: int, cohorts: int, horizon_weeks: float
 
 
 def require_memory(
-    customers: pd.DataFrame, *, draws: int, horizon_weeks: float, workers: int, memory_gib: float
+    customers: pd.DataFrame, *, draws: int | None, horizon_weeks: float, workers: int, memory_gib: float
 ) -> float:
     """Return `needed_gib` for table RFM, or refuse the run if that is more than `memory_gib`."""
+    draws = predictive_draws(draws, len(customers))
     cohorts = segments.cohort(customers["first_purchase"]).nunique()
     needed = needed_gib(len(customers), draws=draws, cohorts=cohorts, horizon_weeks=horizon_weeks, workers=workers)
     if needed > memory_gib:

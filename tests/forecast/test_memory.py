@@ -5,6 +5,7 @@ import pytest
 
 from clv.errors import InputError
 from clv.forecast import memory
+from clv.models.draws import predictive_draws
 
 OPTIONS = {"draws": 1000, "horizon_weeks": 52, "workers": 2}
 
@@ -40,6 +41,11 @@ def test_a_run_that_does_not_fit_is_refused_with_what_to_change():
         "500,000 customers with 1,000 predictive_draws need about 1.5 GiB of memory, more than memory_gib (1): "
         "raise it, or lower predictive_draws (0.1 GiB of it)."
     )
+
+
+def test_very_many_customers_take_half_the_draws_unless_more_are_stated():
+    taken = [predictive_draws(stated, n) for stated, n in ((None, 200_000), (None, 200_001), (1000, 10**6))]
+    assert taken == [1000, 500, 1000]
 
 
 def test_the_database_keeps_to_its_share():

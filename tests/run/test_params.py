@@ -188,7 +188,7 @@ def test_a_misspelt_key_is_answered_with_the_right_one(refused):
         ),
         ("acquisition_cost: 0.0", "acquisition_cost is 0.0, but must be greater than 0."),
         ("report_accent: blue", "report_accent is 'blue', but must match pattern '^#[0-9A-Fa-f]{6}$'."),
-        ("draws: 200\nchains: 4", "predictive_draws (1000) must not exceed chains x draws (800)."),
+        ("draws: 200\npredictive_draws: 1000", "predictive_draws (1000) must not exceed chains x draws (800)."),
     ],
 )
 def test_nonsense_is_refused_in_one_sentence_naming_key_value_and_rule(refused, text, sentence):
@@ -209,7 +209,9 @@ def test_all_faults_of_a_file_are_said_at_once(tmp_path):
         " (4) interval is 2, but must be less than or equal to 0.99."
         " (5) customers still to come need acquisition_cost, acquisition_per_month, acquisition_months, all three."
     )
-    (tmp_path / "x.yaml").write_text("draws: 200\nacquisition_months: 3\n")  # each right by itself
+    (tmp_path / "x.yaml").write_text(
+        "draws: 200\npredictive_draws: 1000\nacquisition_months: 3\n"
+    )  # each right by itself
     with pytest.raises(
         InputError, match=r"has 2 faults\. \(1\) predictive_draws \(1000\) must not exceed .* \(2\) customers"
     ):
