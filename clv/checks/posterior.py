@@ -44,7 +44,7 @@ def judge_purchases(
         expected = {"expected purchases per customer": expected_total(posterior, parts[name], horizon_weeks)}
         checks = judge(PARTS[name], posterior, chains=settings.chains, draws=settings.draws, derived=expected)
         if verdict(checks) != FAIL:
-            checks.append(_repeat_purchases(PARTS[name], reproduction.repeat_purchases(parts[name], posterior)))
+            checks.append(_repeat_purchases(PARTS[name], parts[name], posterior))
         found += checks
     return found
 
@@ -101,18 +101,20 @@ def infinite_mean(part: str, posterior: xr.DataTree) -> Check:
     return Check(part, "infinite mean spend", share, f"< {warn:.0%} (fails from {fail:.0%})", grade, sentence)
 
 
-def _repeat_purchases(part: str, found: reproduction.Reproduced) -> Check:
+def _repeat_purchases(part: str, customers: pd.DataFrame, posterior: xr.DataTree) -> Check:
+    found, (lower, upper) = reproduction.repeat_purchases(customers, posterior)
     sentence = (
         f"{part}: the model makes {found.modelled:,.0f} repeat purchases of the {found.observed:,.0f} there were "
-        f"({reproduction.NEARLY_CERTAIN:.0%} of its bases make {found.lower:,.0f} to {found.upper:,.0f})."
+        f"({reproduction.NEARLY_CERTAIN:.0%} of its bases make {lower:,.0f} to {upper:,.0f})."
     )
     # A small base may have had luck: a warning needs a total that luck does not explain.
-    return _reproduced(part, "repeat purchases", found, PURCHASE_RATIOS, sentence, excused=found.within)
+    luck = lower <= found.observed <= upper
+    return _reproduced(part, "repeat purchases", found, PURCHASE_RATIOS, sentence, excused=luck)
 
 
 def _mean_spend(part: str, customers: pd.DataFrame, posterior: xr.DataTree) -> Check:
     """Return whether mean spend is the data's; where some spend many times what most do, only the typical is."""
-    found, typical = (of(customers, posterior) for of in (reproduction.mean_spend, reproduction.typical_spend))
+    found, typical = reproduction.spend(customers, posterior)
     sentence = (
         f"{part}: the population's mean spend is {found.modelled:,.2f}, repeat buyers' means are {found.observed:,.2f} "
         f"on average; the medians are {typical.modelled:,.2f} and {typical.observed:,.2f}."
