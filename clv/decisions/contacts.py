@@ -116,11 +116,8 @@ def by_segment(contacts: pd.DataFrame, customers: pd.DataFrame) -> list[dict[str
     `contacts` is table CONTACTS; `customers` has customer_id and rfm_segment.
     """
     named = contacts.assign(segment=contacts["customer_id"].map(customers.set_index("customer_id")["rfm_segment"]))
-    found = named.groupby("segment", as_index=False).agg(
-        contacts=("customer_id", "size"),
-        expected_gain=("expected_gain", "sum"),
-        expected_net_gain=("expected_net_gain", "sum"),
-    )
+    counted = ["contacts", "expected_gain", "expected_net_gain"]
+    found = named.assign(contacts=1).groupby("segment", as_index=False)[counted].sum()
     return found.sort_values("expected_net_gain", ascending=False).to_dict("records")
 
 

@@ -61,8 +61,14 @@ def chart_windows(windows: pd.DataFrame) -> go.Figure:
 def chart_backtest(scored: pd.DataFrame) -> go.Figure:
     """Show whether the customers forecast to be valuable were so; table BACKTEST."""
     table, currency = by_predicted_value(scored), currency_of(scored)
-    tenths = "Tenth of customers, lowest forecast first"
-    return against_actual(table, x=tenths, unit=currency, title=_worst(table, currency))
+    if table.empty:
+        return blank_chart(_UNTESTED)
+    worst = worst_tenth(table)
+    title = (
+        f"Furthest off in tenth {worst['decile']:.0f}: {money(worst['predicted'], currency)} each were forecast, "
+        f"{money(worst['actual'], currency)} came"
+    )
+    return against_actual(table, x="Tenth of customers, lowest forecast first", unit=currency, title=title)
 
 
 def chart_by_frequency(table: pd.DataFrame) -> go.Figure:
@@ -98,14 +104,3 @@ def against_actual(table: pd.DataFrame, *, x: str, unit: str, title: str) -> go.
     figure.update_xaxes(type="category", showgrid=False)
     figure.update_yaxes(rangemode="tozero")
     return figure
-
-
-def _worst(table: pd.DataFrame, currency: str) -> str:
-    """Say in which tenth the forecast was furthest off."""
-    if table.empty:
-        return _UNTESTED
-    worst = worst_tenth(table)
-    return (
-        f"Furthest off in tenth {worst['decile']:.0f}: {money(worst['predicted'], currency)} each were forecast, "
-        f"{money(worst['actual'], currency)} came"
-    )

@@ -178,7 +178,9 @@ def grid_chart(grid: pd.DataFrame, *, currency: str) -> go.Figure:
     best = grid.loc[grid["clv_per_customer"].idxmax(), "segment"]
     x, y = "Frequency score (5 = buys most often)", "Recency score (5 = bought last)"
     figure = new_chart(f"A customer is worth most among {best}", x=x, y=y, height=520)
-    told = grid.assign(words=[_cell(row) for row in grid.itertuples()]).set_index(["r_score", "f_score"])
+    counted = grid["customers"].map(lambda number: f"<b>{number:,}</b>" if number else "nobody")
+    names = grid["segment"].map(lambda name: "<br>".join(wrap(name, 10, break_long_words=False)))
+    told = grid.assign(words=names + "<br>" + counted).set_index(["r_score", "f_score"])
     add_cells(
         figure,
         told["clv_per_customer"].fillna(0.0).unstack(),
@@ -194,8 +196,3 @@ def grid_chart(grid: pd.DataFrame, *, currency: str) -> go.Figure:
     figure.update_xaxes(range=[0.5, 5.5], dtick=1, showgrid=False, zeroline=False)
     figure.update_yaxes(range=[0.5, 5.5], dtick=1, showgrid=False, zeroline=False)
     return figure
-
-
-def _cell(row: tuple) -> str:  # type: ignore[type-arg]
-    customers = f"<b>{row.customers:,}</b>" if row.customers else "nobody"  # type: ignore[attr-defined]
-    return "<br>".join([*wrap(row.segment, 10, break_long_words=False), customers])  # type: ignore[attr-defined]

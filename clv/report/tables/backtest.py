@@ -17,17 +17,15 @@ _LUCK = {-1: "too few held: amounts vary more than the model says", 0: "yes", 1:
 
 def rolling_table(rolling: pd.DataFrame) -> Words:
     """Return the windows of table ROLLING as people read them."""
-    windows = rolling.groupby(["horizon_weeks", "origin"], as_index=False).agg(
-        customers=("customer_id", "size"),
-        repeat=("frequency", lambda frequency: (frequency > 0).sum()),
-        came=("actual_purchases", "sum"),
-    )
+    counted = rolling.assign(customers=1, repeat=rolling["frequency"] > 0)
+    names = ["customers", "repeat", "actual_purchases"]
+    windows = counted.groupby(["horizon_weeks", "origin"], as_index=False)[names].sum()
     shown = {
         "Ahead": [f"{weeks}{NBSP}weeks" for weeks in windows["horizon_weeks"]],
         "Forecast from": windows["origin"].dt.strftime("%Y-%m-%d"),
         "Customers known": windows["customers"].map(count),
         "With repeat purchases": windows["repeat"].map(count),
-        "Purchases in the window": windows["came"].map(count),
+        "Purchases in the window": windows["actual_purchases"].map(count),
     }
     return worded(shown)
 
