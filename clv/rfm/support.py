@@ -49,18 +49,15 @@ def require_support(customers: pd.DataFrame, *, horizon_weeks: float) -> list[Su
 def _repeat_customers(repeat: int, customers: int) -> Support:
     alone = f"the luck of so many alone leaves totals unsure by ± {190 / np.sqrt(max(repeat, 1)):.0f} %"
     found = f"{repeat:,} of {customers:,} customers made a repeat purchase with an amount"
-    if repeat < FEWEST_REPEAT_CUSTOMERS:
-        answer = TOO_LITTLE
+    answer = TOO_LITTLE if repeat < FEWEST_REPEAT_CUSTOMERS else ROUGH if repeat < GOOD_REPEAT_CUSTOMERS else ENOUGH
+    sentence = f"{found}: {alone}{', those of small segments by more' if answer == ROUGH else ''}."
+    if answer == TOO_LITTLE:
         sentence = (
             f"Only {found}; at least {FEWEST_REPEAT_CUSTOMERS} are needed to learn how customers return and spend: "
             "give a longer log. Counts, revenue and RFM scores can be had, a forecast cannot."
         )
     elif repeat < EXPLORATORY_REPEAT_CUSTOMERS:
-        answer, sentence = ROUGH, f"Exploratory: only {found}. {alone.capitalize()}; do not act on single segments."
-    elif repeat < GOOD_REPEAT_CUSTOMERS:
-        answer, sentence = ROUGH, f"{found}: {alone}, those of small segments by more."
-    else:
-        answer, sentence = ENOUGH, f"{found}: {alone}."
+        sentence = f"Exploratory: only {found}. {alone.capitalize()}; do not act on single segments."
     return Support("repeat customers", repeat, f">= {GOOD_REPEAT_CUSTOMERS}", answer, sentence)
 
 
