@@ -11,7 +11,14 @@ NBSP = "\u00a0"
 
 def money(value: float, currency: str) -> str:
     """Return an amount as people say it: three significant digits, thousands separated, and the currency."""
-    return f"{amount(value)}{NBSP}{currency}"
+    return priced(amount(value), currency)
+
+
+def priced(number: str, currency: str) -> str:
+    """Return an amount that is written already with its currency: letters stand behind it, a sign before."""
+    if currency[-1:].isalpha():
+        return f"{number}{NBSP}{currency}"
+    return f"-{currency}{number[1:]}" if number.startswith("-") else f"{currency}{number}"
 
 
 def amount(value: float) -> str:

@@ -7,7 +7,8 @@ import pandas as pd
 
 from clv.backtest.tables import ONCE
 from clv.checks.gate import PASS, WARN, Check
-from clv.words import NBSP, count, day, money, more_or_less, percent, weeks
+from clv.units import PURCHASES
+from clv.words import count, day, money, more_or_less, percent, priced, weeks
 
 INDEPENDENCE_WARN = 0.10  # by so much one-time buyers' spend may differ from what they are valued at
 ONE_TIME_BUYERS_WARN = 0.5  # share of the value from customers who bought once
@@ -44,8 +45,8 @@ def judge_independence(
     error = np.hypot(*(standard_error / mean for standard_error, mean in of_first))
     wrong = abs(excess) > INDEPENDENCE_WARN and abs(excess) > 2 * error
     paid = (
-        f"they spent {spent:,.2f}{NBSP}{currency} on their purchase, and {valued:,.2f} is expected of each of their "
-        "next ones."
+        f"they spent {priced(f'{spent:,.2f}', currency)} on their purchase, and {valued:,.2f} is expected of each of "
+        "their next ones."
     )
     if wrong:
         wrongly = money(value * abs(1 - 1 / (1 + excess)), currency)
@@ -69,7 +70,8 @@ def _returned(returned: pd.DataFrame, currency: str, suspected: float) -> tuple[
     shown = abs(excess) > INDEPENDENCE_WARN and excess * suspected > 0
     verdict = (", which bears that out" if shown else f", {REFUTED}") if suspected else ""
     return (
-        f" In the backtest {count(paid['customers'])} of them came back and paid {paid['actual']:,.2f}{NBSP}{currency} "
+        f" In the backtest {count(paid['customers'])} of them came back and paid "
+        f"{priced(format(paid['actual'], ',.2f'), currency)} "
         f"per purchase, where {paid['expected']:,.2f} were expected{verdict}.",
         bool(suspected) and not shown,
     )
@@ -82,9 +84,9 @@ def judge_backtest(tested: dict[str, Any] | None, *, currency: str, interval: fl
     """
     if tested is None:
         return []
-    units = {"purchases": "purchases", "value": f"{currency} of value (discounted)"}
+    units = {"purchases": (PURCHASES, ""), "value": (currency, " of value (discounted)")}
     missed = {name: tested[name] for name in units if not tested[name]["inside"]}
-    outcomes = " and ".join(_came(found, units[name]) for name, found in missed.items())
+    outcomes = " and ".join(_came(found, *units[name]) for name, found in missed.items())
     after = f"in the {weeks(tested['horizon_weeks'])} after {day(tested['origin'])}"
     level = percent(interval)
     sentence = (
@@ -104,10 +106,10 @@ def _wide_enough(missed: dict[str, Any]) -> str:
     return f"Intervals that allow for errors known on that day, as this report's totals do, {would}"
 
 
-def _came(found: dict[str, Any], unit: str) -> str:
+def _came(found: dict[str, Any], unit: str, what: str) -> str:
     forecast, actual = found["forecast"]["mean"], found["actual"]
     off = f" ({more_or_less(actual, forecast)})" if forecast > 0 else ""
-    return f"{count(actual)} {unit} came where {count(forecast)} were forecast{off}"
+    return f"{priced(count(actual), unit)}{what} came where {count(forecast)} were forecast{off}"
 
 
 def judge_one_time_buyers(customers: pd.DataFrame) -> Check:

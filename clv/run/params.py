@@ -85,7 +85,13 @@ class Params(Generated, Look, Decisions, Stated, Model, Log):
         flat = self.as_json()
         apart = ("path", "observation_end", "exclude_ids")  # found, may be unknown, named by no notebook
         log = {field.name: flat[field.name] for field in fields(SourceSettings) if field.name not in apart}
-        return flat | {"log": log, "campaign": _named(flat, "campaign_"), "acquisition": _named(flat, "acquisition_")}
+        money = PURCHASES if self.counts_purchases else self.currency_sign or self.currency
+        return flat | {
+            "currency": money,
+            "log": log,
+            "campaign": _named(flat, "campaign_"),
+            "acquisition": _named(flat, "acquisition_"),
+        }
 
 
 def day(text: str | None) -> date | None:

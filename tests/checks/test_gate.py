@@ -405,7 +405,7 @@ def test_only_what_missed_is_warned_about():
     assert "USD" not in check.sentence
     few = outcome_of(1000, 1500.0, 1400.0, 1600.0, with_misfit=WIDER["purchases"])
     sentence = said(backtested(purchases=few, value=KEPT["value"]).sentence)
-    assert "1,000 purchases came where 1,500 were forecast (33 % less), outside the model's own" in sentence
+    assert "1,000 purchases came where 1,500 were forecast (33 % less), outside the model's own" in said(sentence)
 
 
 def test_a_kept_promise_needs_no_warning():
@@ -428,7 +428,7 @@ def test_a_holdout_in_which_nothing_came_is_judged():
 def test_what_came_of_a_forecast_of_nothing_has_no_percentage():
     unforeseen = outcome_of(3, 0.0, 0.0, 0.0, with_misfit={"lower": 0.0, "upper": 0.0})
     sentence = backtested(purchases=unforeseen, value=KEPT["value"]).sentence
-    assert "3 purchases came where 0 were forecast, outside" in sentence
+    assert "3 purchases came where 0 were forecast, outside" in said(sentence)
 
 
 def test_without_a_backtest_there_is_nothing_to_judge():

@@ -273,7 +273,7 @@ def test_the_bars_of_the_total_meet_its_limits_and_add_up():
     assert max(inside.x + inside.width / 2) == pytest.approx(90)
     assert inside.y.sum() + outside.y.sum() == pytest.approx(100)
     assert inside.y.sum() == pytest.approx(80)
-    assert figure.layout.annotations[0].text == "expected: 50 EUR"
+    assert figure.layout.annotations[0].text == "expected: 50\u00a0EUR"
 
 
 def test_with_a_backtest_the_bars_allow_for_misfit_and_a_line_for_the_model_alone():

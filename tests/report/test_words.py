@@ -27,6 +27,8 @@ def test_amounts_have_three_digits(value, written):
 
 def test_money_stays_on_one_line_with_its_currency():
     assert words.money(1_653.4, "EUR") == "1,650\u00a0EUR"
+    assert [words.money(value, "$") for value in (1_653.4, -1_653.4)] == ["$1,650", "-$1,650"]
+    assert words.money(1_653.4, "kr") == "1,650\u00a0kr"
 
 
 @pytest.mark.parametrize(

@@ -188,6 +188,7 @@ def test_a_misspelt_key_is_answered_with_the_right_one(refused):
         ),
         ("acquisition_cost: 0.0", "acquisition_cost is 0.0, but must be greater than 0."),
         ("report_accent: blue", "report_accent is 'blue', but must match pattern '^#[0-9A-Fa-f]{6}$'."),
+        ("currency_sign: 5 €", r"currency_sign is '5 €', but must match pattern '^[^\s\d]{1,3}$'."),
         ("draws: 200\npredictive_draws: 1000", "predictive_draws (1000) must not exceed chains x draws (800)."),
     ],
 )
@@ -300,6 +301,12 @@ def test_cdnow_and_generated_logs_describe_themselves():
 
 
 NO_MONEY = "source: my.csv\ncolumns: {customer_id: id, date: day, amount: null}\n"
+
+
+def test_a_sign_stands_for_the_currency_in_the_report_and_not_in_what_reads_the_log(tmp_path):
+    (tmp_path / "x.yaml").write_text("currency: EUR\ncurrency_sign: €\n")
+    handed = params.load(tmp_path / "x.yaml").for_notebooks()
+    assert (handed["currency"], handed["log"]["currency"]) == ("€", "EUR")
 
 
 def test_a_log_without_money_is_forecast_in_purchases_or_at_a_stated_value_of_each(tmp_path):

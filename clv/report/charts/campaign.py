@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 from clv.report.charts.canvas import add_band, add_line, mark_at, new_chart
 from clv.report.key_figures import Figures
-from clv.words import count, futures, money, possible
+from clv.words import count, futures, money, possible, priced
 
 
 def chart_campaign(curve: pd.DataFrame, figures: Figures) -> go.Figure:
@@ -24,7 +24,7 @@ def chart_campaign(curve: pd.DataFrame, figures: Figures) -> go.Figure:
         curve["expected_profit"],
         "expected profit",
         customdata=np.column_stack([lower, upper, 100 * curve[f"loss_probability{suffix}"]]),
-        hover=f"%{{x:,}} contacts: %{{y:,.0f}} {currency} expected,<br>%{{customdata[0]:,.0f}} to "
+        hover=f"%{{x:,}} contacts: {priced('%{y:,.0f}', currency)} expected,<br>%{{customdata[0]:,.0f}} to "
         f"%{{customdata[1]:,.0f}} in {held}<br>a loss in %{{customdata[2]:.0f}} %",
     )
     mark_at(figure, campaign["contacts"], f"the plan: {campaign['contacts']:,}")

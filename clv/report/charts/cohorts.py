@@ -10,7 +10,7 @@ from clv.forecast.cohorts import matrix
 from clv.report.charts.canvas import add_band, add_cells, add_line, label_ends, new_chart
 from clv.report.figures.style import MODEL, MODEL_RAMP, OBSERVED, OBSERVED_RAMP
 from clv.report.labels import currency_of, interval_of
-from clv.words import futures, money, percent
+from clv.words import futures, money, percent, priced
 
 MOST_FIGURES = 320  # of a heat map whose cells are wide enough for them
 MOST_CELLS = 1_500  # of a heat map; charts stay below 2,000 marks
@@ -150,6 +150,6 @@ def _add_cohort(figure: go.Figure, line: pd.DataFrame, *, shown: bool, in_legend
             line={"color": colour, "dash": dash},
             legendgroup=name,
             meta={"name": f"{cohort}, {name}"},
-            hover=f"Cohort {cohort}, month %{{x}}:<br>%{{y:,.2f}} {currency} per customer<br>{name}",
+            hover=f"Cohort {cohort}, month %{{x}}:<br>{priced('%{y:,.2f}', currency)} per customer<br>{name}",
             **more,
         )

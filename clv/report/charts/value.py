@@ -16,7 +16,7 @@ from clv.report.charts.canvas import add_band, add_cells, add_line, add_ranges, 
 from clv.report.figures.style import BAND, MODEL, MODEL_RAMP, QUIET, REFERENCE, fade
 from clv.report.labels import currency_of, interval_of
 from clv.report.text.trust import GROUPINGS
-from clv.words import NBSP, futures, if_right, level, percent, possible, short_number, span
+from clv.words import futures, if_right, level, percent, possible, priced, short_number, span
 
 BARS_IN_INTERVAL = 24
 _LEAST = 1e-3  # of the largest mean: what is smaller would stretch a logarithmic axis for nothing
@@ -37,7 +37,7 @@ def chart_total(draws: pd.DataFrame, groups: pd.DataFrame) -> go.Figure:
     suffix, held = ("_with_misfit", possible(interval)) if tested else ("", futures(interval))
     mean, lower, upper = (float(base[name]) for name in ("clv_mean", "clv_lower", "clv_upper"))
     edges, shares = _histogram(draws[f"value{suffix}"].to_numpy(), lower, upper)
-    held_by = f"{span(limits(base, 'clv'))}{NBSP}{currency} with {percent(interval)} probability"
+    held_by = f"{priced(span(limits(base, 'clv')), currency)} with {percent(interval)} probability"
     title = f"All customers together will bring {held_by}"
     figure = new_chart(title, x=f"Value of all customers together ({currency})", y="Share of possible futures (%)")
     middle = (edges[:-1] + edges[1:]) / 2
@@ -52,7 +52,7 @@ def chart_total(draws: pd.DataFrame, groups: pd.DataFrame) -> go.Figure:
             marker={"color": colour},
             name=name,
             customdata=np.array(words)[chosen],
-            hovertemplate=f"%{{customdata}} {currency}<br>in %{{y:.1f}} % of the futures<extra></extra>",
+            hovertemplate=f"{priced('%{customdata}', currency)}<br>in %{{y:.1f}} % of the futures<extra></extra>",
         )
     if tested:
         figure.add_scatter(
@@ -63,7 +63,7 @@ def chart_total(draws: pd.DataFrame, groups: pd.DataFrame) -> go.Figure:
             name=if_right(interval),
             hoverinfo="skip",
         )
-    mark_at(figure, mean, f"expected: {short_number(mean)} {currency}")
+    mark_at(figure, mean, f"expected: {priced(short_number(mean), currency)}")
     figure.update_layout(bargap=0.04)
     return figure
 
@@ -156,8 +156,9 @@ def _add_means(figure: go.Figure, rows: pd.DataFrame, floor: float, symbol: str,
         cliponaxis=False,
         **more,
         customdata=rows[["customers", "clv_lower", "clv_upper", "clv_per_customer", "clv_mean"]],
-        hovertemplate="%{y}: %{customdata[0]:,.0f} customers<br>expected %{customdata[4]:,.0f} "
-        f"{currency_of(rows)}, %{{customdata[3]:,.2f}} per customer<br>{told}<extra></extra>",
+        hovertemplate="%{y}: %{customdata[0]:,.0f} customers<br>expected "
+        f"{priced('%{customdata[4]:,.0f}', currency_of(rows))}, %{{customdata[3]:,.2f}} per customer<br>{told}"
+        "<extra></extra>",
     )
 
 
@@ -187,8 +188,9 @@ def grid_chart(grid: pd.DataFrame, *, currency: str) -> go.Figure:
         MODEL_RAMP,
         f"Expected value per customer ({currency})",
         customdata=told[["segment", "customers", "clv"]].sort_index().to_numpy().reshape(5, 5, 3),
-        hovertemplate="%{customdata[0]}: %{customdata[1]:,} customers<br>expected %{z:,.2f} "
-        f"{currency} per customer,<br>%{{customdata[2]:,.0f}} {currency} together<extra></extra>",
+        hovertemplate="%{customdata[0]}: %{customdata[1]:,} customers<br>expected "
+        f"{priced('%{z:,.2f}', currency)} per customer,<br>{priced('%{customdata[2]:,.0f}', currency)} together"
+        "<extra></extra>",
         text=told["words"].unstack(),
         texttemplate="%{text}",
         **{"xgap": 3, "ygap": 3},

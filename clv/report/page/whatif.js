@@ -75,7 +75,9 @@ const unpacked = async (form) => {
     const known = await unpacked(form), field = (name) => form.elements.namedItem(name);
     const money = (value) => {
       const size = value ? 10 ** Math.max(Math.floor(Math.log10(Math.abs(value))) - 2, -2) : 1;
-      return `${(Math.round(value / size) * size).toLocaleString("en", { maximumFractionDigits: 2 })}\u00a0${known.currency}`;
+      const said = Math.abs(Math.round(value / size) * size).toLocaleString("en", { maximumFractionDigits: 2 });
+      const letters = /\p{L}$/u.test(known.currency), minus = value < 0 && said !== "0" ? "-" : "";
+      return minus + (letters ? `${said}\u00a0${known.currency}` : known.currency + said);
     };
     const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)}\u00a0%`;
     const chance = (share) => share < 0.01 ? "less than 1\u00a0%" : share > 0.99 ? "more than 99\u00a0%" : percent(share);

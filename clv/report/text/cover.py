@@ -13,7 +13,7 @@ from clv.checks.gate import PASS
 from clv.report.key_figures import Figures
 from clv.report.text.trust import inside_shown, of_few
 from clv.units import PURCHASES
-from clv.words import NBSP, count, day, money, more_or_less, percent, span, weeks
+from clv.words import NBSP, count, day, money, more_or_less, percent, priced, span, weeks
 
 MOST_CAUTIONS = 2  # that stand before everything else; the others are told where trust is
 _SOURCES = {"generate": "generated customers", "cdnow": "CDNOW"}
@@ -108,11 +108,14 @@ def _guessed_better(test: Figures, currency: str) -> Iterator[Caution]:
         if rule["measure"] == "total":
             better.setdefault(rule["rule"], []).append(rule)
     of_purchase = test["value"]["actual"] / max(test["purchases"]["actual"], 1)
-    named = {"value": ("the total value", f"{NBSP}{currency}", 1.0), "purchases": ("purchases", "", of_purchase)}
+    named = {
+        "value": ("the total value", lambda missed: priced(count(missed), currency), 1.0),
+        "purchases": ("purchases", count, of_purchase),
+    }
     for guess, found in better.items():
         told = [(*named[rule["outcome"]], rule["naive"], rule["forecast"]) for rule in found]
-        missed = " and ".join(f"{what} by {naive:,.0f}{unit}" for what, unit, _, naive, _ in told)
-        own = " and ".join(f"{forecast:,.0f}{unit}" for _, unit, _, _, forecast in told)
+        missed = " and ".join(f"{what} by {said(naive)}" for what, said, _, naive, _ in told)
+        own = " and ".join(said(forecast) for _, said, _, _, forecast in told)
         yield Caution(
             max(each * (forecast - naive) for _, _, each, naive, forecast in told),
             f"In the test, the plain guess of {guess} missed {missed}, this forecast by {own}.",
@@ -209,7 +212,7 @@ def tiles(figures: Figures) -> list[tuple[str, str, str]]:
 def likely(limits: Figures, figures: Figures, unit: str) -> str:
     """Return the range that is shown of a figure, and how sure it is."""
     sure = f"with {percent(figures['interval'])} probability" if limits["with_misfit"] else "if the model is right"
-    return f"likely {f'{span(limits)} {unit}'.replace(' ', NBSP)} {sure}"
+    return f"likely {priced(span(limits), unit).replace(' ', NBSP)} {sure}"
 
 
 def _next_quarter(figures: Figures) -> tuple[str, str, str]:
