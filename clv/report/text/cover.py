@@ -109,7 +109,7 @@ def _guessed_better(test: Figures, currency: str) -> Iterator[Caution]:
             better.setdefault(rule["rule"], []).append(rule)
     of_purchase = test["value"]["actual"] / max(test["purchases"]["actual"], 1)
     named = {
-        "value": ("the total value", lambda missed: priced(count(missed), currency), 1.0),
+        "value": ("the total value", lambda missed: money(missed, currency), 1.0),
         "purchases": ("purchases", count, of_purchase),
     }
     for guess, found in better.items():
