@@ -159,6 +159,9 @@ def _create(
     """Create `source` from one scan after the other: columns are found by name, whatever stands beside them."""
     if wanted is None:
         wanted = everything([name for name in scans[0].columns if all(name in scan.columns for scan in scans)])
+        if not wanted:
+            name = Path(settings.path).name
+            raise InputError(f"{name} has no column that each of its files names once: give the files of one log.")
     named = len(scans) > 1 or len(scans[0].files) > 1
     parts = []
     for scan in scans:

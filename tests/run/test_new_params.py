@@ -42,6 +42,14 @@ def refused(data: object) -> str:
     return str(refusal.value)
 
 
+def test_files_that_share_no_column_are_not_one_log(project):
+    named(project, "orders.csv")
+    named(project, "prices.csv", "product,price\nA,1.00\n")
+    assert (
+        refused(project / "data") == "data has no column that each of its files names once: give the files of one log."
+    )
+
+
 # --- the file -------------------------------------------------------------------------------------------------------
 
 
