@@ -28,7 +28,6 @@ MAY_TOUCH_FILES = {
     "forecast.cluster",  # the text of this package, by which workers are told from strangers
     "transactions.reading",
     "transactions.files",
-    "transactions.spreadsheets",
     "report.page.html",
 }
 HEAVY = (

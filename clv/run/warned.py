@@ -93,7 +93,7 @@ def _place(file: str, line: int) -> str:
 
 
 def _note(told: Iterable[Warned], run: Run, notebook: str | None) -> None:
-    from clv.transactions.complaints import harmless
+    from clv.transactions.connection import harmless
 
     for each in told:
         # A warning may quote a customer: neither what stands in quotes is noted, nor a word with a digit or @ in it.

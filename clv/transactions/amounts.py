@@ -47,19 +47,19 @@ class Notation:
         thousands = {role: mark for role, (_, mark) in styles.items() if mark}
         return {role: decimal for role, (decimal, _) in styles.items()}, thousands or None
 
+    def money(self, *roles: str) -> list[Decimal | None]:
+        """Return the money of each row, of the columns named or of all, read in each column's first style."""
+        columns = [(self.columns[role], self.styles[role][0]) for role in roles or self.columns]
+        read = [[read_number(value, style) for value in column.values] for column, style in columns]
+        if len(read) < 2:
+            return read[0] if read else []
+        return [None if None in pair else pair[0] * pair[1] for pair in zip(*read, strict=True)]  # type: ignore[operator]
+
 
 def notation(chosen: Chosen) -> Notation:
     """Return how the numbers of the chosen columns are written, each column for itself."""
     columns = {role: chosen[role] for role in MONEY if role in chosen}
     return Notation(columns, {role: number_styles(column.filled) for role, column in columns.items()})
-
-
-def amounts(columns: Mapping[str, ColumnLook], styles: Mapping[str, tuple[Style, ...]]) -> list[Decimal | None]:
-    """Return the money of each row, read in each column's first style."""
-    read = [[read_number(value, styles[role][0]) for value in columns[role].values] for role in columns]
-    if len(read) < 2:
-        return read[0] if read else []
-    return [None if None in pair else pair[0] * pair[1] for pair in zip(*read, strict=True)]  # type: ignore[operator]
 
 
 def settle(named: Chosen) -> tuple[dict[str, ColumnLook], list[str], bool]:
@@ -132,15 +132,13 @@ def currency(chosen: Chosen) -> tuple[str | None, list[str]]:
 def _about_price(product: ColumnLook | None, quantity: ColumnLook, price: ColumnLook) -> list[str]:
     """Ask whether a price is of one piece or of the line, unless its name or the products' prices say it is of one."""
     how = notation({"quantity": quantity, "unit_price": price})
-    single = amounts({"unit_price": price}, how.styles)
-    pieces = amounts({"quantity": quantity}, how.styles)
+    pieces, single = how.money("quantity"), how.money("unit_price")
     if _OF_ONE_PIECE.search(price.name) or all(count in (None, 0, 1) for count in pieces):
         return []
     same, of_line = _steady_prices(product, pieces, single)
     if same > of_line or (same == of_line and _ONLY_PRICE.fullmatch(price.name)):
         return []
-    products = amounts(how.columns, how.styles)
-    total, alone = (sum(one for one in column if one is not None) for column in (products, single))
+    total, alone = (sum(one for one in column if one is not None) for column in (how.money(), single))
     return [
         f"Is {price} the price of one piece, or the money of the line? The rows looked at come to {total:,.2f} as"
         f" {quantity} times {price}, and to {alone:,.2f} as {price} alone; for the second, map it as amount,"
@@ -163,8 +161,7 @@ def _steady_prices(
 
 def _agree(amount: ColumnLook, quantity: ColumnLook, price: ColumnLook) -> bool:
     how = notation({"amount": amount, "quantity": quantity, "unit_price": price})
-    parts = {"quantity": quantity, "unit_price": price}
-    pairs = zip(amounts({"amount": amount}, how.styles), amounts(parts, how.styles), strict=True)
+    pairs = zip(how.money("amount"), how.money("quantity", "unit_price"), strict=True)
     both = [(one, other) for one, other in pairs if one is not None and other is not None]
     # A unit price rounded to a cent is half a percent off at one unit of money.
     return sum(abs(one - other) <= Decimal("0.01") + abs(other) / 200 for one, other in both) >= MOST * len(both) > 0

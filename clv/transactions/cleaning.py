@@ -8,7 +8,7 @@ line of their order they stream twice. Money is DECIMAL(18, 6) until the last st
 digit.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 import pandas as pd
@@ -122,7 +122,7 @@ def _parsed(
     """Return the query that types every row of the query `source`, with what the rules look at."""
     latest = max(today, settings.observation_end or today)
     order = parsing.identifier("order_id") if "order_id" in kinds else "NULL::VARCHAR"
-    cancels = f"coalesce(regexp_matches({order}, {_text(settings.cancellation_pattern)}), false)"
+    cancels = f"coalesce(regexp_matches({order}, {literal(settings.cancellation_pattern)}), false)"
     others = {name: parsing.identifier(name) for name in ("product",) if name in kinds}
     others |= {"quantity": parsing.money("quantity", kinds["quantity"], settings)} if "quantity" in kinds else {}
     others |= {name: selection.value(name) for name in settings.others}
@@ -135,7 +135,7 @@ def _parsed(
         SELECT * REPLACE (CASE WHEN gross < 0 THEN 0 ELSE refunded END AS refunded),
                CASE WHEN gross < 0 THEN gross ELSE gross - refunded END AS money
         FROM (SELECT *, {_is_listed("named", settings.exclude_ids)}
-                  OR coalesce(regexp_matches(named, {_text(settings.exclude_pattern)}), false) AS excluded,
+                  OR coalesce(regexp_matches(named, {literal(settings.exclude_pattern)}), false) AS excluded,
                {parsing.customer("named", "excluded")} AS customer,
                {selection.unwanted(settings)} AS unwanted,
                CASE WHEN cancels OR {selection.are_refunds(settings)} THEN -abs(amount) ELSE amount END AS gross
@@ -147,7 +147,7 @@ def _parsed(
                      {_is_header(kinds, settings)} AS is_header, {_is_empty(kinds)} AS is_empty,
                      {_other_country(kinds, settings)} AS other_country, {literal(settings.refunds)} AS refunds,
                      {literal(settings.zero_amounts)} AS zero_amounts, DATE '{latest}' AS latest_possible,
-                     {_text(settings.observation_end)}::DATE AS observation_end
+                     {literal(settings.observation_end)}::DATE AS observation_end
               FROM {source}))"""
 
 
@@ -182,8 +182,8 @@ def _other_country(kinds: Mapping[str, str], settings: SourceSettings) -> str:
     if "country" not in kinds or not (settings.countries or settings.exclude_countries):
         return "false"
     country = parsing.identifier("country")
-    only = f"NOT {_is_listed(country, settings.countries)}" if settings.countries else "false"
-    return f"({only} OR {_is_listed(country, settings.exclude_countries)})"
+    only = _is_listed(country, settings.countries) if settings.countries else "true"
+    return f"(NOT {only} OR {_is_listed(country, settings.exclude_countries)})"
 
 
 def _is_header(kinds: Mapping[str, str], settings: SourceSettings) -> str:
@@ -199,13 +199,8 @@ def _is_empty(kinds: Mapping[str, str]) -> str:
     return f"CASE WHEN {next(blank)} THEN {' AND '.join(blank)} ELSE false END"
 
 
-def _is_listed(value: str, listed: object) -> str:
-    names = ", ".join(literal(str(name)) for name in listed)  # type: ignore[attr-defined]
-    return f"coalesce({value} IN ({names}), false)" if names else "false"
-
-
-def _text(value: object) -> str:
-    return "NULL" if value is None else literal(str(value))
+def _is_listed(value: str, listed: Sequence[str]) -> str:
+    return f"coalesce({value} IN ({', '.join(map(literal, listed))}), false)" if listed else "false"
 
 
 def _tabulate(con: DuckDBPyConnection, settings: SourceSettings) -> None:
@@ -219,7 +214,11 @@ def _tabulate(con: DuckDBPyConnection, settings: SourceSettings) -> None:
         SELECT d.customer AS customer_id, d.day AS date, t.day AS refunded_on, sum(t.money)::DOUBLE AS amount
         FROM taken AS t JOIN decided AS d USING (record) WHERE t.day > d.day GROUP BY ALL ORDER BY ALL""")
     selection.create_groups(con, settings)
-    _create_rules(con, settings)
+    con.execute("CREATE TABLE rules (place INTEGER, line VARCHAR, source_column VARCHAR, meaning VARCHAR)")
+    # The lines of the ledger in order; what was set aside and kept comes last.
+    ordered = sorted((*RULES, _KEPT_RULE), key=lambda rule: {SET_ASIDE: 1, KEPT: 2}.get(rule.name, 0))
+    lines = [(place, rule.name, settings.name_of(rule.column), rule.meaning) for place, rule in enumerate(ordered)]
+    con.executemany("INSERT INTO rules VALUES (?, ?, ?, ?)", lines)
     order = "d.order_id" if settings.has("order_id") else "NULL"
     con.execute(f"""
         CREATE TABLE rejected AS
@@ -242,12 +241,3 @@ def _tabulate(con: DuckDBPyConnection, settings: SourceSettings) -> None:
             FROM (SELECT coalesce(rule, '{KEPT}') AS line, count(*) AS rows, sum(money) AS amount FROM decided
                   GROUP BY ALL) AS d JOIN rules AS r USING (line))
         ORDER BY place""")
-
-
-def _create_rules(con: DuckDBPyConnection, settings: SourceSettings) -> None:
-    """Create `rules`: the lines of the ledger in order; what was set aside and kept comes last."""
-    con.execute("CREATE TABLE rules (place INTEGER, line VARCHAR, source_column VARCHAR, meaning VARCHAR)")
-    last = {SET_ASIDE: 1, KEPT: 2}
-    ordered = sorted((*RULES, _KEPT_RULE), key=lambda rule: last.get(rule.name, 0))
-    lines = [(place, rule.name, settings.name_of(rule.column), rule.meaning) for place, rule in enumerate(ordered)]
-    con.executemany("INSERT INTO rules VALUES (?, ?, ?, ?)", lines)

@@ -19,8 +19,7 @@ import pyarrow as pa
 from duckdb import DuckDBPyConnection
 
 from clv.errors import InputError, listed
-from clv.transactions.complaints import DAMAGE, NO_TEXT, asked, harmless, names_in
-from clv.transactions.connection import new_folder, quoted
+from clv.transactions.connection import DAMAGE, NO_TEXT, REFUSES, asked, harmless, names_in, new_folder, quoted
 
 ROWS_AT_A_TIME = 100_000
 COLUMN = " column "
@@ -63,7 +62,10 @@ def read_duckdb(
 ) -> None:
     """Create `source` from a table or query of a DuckDB file, at most so many rows; columns keep their types."""
     with closing(_locked(con, file)) as log:
-        inner = _statement(table, query, _duckdb_tables(log), file.name)
+        every = "FROM information_schema.tables WHERE table_catalog = current_database() ORDER BY ALL"
+        names = log.execute(f"SELECT table_schema, table_name {every}").fetchall()
+        tables = {".".join(name[name[0] == "main" :]): ".".join(map(quoted, name)) for name in names}
+        inner = _statement(table, query, tables, file.name)
         ask = partial(asked, where=file.name, known=names_in(wanted, table, inner))
         if [each.type for each in ask(lambda: log.extract_statements(inner))] != [duckdb.StatementType.SELECT]:
             raise InputError(_NO_SELECT)
@@ -181,7 +183,7 @@ def _copied(
             said = harmless(error.diag.message_primary or "the connection was lost", known)
         for secret in of_connection:
             said = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "…", said)
-        return f"{where} refuses to read the log: {said}."
+        return f"{where} {REFUSES}: {said}."
 
 
 def _postgresql_kinds(wanted: Mapping[str, str], types: Mapping[str, int]) -> dict[str, str]:
@@ -238,12 +240,6 @@ def _one_select(query: str) -> str:
     if ";" in code or not re.match(r"[\s(]*(select|with|from|values)\b", code, re.IGNORECASE):
         raise InputError(_NO_SELECT)
     return query[: len(code)]
-
-
-def _duckdb_tables(con: DuckDBPyConnection) -> dict[str, str]:
-    tables = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = current_database()"
-    rows = con.execute(f"{tables} ORDER BY ALL").fetchall()
-    return {".".join(name[name[0] == "main" :]): ".".join(map(quoted, name)) for name in rows}
 
 
 def everything(found: Sequence[str]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from datetime import date
 from duckdb import DuckDBPyConnection
 
 from clv.transactions.connection import one
-from clv.transactions.history import QUIET_TIMES, history, longest_pause
+from clv.transactions.history import QUIET_TIMES, history
 from clv.transactions.rules import EARLIEST_LONELY, STRAY, WARN, Rule
 from clv.transactions.source import SourceSettings
 
@@ -62,7 +62,7 @@ def of_days(
         " FROM (SELECT DISTINCT date FROM transactions)"
     )
     usual = float(one(con, f"SELECT coalesce(median(pause), 1) FROM ({pauses})") or 1)
-    longest = longest_pause(QUIET_DAYS, usual)
+    longest = max(QUIET_DAYS, QUIET_TIMES * usual)
     gaps = f"SELECT date FROM ({pauses}) WHERE pause > {longest}"
     yield GAP, _firsts(gaps)
     split = f"AND DATE '{calibration_end}' BETWEEN before AND date - 1" if calibration_end else "AND false"

@@ -1,6 +1,10 @@
-"""Files of a log as they stand on disk: which ones a `source` setting names, what they are, and their text as UTF-8."""
+"""Files of a log as they stand on disk: which ones a `source` setting names, what they are, and their text as UTF-8.
+
+Spreadsheets become the CSV they would be saved as: whole numbers without a point, days and moments as ISO dates.
+"""
 
 import codecs
+import csv
 import errno
 import glob
 import io
@@ -8,6 +12,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date, datetime, time
 from itertools import accumulate
 from pathlib import Path
 from typing import IO
@@ -88,7 +93,8 @@ def header(file: Path, stated: str | None, titles: Callable[[list[str]], int]) -
     try:
         lines = _first_lines(file, name)
         above = titles(lines[: _TOP // 2])
-        line = _first_record(lines[above:])
+        records = accumulate(lines[above:], "{}\n{}".format)  # while a quote is open; if it never closes, one line
+        line = next((record for record in records if record.count('"') % 2 == 0), lines[above])
         line.encode()
     except UnicodeError as error:
         raise InputError(f"{file.name} is not {name} text in its first line: {_state_encoding(stated)}.") from error
@@ -101,12 +107,6 @@ def header(file: Path, stated: str | None, titles: Callable[[list[str]], int]) -
     if "\0" in line:
         raise InputError(f"{file.name} is not text in its first line: give a CSV or Parquet file, or state encoding.")
     return above, line
-
-
-def _first_record(lines: list[str]) -> str:
-    """Return the first line, and those after it while a quote is open; the first alone if it never closes."""
-    records = accumulate(lines, "{}\n{}".format)
-    return next((record for record in records if record.count('"') % 2 == 0), lines[0])
 
 
 def _first_lines(file: Path, name: str) -> list[str]:
@@ -158,6 +158,12 @@ def as_utf8(file: Path, copy: Path, *, stated: str | None) -> None:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise InputError(f"There is no room for a copy of {file.name} in UTF-8: free disk space.") from error
         raise InputError(f"{file.name} cannot be read to its end: check that it is complete.") from error
+
+
+def as_csv(file: Path, copy: Path, *, sheet: str | None) -> None:
+    """Write a sheet of a file as CSV: without a name the largest, and those with its first line."""
+    with copy.open("w", encoding="utf-8-sig", newline="") as target:
+        csv.writer(target, lineterminator="\n", quoting=csv.QUOTE_ALL).writerows(_rows(file, sheet))
 
 
 def _state_encoding(stated: str | None) -> str:
@@ -228,3 +234,33 @@ def _begin(file: Path) -> bytes:
     except OSError as error:
         reason = os.strerror(error.errno or 0)
         raise InputError(f"{file.name} cannot be opened ({reason}): check that it may be read.") from error
+
+
+def _rows(file: Path, sheet: str | None) -> list[list[str]]:
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    try:
+        book = CalamineWorkbook.from_path(file)
+        if sheet and sheet not in book.sheet_names:
+            raise InputError(f"{file.name} has no sheet {sheet} (found: {', '.join(book.sheet_names)}): correct table.")
+        sheets = [book.get_sheet_by_name(name).to_python() for name in ([sheet] if sheet else book.sheet_names)]
+        most = max(sheets, key=len)
+        cells = most[:1] + [row for rows in sheets if rows[:1] == most[:1] for row in rows[1:]] if most[1:] else []
+    except (CalamineError, OSError, ValueError) as error:
+        with file.open("rb") as begin:
+            what = SHEETS[begin.read(4)]
+        raise InputError(f"{file.name} is {what}: save the log as CSV or Parquet.") from error
+    if not cells:
+        raise InputError(f"{file.name} holds no rows: give a spreadsheet with a header and transactions.")
+    columns = zip(*cells, strict=True)
+    timed = [any(isinstance(cell, datetime) and cell.time() != time() for cell in column) for column in columns]
+    return [[_text(cell, hours) for cell, hours in zip(row, timed, strict=True)] for row in cells]
+
+
+def _text(cell: object, with_time: bool) -> str:
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))  # a spreadsheet knows no whole numbers: customer 12 is 12.0 there
+    if isinstance(cell, date):
+        moment = cell if isinstance(cell, datetime) else datetime.combine(cell, time())
+        return moment.strftime("%Y-%m-%d %H:%M:%S" if with_time else "%Y-%m-%d")
+    return str(cell)

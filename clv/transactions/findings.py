@@ -17,13 +17,12 @@ from clv.errors import listed
 from clv.transactions.connection import literal, one
 from clv.transactions.days import of_days
 from clv.transactions.orders import LONGEST_PAUSE, repeats, tells_rows_apart
-from clv.transactions.refusals import places
+from clv.transactions.refusals import hint, places
 from clv.transactions.rules import RULES, WARN, Rule
 from clv.transactions.selection import unmet
 from clv.transactions.source import SourceSettings
 from clv.transactions.synonyms import FEW
 from clv.transactions.tables import QUALITY
-from clv.transactions.unreadable import hint
 
 SAMPLES = 5  # record numbers shown per rule
 _ALIKE = r"[\s\p{Cc}\p{Cf},]|^0+|\.0+$"  # what two ways to write one identifier may differ in, beside case

@@ -86,10 +86,20 @@ def generate(
     ages = (observed_days - first) / DAYS_PER_WEEK
     latent = population(truth, n_customers, generator)
     events = purchases(truth, latent, ages + horizon_weeks, generator)
-    events["amount"] = events["amount"].round(2).clip(lower=SMALLEST_AMOUNT)
-    log = _log(events[events["week"] <= ages[events["customer"]]], first, start, n_customers)
-    future = tables.check(FUTURE, _future(events, ages, n_customers))
-    return log, tables.check(LATENT, _latent(latent, events, ages)), future
+    width = max(5, len(str(n_customers)))
+    names = pd.Series([f"C{number:0{width}d}" for number in range(1, n_customers + 1)], dtype="str")
+    events = events.assign(
+        amount=events["amount"].round(2).clip(lower=SMALLEST_AMOUNT),
+        customer_id=names.iloc[events["customer"]].to_numpy(),
+        weeks_ahead=events["week"] - ages[events["customer"]],
+    )
+    seen, ahead = events[events["weeks_ahead"] <= 0], events[events["weeks_ahead"] > 0].reset_index(drop=True)
+    latent = latent.assign(
+        customer_id=names,
+        alive=(~latent.index.isin(seen.loc[seen["leaves"], "customer"])).astype("int64"),
+        future_purchases=ahead.groupby("customer").size().reindex(latent.index, fill_value=0),
+    )[list(LATENT.columns)]
+    return _log(seen, first, start), tables.check(LATENT, latent), tables.check(FUTURE, ahead[list(FUTURE.columns)])
 
 
 def true_future(
@@ -138,7 +148,9 @@ def mess(log: pd.DataFrame, *, share: float, generator: Generator) -> pd.DataFra
     nobody = raised.iloc[chosen[3]].assign(customer_id="", order_id=fresh[size : 2 * size])
     names = [f"TEST-{number:02d}" for number in generator.integers(1, TEST_CUSTOMERS + 1, size)]
     tests = raised.iloc[chosen[4]].assign(customer_id=names, order_id=fresh[2 * size :])
-    refunds = _refunds(pd.concat([returned, partly]), log["date"].max(), generator)
+    refunds = pd.concat([returned, partly])
+    days = pd.to_timedelta(generator.integers(1, REFUND_DAYS + 1, len(refunds)), unit="D")
+    refunds = refunds.assign(date=(refunds["date"] + days).clip(upper=log["date"].max()), cents=-refunds["cents"])
     rows = pd.concat([raised, returned, refunds, twice, nobody, tests])
     rows = rows.sort_values(["date", "order_id", "cents"], kind="stable", ignore_index=True)
     texts = {"date": rows["date"].dt.strftime("%Y-%m-%d"), "amount": (rows["cents"] / 100).map("{:.2f}".format)}
@@ -165,44 +177,12 @@ def _events(latent: pd.DataFrame, until: NDArray[np.float64], generator: Generat
     return pd.DataFrame(dict(zip(("customer", "number", "week", "leaves"), columns, strict=True)))
 
 
-def _latent(latent: pd.DataFrame, events: pd.DataFrame, ages: NDArray[np.float64]) -> pd.DataFrame:
-    later = events["week"] > ages[events["customer"]]
-    left = events.loc[events["leaves"] & ~later, "customer"]
-    every = pd.RangeIndex(len(latent))
-    return latent.assign(
-        customer_id=_identifiers(len(latent)),
-        alive=(~every.isin(left)).astype("int64"),
-        future_purchases=events[later].groupby("customer").size().reindex(every, fill_value=0),
-    )[list(LATENT.columns)]
-
-
-def _future(events: pd.DataFrame, ages: NDArray[np.float64], n_customers: int) -> pd.DataFrame:
-    """Return table `FUTURE`: the purchases after the end of observation, in the order of customers and time."""
-    ahead = events.assign(weeks_ahead=events["week"] - ages[events["customer"]])
-    ahead = ahead[ahead["weeks_ahead"] > 0].reset_index(drop=True)
-    names = _identifiers(n_customers)
-    return ahead.assign(customer_id=names.iloc[ahead["customer"]].to_numpy())[list(FUTURE.columns)]
-
-
-def _log(events: pd.DataFrame, first: NDArray[np.float64], start: date, n_customers: int) -> pd.DataFrame:
+def _log(events: pd.DataFrame, first: NDArray[np.float64], start: date) -> pd.DataFrame:
     """Return the observed events as orders, numbered in the order of their time."""
     moment = first[events["customer"]] + events["week"] * DAYS_PER_WEEK
     rows = events.assign(moment=moment).sort_values("moment", kind="stable", ignore_index=True)
     days = pd.to_timedelta(np.floor(rows["moment"]), unit="D")
-    orders = {
-        "customer_id": _identifiers(n_customers).iloc[rows["customer"]].reset_index(drop=True),
-        "date": (pd.Timestamp(start) + days).astype("datetime64[us]"),
-        "amount": rows["amount"],
-        "order_id": pd.Series([f"O{number:07d}" for number in range(1, len(rows) + 1)], dtype="str"),
-    }
-    return pd.DataFrame(orders)
-
-
-def _refunds(orders: pd.DataFrame, last_date: pd.Timestamp, generator: Generator) -> pd.DataFrame:
-    days = pd.to_timedelta(generator.integers(1, REFUND_DAYS + 1, len(orders)), unit="D")
-    return orders.assign(date=(orders["date"] + days).clip(upper=last_date), cents=-orders["cents"])
-
-
-def _identifiers(n_customers: int) -> pd.Series:
-    width = max(5, len(str(n_customers)))
-    return pd.Series([f"C{number:0{width}d}" for number in range(1, n_customers + 1)], dtype="str")
+    return rows[["customer_id", "amount"]].assign(
+        date=(pd.Timestamp(start) + days).astype("datetime64[us]"),
+        order_id=pd.Series([f"O{number:07d}" for number in range(1, len(rows) + 1)], dtype="str"),
+    )[["customer_id", "date", "amount", "order_id"]]

@@ -7,14 +7,12 @@ or a minus that can mean only one thing is understood.
 import re
 import unicodedata
 from collections.abc import Mapping
-from functools import cache
 
 import duckdb
 from duckdb import DuckDBPyConnection
 
 from clv.errors import InputError
-from clv.transactions.complaints import reason
-from clv.transactions.connection import literal
+from clv.transactions.connection import literal, reason
 from clv.transactions.currencies import minor_units, words_of
 from clv.transactions.months import ENGLISH, pattern
 from clv.transactions.notation import NAMED_UTC, ZONES, shorter
@@ -84,11 +82,11 @@ def moment(con: DuckDBPyConnection, kind: str, settings: SourceSettings) -> str:
     if settings.date_language:
         written = written.replace("%b.", "%b").replace("%B.", "%B")
         text = _in_english(text, settings.date_language, short="%b" in written)
-    read = f"try_strptime({text}, {literal(written)})"
+    # Java writes no seconds where they are zero, BigQuery no fractions.
+    formats = ", ".join(map(literal, [written, *shorter(written)]))
+    read = f"try_strptime({text}, [{formats}])"
     if not settings.date_language:  # trimming takes long, and matters where stranger spaces stand around a date
         read = f"coalesce(try_strptime(date::VARCHAR, {literal(written)}), {read})"
-    for short in shorter(written):  # Java writes no seconds where they are zero, BigQuery no fractions
-        read = f"coalesce({read}, try_strptime({text}, {literal(short)}))"
     if written.endswith("%z"):
         read = f"coalesce({read}, try_strptime(regexp_replace({text}, 'Z$', '+00'), {literal(written)}))"
     if written.endswith("%Z"):
@@ -205,13 +203,7 @@ def _decorated(column: str, settings: SourceSettings) -> str:
 
 def _western(column: str, decimal: str) -> str:
     """Return a text with the digits and signs of other scripts as those of ours."""
-    others = _other_digits()
+    others = "".join(char for char in map(chr, range(0x80, 0x10000)) if unicodedata.decimal(char, None) is not None)
     ours = "".join(str(unicodedata.decimal(digit)) for digit in others)
     written = f"translate({column}, '{others}，．－（）٫', '{ours},.-(){decimal}')"
     return rf"CASE WHEN regexp_matches({column}, '[^\x00-\x7F]') THEN replace({written}, '٬', '') ELSE {column} END"
-
-
-@cache
-def _other_digits() -> str:
-    every = map(chr, range(0x80, 0x10000))
-    return "".join(char for char in every if unicodedata.decimal(char, None) is not None)

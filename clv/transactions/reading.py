@@ -15,14 +15,12 @@ from duckdb import DuckDBPyConnection
 
 from clv.errors import InputError, listed
 from clv.transactions import files as transactions_files
-from clv.transactions.complaints import FULL, harmless, reason
-from clv.transactions.connection import quoted
+from clv.transactions.connection import FULL, harmless, quoted, reason
 from clv.transactions.databases import COLUMN, everything, read_duckdb, read_postgresql, read_sqlite
-from clv.transactions.files import CSV, DUCKDB, PARQUET, SPREADSHEET, SQLITE, as_utf8, copied, encoding, find
+from clv.transactions.files import CSV, DUCKDB, PARQUET, SPREADSHEET, SQLITE, as_csv, as_utf8, copied, encoding, find
 from clv.transactions.parsing import INSTANT
 from clv.transactions.scans import FILE, SPARE_FIELDS, Scan, header_of, scan_csv, scan_parquet
 from clv.transactions.source import DATABASE, SourceSettings
-from clv.transactions.spreadsheets import as_csv
 
 _READ_AGAIN = ("null_padding in conjunction with quoted new lines", "state machine reached an invalid state")
 # What the quick reader says of a file that it cannot read further, and what is said of it here.

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from clv.errors import InputError, listed
 from clv.transactions import synonyms
-from clv.transactions.amounts import ONCE, Notation, amounts, currency, is_total, notation, questions, settle
+from clv.transactions.amounts import ONCE, Notation, currency, is_total, notation, questions, settle
 from clv.transactions.currencies import words
 from clv.transactions.history import history
 from clv.transactions.notation import MOST, NAMED_UTC, SEVERAL_ZONES, Dates, number_styles, read_number, unknown_zone
@@ -46,7 +46,7 @@ def recognise(names: Sequence[str], rows: Sequence[Sequence[object]]) -> synonym
     first, last = history(sorted(Counter(sure.days).items()))
     how = notation(chosen)
     decimal, thousands = how.stated[0]
-    money = amounts(how.columns, how.styles)
+    money = how.money()
     code, about_currency = currency(chosen)
     states = tuple(find_states(columns, chosen, money))
     total = "amount" in chosen and {"order_id", "product"} <= set(chosen) and is_total(chosen["amount"], columns)
@@ -253,9 +253,8 @@ def unasked_states(names: Sequence[str], rows: Sequence[Sequence[object]], setti
         for role in KNOWN_COLUMNS
         if settings.has(role) and settings.name_of(role) in known
     }
-    how = notation(chosen)
     others = [column for column in columns if column.name not in settings.others.values()]
-    return tuple(state.question for state in find_states(others, chosen, amounts(how.columns, how.styles)))
+    return tuple(state.question for state in find_states(others, chosen, notation(chosen).money()))
 
 
 def _about_customers(column: ColumnLook) -> Iterator[str]:

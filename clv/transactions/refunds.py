@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from itertools import groupby
+from itertools import batched, groupby
 
 import pyarrow as pa
 from duckdb import DuckDBPyConnection
@@ -60,7 +60,6 @@ class Row:
 
     @property
     def bundle(self) -> Bundle:
-        """What the row can be refunded together with."""
         return ("order", self.order) if self.order is not None else ("day", self.moment.date())
 
 
@@ -80,14 +79,11 @@ def net_refunds(con: DuckDBPyConnection, settings: SourceSettings) -> None:
     names = _Names(con, settings)
     # A cursor of its own: an insert in the loop would end a result that is still being read.
     reader = con.cursor().execute("SELECT * FROM concerned")
-    changes: list[Change] = []
     taken: list[Taken] = []
-    for _, rows in groupby(_rows(reader), key=lambda row: row[0]):
-        changes += settle([Row(*row[1:]) for row in rows], names, taken)
-        if len(changes) >= ROWS_AT_A_TIME:
-            _insert(con, "changes", changes)
-            changes = []
-    _insert(con, "changes", changes)
+    customers = (rows for _, rows in groupby(_rows(reader), key=lambda row: row[0]))
+    settled = (change for rows in customers for change in settle([Row(*row[1:]) for row in rows], names, taken))
+    for changes in batched(settled, ROWS_AT_A_TIME):
+        _insert(con, "changes", changes)
     _insert(con, "taken", taken)
     con.execute("DROP TABLE concerned")
 
@@ -107,7 +103,12 @@ def settle(rows: Sequence[Row], names: "_Names", taken: list[Taken]) -> list[Cha
         if key:
             _take(purchases.bundles[key], -refund.money, refund, taken)
             touched.add(key)
-    return changes + [change for key in sorted(touched, key=str) for change in _outcome(purchases.bundles[key])]
+    for rows in (purchases.bundles[key] for key in sorted(touched, key=str)):
+        all_gone = sum(row.left for row in rows) <= 0
+        for row in rows:
+            if all_gone or row.left != row.money:
+                changes.append((row.record, CANCELLED.name if all_gone or row.left <= 0 else None, row.left))
+    return changes
 
 
 class _Purchases:
@@ -161,13 +162,6 @@ def _take(rows: Sequence[Row], amount: Decimal, refund: Row, taken: list[Taken])
         if part and refund.moment.date() > row.moment.date():
             taken.append((row.record, refund.moment.date(), part))
     min(rows, key=lambda row: (row.money, row.moment, row.record)).left -= amount
-
-
-def _outcome(rows: Sequence[Row]) -> Iterator[Change]:
-    all_gone = sum(row.left for row in rows) <= 0
-    for row in rows:
-        if all_gone or row.left != row.money:
-            yield row.record, CANCELLED.name if all_gone or row.left <= 0 else None, row.left
 
 
 class _Names:

@@ -25,11 +25,6 @@ class Rule:
     condition: str
     advice: str = ""
 
-    @property
-    def fault(self) -> bool:
-        """Whether a row this rule takes counts as faulty."""
-        return self.severity == QUARANTINE
-
 
 # fmt: off
 ROW_RULES = (

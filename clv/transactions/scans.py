@@ -73,7 +73,7 @@ def _scan_alike(
     by_likelihood = sorted(DELIMITERS, key=lambda mark: (-len(needed & set(split(header, mark))), -header.count(mark)))
     delimiter = settings.delimiter or by_likelihood[0]
     names = split(header, delimiter)
-    _refuse_header(names, header, settings, delimiter, files[0].name)
+    _refuse_header(names, header, needed, delimiter, files[0].name)
     one_line = str("\n" not in header).lower()  # behind a byte order mark DuckDB sees a part of a longer one only
     types = ", ".join(f"'c{number}': 'VARCHAR'" for number in range(len(names) + SPARE_FIELDS))
     scan = (
@@ -130,8 +130,7 @@ def _names(files: Sequence[Path]) -> str:
     return f"[{', '.join(literal(glob.escape(str(file))) for file in files)}]"
 
 
-def _refuse_header(names: list[str], header: str, settings: SourceSettings, delimiter: str, file: str) -> None:
-    needed = set(settings.wanted.values())
+def _refuse_header(names: list[str], header: str, needed: set[str], delimiter: str, file: str) -> None:
     better = [mark for mark in DELIMITERS if mark != delimiter and needed <= set(split(header, mark))]
     if better and not needed <= set(names):
         raise InputError(

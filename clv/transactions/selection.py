@@ -17,7 +17,6 @@ MOST_VALUES = 20  # of a column, the most frequent ones
 
 
 def value(column: str) -> str:
-    """Return the SQL of a cell's value."""
     return f"coalesce({identifier(column)}, '')"
 
 

@@ -70,7 +70,7 @@ def carried(columns: list[ColumnLook]) -> list[ColumnLook]:
             patterns[blank].append(column)
     for together in patterns.values():
         if all(any(rank_of(role, column.name) for column in together) for role in roles):
-            return [ColumnLook(column.name, _down(column)) if column in together else column for column in columns]
+            return [ColumnLook(each.name, _down(each.values)) if each in together else each for each in columns]
     return columns
 
 
@@ -170,6 +170,5 @@ def _counts_something(counts: Counter[str], words: Sequence[str]) -> bool:
     return len(numbers) == len(counts.keys() - {""}) and not coded and not {*numbers} <= {"0", "1"}
 
 
-def _down(column: ColumnLook) -> list[object]:
-    values: Iterable[Any] = column.values
+def _down(values: Iterable[Any]) -> list[object]:
     return list(accumulate(values, lambda above, value: above if is_blank(value) else value))

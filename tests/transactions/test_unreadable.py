@@ -7,9 +7,9 @@ import duckdb
 import pytest
 from helpers import cleaned, kept, rules, source
 
+from clv.transactions.refusals import hint
 from clv.transactions.rules import RULES
 from clv.transactions.source import SourceSettings
-from clv.transactions.unreadable import hint
 
 RULE = {rule.name: rule for rule in RULES}
 
