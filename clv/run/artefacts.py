@@ -65,7 +65,6 @@ def root() -> Path:
 
 
 def notebooks_folder() -> Path:
-    """Return the folder of the six notebooks."""
     return (root() if _is_checkout() else Path(sys.prefix) / "share" / "clv") / "notebooks"
 
 

@@ -45,7 +45,6 @@ class Record:
     wrote: dict[str, str]
 
     def text(self) -> str:
-        """Return the record as its file holds it."""
         return json.dumps(self.mark | {"wrote": dict(sorted(self.wrote.items()))}, indent=2) + "\n"
 
 
@@ -72,7 +71,6 @@ def identity(mark: Mapping[str, Any]) -> str:
 
 
 def record_file(folder: Path, notebook: str) -> Path:
-    """Return the place of the record of `notebook` in a run's folder."""
     return folder / "chain" / f"{notebook[:2]}.json"
 
 
@@ -167,12 +165,6 @@ def told(file: Path) -> tuple[Mark, set[str]]:
             mark["made_from"]["read"].setdefault(note["read"], note["sha256"])
             mark["made_from"]["records"].setdefault(note["notebook"], note["record"])
     return mark, {note["wrote"] for note in notes if "wrote" in note}
-
-
-def own_identity(run: str) -> str | None:
-    """Return the identity of the notebook that runs in this process for `run`; None if it was started by hand."""
-    mark = told(Path(os.environ[VARIABLE]))[0] if VARIABLE in os.environ else None
-    return identity(mark) if mark and mark["run"] == run else None
 
 
 def wrote(file: str) -> None:

@@ -45,7 +45,10 @@ def check(params_file: Path) -> Path:
             cleaning.clean(con, source)
         except InputError as error:
             refusal = error
-        found = replace(_inspect(con, source, settings, run.name), questions=_questions(source))
+        found = _inspect(con, source, settings, run.name)
+        with contextlib.suppress(InputError):  # what the columns nobody mapped leave open
+            sample = reading.sample(connection.connect(), source, rows=SAMPLED_ROWS)
+            found = replace(found, questions=unasked_states(*sample, source))
         refusal = refusal or _refused(con, settings, found)
     page = _write(run, replace(found, refusal=str(refusal) if refusal else None), con)
     if refusal:
@@ -59,26 +62,21 @@ def _log(run: Run, settings: Params) -> Iterator[str]:
     if settings.source != "generate":
         yield run.source(settings.source)
         return
-    with tempfile.TemporaryDirectory(prefix="clv-") as folder:
-        file = Path(folder) / "raw.csv"
-        _generated(settings).to_csv(file, index=False)
-        yield str(file)
-
-
-def _generated(settings: Params) -> pd.DataFrame:
     rates = {name: getattr(settings, f"generate_{name}") for name in ("r", "alpha_weeks", "a", "b", "p", "q", "v")}
-    log, _, _ = generate.generated_log(
-        settings.source,
+    generator = default_rng(settings.seed)
+    log, _, _ = generate.generate(
         generate.Truth(**rates),
         n_customers=settings.generate_customers,
         start=settings.generate_start,
         acquisition_months=settings.generate_acquisition_months,
         observation_end=settings.end_if_known or date.today(),
         horizon_weeks=settings.horizon_weeks,
-        mess_share=settings.generate_mess_share,
-        generator=default_rng(settings.seed),
+        generator=generator,
     )
-    return log if log is not None else pd.DataFrame()
+    with tempfile.TemporaryDirectory(prefix="clv-") as folder:
+        file = Path(folder) / "raw.csv"
+        generate.mess(log, share=settings.generate_mess_share, generator=generator).to_csv(file, index=False)
+        yield str(file)
 
 
 def _source_settings(settings: Params, path: str) -> SourceSettings:
@@ -125,14 +123,6 @@ def _inspect(con: DuckDBPyConnection, source: SourceSettings, settings: Params, 
     return quality.Inspection(**found)
 
 
-def _questions(source: SourceSettings) -> tuple[str, ...]:
-    """Return what the columns nobody mapped leave open."""
-    try:
-        return unasked_states(*reading.sample(connection.connect(), source, rows=SAMPLED_ROWS), source)
-    except InputError:
-        return ()
-
-
 def _mapping(con: DuckDBPyConnection, source: SourceSettings) -> pd.DataFrame:
     kinds = {row[0]: row[1].lower() for row in con.execute("DESCRIBE source").fetchall()}
     rows = [(ours, name, kinds[ours]) for ours, name in source.wanted.items() if ours in kinds]
@@ -146,7 +136,6 @@ def _write(run: Run, found: quality.Inspection, con: DuckDBPyConnection) -> Path
     run.write_csv("rows_left_out", None if found.ledger is None else con.execute(query).df(), folder="check")
     notebook, title, alert = quality.notebook(found), f"The log of {run.name}", found.refusal or ""
     footer = f"Run {run.name}, source {found.source}; rows left out: rows_left_out.csv beside this page"
-    page = render(notebook, title=title, show_code=False, footer=footer, alert=alert)
-    with disk.replacing(run.folder / "check" / "data_quality.html") as unfinished:
-        unfinished.write_text(page, encoding="utf-8")
-    return run.folder / "check" / "data_quality.html"
+    page = run.folder / "check" / "data_quality.html"
+    disk.write(page, render(notebook, title=title, show_code=False, footer=footer, alert=alert))
+    return page

@@ -30,16 +30,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     with warnings.catch_warnings(record=True) as told:
         code = _exit_code(options)
-    for each in warned.note(told, _run_of(options)):
+    name = getattr(options, "run", None) or Path(getattr(options, "params", "")).stem
+    for each in warned.note(told, Run(name) if RUN_NAME.fullmatch(name) else None):
         if warned.are_errors():
             say(f"{each.kind}: {each.said}")
             code = code or ClvError.exit_code
     return code
-
-
-def _run_of(options: argparse.Namespace) -> Run | None:
-    name = getattr(options, "run", None) or Path(getattr(options, "params", "")).stem
-    return Run(name) if RUN_NAME.fullmatch(name) else None
 
 
 def _exit_code(options: argparse.Namespace) -> int:
@@ -59,14 +55,6 @@ def _exit_code(options: argparse.Namespace) -> int:
             traceback.print_exc()
         return ClvError.exit_code
     return 0
-
-
-def _do_report(options: argparse.Namespace) -> None:
-    bring_up_to_date(options.params)
-
-
-def _do_refresh(options: argparse.Namespace) -> None:
-    bring_up_to_date(options.params, read_again=True)
 
 
 def _do_check(options: argparse.Namespace) -> None:
@@ -125,8 +113,14 @@ def _do_strip(options: argparse.Namespace) -> None:
 
 
 _COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], None], str, str]] = {
-    "report": (_do_report, "params", "run what has changed of the six notebooks, up to the report"),
-    "refresh": (_do_refresh, "params", "the same, but read the source again though no file has changed: a database"),
+    "report": (
+        lambda options: bring_up_to_date(options.params),
+        *("params", "run what has changed of the six notebooks, up to the report"),
+    ),
+    "refresh": (
+        lambda options: bring_up_to_date(options.params, read_again=True),
+        *("params", "the same, but read the source again though no file has changed: a database"),
+    ),
     "check": (_do_check, "params", "check the log alone: a data-quality page"),
     "new-params": (_do_new_params, "log", "write a params file for a log: what its columns are, what is open"),
     "verify": (_do_verify, "run", "say whether every file of a run belongs to it"),

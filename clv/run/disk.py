@@ -24,6 +24,12 @@ def replacing(path: Path) -> Iterator[Path]:
         unfinished.unlink(missing_ok=True)
 
 
+def write(path: Path, text: str) -> None:
+    """Write a text: whole or not at all."""
+    with replacing(path) as unfinished:
+        unfinished.write_text(text, encoding="utf-8")
+
+
 def plain(value: Any, where: str) -> Any:
     """Return `value` in JSON's types; `where` names the place of a figure that is not a number."""
     if isinstance(value, Mapping):

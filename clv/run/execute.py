@@ -200,13 +200,20 @@ def _write_pages(notebook: "NotebookNode", run: Run, mark: chain.Mark) -> None:
     from clv.report.page.html import render
 
     name = mark["notebook"]
+    said = f"Run {run.name}, notebook {name}"
+    if name == REPORT:
+        from clv.report.text.cover import footer
+
+        # A report that reads no figures has none to tell of.
+        figures = run.read_json("key_figures") if ARTEFACTS["key_figures"].file in mark["made_from"]["read"] else None
+        seed, versions = prepare.parameters(run, prepare.SETTINGS)["seed"], mark["made_from"]["versions"]
+        said = footer(figures, run=run.name, run_id=chain.identity(mark), seed=seed, versions=versions)
     letterhead = prepare.parameters(run, name).get(prepare.LETTERHEAD)
-    page = render(notebook, title=name, show_code=name != REPORT, footer=_footer(run, mark), letterhead=letterhead)
+    page = render(notebook, title=name, show_code=name != REPORT, footer=said, letterhead=letterhead)
     for file in prepare.pages(run, name):
         # Links in the notebooks start at the run's folder.
         up = "../" * (len(file.relative_to(run.folder).parts) - 1)
-        with disk.replacing(file) as unfinished:
-            unfinished.write_text(re.sub(r'href="(?=exports/|report\.xlsx)', f'href="{up}', page), encoding="utf-8")
+        disk.write(file, re.sub(r'href="(?=exports/|report\.xlsx)', f'href="{up}', page))
 
 
 def _write_pictures(notebook: "NotebookNode", run: Run, name: str) -> list[Path]:
@@ -218,17 +225,6 @@ def _write_pictures(notebook: "NotebookNode", run: Run, name: str) -> list[Path]
     if reason:
         say(f"{name}: {reason}")
     return found
-
-
-def _footer(run: Run, mark: chain.Mark) -> str:
-    if mark["notebook"] != REPORT:
-        return f"Run {run.name}, notebook {mark['notebook']}"
-    from clv.report.text.cover import footer
-
-    # A report that reads no figures has none to tell of.
-    figures = run.read_json("key_figures") if ARTEFACTS["key_figures"].file in mark["made_from"]["read"] else None
-    seed, versions = prepare.parameters(run, prepare.SETTINGS)["seed"], mark["made_from"]["versions"]
-    return footer(figures, run=run.name, run_id=chain.identity(mark), seed=seed, versions=versions)
 
 
 def _write_executed(notebook: "NotebookNode", mark: chain.Mark, unfinished: Path) -> None:
@@ -269,10 +265,8 @@ def _only_maker(run: Run, name: str) -> Iterator[None]:
         held = lock.acquire()
     except Timeout as error:
         process = holder.read_text().strip() if holder.exists() else ""
-        message = (
-            f"{run.name}: {name} is being made by process {process or 'unknown'} right now; wait for it or stop it."
-        )
-        raise BusyError(message) from error
+        by = f"process {process or 'unknown'} right now"
+        raise BusyError(f"{run.name}: {name} is being made by {by}; wait for it or stop it.") from error
     with held:
         holder.write_text(str(os.getpid()))
         yield

@@ -78,7 +78,6 @@ def require_clean(notebook: "NotebookNode", name: str) -> None:
 
 
 def page_of(run: Run, name: str) -> Path:
-    """Return the place of the page of a failed notebook."""
     return run.folder / "failed" / f"{name[:2]}.html"
 
 
@@ -99,9 +98,7 @@ def write_page(unfinished: Path, run: Run, name: str, error: BaseException) -> N
             output.traceback = []  # the sentence says it all; behind it stands what a database quotes of its rows
         notebook.cells.insert(notebook.cells.index(broken), nbformat.v4.new_markdown_cell("**Here it stopped:**"))
     alert, footer = str(error) or "interrupted", f"Run {run.name}, notebook {name}"
-    page = render(notebook, title=name, show_code=True, footer=footer, alert=alert)
-    with disk.replacing(page_of(run, name)) as file:
-        file.write_text(page, encoding="utf-8")
+    disk.write(page_of(run, name), render(notebook, title=name, show_code=True, footer=footer, alert=alert))
     if isinstance(error, NotebookError | GateError):
         error.args = (f"{str(error).rstrip('.')}. See {artefacts.shown(page_of(run, name))}.",)
 

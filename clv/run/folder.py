@@ -1,6 +1,7 @@
 """A run's folder: the only reads and writes of its files, each checked against its contract."""
 
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -168,7 +169,8 @@ class Run:
 
     def identity(self) -> str | None:
         """Return the short name of all that the running notebook was made from; None if it was started by hand."""
-        return chain.own_identity(self.name)
+        mark = chain.told(Path(os.environ[chain.VARIABLE]))[0] if chain.VARIABLE in os.environ else None
+        return chain.identity(mark) if mark and mark["run"] == self.name else None
 
     def aggregates(self) -> dict[str, str]:
         """Return the text of each of the run's AGGREGATES by its file's name; one that names customers is refused."""
@@ -247,36 +249,27 @@ def _conversion(connection: "DuckDBPyConnection", query: str, table: "Table") ->
 def _check_file(connection: "DuckDBPyConnection", file: Path, table: "Table") -> None:
     from clv import tables
 
-    rows = f"read_parquet({_quoted(file)})"
-    for name in (name for name, column in table.columns.items() if not column.nullable):
-        _refuse_any(connection, f'SELECT 1 FROM {rows} WHERE "{name}" IS NULL', f"{table.name}: {name} is missing")
-    key = ", ".join(f'"{name}"' for name in table.key)
-    _refuse_any(connection, f"SELECT 1 FROM {rows} GROUP BY {key} HAVING count(*) > 1", f"{table.name}: {key} repeats")
-    sample = connection.execute(f"SELECT * FROM {rows} LIMIT {SAMPLE_ROWS}").df()
-    tables.check(table, tables.with_texts(table, sample))
-
-
-def _refuse_any(connection: "DuckDBPyConnection", query: str, broken: str) -> None:
-    (rows,) = connection.execute(f"SELECT count(*) FROM ({query})").fetchone() or (0,)
-    if rows:
-        raise IntegrityError(f"{broken} in {rows} rows.")
+    rows, key = connection.read_parquet(str(file)), ", ".join(f'"{name}"' for name in table.key)
+    needed = [name for name, column in table.columns.items() if not column.nullable]
+    broken = {f"{name} is missing": rows.filter(f'"{name}" IS NULL') for name in needed}
+    broken[f"{key} repeats"] = rows.aggregate("count(*) AS times", key).filter("times > 1")
+    for what, found in broken.items():
+        if found:
+            raise IntegrityError(f"{table.name}: {what} in {len(found)} rows.")
+    tables.check(table, tables.with_texts(table, rows.limit(SAMPLE_ROWS).df()))
 
 
 def _bare_posterior(name: str, posterior: "xr.DataTree") -> "xr.DataTree":
     import xarray as xr
 
-    groups = {}
-    for group in ("posterior", "sample_stats"):
-        if group not in posterior.children:
-            raise IntegrityError(f"posterior {name}: the group {group} is missing.")
-        groups[group] = _bare_group(name, posterior[group].to_dataset())
+    groups, known = {}, {"origin", "chain", "draw", "proposal"}
+    for part in ("posterior", "sample_stats"):
+        if part not in posterior.children:
+            raise IntegrityError(f"posterior {name}: the group {part} is missing.")
+        group = posterior[part].to_dataset()
+        if "customer_id" in {*group.variables, *group.dims}:
+            raise IntegrityError(f"posterior {name}: holds customer_id; a posterior is about the population only.")
+        kept = [key for key in group.data_vars if known.issuperset(group[key].dims) and group[key].dtype != object]
+        attributes = {key: group.attrs[key] for key in [_MODEL] if key in group.attrs}
+        groups[part] = group[kept].reset_coords(drop=True).drop_attrs().assign_attrs(attributes).drop_encoding()
     return xr.DataTree.from_dict(groups)
-
-
-def _bare_group(name: str, group: "xr.Dataset") -> "xr.Dataset":
-    if "customer_id" in group.variables or "customer_id" in group.dims:
-        raise IntegrityError(f"posterior {name}: holds customer_id; a posterior is about the population only.")
-    known = {"origin", "chain", "draw", "proposal"}
-    kept = [key for key in group.data_vars if known.issuperset(group[key].dims) and group[key].dtype != object]
-    attributes = {key: group.attrs[key] for key in [_MODEL] if key in group.attrs}
-    return group[kept].reset_coords(drop=True).drop_attrs().assign_attrs(attributes).drop_encoding()

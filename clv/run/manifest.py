@@ -14,7 +14,6 @@ REPORT = "report.html"
 
 
 def manifest_file(run: Run) -> Path:
-    """Return the place of the manifest."""
     return run.folder / "manifest.json"
 
 
@@ -28,8 +27,7 @@ def write_manifest(run: Run, notebooks: Path) -> str:
     if found := _faults(run, notebooks):
         raise IntegrityError(f"{run.name} is not whole: {found[0]}; {chain.remedy(run.name)}.")
     content = _content(run, notebooks)
-    with disk.replacing(manifest_file(run)) as unfinished:
-        unfinished.write_text(_text(content), encoding="utf-8")
+    disk.write(manifest_file(run), _text(content))
     return content["run_id"]
 
 
@@ -42,11 +40,15 @@ def holds(run: Run, notebooks: Path) -> bool:
 def verify(run: Run, notebooks: Path) -> list[str]:
     """Return a sentence on each file that does not belong to a run, and on what that means for its report."""
     if not run.folder.exists():
-        raise IntegrityError(f"outputs/{run.name} does not exist: run `make report PARAMS=params/{run.name}.yaml`.")
+        raise IntegrityError(f"outputs/{run.name} does not exist: {chain.remedy(run.name)}.")
     if not chain.is_recorded(run.folder):
         return [f"{run.name} was made by an older version, which kept no record of what it wrote"]
-    found = [*_faults(run, notebooks), *provenance.changed_sources(run)]
-    return [*found, *provenance.strays(run), *(_of_report(run) if found else _of_manifest(run, notebooks))]
+    found, strays = [*_faults(run, notebooks), *provenance.changed_sources(run)], provenance.strays(run)
+    if found:
+        return [*found, *strays, *_of_report(run)]
+    if not manifest_file(run).exists():
+        return [*strays, "manifest.json is missing: the run was not finished"]
+    return strays if holds(run, notebooks) else [*strays, "manifest.json does not say what the records say: remove it"]
 
 
 def _faults(run: Run, notebooks: Path) -> list[str]:
@@ -59,12 +61,6 @@ def _of_report(run: Run) -> list[str]:
         return []
     state = f"of an earlier state (run id {chain.identity(known.mark)})"
     return [f"{REPORT} is whole, but {state}: what is named here is not in it"]
-
-
-def _of_manifest(run: Run, notebooks: Path) -> list[str]:
-    if not manifest_file(run).exists():
-        return ["manifest.json is missing: the run was not finished"]
-    return [] if holds(run, notebooks) else ["manifest.json does not say what the records say: remove it"]
 
 
 def _content(run: Run, notebooks: Path) -> dict[str, Any]:

@@ -43,9 +43,7 @@ def new_params(data: str, *, table: str | None = None) -> Path:
     settings = SourceSettings(data, encoding=encoding, table=table)
     names, rows = reading.sample(connect(), settings, rows=SAMPLED_ROWS)
     source = artefacts.shown(Path(data).expanduser().absolute())
-    text = params_text(recognise(names, rows), source=source, encoding=encoding, table=table)
-    with disk.replacing(target) as unfinished:
-        unfinished.write_text(text, encoding="utf-8")
+    disk.write(target, params_text(recognise(names, rows), source=source, encoding=encoding, table=table))
     return target
 
 
@@ -98,10 +96,13 @@ def params_text(found: Recognised, *, source: str, encoding: str | None = None, 
     formats = [*_format_lines(found), *(f"{key}: {_quoted(value)}" for key, value in settings.items() if value)]
     if encoding:
         formats.append(_noted(f"encoding: {_quoted(encoding)}", "no UTF-8; if letters look wrong, state another one"))
+    questions = ["#", "# What the file does not say:"] if found.questions else []
+    for number, question in enumerate(found.questions, start=1):
+        questions += wrap(f"{number}. {question}", 118, initial_indent="# ", subsequent_indent="#    ")
     return TEMPLATE.format(
         file=shown(file),
         run=run_of(source) or "yours",
-        questions="".join(f"{line}\n" for line in _question_lines(found.questions)),
+        questions="".join(f"{line}\n" for line in questions),
         source=_quoted(source),
         shape=_noted(f"shape: {found.shape}", f"{SHAPES[found.shape]}\n") if found.shape in SHAPES else "",
         columns="\n".join(_column_lines(found)),
@@ -125,13 +126,6 @@ def _split_line(found: Recognised) -> str:
 def run_of(source: str) -> str:
     """Return the name of a run after its log; empty if the log's name gives none."""
     return re.sub(r"[^A-Za-z0-9_-]", "_", PurePath(source).name.split(".")[0]).strip("_-")[:64]
-
-
-def _question_lines(questions: tuple[str, ...]) -> Iterator[str]:
-    if questions:
-        yield from ("#", "# What the file does not say:")
-    for number, question in enumerate(questions, start=1):
-        yield from wrap(f"{number}. {question}", 118, initial_indent="# ", subsequent_indent="#    ")
 
 
 def _column_lines(found: Recognised) -> Iterator[str]:

@@ -3,8 +3,9 @@
 import difflib
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import fields
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,7 +13,6 @@ from pydantic import ValidationError, model_validator
 
 from clv.errors import InputError
 from clv.run import strict_yaml
-from clv.run.secrets import refuse_secrets
 from clv.run.settings.calendar import Stated
 from clv.run.settings.decisions import Decisions
 from clv.run.settings.generated import Generated
@@ -21,7 +21,7 @@ from clv.run.settings.log import Log
 from clv.run.settings.look import Look
 from clv.run.settings.model import Model
 from clv.transactions.source import SourceSettings
-from clv.units import PURCHASES
+from clv.units import PURCHASES, months_later
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -39,8 +39,9 @@ class Params(Generated, Look, Decisions, Stated, Model, Log):
         end = self.end_if_known
         if self.calibration_end and end and self.calibration_end >= end:
             raise ValueError(f"calibration_end ({self.calibration_end}) must be before observation_end ({end})")
-        if self.source == "generate":
-            self._check_generated_dates()
+        for key in ("observation_end", "calibration_end") if self.source == "generate" else ():
+            if (day := getattr(self, key)) and day <= self.generate_start:
+                raise ValueError(f"{key} ({day}) must be after generate_start ({self.generate_start})")
         if self.counts_purchases and (self.campaign_cost_per_contact or self.acquisition_cost):
             raise ValueError(
                 "a campaign and new customers cost money, and the log holds none: state typical_order_value, what a "
@@ -48,17 +49,12 @@ class Params(Generated, Look, Decisions, Stated, Model, Log):
             )
         return self
 
-    def _check_generated_dates(self) -> None:
-        for key, day in (("observation_end", self.observation_end), ("calibration_end", self.calibration_end)):
-            if day and day <= self.generate_start:
-                raise ValueError(f"{key} ({day}) must be after generate_start ({self.generate_start})")
-
     @property
     def end_if_known(self) -> date | None:
         """Last day observed as far as the settings tell: for a log of one's own the data may decide."""
         if self.observation_end or self.source != "generate":
             return self.observation_end
-        return self.generated_until
+        return months_later(self.generate_start, self.generate_acquisition_months) - timedelta(days=1)
 
     @property
     def counts_purchases(self) -> bool:
@@ -86,12 +82,11 @@ class Params(Generated, Look, Decisions, Stated, Model, Log):
         apart = ("path", "observation_end", "exclude_ids")  # found, may be unknown, named by no notebook
         log = {field.name: flat[field.name] for field in fields(SourceSettings) if field.name not in apart}
         money = PURCHASES if self.counts_purchases else self.currency_sign or self.currency
-        return flat | {
-            "currency": money,
-            "log": log,
-            "campaign": _named(flat, "campaign_"),
-            "acquisition": _named(flat, "acquisition_"),
+        packed = {
+            name: {key.removeprefix(f"{name}_"): value for key, value in flat.items() if key.startswith(f"{name}_")}
+            for name in ("campaign", "acquisition")
         }
+        return flat | {"currency": money, "log": log, **packed}
 
 
 def day(text: str | None) -> date | None:
@@ -103,7 +98,6 @@ def load(path: Path | str) -> Params:
     """Return the settings in the YAML file `path`; refuse anything that is not exactly right, in one sentence."""
     path = Path(path)
     values = strict_yaml.read_mapping(path)
-    refuse_secrets(values, path)
     unknown = [key for key in values if key not in Params.model_fields]
     faults = [_unknown_key(str(key), alone=len(unknown) == 1) for key in unknown]
     for section in (Log, Model, Stated, Decisions, Look, Generated):
@@ -128,10 +122,6 @@ def run_name(path: Path | str) -> str:
     if path.stem in RESERVED_NAMES:
         raise InputError(f"{path}: the name {path.stem} is reserved; rename the params file.")
     return path.stem
-
-
-def _named(flat: dict[str, Any], prefix: str) -> dict[str, Any]:
-    return {key.removeprefix(prefix): value for key, value in flat.items() if key.startswith(prefix)}
 
 
 def _unknown_key(key: str, *, alone: bool) -> str:
@@ -167,11 +157,9 @@ def _hint(value: object, kind: str) -> str:
         return f' (YAML reads {value} as a number: write "{value}" in quotes)'
     if kind == "bool_type":
         return " (write true or false)"
-    if kind not in ("int_type", "float_type") or not isinstance(value, str):
-        return ""
-    try:
-        number = float(value)
-    except ValueError:
-        return ""
-    plain = int(number) if number.is_integer() else number
-    return f" (YAML reads {value} as text: write {plain!r} without quotes)"
+    if kind in ("int_type", "float_type") and isinstance(value, str):
+        with suppress(ValueError):
+            number = float(value)
+            plain = int(number) if number.is_integer() else number
+            return f" (YAML reads {value} as text: write {plain!r} without quotes)"
+    return ""

@@ -4,12 +4,13 @@ import ast
 import base64
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from clv.errors import ClvError, InputError, IntegrityError
-from clv.run import artefacts, disk, params
+from clv.run import artefacts, chain, disk, params
 from clv.run.artefacts import ALWAYS, ARTEFACTS, BACKTESTED, GENERATED, NOTEBOOKS
 from clv.run.folder import Run
 from clv.transactions.source import DATABASE
@@ -37,12 +38,13 @@ def prepare(params_file: Path, notebooks: Path) -> Run:
     head = {"title": settings["report_title"], "accent": settings["report_accent"], "logo": logo}
     handed[NOTEBOOKS[-1]][LETTERHEAD] = head
     for name, content in {SETTINGS: settings, **handed}.items():
-        _write_if_changed(parameter_file(run, name), content)
+        file, text = parameter_file(run, name), json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        if not file.exists() or file.read_text(encoding="utf-8") != text:
+            disk.write(file, text)
     return run
 
 
 def parameter_file(run: Run, notebook: str) -> Path:
-    """Return the place of the parameters of `notebook`."""
     return run.folder / "params" / f"{notebook[:2] if notebook in NOTEBOOKS else notebook}.json"
 
 
@@ -52,13 +54,9 @@ def parameters(run: Run, notebook: str) -> dict[str, Any]:
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise InputError(
-            f"{run.name} has not been prepared: run `make report PARAMS=params/{run.name}.yaml`."
-        ) from error
+        raise InputError(f"{run.name} has not been prepared: {chain.remedy(run.name)}.") from error
     except ValueError as error:
-        raise IntegrityError(
-            f"{artefacts.shown(file)} was changed by hand: run `make report PARAMS=params/{run.name}.yaml`."
-        ) from error
+        raise IntegrityError(f"{artefacts.shown(file)} was changed by hand: {chain.remedy(run.name)}.") from error
 
 
 def expected(run: Run, notebook: str, settings: Mapping[str, Any], *, there: bool = True) -> list[Path]:
@@ -109,20 +107,18 @@ def _logo(params_file: Path, file: Path) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def _write_if_changed(file: Path, content: Mapping[str, Any]) -> None:
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-    if file.exists() and file.read_text(encoding="utf-8") == text:
-        return
-    with disk.replacing(file) as unfinished:
-        unfinished.write_text(text, encoding="utf-8")
-
-
 def declared(notebook: Path) -> dict[str, Any]:
     """Return the parameters that `notebook` declares, with their defaults.
 
     The cell tagged `parameters` holds one annotated literal per line; papermill's own reader misses some of these.
     """
-    cells = [cell for cell in _read(notebook)["cells"] if "parameters" in cell["metadata"].get("tags", [])]
+    try:
+        content = json.loads(notebook.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ClvError(f"notebooks/{notebook.name} is missing: the checkout is not complete.") from error
+    except ValueError as error:
+        raise ClvError(f"notebooks/{notebook.name} is not a notebook file ({error}).") from error
+    cells = [cell for cell in content["cells"] if "parameters" in cell["metadata"].get("tags", [])]
     if len(cells) != 1:
         raise ClvError(f"{notebook.name} must have exactly one cell tagged parameters, found {len(cells)}.")
     return dict(_declaration(notebook, line) for line in ast.parse("".join(cells[0]["source"])).body)
@@ -132,7 +128,10 @@ def strip(notebook: Path) -> bool:
     """Remove outputs and needless metadata from the file `notebook`; return whether that changed it."""
     before = notebook.read_text(encoding="utf-8")
     content = json.loads(before)
-    content["cells"] = [_bare_cell(cell) for cell in content["cells"]]
+    for cell in content["cells"]:
+        cell["metadata"] = {key: value for key, value in cell["metadata"].items() if key == "tags" and value}
+        if cell["cell_type"] == "code":
+            cell.update(outputs=[], execution_count=None)
     content["metadata"] = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
     after = json.dumps(content, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
     if after != before:
@@ -140,27 +139,8 @@ def strip(notebook: Path) -> bool:
     return after != before
 
 
-def _read(notebook: Path) -> dict[str, Any]:
-    try:
-        return json.loads(notebook.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ClvError(f"notebooks/{notebook.name} is missing: the checkout is not complete.") from error
-    except ValueError as error:
-        raise ClvError(f"notebooks/{notebook.name} is not a notebook file ({error}).") from error
-
-
 def _declaration(notebook: Path, line: ast.stmt) -> tuple[str, Any]:
     if isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.value is not None:
-        try:
+        with suppress(ValueError):
             return line.target.id, ast.literal_eval(line.value)
-        except ValueError:
-            pass
     raise ClvError(f"{notebook.name}: parameters cell, line {line.lineno}: must be like `horizon_weeks: int = 52`.")
-
-
-def _bare_cell(cell: dict[str, Any]) -> dict[str, Any]:
-    tags = cell["metadata"].get("tags")
-    bare = {**cell, "metadata": {"tags": tags} if tags else {}}
-    if cell["cell_type"] == "code":
-        bare |= {"outputs": [], "execution_count": None}
-    return bare

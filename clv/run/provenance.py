@@ -2,7 +2,6 @@
 
 import platform
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,8 @@ CHANGES = {
 
 def mark(run: Run, notebook: Path) -> chain.Mark:
     """Return the mark of the source `notebook`, were it executed now, before it has read anything."""
-    made_from = _hashes(run, notebook) | {"sources": _sources(run, notebook), "versions": _versions()}
+    versions = {"python": platform.python_version()} | {library: version(library) for library in LIBRARIES}
+    made_from = _hashes(run, notebook) | {"sources": _sources(run, notebook), "versions": versions}
     return {"run": run.name, "notebook": notebook.stem, "made_from": made_from | {"read": {}, "records": {}}}
 
 
@@ -37,11 +37,6 @@ def code() -> dict[str, str]:
     within = len(artefacts.PACKAGE.parent.as_posix()) + 1
     files = sorted((file for file in artefacts.PACKAGE.rglob("*") if file.suffix in CODE), key=str)
     return {file.as_posix()[within:]: chain.digest(file) for file in files}
-
-
-@cache
-def _versions() -> dict[str, str]:
-    return {"python": platform.python_version()} | {library: version(library) for library in LIBRARIES}
 
 
 def require_unchanged(run: Run, notebook: Path, made: chain.Mark) -> None:
@@ -70,8 +65,7 @@ def leave_record(run: Run, mark: chain.Mark, files: Iterable[Path], *, executed:
     for written in map(run.folder.joinpath, record.wrote):
         for abandoned in written.parent.glob(f".{written.name}.*.tmp"):  # its writer was killed
             abandoned.unlink(missing_ok=True)
-    with disk.replacing(chain.record_file(run.folder, name)) as unfinished:
-        unfinished.write_text(record.text(), encoding="utf-8")
+    disk.write(chain.record_file(run.folder, name), record.text())
 
 
 def faults(run: Run, notebook: Path) -> list[str]:
@@ -152,16 +146,14 @@ def _other_origins(run: Run, notebook: Path, known: chain.Record) -> Iterator[st
 
 def _broken_files(run: Run, name: str, known: chain.Record, *, every_byte: bool) -> Iterator[str]:
     required = [*expected(run, name, parameters(run, SETTINGS)), *pages(run, name), stamp(run, name)]
-    for file in sorted({*known.wrote, *(_inside(run, file) for file in required)}):
-        if not (run.folder / file).exists():
-            yield f"{file} is missing"
-        elif (every_byte or _was_touched(run, name, file)) and (why := chain.stranger(run.folder, name, file)):
-            yield f"{file} does not belong: {why}"
-
-
-def _was_touched(run: Run, name: str, file: str) -> bool:
     # The time of change of content, name or times cannot be set back: copies and edits that keep a file's age show.
-    return (run.folder / file).stat().st_ctime_ns > chain.record_file(run.folder, name).stat().st_ctime_ns
+    recorded = chain.record_file(run.folder, name).stat().st_ctime_ns
+    for file in sorted({*known.wrote, *(_inside(run, file) for file in required)}):
+        place = run.folder / file
+        if not place.exists():
+            yield f"{file} is missing"
+        elif (every_byte or place.stat().st_ctime_ns > recorded) and (why := chain.stranger(run.folder, name, file)):
+            yield f"{file} does not belong: {why}"
 
 
 def _inside(run: Run, file: Path) -> str:

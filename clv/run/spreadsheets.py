@@ -19,12 +19,7 @@ _AS_TEXT = dict.fromkeys(("strings_to_formulas", "strings_to_numbers", "strings_
 
 def write_for_people(frame: "pd.DataFrame", file: Path) -> None:
     """Write `frame` as CSV; text that a spreadsheet would take for a formula gets a leading '."""
-    import pandas as pd
-
-    columns = {
-        name: frame[name] if pd.api.types.is_numeric_dtype(frame[name]) else frame[name].map(_guarded) for name in frame
-    }
-    harmless = pd.DataFrame(columns, index=frame.index).rename(columns=_guarded)
+    harmless = frame.assign(**frame.select_dtypes(exclude="number").map(_guarded)).rename(columns=_guarded)
     harmless.to_csv(file, index=False, lineterminator="\n", quoting=csv.QUOTE_NONNUMERIC)
 
 

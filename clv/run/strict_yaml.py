@@ -1,4 +1,4 @@
-"""YAML without its surprises: a params file is read as plain words and numbers, or refused in one sentence."""
+"""YAML without its surprises: a params file is read as plain words and numbers without secrets, or refused."""
 
 import re
 from pathlib import Path
@@ -9,10 +9,26 @@ import yaml
 from clv.errors import InputError
 
 MAX_BYTES = 64 * 1024
+# Each is the beginning of something that only its owner should know.
+SECRETS = re.compile(
+    r"""
+    [a-z][a-z0-9+.-]*://[^/\s@]*:[^/\s@]+@                      # user:password@ in an address
+    | (?:password|passwd|pwd|secret|token|api_?key)\s*[=:]\s*\S  # as in a connection string
+    | \b(?:AKIA|ASIA)[0-9A-Z]{16}\b                             # Amazon's access keys
+    | \bgh[pousr]_[A-Za-z0-9]{20,} | \bgithub_pat_ | \bsk-[A-Za-z0-9_-]{20,} | \bxox[abpr]-
+    | \beyJ[A-Za-z0-9_-]{10,}\.eyJ                              # a signed web token
+    | -----BEGIN\ [A-Z ]*PRIVATE\ KEY
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+SECRET_KEYS = re.compile(r"password|passwd|secret|token|api_?key|credential", re.IGNORECASE)
 
 
 def read_mapping(path: Path) -> dict[str, Any]:
-    """Return what the file at `path` says as a mapping; an empty file is an empty mapping."""
+    """Return what the file at `path` says as a mapping; an empty file is an empty mapping.
+
+    Of a setting that looks like a secret the refusal names the key and never the value.
+    """
     try:
         raw = path.read_bytes()
     except OSError as error:
@@ -33,6 +49,12 @@ def read_mapping(path: Path) -> dict[str, Any]:
         return {}
     if not isinstance(values, dict):
         raise InputError(f"{path}: must hold lines like `horizon_weeks: 52`, found {type(values).__name__}.")
+    for key, value in values.items():
+        if SECRET_KEYS.search(str(key)) or SECRETS.search(str(value)):
+            raise InputError(
+                f"{path}: {str(key)[:60]} looks like it holds a password or key: keep secrets in the environment and "
+                "name the variable as database_url_env."
+            )
     return values
 
 

@@ -31,11 +31,6 @@ class Warned:
     place: str = ""
     cell: int | None = None
 
-    @property
-    def is_about_our_figures(self) -> bool:
-        """Whether it says that arithmetic in `clv` went wrong."""
-        return self.kind == "RuntimeWarning" and self.place.startswith("clv/")
-
 
 def silence(executed: Path, run: Run, notebook: str) -> list[Warned]:
     """Take what an executed notebook wrote to stderr out of its file, note it in the log of `run` and return it."""
@@ -57,7 +52,7 @@ def refuse(told: Iterable[Warned], notebook: str) -> None:
     """Refuse what is a failure of the notebook."""
     for each in told:
         where = f"{notebook}, cell [{each.cell}]"
-        if each.is_about_our_figures:
+        if each.kind == "RuntimeWarning" and each.place.startswith("clv/"):
             raise GateError(f"{where}: {each.said} in {each.place}: a figure may be wrong, so none is shown.")
         if are_errors():
             raise NotebookError(f"{where} wrote a warning: ", quoted=f"{each.kind}: {each.said}".removeprefix(": "))

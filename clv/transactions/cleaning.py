@@ -53,8 +53,7 @@ def clean(con: DuckDBPyConnection, settings: SourceSettings, *, today: date | No
 
 def same_day_merges(con: DuckDBPyConnection) -> int:
     """Return how many kept rows disappeared because a customer's rows of one day count as one purchase."""
-    kept = one(con, "SELECT count(*) FROM decided WHERE rule IS NULL")
-    return kept - one(con, "SELECT count(*) FROM transactions")
+    return one(con, "SELECT count(*) - (SELECT count(*) FROM transactions) FROM decided WHERE rule IS NULL")
 
 
 def frame(con: DuckDBPyConnection, table: tables.Table) -> pd.DataFrame:

@@ -134,6 +134,7 @@ def test_a_misspelt_key_is_answered_with_the_right_one(refused):
             "countries and exclude_countries can only be used where columns says which column of the log holds country.",  # noqa: E501
         ),
         ("timezone: Berlin", "timezone is 'Berlin', but must be a time zone like Europe/Berlin or America/New_York."),
+        ('timezone: ""', "timezone is '', but must be a time zone like Europe/Berlin or America/New_York."),
         ("encoding: klingon", "encoding is 'klingon', but must be a text encoding like latin-1, cp1252 or utf-16."),
         ("thousands: .", "thousands and decimal cannot both be '.'."),
         ("date_format: unix_seconds", "date_format unix_seconds needs a timezone, whose days count."),

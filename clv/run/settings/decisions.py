@@ -49,27 +49,18 @@ class Decisions(Section):
 
     @model_validator(mode="after")
     def _can_be_planned(self) -> Self:
-        self._check_campaign()
-        self._check_acquisition()
-        return self
-
-    def _check_campaign(self) -> None:
         missing = [name for name in CAMPAIGN if getattr(self, name) is None]
-        if len(missing) == len(CAMPAIGN) and self.campaign_budget is None:
-            return
-        if missing:
+        if missing and (len(missing) < len(CAMPAIGN) or self.campaign_budget is not None):
             raise ValueError(f"a campaign needs {', '.join(CAMPAIGN)}; there is no {missing[0]}")
         mean, sd = self.campaign_effect_mean or 0.0, self.campaign_effect_sd or 0.0
-        if self.campaign_effect == "rate":
-            return
-        if not 0 <= mean < 1:
+        is_share = self.campaign_effect in ("survival", "win_back")
+        if is_share and not 0 <= mean < 1:
             raise ValueError(
                 f"campaign_effect_mean ({mean:g}) is a share of leavings undone or won back: from 0 to below 1"
             )
-        if sd and sd**2 >= mean * (1 - mean):
+        if is_share and sd and sd**2 >= mean * (1 - mean):
             raise ValueError(f"campaign_effect_sd ({sd:g}) is too large for a share with mean {mean:g}")
-
-    def _check_acquisition(self) -> None:
         cost, per_month, months = (getattr(self, name) for name in ACQUISITION_PLAN)
         if (per_month is None) != (months is None) or (cost is None and months is not None):
             raise ValueError(f"customers still to come need {', '.join(ACQUISITION_PLAN)}, all three")
+        return self

@@ -1,11 +1,10 @@
 """Generated customers: how many, from when on, and the true parameters they follow."""
 
-from datetime import date, timedelta
+from datetime import date
 
 from pydantic import Field
 
 from clv.run.settings.kinds import Day, Positive, Section
-from clv.units import months_later
 
 
 class Generated(Section):
@@ -33,8 +32,3 @@ class Generated(Section):
     """True scale of spend in the currency: p v / (q - 1) is the mean amount."""
     generate_mess_share: float = Field(0.03, ge=0, le=0.2)
     """Share of realistic mess in the generated log; cleaning must remove it."""
-
-    @property
-    def generated_until(self) -> date:
-        """Last day on which generated customers come."""
-        return months_later(self.generate_start, self.generate_acquisition_months) - timedelta(days=1)

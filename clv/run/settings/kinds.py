@@ -1,6 +1,7 @@
 """What every section of the settings is made of: a strict class, and kinds of values."""
 
 import re
+from contextlib import suppress
 from datetime import date
 from typing import Annotated
 
@@ -10,11 +11,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 def _day(value: object) -> object:
     if not isinstance(value, str):
         return value
-    try:
+    with suppress(ValueError):
         if re.fullmatch(r"\d{4}-\d{2}-\d{2}", value):
             return date.fromisoformat(value)
-    except ValueError:
-        pass
     raise ValueError('must be a day that exists, written like "2025-06-30"')
 
 

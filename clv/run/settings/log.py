@@ -21,11 +21,22 @@ BUILT_IN_SOURCES: dict[str, dict[str, Any]] = {
     },
     "cdnow": {"columns": CDNOW_COLUMNS, "date_format": ISO_DATE},
 }
-# Values that a key must be able to use: how that shows, and what they must be.
-_TRIED: dict[str, tuple[Callable[[str], object], str]] = {
-    "timezone": (zoneinfo.ZoneInfo, "a time zone like Europe/Berlin or America/New_York"),
-    "encoding": (lambda name: " ".encode(name).decode(name), "a text encoding like latin-1, cp1252 or utf-16"),
-    **dict.fromkeys(("exclude_pattern", "cancellation_pattern"), (re.compile, "a regular expression")),
+# What the values of a key must do, and how that shows: what tries it returns something, and raises nothing.
+_TRIED: dict[str, tuple[str, Callable[[str], object]]] = {
+    "source": (
+        "be generate, cdnow, postgresql or a file: addresses are not read from params, name the environment variable "
+        "that holds one as database_url_env",
+        lambda source: "://" not in source,
+    ),
+    "delimiter": ("be a character that can stand between the fields of a line", lambda mark: mark not in '"\n\r\0'),
+    "date_format": (
+        "tell day, month and year, like %d/%m/%Y, or be unix_seconds, or spreadsheet_days",
+        lambda form: form in INSTANTS or _TELLS_THE_DAY.search(form),
+    ),
+    "currency": ("be three capital letters like USD", re.compile("[A-Z]{3}").fullmatch),
+    "timezone": ("be a time zone like Europe/Berlin or America/New_York", zoneinfo.ZoneInfo),
+    "encoding": ("be a text encoding like latin-1, cp1252 or utf-16", lambda name: " ".encode(name).decode(name)),
+    **dict.fromkeys(("exclude_pattern", "cancellation_pattern"), ("be a regular expression", re.compile)),
 }
 
 
@@ -106,16 +117,6 @@ class Log(Section):
         source = values.get("source", "generate")
         return {**BUILT_IN_SOURCES.get(source, {}), **values} if isinstance(source, str) else dict(values)
 
-    @field_validator("source")
-    @classmethod
-    def _is_no_address(cls, value: str) -> str:
-        if "://" in value:
-            raise ValueError(
-                "must be generate, cdnow, postgresql or a file: addresses are not read from params, name the "
-                "environment variable that holds one as database_url_env"
-            )
-        return value
-
     @field_validator("columns")
     @classmethod
     def _maps_known_columns(cls, value: dict[str, str | None]) -> dict[str, str | None]:
@@ -126,20 +127,6 @@ class Log(Section):
             raise ValueError(f"must say which column of the log holds {name}, or leave it out")
         if len(set(value.values())) < len(value):
             raise ValueError("uses one column of the log twice")
-        return value
-
-    @field_validator("delimiter")
-    @classmethod
-    def _can_stand_between_fields(cls, value: str | None) -> str | None:
-        if value in ('"', "\n", "\r", "\0"):
-            raise ValueError("must be a character that can stand between the fields of a line")
-        return value
-
-    @field_validator("date_format")
-    @classmethod
-    def _tells_the_day(cls, value: str | None) -> str | None:
-        if value is not None and value not in INSTANTS and not _TELLS_THE_DAY.search(value):
-            raise ValueError("must tell day, month and year, like %d/%m/%Y, or be unix_seconds, or spreadsheet_days")
         return value
 
     @field_validator("decimal", "thousands", mode="before")
@@ -155,30 +142,18 @@ class Log(Section):
     @field_validator(*_TRIED)
     @classmethod
     def _can_be_used(cls, value: str | None, info: ValidationInfo) -> str | None:
-        use, what = _TRIED[info.field_name or ""]
+        what, tried = _TRIED[info.field_name or ""]
         try:
-            if value:
-                use(value)
-        except (LookupError, ValueError, OSError, AttributeError) as error:
-            raise ValueError(f"must be {what}") from error
+            if value is None or tried(value):
+                return value
+        except (LookupError, ValueError, OSError, AttributeError):
+            pass
         except re.error as error:
-            raise ValueError(f"must be {what} ({error})") from error
-        return value
-
-    @field_validator("currency")
-    @classmethod
-    def _is_three_letters(cls, value: str) -> str:
-        if not re.fullmatch(r"[A-Z]{3}", value):
-            raise ValueError("must be three capital letters like USD")
-        return value
+            raise ValueError(f"must {what} ({error})") from error
+        raise ValueError(f"must {what}")
 
     @model_validator(mode="after")
-    def _can_be_read(self) -> Self:
-        self._check_columns()
-        self._check_source()
-        return self
-
-    def _check_columns(self) -> None:
+    def _names_columns(self) -> Self:
         columns = self.columns
         priced = {"quantity", "unit_price"} & set(columns)
         missing = [name for name in ("customer_id", "date") if name not in columns]
@@ -201,8 +176,10 @@ class Log(Section):
         for name in NUMBERS:
             if sign_of(self.thousands, name) == (sign_of(self.decimal, name) or "."):
                 raise ValueError(f"thousands and decimal cannot both be {sign_of(self.thousands, name)!r}")
+        return self
 
-    def _check_source(self) -> None:
+    @model_validator(mode="after")
+    def _can_be_read(self) -> Self:
         if self.table and self.query:
             raise ValueError("either table or query can be given, not both")
         if self.source == DATABASE:
@@ -214,3 +191,4 @@ class Log(Section):
                 raise ValueError("source postgresql needs the name of a table, or a query")
         elif self.database_url_env:
             raise ValueError("database_url_env is only read for source postgresql")
+        return self
