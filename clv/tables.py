@@ -42,10 +42,10 @@ class Rule:
 
 
 class Table:
-    """A table's name, rules, key (unique together) and columns in order."""
+    """A table's name, rules, key (unique together; else the first column) and columns in order."""
 
-    def __init__(self, name: str, /, *rules: Rule, key: tuple[str, ...], **columns: Column) -> None:
-        self.name, self.key, self.rules, self.columns = name, key, rules, columns
+    def __init__(self, name: str, /, *rules: Rule, key: tuple[str, ...] = (), **columns: Column) -> None:
+        self.name, self.key, self.rules, self.columns = name, key or tuple(columns)[:1], rules, columns
 
 
 def check(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
@@ -53,8 +53,7 @@ def check(table: Table, frame: pd.DataFrame) -> pd.DataFrame:
     _check_columns(table, frame)
     for name, column in table.columns.items():
         _refuse(table, frame, f"{name} is missing", frame[name].isna() & (not column.nullable))
-    if table.key:
-        _refuse(table, frame, f"{', '.join(table.key)} repeats", frame.duplicated(list(table.key)))
+    _refuse(table, frame, f"{', '.join(table.key)} repeats", frame.duplicated(list(table.key)))
     limits = [(name, upper) for name in table.columns if (upper := name.replace("lower", "upper")) != name]
     for rule in (*table.rules, *(unordered(*pair) for pair in limits)):
         _refuse(table, frame, rule.broken, rule.offenders(frame))

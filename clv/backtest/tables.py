@@ -155,7 +155,6 @@ CHOICE = Table(
 
 TRACKING = Table(
     "tracking",
-    key=("week",),
     week=Column(INTEGER, "weeks since the first purchase of all, at the end of the week"),
     period=Column(TEXT, "calibration or holdout"),
     actual=Column(NUMBER, "cumulative repeat purchases that happened"),

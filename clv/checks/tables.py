@@ -14,7 +14,6 @@ _COLUMNS = {
 CHECKS_PURCHASES = Table("checks_purchases", key=("part", "name"), **_COLUMNS)
 DEPENDENCE = Table(
     "dependence",
-    key=("measure",),
     measure=Column(TEXT, "the correlation of frequency and mean spend among repeat buyers"),
     value=Column(NUMBER, "what it is"),
     lower=Column(NUMBER, "lower limit of what independence would show"),

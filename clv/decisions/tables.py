@@ -12,7 +12,6 @@ DECISIONS = Table(
     "decisions",
     below_zero("cost"),
     outside_unit("loss_probability", "loss_probability_with_misfit"),
-    key=("contacts",),
     contacts=Column(INTEGER, "number of customers contacted, those with the largest expected gain first"),
     cost=Column(NUMBER, "what contacting them costs"),
     expected_gain=Column(NUMBER, "value they are expected to bring more than without the contact (closed form)"),
@@ -79,7 +78,6 @@ RANKS = Table(
 ACQUISITION = Table(
     "acquisition",
     outside_unit("p_above_cost"),
-    key=("cohort",),
     cohort=Column(TEXT, "month of the first purchase"),
     customers=Column(INTEGER, "customers in the cohort"),
     margin_to_date=_MARGIN_TO_DATE,

@@ -130,7 +130,6 @@ TOTAL_DRAWS = Table(
     "total_draws",
     below_zero("value"),
     below_zero("purchases"),
-    key=("draw",),
     draw=Column(INTEGER, "number of the joint posterior draw"),
     value=Column(NUMBER, "realised value of all customers in that draw"),
     purchases=Column(NUMBER, "number of purchases of all customers in that draw"),
@@ -195,7 +194,6 @@ MONTHLY_ERRORS = Table(
 CONCENTRATION = Table(
     "concentration",
     outside_unit("customer_share", "value_share", "lower", "upper"),
-    key=("customer_share",),
     customer_share=Column(NUMBER, "share of the customers, best expected value first"),
     value_share=Column(NUMBER, "share of the expected value they hold"),
     lower=Column(NUMBER, "lower limit of their share of the realised total, from joint draws"),

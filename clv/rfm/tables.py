@@ -60,7 +60,6 @@ HOLDOUT = Table(
     below_zero("actual_purchases"),
     below_zero("actual_value"),
     below_zero("actual_revenue"),
-    key=("customer_id",),
     customer_id=CUSTOMER,
     actual_purchases=Column(INTEGER, "days with a purchase after the calibration end"),
     actual_value=Column(NUMBER, "amounts of those purchases; 05 discounts them and takes the margin"),
@@ -89,7 +88,6 @@ ROLLING = Table(
 
 MONTHLY_PURCHASES = Table(
     "monthly_purchases",
-    key=("month",),
     month=Column(TEXT, "year and month"),
     repeat_purchases=Column(INTEGER, "repeat purchases in that month, of all customers"),
     if_alike=Column(NUMBER, "repeat purchases of as many customers, as long with us, in a month like any other"),

@@ -31,7 +31,6 @@ CUSTOMER_GROUPS = Table(
 
 REJECTED = Table(
     "rejected",
-    key=("record",),
     record=Column(INTEGER, "number of the record in the source, the first one after the header is 1"),
     column=Column(TEXT, "column of the source that breaks the rule"),
     rule=Column(TEXT, "name of the rule"),
@@ -41,7 +40,6 @@ REJECTED = Table(
 
 LEDGER = Table(
     "ledger",
-    key=("line",),
     line=Column(TEXT, "what happened to these rows: rows in the source, kept, a rule's name, set aside"),
     meaning=Column(TEXT, "the same in words"),
     rows=Column(INTEGER, "number of rows"),
@@ -51,7 +49,6 @@ LEDGER = Table(
 QUALITY = Table(
     "quality",
     below_zero("rows"),
-    key=("rule",),
     rule=Column(TEXT, "name of the rule"),
     severity=Column(TEXT, "what it does with a row: quarantine (a fault), leave out (as asked), or warn"),
     column=Column(TEXT, "column of the source that it looks at"),
@@ -68,7 +65,6 @@ LATENT = Table(
     "latent",
     outside_unit("dropout_probability"),
     below_zero("future_purchases"),
-    key=("customer_id",),
     customer_id=CUSTOMER,
     purchase_rate_weekly=Column(NUMBER, "true purchases per week while a customer"),
     dropout_probability=Column(NUMBER, "true probability of leaving after each repeat purchase"),
