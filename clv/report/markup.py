@@ -24,7 +24,8 @@ GLOSSARY = {
     "Among the best tenth": "in how many of the possible futures this customer is one of the most valuable tenth",
     "Silence is a sign from": "from this day on, without a purchase, they are more likely gone than not",
     "Earns its cost": "probability that customers of this month bring more, on average, than they cost",
-    f"Highest cost at {level(CONFIDENCE)}": "what one might cost: what each brought and will bring exceeds it so surely",
+    f"Highest cost at {level(CONFIDENCE)}": "what one might cost: what each brought and will bring "
+    "exceeds it so surely",
     "Brought so far, each": "revenue so far times gross margin, per customer",
     "Better than the next": "probability that a customer here brings more, on average, than one of the row below",
     "CRPS": "error of a whole forecast distribution, in purchases; 0 is perfect, lower is better",
