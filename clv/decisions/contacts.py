@@ -1,11 +1,11 @@
 """Whom a campaign should contact, how many, what that brings, and what rules without a model would bring instead.
 
-The expected gain of every customer (clv.uplift) is averaged over the posterior and over what is believed about the
+The expected gain of every customer (`uplift`) is averaged over the posterior and over what is believed about the
 effect. All contacts cost the same, so the plan that earns most on average contacts the customers with the largest
 gains, as long as a gain exceeds the cost and the budget lasts. The profit that will be realised, with luck, is
 simulated: one effect per posterior draw for all customers. Where the model was wrong before, the gain of a draw is
-multiplied by the draw's misfit factor (clv.misfit): customers worth less than thought gain less as well. Means are
-never moved by it. What better knowledge would add is told by clv.knowledge.
+multiplied by the draw's misfit factor (`backtest.misfit`): customers worth less than thought gain less as well. Means
+are never moved by it. What better knowledge would add is told by `information`.
 """
 
 from dataclasses import dataclass

@@ -34,7 +34,7 @@ from .files import summary_sheet as summary_sheet
 from .key_figures import collect_key_figures as collect_key_figures
 from .labels import label as label
 from .page.form import what_if as what_if
-from .page.mime import Downloads as Downloads
+from .page.mime import downloads as downloads
 from .tables.backtest import answers_table as answers_table
 from .tables.backtest import checks_table as checks_table
 from .tables.backtest import choice_table as choice_table

@@ -1,4 +1,4 @@
-"""Named groups of customers: RFM segments from the scores, value tiers from expected value, cohorts."""
+"""Named groups of customers: RFM segments from the scores, cohorts from the first purchase."""
 
 import numpy as np
 import pandas as pd

@@ -25,7 +25,7 @@ from clv.report.display import headline
 from clv.report.labels import label
 from clv.report.markup import Words, markup, worded
 from clv.report.page.html import render
-from clv.report.page.mime import PLOTLY, Downloads
+from clv.report.page.mime import PLOTLY, downloads
 from clv.report.tables.value import segments_table
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -81,7 +81,7 @@ def book() -> nbformat.NotebookNode:
     """Return a notebook with one of everything that a page can show."""
     label(SEGMENTS, currency="USD", interval=0.9)
     wide = pd.DataFrame({f"A wide column {n}": ["12,345,678 to 23,456,789"] for n in range(12)}, index=["x"])
-    carried = Downloads({"segments.csv": SEGMENTS_CSV})._repr_mimebundle_()
+    carried = downloads({"segments.csv": SEGMENTS_CSV})._repr_mimebundle_()
     return new_notebook(
         cells=[
             new_markdown_cell(

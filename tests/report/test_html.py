@@ -15,7 +15,7 @@ from test_charts import CHARTS
 
 from clv.report.page.chart_table import as_csv, chart_table
 from clv.report.page.html import _plotly, render
-from clv.report.page.mime import Downloads
+from clv.report.page.mime import downloads
 from clv.run.artefacts import root
 
 PAYLOADS = [
@@ -202,7 +202,7 @@ def test_headers_say_what_they_head_and_a_table_is_named_by_its_caption_or_its_h
 
 
 def test_files_are_carried_in_the_page_byte_for_byte():
-    carried = Downloads({"a.csv": "ä,b\n1,2\n", "k.json": "{}"})._repr_mimebundle_()
+    carried = downloads({"a.csv": "ä,b\n1,2\n", "k.json": "{}"})._repr_mimebundle_()
     text = page(new_code_cell("x", outputs=[new_output("display_data", carried)]))
     links = re.findall(r'<a href="data:([a-z/]+);charset=utf-8;base64,([^"]+)" download="([^"]+)">', text)
     assert [(kind, name) for kind, _, name in links] == [("text/csv", "a.csv"), ("application/json", "k.json")]

@@ -2,28 +2,17 @@
 
 import base64
 import gzip
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from clv.report.key_figures import Figures
-from clv.report.page.mime import WHAT_IF
+from clv.report.page.mime import WHAT_IF, Drawn
 
 _STEPS = 1_023  # finer than a thousandth of the largest draw; a page of ten segments is 130 kB smaller for it
 
 
-class WhatIf:
-    """A form with sliders, drawn by pages alone; in JupyterLab it says where it is."""
-
-    def __init__(self, content: dict[str, Any]) -> None:
-        self.content = content
-
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        return {WHAT_IF: self.content, "text/plain": "report.html has a form here."}
-
-
-def what_if(figures: Figures, groups: pd.DataFrame, draws: pd.DataFrame, errors: pd.DataFrame) -> WhatIf:
+def what_if(figures: Figures, groups: pd.DataFrame, draws: pd.DataFrame, errors: pd.DataFrame) -> Drawn:
     """Return the form and its numbers: tables SEGMENTS, MONTHLY_DRAWS and MONTHLY_ERRORS."""
     rows = groups[groups["grouping"].isin(["base", "rfm_segment"])].set_index("group")
     ends = np.sort(errors["weeks"].unique())
@@ -62,7 +51,7 @@ def what_if(figures: Figures, groups: pd.DataFrame, draws: pd.DataFrame, errors:
         "budget": (campaign["budget"] if campaign else None) or 0,
         "acquisition": acquisition["cost"] if acquisition else round(float(np.median(newcomer)) / 2, 2),
     }
-    return WhatIf(content)
+    return Drawn(WHAT_IF, content, "report.html has a form here.")
 
 
 def _of_anybody(figures: Figures) -> float:

@@ -10,11 +10,17 @@ DOWNLOADS = "application/vnd.clv.downloads+json"  # name and text of each file
 
 
 @dataclass(frozen=True)
-class Downloads:
-    """Files that a page carries within itself and offers as links: file name to text."""
+class Drawn:
+    """An output that pages draw by its kind; JupyterLab shows the text that stands for it."""
 
-    files: Mapping[str, str]
+    kind: str
+    content: Any
+    text: str
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
-        files = [{"name": name, "text": text} for name, text in self.files.items()]
-        return {DOWNLOADS: files, "text/plain": ", ".join(self.files)}
+        return {self.kind: self.content, "text/plain": self.text}
+
+
+def downloads(files: Mapping[str, str]) -> Drawn:
+    """Return files that a page carries within itself and offers as links: file name to text."""
+    return Drawn(DOWNLOADS, [{"name": name, "text": text} for name, text in files.items()], ", ".join(files))
