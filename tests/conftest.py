@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from hypothesis import settings
 
 from clv.run import warned
 from clv.run.prepare import KERNEL
@@ -13,6 +14,8 @@ from clv.run.prepare import KERNEL
 SETTINGS_CELL = '# settings\nrun: str = "lab"'  # IPython would take a single line `run: ...` for its %run
 
 os.environ[warned.VARIABLE] = warned.AS_ERRORS  # also for what tests start
+settings.register_profile("untimed", deadline=None)  # how long an example takes is the machine's affair
+settings.load_profile("untimed")
 
 
 @pytest.fixture

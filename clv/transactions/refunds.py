@@ -169,16 +169,25 @@ class _Names:
 
     def __init__(self, con: DuckDBPyConnection, settings: SourceSettings) -> None:
         self.mark = re.compile(settings.cancellation_pattern or "(?!)")  # without a pattern: what matches nothing
-        distinct = "SELECT DISTINCT customer, order_id, moment::DATE FROM concerned WHERE order_id <> '' AND money"
-        days: dict[tuple[str, str], set[date]] = {}
-        for customer, order, day in _rows(con.cursor().execute(f"{distinct} < 0")):
-            days.setdefault((customer, self._bare(order)), set()).add(day)
-        bought = set(_rows(con.cursor().execute(f"{distinct} >= 0")))
+        bought = "FROM concerned WHERE order_id <> '' AND money >= 0"
+        of_refunds = (
+            "SELECT DISTINCT customer, order_id, moment::DATE FROM concerned WHERE order_id <> '' AND money < 0"
+        )
+        refunds = [(customer, self._bare(order), day) for customer, order, day in con.execute(of_refunds).fetchall()]
+        schema = pa.schema([("customer", pa.string()), ("order_id", pa.string()), ("day", pa.date32())])
+        con.register(
+            "named", pa.table([list(column) for column in zip(*refunds, strict=True)] or [[], [], []], schema=schema)
+        )
         # What stands below zero on the day of its order may be a coupon, which tells nothing of refunds.
-        self.some_name = any(days.get(row[:2], set()) - {row[2]} for row in bought)
-        self.kinds = {_letters(order) for _, order, _ in bought}
-        own = {(customer, order) for customer, order in days if _letters(order) not in self.kinds}
-        theirs = {(customer, _digits(order)) for customer, order, _ in bought}
+        on_other_days = "JOIN named AS n USING (customer, order_id) WHERE c.money >= 0 AND c.moment::DATE <> n.day"
+        self.some_name = bool(one(con, f"SELECT count(*) FROM concerned AS c {on_other_days}"))
+        # As _letters, for which a digit is one of any script.
+        letters = f"SELECT DISTINCT regexp_extract(order_id, '^\\P{{Nd}}*') {bought}"
+        self.kinds = {kind for (kind,) in con.execute(letters).fetchall()}
+        con.unregister("named")
+        own = {(customer, order) for customer, order, _ in refunds if _letters(order) not in self.kinds}
+        orders = _rows(con.cursor().execute(f"SELECT DISTINCT customer, order_id {bought}")) if own else ()
+        theirs = {(customer, _digits(order)) for customer, order in orders}
         same = sum((customer, _digits(order)) in theirs for customer, order in own)
         # R0001 refunds T0001 where most refunds agree so with an order of their customer.
         agree = len(self.kinds) <= FEW_KINDS and 2 * same > max(len(own), 2 * BY_CHANCE)

@@ -1542,7 +1542,7 @@ EDITS = st.lists(
     min_size=1,
     max_size=5,
 )
-at_length = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+at_length = settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def damaged(content: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:

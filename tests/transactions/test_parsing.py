@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from clv.errors import InputError
@@ -199,7 +199,6 @@ def test_no_amount_is_no_money(con):
     assert read(con, parsing.money("amount", TEXT, SourceSettings("log.csv")), "amount", None) is None
 
 
-@settings(deadline=None)
 @given(number=st.decimals(min_value=-(10**11), max_value=10**11, places=2), style=st.sampled_from(STYLES))
 def test_what_a_style_writes_is_read_by_cleaning_as_by_the_first_look_at_a_log(con, number, style):
     decimal, thousands = style
