@@ -1,8 +1,8 @@
 """How much memory a run needs: known once its customers are counted, so that too much is refused before any fit.
 
 What counts are the tables with one row per customer and what is kept per posterior draw. Nothing of size customers x
-draws is ever held. Measured as the peak of the hungriest notebook, 05, with 5,000, 100,000 and 1,000,000 generated
-customers, a campaign and customers still to come: 739, 890 and 2,366 MiB.
+draws is ever held. Measured as the peak of the hungriest notebook, 05, with 10,000, 100,000 and 1,000,000 generated
+customers, a campaign and customers still to come: 879, 988 and 2,607 MiB.
 """
 
 import pandas as pd
@@ -13,8 +13,9 @@ from clv.rfm import segments
 
 GIB = 2**30
 # The libraries; a customer in the tables of the forecast and of the backtest; a draw's histogram of values (value.py).
-BASE_BYTES, CUSTOMER_BYTES, DRAW_BYTES = 640 * 2**20, 1_720, 45_056
-# Sums kept per draw: two of each group, three of each month of each cohort; two wait per worker, beside run and total.
+BASE_BYTES, CUSTOMER_BYTES, DRAW_BYTES = 720 * 2**20, 1_880, 45_056
+# Sums kept per draw: two of each group, three of each month of each cohort and segment; two wait per worker, beside run
+# and total.
 GROUPS, MONTHS_PER_WEEK = 40, 12 / 52
 
 
@@ -41,5 +42,5 @@ def require_memory(
 
 def _draw_bytes(draws: int, cohorts: int, horizon_weeks: float, workers: int) -> float:
     months = horizon_weeks * MONTHS_PER_WEEK + 2
-    sums = 8 * (3 * cohorts * months + 2 * (GROUPS + cohorts))
+    sums = 8 * (3 * (cohorts + len(segments.WHO)) * months + 2 * (GROUPS + cohorts))
     return draws * (DRAW_BYTES + sums * (2 * workers + 3))

@@ -19,7 +19,7 @@ from clv.transactions.connection import FULL, harmless, quoted, reason
 from clv.transactions.databases import COLUMN, everything, read_duckdb, read_postgresql, read_sqlite
 from clv.transactions.files import CSV, DUCKDB, PARQUET, SPREADSHEET, SQLITE, as_csv, as_utf8, copied, encoding, find
 from clv.transactions.parsing import INSTANT
-from clv.transactions.scans import FILE, SPARE_FIELDS, Scan, header_of, scan_csv, scan_parquet
+from clv.transactions.scans import COUNTED, FILE, SPARE_FIELDS, Scan, header_of, scan_csv, scan_parquet
 from clv.transactions.source import DATABASE, SourceSettings
 
 _READ_AGAIN = ("null_padding in conjunction with quoted new lines", "state machine reached an invalid state")
@@ -166,9 +166,10 @@ def _create(
         _refuse_missing(set(wanted.values()) - set(scan.columns), scan.columns, settings, scan.files[0])
         selected = ", ".join(f"{quoted(scan.columns[name])} AS {quoted(ours)}" for ours, name in wanted.items())
         file = f", parse_filename({quoted(FILE)}) AS file" if named else ""
-        parts.append(f"SELECT {selected}, {scan.ragged} AS ragged{file} FROM {scan.function}")
-    rows = " UNION ALL ".join(parts)
-    con.execute(f"CREATE {what} source AS SELECT row_number() OVER () AS record, * FROM ({rows})")
+        number = f"{scan.number} AS record, " if len(scans) == 1 else ""
+        parts.append(f"SELECT {number}{selected}, {scan.ragged} AS ragged{file} FROM {scan.function}")
+    number = "" if len(scans) == 1 else f"{COUNTED} AS record, "
+    con.execute(f"CREATE {what} source AS SELECT {number}* FROM ({' UNION ALL '.join(parts)})")
 
 
 def _refuse_missing(missing: set[str], found: Mapping[str, str], settings: SourceSettings, file: Path) -> None:

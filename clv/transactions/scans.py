@@ -22,16 +22,18 @@ SPARE_FIELDS = 16  # so many fields too many are a faulty row; more, and the fil
 # What an absent field is read as: a text that no file holds, so that an empty field stays an empty text.
 _ABSENT = "\x01\x02"
 FILE = "name of the file"
+COUNTED = "row_number() OVER ()"
 
 
 @dataclass(frozen=True)
 class Scan:
-    """Files that are read at once: the table function, its columns by their names in the files, what is ragged."""
+    """Files that are read at once: the table function, its columns by their names in the files, ragged cells, row numbers."""
 
     files: Sequence[Path]
     function: str
     columns: Mapping[str, str]
     ragged: str = "NULL::VARCHAR"
+    number: str = COUNTED
 
 
 def scan_csv(files: Sequence[Path], settings: SourceSettings, *, parallel: bool) -> list[Scan]:
@@ -101,8 +103,10 @@ def scan_parquet(con: DuckDBPyConnection, files: Sequence[Path], needed: set[str
             raise InputError(f"{file.name} has other types than {files[0].name}: {listed(other)}.")
     scans = []
     for columns, alike in ((what, list(run)) for what, run in groupby(files, key=found.__getitem__)):
-        function = f"read_parquet({_names(alike)}, filename = '{FILE}')"
-        scans.append(Scan(alike, function, {name: at for name, (at, _) in columns.items()}))
+        function = f"read_parquet({_names(alike)}, filename = '{FILE}', file_row_number = true)"
+        # Counting rows takes one thread; a single file knows their numbers.
+        number = "file_row_number + 1" if len(files) == 1 else COUNTED
+        scans.append(Scan(alike, function, {name: at for name, (at, _) in columns.items()}, number=number))
     return scans
 
 

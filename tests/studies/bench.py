@@ -508,9 +508,11 @@ def _same_draws(folder: str) -> Any:
     import xarray as xr
 
     from clv.models import draws as models_draws
+    from clv.models.registry import KEY
 
-    fitted = (xr.open_datatree(f"{folder}/{model}.nc", engine="h5netcdf").load() for model in PARAMETERS)
-    return models_draws.pair(*fitted, CHAINS * DRAWS)
+    purchases, spend = (xr.open_datatree(f"{folder}/{model}.nc", engine="h5netcdf").load() for model in PARAMETERS)
+    purchases["posterior"].attrs[KEY] = "bgnbd"  # pymc-marketing's file does not say so
+    return models_draws.pair(purchases, spend, CHAINS * DRAWS)
 
 
 def _copies() -> Any:
