@@ -27,7 +27,7 @@ COUNTED = "row_number() OVER ()"
 
 @dataclass(frozen=True)
 class Scan:
-    """Files that are read at once: the table function, its columns by their names in the files, ragged cells, row numbers."""
+    """Files that are read at once: the table function, its columns by their names there, ragged cells, row numbers."""
 
     files: Sequence[Path]
     function: str

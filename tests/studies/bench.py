@@ -512,6 +512,8 @@ def _same_draws(folder: str) -> Any:
 
     purchases, spend = (xr.open_datatree(f"{folder}/{model}.nc", engine="h5netcdf").load() for model in PARAMETERS)
     purchases["posterior"].attrs[KEY] = "bgnbd"  # pymc-marketing's file does not say so
+    known = spend["posterior"].to_dataset()  # and it knows nothing of first orders: they are like later ones
+    spend["posterior"] = known.assign(p_first=known["p"], first_ratio=xr.ones_like(known["p"]))
     return models_draws.pair(purchases, spend, CHAINS * DRAWS)
 
 

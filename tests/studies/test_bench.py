@@ -3,7 +3,9 @@
 import json
 
 import bench
+import numpy as np
 import pytest
+import xarray as xr
 
 from clv.run.artefacts import root
 
@@ -116,6 +118,17 @@ def test_one_item_measured_again_leaves_the_others_of_this_machine_with_their_da
     assert bench.main(["--only", "scaling", "--largest", "7", "--folder", str(tmp_path)]) == 0
     assert written[0].get("logs") == ([{"rows": 3}] if kept else None)
     assert ("Measured again on 20" in bench.page(written[0])) == kept
+
+
+def test_both_sides_score_with_the_draws_of_upstream_which_knows_no_first_orders(tmp_path):
+    shape = (bench.CHAINS, bench.DRAWS)
+    for model, names in {"purchases": ("r", "alpha", "a", "b"), "spend": ("p", "q", "v")}.items():
+        drawn = {name: (("chain", "draw"), np.full(shape, 2.0 + place)) for place, name in enumerate(names)}
+        xr.DataTree.from_dict({"posterior": xr.Dataset(drawn)}).to_netcdf(tmp_path / f"{model}.nc", engine="h5netcdf")
+    draws = bench._same_draws(str(tmp_path))
+    assert len(draws) == bench.CHAINS * bench.DRAWS
+    assert (draws.theta == [2.0, 3.0, 4.0, 5.0]).all()
+    assert (draws.phi == [2.0, 3.0, 4.0, 2.0, 1.0, 1.0]).all()  # p, q, v, p_first, first_ratio, paid share
 
 
 @pytest.mark.slow
