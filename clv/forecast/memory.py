@@ -8,7 +8,7 @@ customers, a campaign and customers still to come: 879, 988 and 2,607 MiB.
 import pandas as pd
 
 from clv.errors import InputError
-from clv.models.draws import predictive_draws
+from clv.models.base import predictive_draws
 from clv.rfm import segments
 
 GIB = 2**30

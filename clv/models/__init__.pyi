@@ -1,9 +1,9 @@
 from . import gamma_gamma as gamma_gamma
 from . import gamma_gamma_pymc as gamma_gamma_pymc
+from .base import predictive_draws as predictive_draws
 from .calendar_model import on_clock as on_clock
 from .calendar_model import seen_from as seen_from
 from .draws import pair as pair
-from .draws import predictive_draws as predictive_draws
 from .operational_time import clock as clock
 from .registry import purchase_model as purchase_model
 from .sampling import Compiled as Compiled

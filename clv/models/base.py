@@ -52,6 +52,7 @@ class Parameter:
     published: float
 
 
+MANY_CUSTOMERS = 200_000  # whose totals need fewer draws
 # NUTS needs a second per fit and thousand distinct histories (4 x 2,000 draws, two cores): half a minute at most.
 MOST_FOR_NUTS = 20_000
 
@@ -160,6 +161,15 @@ def columns(theta: Floats, *beside: Any) -> list[Floats]:
     """Return the parameters of theta (..., parameters), each with room behind for what it shall broadcast with."""
     room = (1,) * max((np.ndim(value) for value in beside), default=0)
     return [np.ascontiguousarray(column).reshape(column.shape + room) for column in np.moveaxis(theta, -1, 0)]
+
+
+def predictive_draws(stated: int | None, customers: int) -> int:
+    """Return how many joint draws are taken: as stated, or 1,000, of very many customers 500.
+
+    Limits of totals are then known to a tenth of the totals' own sd, which many customers make small, those of single
+    customers, as upper ones of rare buyers, to 20 % instead of 15.
+    """
+    return stated or (1000 if customers <= MANY_CUSTOMERS else 500)
 
 
 def distinct_histories(customers: pd.DataFrame, columns: list[str] = HISTORY) -> pd.DataFrame:

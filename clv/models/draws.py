@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     import xarray as xr
 
 
-_MANY = 200_000  # customers
-
-
 @dataclass(frozen=True)
 class Draws:
     """Joint posterior draws of a purchase model and of the spend model; time in weeks, money in the log's currency.
@@ -65,15 +62,6 @@ def _on(model: PurchaseModel, clock: Clock) -> PurchaseModel:
 def spaced(size: int, n: int) -> Integers:
     """Return at most `n` evenly spaced positions out of `size`."""
     return np.unique(np.linspace(0, size - 1, min(n, size)).round().astype(np.int64))
-
-
-def predictive_draws(stated: int | None, customers: int) -> int:
-    """Return how many joint draws are taken: as stated, or 1,000, of very many customers 500.
-
-    Limits of totals are then known to a tenth of the totals' own sd, which many customers make small, those of single
-    customers, as upper ones of rare buyers, to 20 % instead of 15.
-    """
-    return stated or (1000 if customers <= _MANY else 500)
 
 
 def pair(

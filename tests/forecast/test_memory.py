@@ -5,7 +5,7 @@ import pytest
 
 from clv.errors import InputError
 from clv.forecast import memory
-from clv.models.draws import predictive_draws
+from clv.models.base import predictive_draws
 
 OPTIONS = {"draws": 1000, "horizon_weeks": 52, "workers": 2}
 

@@ -14,7 +14,6 @@ from markupsafe import Markup
 from nbconvert.filters import Highlight2HTML, strip_ansi
 from nbformat import NotebookNode
 
-from clv.report.page.chart_table import as_csv, as_html, chart_table
 from clv.report.page.mime import DOWNLOADS, PLOTLY, WHAT_IF
 from clv.report.page.prose import Page, clean, from_markdown, in_boxes, is_simple, plain, reachable
 
@@ -96,6 +95,8 @@ def _output(output: NotebookNode, page: Page) -> Mapping[str, Any]:
 
 
 def _chart(figure: Mapping[str, Any], drawing: str | None, page: Page) -> Mapping[str, Any]:
+    from clv.report.page.chart_table import as_csv, as_html, chart_table  # brings pandas, which only charts need
+
     page.has_charts = True
     layout = figure.get("layout", {})
     title = layout.get("title", {})
