@@ -744,7 +744,7 @@ def _opening(figures: Mapping[str, Any]) -> str:
     ]
     return _paragraphs(
         f"# How fast, measured {figures['date']}",
-        f"""By `make bench` on one machine in one run: {host["processor"]}, {host["cores"]} cores,
+        f"""By `make bench` on one machine, each part in one run: {host["processor"]}, {host["cores"]} cores,
         {host["memory_gib"]:.0f} GiB; Python {host["python"]}, {versions}. Everything measured ran alone in a fresh
         process; imports are not counted. Meanwhile other processes kept busy, in cores: {_others(figures)}.""",
         "![Ratios to pymc-marketing, and growth with customers](bench.png)",
